@@ -1,0 +1,70 @@
+import type { FastifyRequest } from 'fastify'
+import { describeFault } from '../errors.js'
+import type { Principal } from '../principal.js'
+import { within, type Clock } from '../time.js'
+import type { FailureMeter } from './failures.js'
+import { readAuthorization, readCredential } from './header.js'
+import { InvalidCredential, resolve, UnknownForm, type Resolver } from './resolver.js'
+
+/** A real credential that others could read on its way. */
+export interface Exposure {
+  readonly principal: Principal
+  /** `plain-http`: sent without TLS. `query`: sent in a URL, which logs and histories keep. */
+  readonly where: 'plain-http' | 'query'
+  readonly ip: string
+}
+
+interface Parts {
+  readonly resolvers: readonly Resolver[]
+  readonly clock: Clock
+  /** Seconds. */
+  readonly deadline: number
+  readonly meter: FailureMeter | undefined
+  readonly onExposed: ((exposure: Exposure) => void | Promise<void>) | undefined
+}
+
+/** Most query parameters that are looked at; more is not a mistake of a client but a probe. */
+const LOOKED_AT = 8
+
+/** Looks up what a refused request exposed, beside the answer and never in its way; only real credentials are reported. */
+export function createExposureReport ({ resolvers, clock, deadline, meter, onExposed }: Parts) {
+  if (onExposed === undefined) return function nobodyListens (): void {}
+
+  async function look (request: FastifyRequest, where: Exposure['where']): Promise<void> {
+    const tokens = where === 'query' ? tokensInQuery(request) : [...tokenInHeader(request), ...tokensInQuery(request)]
+    for (const token of tokens.slice(0, LOOKED_AT)) {
+      if (await meter?.exceeded(request) !== undefined) return
+      try {
+        const principal = await within(identify(token), deadline, 'a resolver')
+        await onExposed?.({ principal, where, ip: request.ip })
+      } catch (fault) {
+        if (!(fault instanceof InvalidCredential)) throw fault
+        if (!(fault instanceof UnknownForm)) await meter?.count(request)
+      }
+    }
+  }
+
+  async function identify (token: string): Promise<Principal> {
+    return resolve(resolvers, token, clock())
+  }
+
+  return function report (request: FastifyRequest, where: Exposure['where']): void {
+    look(request, where).catch((fault: unknown) => {
+      request.log.error({ reason: describeFault(fault) }, 'an exposed credential was not reported')
+    })
+  }
+}
+
+function tokenInHeader ({ raw }: FastifyRequest): string[] {
+  const presented = readCredential(raw)
+  return presented.type === 'token' ? [presented.token] : []
+}
+
+function tokensInQuery ({ query }: FastifyRequest): string[] {
+  if (typeof query !== 'object' || query === null) return []
+  return Object.values(query).flat().flatMap((value: unknown) => {
+    if (typeof value !== 'string') return []
+    const presented = readAuthorization(`Bearer ${value}`)
+    return presented.type === 'token' ? [presented.token] : []
+  })
+}

@@ -1,0 +1,114 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import fp from 'fastify-plugin'
+import { Type } from '@sinclair/typebox'
+import { AccessError } from '../errors.js'
+import { groundOf } from '../ground.js'
+import { checkOptions, OptionError } from '../options.js'
+import type { Principal } from '../principal.js'
+import { isThenable } from '../time.js'
+import { createAuthenticator, type Environments } from './authenticate.js'
+import { createExposureReport, type Exposure } from './exposure.js'
+import { createFailureMeter, type FailureBudget } from './failures.js'
+import type { Resolver } from './resolver.js'
+import { allowPlainHttp, isEncrypted, transportWarnings } from './transport.js'
+
+export interface AuthOptions {
+  /** Who can turn a credential into a principal, asked in this order. */
+  resolvers: readonly Resolver[]
+  /** The environment, or environments, that this host serves; credentials of others get 403. */
+  environment: Environments
+  /** `allowPlainHttp` for local development; otherwise requests over plain HTTP get 403. */
+  transport?: typeof allowPlainHttp | undefined
+  /** Seconds that a resolver may take before the request gets 503; 1 by default. */
+  deadline?: number | undefined
+  /** Failed attempts that one address may make; 300 a minute by default, `false` for no bound. */
+  failures?: FailureBudget | false | undefined
+  /** Hears of a real credential that was sent where others can read it: revoke it, or tell its owner. */
+  onExposed?: ((exposure: Exposure) => void | Promise<void>) | undefined
+}
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /**
+     * Authenticates a request and sets `request.principal`; for hosts that compose with @fastify/auth.
+     * @throws AccessError
+     */
+    authenticate (request: FastifyRequest, reply: FastifyReply): Promise<void>
+    /** What this context can authenticate by, in the order asked. */
+    readonly resolvers: readonly Resolver[]
+  }
+}
+
+export const authOptions = {
+  resolvers: Type.Array(Type.Object({ resolve: Type.Function([], Type.Unknown()) }), { minItems: 1, description: 'an array with at least one resolver' }),
+  environment: Type.Union([Type.String({ minLength: 1 }), Type.Array(Type.String({ minLength: 1 }), { minItems: 1 }), Type.Function([], Type.Unknown())], { description: 'the environment this host serves, such as \'production\', an array of them or a function of the request' }),
+  transport: Type.Optional(Type.Symbol({ description: 'allowPlainHttp, imported from fastify-latchkey, or left out' })),
+  deadline: Type.Optional(Type.Number({ exclusiveMinimum: 0, maximum: 60, description: 'seconds above 0 and at most 60' })),
+  failures: Type.Optional(Type.Union([
+    Type.Object({ quota: Type.Integer({ minimum: 1 }), window: Type.Integer({ minimum: 1, maximum: 86_400 }) }, { additionalProperties: false }),
+    Type.Literal(false)
+  ], { description: '{ quota, window } in whole attempts and seconds of at least 1, or false' })),
+  onExposed: Type.Optional(Type.Function([], Type.Unknown(), { description: 'a function of the exposure' }))
+}
+
+/**
+ * The guard: one `onRequest` hook for every request of its context, whatever matched, that refuses plain HTTP and
+ * sets `request.principal` or answers 401.
+ */
+export const auth = fp<AuthOptions>(async function latchkeyAuth (app: FastifyInstance, options: AuthOptions) {
+  checkOptions(Type.Object(authOptions, { additionalProperties: false }), options, '')
+  const { resolvers, environment, transport, deadline = 1, failures = { quota: 300, window: 60 }, onExposed } = options
+  const ground = groundOf(app)
+  if (transport !== undefined && transport !== allowPlainHttp) throw new OptionError('option transport must be allowPlainHttp, imported from fastify-latchkey, not another symbol')
+  const plainAllowed = transport === allowPlainHttp
+  for (const warning of transportWarnings(app, plainAllowed)) app.log.warn(warning)
+
+  const meter = failures === false ? undefined : await createFailureMeter(app, failures)
+  const authenticator = createAuthenticator({ ground, resolvers, environment, deadline, meter })
+  const report = createExposureReport({ resolvers, clock: ground.clock, deadline, meter, onExposed })
+
+  app.addHook('onRequest', function guard (request, reply, done) {
+    if (!plainAllowed && !isEncrypted(request)) {
+      report(request, 'plain-http')
+      return ground.refuse(request, reply, ground.refusal('INSECURE_TRANSPORT'))
+    }
+    const access = ground.accessOf(request)
+    if (access.mode === 'open' || (access.preflight && isPreflight(request))) return done()
+
+    function settle (verdict: Principal | AccessError | null): void {
+      if (verdict instanceof AccessError) {
+        if (verdict.code === 'CREDENTIAL_MISSING') report(request, 'query')
+        return ground.refuse(request, reply, verdict)
+      }
+      request.principal = verdict
+      if (access.mode === 'undeclared') {
+        return ground.refuse(request, reply, ground.refusal('ROUTE_UNDECLARED', { reason: `${access.method} ${access.url} ${access.faults.join('; ')}` }))
+      }
+      done()
+    }
+
+    const verdict = authenticator.admit(request, access.mode === 'optional')
+    if (isThenable(verdict)) verdict.then(settle, (fault: unknown) => settle(authenticator.unavailable(fault)))
+    else settle(verdict)
+  })
+
+  app.decorate('resolvers', resolvers)
+  app.decorate('authenticate', async function authenticate (request: FastifyRequest) {
+    if (!plainAllowed && !isEncrypted(request)) throw ground.refusal('INSECURE_TRANSPORT')
+    const verdict = await authenticator.admit(request, false)
+    if (verdict instanceof AccessError) throw verdict
+    request.principal = verdict
+  })
+}, { name: 'latchkey-auth', fastify: '5.x' })
+
+/** A real CORS preflight: Fetch standard, "CORS-preflight request". */
+function isPreflight ({ method, headers }: FastifyRequest): boolean {
+  return method === 'OPTIONS' && headers.origin !== undefined && headers['access-control-request-method'] !== undefined
+}
+
+export { allowPlainHttp } from './transport.js'
+export { InvalidCredential, type Resolver } from './resolver.js'
+export { readAuthorization, readCredential, MAX_TOKEN_LENGTH, type Presented } from './header.js'
+export type { Exposure } from './exposure.js'
+export type { FailureBudget } from './failures.js'
+export type { Environments } from './authenticate.js'

@@ -1,0 +1,104 @@
+import { createError } from '@fastify/error'
+
+interface Refusal {
+  readonly statusCode: number
+  /** Public and constant: says nothing of the request. */
+  readonly message: string
+  /** The `error` parameter of the challenge (RFC 6750 §3.1); '' is a challenge without one. */
+  readonly challenge?: '' | 'invalid_request' | 'invalid_token' | 'insufficient_scope'
+}
+
+/** Every way of saying no, a row each. The README explains each code to callers. */
+export const refusals = {
+  CREDENTIAL_MISSING: { statusCode: 401, challenge: '', message: 'Authentication credentials were not provided.' },
+  CREDENTIAL_MALFORMED: { statusCode: 400, challenge: 'invalid_request', message: 'The Authorization header must be "Bearer", a space and one credential, sent once.' },
+  CREDENTIAL_INVALID: { statusCode: 401, challenge: 'invalid_token', message: 'The credential is not valid.' },
+  INSECURE_TRANSPORT: { statusCode: 403, message: 'This API answers over HTTPS only.' },
+  WRONG_ENVIRONMENT: { statusCode: 403, message: 'The credential belongs to another environment.' },
+  INSUFFICIENT_SCOPE: { statusCode: 403, challenge: 'insufficient_scope', message: 'The credential lacks a scope that this operation requires.' },
+  ROUTE_UNDECLARED: { statusCode: 403, message: 'This operation does not state who may use it.' },
+  COST_ABOVE_QUOTA: { statusCode: 403, message: 'This operation costs more than the quota of the credential; waiting does not help.' },
+  RATE_LIMITED: { statusCode: 429, message: 'Too many requests; retry later.' },
+  TOO_MANY_FAILURES: { statusCode: 429, message: 'Too many failed attempts to authenticate; retry later.' },
+  AUTHENTICATION_UNAVAILABLE: { statusCode: 503, message: 'Authentication is temporarily unavailable; retry after a short backoff.' },
+  LIMITER_UNAVAILABLE: { statusCode: 503, message: 'Rate limiting is temporarily unavailable; retry after a short backoff.' },
+  KEY_INPUT_INVALID: { statusCode: 400, message: 'The description of the key is not valid.' },
+  KEY_NOT_FOUND: { statusCode: 404, message: 'There is no such key.' },
+  NOT_FOUND: { statusCode: 404, message: 'There is nothing here.' },
+  BAD_REQUEST: { statusCode: 400, message: 'The request could not be read.' }
+} as const satisfies Record<string, Refusal>
+
+/** A stable word for a refusal, made for programs to compare. */
+export type RefusalCode = keyof typeof refusals
+
+export interface RefusalDetails {
+  /** For the log only; never sent. What a store threw comes here through `describeFault`. */
+  reason?: string
+  /** Public, about this request: sent as `detail` of a problem. */
+  detail?: string
+  /** Further public members of the body, such as `required` and `granted`. */
+  extensions?: Record<string, unknown>
+  /** Protection space of the challenge (RFC 9110 §11.5). */
+  realm?: string
+  /** Scopes that would have sufficed, space-separated in the challenge (RFC 6750 §3). */
+  scope?: readonly string[]
+  /** Whole seconds, at least 1 (RFC 9110 §10.2.3). */
+  retryAfter?: number
+  /** Further response headers, such as the RateLimit fields. */
+  headers?: Readonly<Record<string, string>>
+}
+
+const Refused = createError<string, number>('ACCESS_REFUSED', 'Refused', 500, Error, false)
+
+/**
+ * A refusal: what is said to the caller (`code`, `statusCode`, `headers`, `message`, `detail`, `extensions`)
+ * beside what only the log hears (`reason`).
+ */
+export class AccessError extends Refused {
+  override readonly code: RefusalCode
+  override readonly statusCode: number
+  readonly headers: Readonly<Record<string, string>>
+  readonly reason: string | undefined
+  readonly detail: string | undefined
+  readonly extensions: Readonly<Record<string, unknown>>
+
+  constructor (code: RefusalCode, details: RefusalDetails = {}) {
+    super()
+    const row: Refusal = refusals[code]
+    this.name = 'AccessError'
+    this.code = code
+    this.statusCode = row.statusCode
+    this.message = row.message
+    this.reason = details.reason
+    this.detail = details.detail
+    this.extensions = details.extensions ?? {}
+    this.headers = headersOf(row, details)
+  }
+}
+
+function headersOf (row: Refusal, details: RefusalDetails): Record<string, string> {
+  const headers: Record<string, string> = { 'cache-control': 'no-store', ...details.headers }
+  if (row.challenge !== undefined) {
+    headers['www-authenticate'] = challenge(details.realm ?? 'api', row.challenge, details.scope)
+  }
+  if (details.retryAfter !== undefined) headers['retry-after'] = String(Math.max(1, Math.ceil(details.retryAfter)))
+  return headers
+}
+
+/** The challenge of a refusal: RFC 9110 §11.6.1 in the form of RFC 6750 §3. */
+function challenge (realm: string, error: string, scope: readonly string[] | undefined): string {
+  let text = `Bearer realm="${realm}"`
+  if (error !== '') text += `, error="${error}"`
+  if (scope !== undefined && scope.length > 0) text += `, scope="${scope.join(' ')}"`
+  return text
+}
+
+/**
+ * What may be said of something that was thrown: its name and code. Messages and other properties stay behind, since
+ * errors of stores carry the arguments of the failed command, and loggers print causes.
+ */
+export function describeFault (fault: unknown): string {
+  if (!(fault instanceof Error)) return `a thrown ${fault === null ? 'null' : typeof fault}`
+  const code = 'code' in fault && typeof fault.code === 'string' ? ` ${fault.code}` : ''
+  return `${fault.name}${code}`
+}

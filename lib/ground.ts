@@ -1,0 +1,147 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
+import fp from 'fastify-plugin'
+import { Type } from '@sinclair/typebox'
+import { NO_ROUTE, readAccess, type RouteAccess, type Security, type Undeclared } from './access.js'
+import { AccessError, type RefusalCode, type RefusalDetails } from './errors.js'
+import { fieldsOf, writeFields, type Allowance, type FieldFormat } from './fields.js'
+import { isRendererName, render, renderers, type ErrorFormat } from './formats.js'
+import { checkOptions, OptionError } from './options.js'
+import type { Clock } from './time.js'
+
+export interface GroundOptions {
+  /** The body of a refusal; `problem` (RFC 9457) by default. */
+  errors?: ErrorFormat | undefined
+  /** What becomes of a route that states nothing; by default the server refuses to start. */
+  undeclared?: Undeclared | undefined
+  /** What a route states by its method alone; a catalogue with levels gives it. */
+  byMethod?: ((method: string) => Security | undefined) | undefined
+  /** Which RateLimit fields responses carry; `draft` by default, `false` for none. */
+  rateLimitFields?: FieldFormat | readonly FieldFormat[] | false | undefined
+  /** Protection space of challenges (RFC 9110 §11.5); `api` by default. */
+  realm?: string | undefined
+  /** Milliseconds since the epoch; the system's clock by default. */
+  clock?: Clock | undefined
+}
+
+/** What all rooms of one guarded context stand on. */
+export interface Ground {
+  readonly clock: Clock
+  /** The routes of this context that were registered after it was guarded. */
+  readonly routes: readonly RouteAccess[]
+  accessOf (request: FastifyRequest): RouteAccess
+  /** Builds a refusal with this context's realm. */
+  refusal (code: RefusalCode, details?: RefusalDetails): AccessError
+  /** Answers the request with a refusal, or hands it to the host's error handler. */
+  refuse (request: FastifyRequest, reply: FastifyReply, error: AccessError): void
+  announce (reply: FastifyReply, allowances: readonly Allowance[]): void
+  fields (allowances: readonly Allowance[]): Record<string, string>
+}
+
+const kGround = Symbol('latchkey.ground')
+const kAccess = Symbol('latchkey.access')
+
+type AccessByMethod = RouteAccess | Map<string, RouteAccess>
+
+declare module 'fastify' {
+  interface FastifyInstance { [kGround]: Ground }
+  interface FastifyRequest { [kAccess]: RouteAccess | null }
+  interface FastifyContextConfig { [kAccess]?: AccessByMethod }
+}
+
+const format = (name: string) => Type.Literal(name)
+const fieldFormat = Type.Union([format('draft'), format('trio'), format('x-ratelimit')])
+const callable = Type.Function([], Type.Unknown())
+
+export const groundOptions = {
+  errors: Type.Optional(Type.Union([...Object.keys(renderers).map(format), format('throw'), callable], { description: '\'problem\', \'error\', \'detail\', \'error-message\', \'throw\' or a function of the error' })),
+  undeclared: Type.Optional(Type.Union([format('refuse'), format('authenticate'), callable], { description: '\'refuse\', \'authenticate\' or a function of the route' })),
+  byMethod: Type.Optional(Type.Function([], Type.Unknown(), { description: 'a function of the method' })),
+  rateLimitFields: Type.Optional(Type.Union([fieldFormat, Type.Array(fieldFormat), Type.Literal(false)], { description: '\'draft\', \'trio\', \'x-ratelimit\', an array of these or false' })),
+  realm: Type.Optional(Type.String({ pattern: '^[\\x20\\x21\\x23-\\x5b\\x5d-\\x7e]+$', description: 'visible ASCII without quotes and backslashes' })),
+  clock: Type.Optional(Type.Function([], Type.Unknown(), { description: 'a function that returns milliseconds since the epoch' }))
+}
+
+/**
+ * The plugin every room needs first: reads what routes state, renders refusals, holds the clock.
+ * @throws OptionError when the context is guarded already; guarding twice would count twice.
+ */
+export const ground = fp<GroundOptions>(async function latchkeyGround (app: FastifyInstance, options: GroundOptions) {
+  checkOptions(Type.Object(groundOptions, { additionalProperties: false }), options, '')
+  if (app.hasDecorator(kGround)) throw new OptionError('this context is guarded already; register Latchkey once, in the outermost context that it should guard')
+
+  const { errors = 'problem', undeclared = 'refuse', byMethod = () => undefined, rateLimitFields = 'draft', realm = 'api', clock = Date.now } = options
+  const rules = { undeclared, byMethod }
+  const chosen = rateLimitFields === false ? [] : typeof rateLimitFields === 'string' ? [rateLimitFields] : rateLimitFields
+  const renderer = typeof errors === 'function' ? errors : isRendererName(errors) ? renderers[errors] : undefined
+  const routes: RouteAccess[] = []
+  const earlier = new WeakMap<object, AccessByMethod>()
+
+  function compile (method: string | string[], url: string, schema: RouteOptions['schema']): AccessByMethod {
+    if (typeof method === 'string') return readAccess({ method, url }, schema, rules)
+    return new Map(method.map((one) => [one, readAccess({ method: one, url }, schema, rules)]))
+  }
+
+  function find (request: FastifyRequest): RouteAccess {
+    const { config, schema, method, url } = request.routeOptions
+    if (url === undefined) return NO_ROUTE
+    let access = config[kAccess] ?? earlier.get(config)
+    if (access === undefined) {
+      access = compile(method, url, schema)
+      earlier.set(config, access)
+    }
+    return access instanceof Map ? access.get(request.method) ?? NO_ROUTE : access
+  }
+
+  app.addHook('onRoute', function readRoute (route) {
+    const access = compile(route.method, route.url, route.schema)
+    routes.push(...(access instanceof Map ? access.values() : [access]))
+    route.config = { ...route.config, [kAccess]: access }
+  })
+
+  app.addHook('onReady', async function checkRoutes () {
+    const faulty = routes.filter(({ faults }) => faults.length > 0)
+    if (faulty.length === 0) return
+    throw new OptionError(faulty.map(({ method, url, faults }) => `${method} ${url} ${faults.join('; ')}`).join('\n'))
+  })
+
+  app.decorateRequest(kAccess, null)
+  app.decorateRequest('principal', null)
+  app.decorate(kGround, {
+    clock,
+    routes,
+    accessOf (request) {
+      request[kAccess] ??= find(request)
+      return request[kAccess]
+    },
+    refusal: (code, details) => new AccessError(code, { realm, ...details }),
+    refuse (request, reply, error) {
+      log(request, error)
+      reply.code(error.statusCode).headers(error.headers)
+      if (renderer === undefined) {
+        reply.send(error)
+      } else {
+        const { text, type } = render(renderer, error)
+        reply.type(type).send(text)
+      }
+    },
+    announce (reply, allowances) {
+      writeFields(chosen, allowances, (name, value) => reply.header(name, value))
+    },
+    fields: (allowances) => fieldsOf(chosen, allowances)
+  })
+}, { name: 'latchkey-ground', fastify: '5.x' })
+
+function log (request: FastifyRequest, { code, statusCode, reason }: AccessError): void {
+  const entry = { code, reason, principal: request.principal?.id }
+  if (statusCode >= 500) request.log.error(entry, 'access refused')
+  else request.log.info(entry, 'access refused')
+}
+
+/**
+ * The ground of the context that `app` belongs to.
+ * @throws OptionError when it has none
+ */
+export function groundOf (app: FastifyInstance): Ground {
+  if (!app.hasDecorator(kGround)) throw new OptionError('register the `ground` plugin (or `latchkey`, which does) before the rooms that stand on it')
+  return app[kGround]
+}

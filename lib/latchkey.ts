@@ -1,0 +1,64 @@
+import type { FastifyInstance } from 'fastify'
+import fp from 'fastify-plugin'
+import { Type } from '@sinclair/typebox'
+import { auth, authOptions, type AuthOptions, type Resolver } from './auth/index.js'
+import { docs } from './docs/index.js'
+import { ground, groundOptions, type GroundOptions } from './ground.js'
+import { createKeys, keys, keysOptions, type KeysOptions } from './keys/index.js'
+import { limits, limitsOptions, type LimitsOptions } from './limits/index.js'
+import { checkOptions, OptionError } from './options.js'
+import { scopes, scopesOptions, type Catalogue } from './scopes/index.js'
+
+export interface LatchkeyOptions extends Omit<GroundOptions, 'byMethod'>, Omit<AuthOptions, 'resolvers'> {
+  /** What `defineScopes` returned. */
+  scopes: Catalogue
+  /** API keys of this host, or `false` where only `resolvers` are asked. */
+  keys: KeysOptions | false
+  /** Further ways to turn a credential into a principal, asked before API keys. */
+  resolvers?: readonly Resolver[] | undefined
+  /** Quotas; by environment 100 (production) and 300 (sandbox) a minute by default, `false` for none. */
+  limits?: LimitsOptions | false | undefined
+  /** Where a route's scopes are checked; `onRequest` by default, before any body is parsed. */
+  hook?: 'onRequest' | 'preHandler' | undefined
+}
+
+const { byMethod: _given, ...groundShared } = groundOptions
+const latchkeyOptions = Type.Object({
+  ...groundShared,
+  ...authOptions,
+  ...scopesOptions,
+  resolvers: Type.Optional(authOptions.resolvers),
+  keys: Type.Union([keysOptions, Type.Literal(false)], { description: '{ prefix: \'acme\' }, or false with resolvers of your own' }),
+  limits: Type.Optional(Type.Union([limitsOptions, Type.Literal(false)], { description: 'an object, or false for no limits' }))
+}, { additionalProperties: false })
+
+/**
+ * The whole access layer of an API in one plugin: every request of the context is authenticated, counted and checked
+ * for scopes by what its route states in `schema.security`.
+ *
+ * @throws OptionError at boot, naming the option and the fix; `app.ready()` rejects with one that names the routes
+ * that state nothing or something that can't be met
+ */
+export const latchkey = fp<LatchkeyOptions>(async function latchkey (app: FastifyInstance, options: LatchkeyOptions) {
+  checkShape(options)
+  const { errors, undeclared, rateLimitFields, realm, clock = Date.now, environment, transport, deadline, failures, onExposed } = options
+
+  const keyring = options.keys === false ? undefined : createKeys(options.keys, { clock, scopes: options.scopes.names })
+  const resolvers = [...options.resolvers ?? [], ...keyring === undefined ? [] : [keyring.resolver]]
+
+  await app.register(ground, { errors, undeclared, rateLimitFields, realm, clock, byMethod: options.scopes.byMethod })
+  await app.register(auth, { resolvers, environment, transport, deadline, failures, onExposed })
+  if (options.limits !== false) await app.register(limits, options.limits ?? {})
+  await app.register(scopes, { scopes: options.scopes, schemes: resolvers, hook: options.hook })
+  if (keyring !== undefined) await app.register(keys, { keys: keyring.keys })
+  await app.register(docs, { scopes: options.scopes })
+}, { name: 'fastify-latchkey', fastify: '5.x' })
+
+function checkShape (options: LatchkeyOptions): void {
+  if (typeof options.keys === 'object') checkOptions(keysOptions, options.keys, 'keys')
+  if (typeof options.limits === 'object') checkOptions(limitsOptions, options.limits, 'limits')
+  checkOptions(latchkeyOptions, options, '')
+  if (options.keys === false && options.resolvers === undefined) {
+    throw new OptionError('option keys is false and there are no resolvers, so nobody could be authenticated; state keys: { prefix } or resolvers')
+  }
+}

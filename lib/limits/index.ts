@@ -1,0 +1,94 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import fp from 'fastify-plugin'
+import { Type } from '@sinclair/typebox'
+import { describeFault } from '../errors.js'
+import { groundOf } from '../ground.js'
+import { checkOptions, OptionError } from '../options.js'
+import type { Principal } from '../principal.js'
+import { isThenable } from '../time.js'
+import { allowanceOf, createLimiter, type Judgement } from './limiter.js'
+import { createMemoryLimitStore } from './memory.js'
+import { createProfiles, profileOptions, type ProfileOptions } from './profiles.js'
+import type { LimitStore, PolicyOutcome } from './store.js'
+
+export interface LimitsOptions extends ProfileOptions {
+  /** Where counters live; this process's memory by default. */
+  store?: LimitStore | undefined
+  /** Counters that the memory store may hold; 1,000,000 by default. */
+  maxPartitions?: number | undefined
+  /** Seconds that the store may take before the request gets 503; 0.1 by default. */
+  deadline?: number | undefined
+  /** Decides and reports through `onDecision`, and refuses nobody: no 429, no 503, no RateLimit fields. */
+  dryRun?: boolean | undefined
+  /** Hears of every decision. What it throws is logged and changes nothing. */
+  onDecision?: ((decision: Decision, request: FastifyRequest) => void) | undefined
+}
+
+/** What the limiter answered to one request. */
+export interface Decision {
+  readonly outcome: Judgement['outcome']
+  readonly principal: Principal
+  readonly cost: number
+  readonly policies: readonly PolicyOutcome[]
+  /** Nothing was refused because of it. */
+  readonly dryRun: boolean
+}
+
+export const limitsOptions = Type.Object({
+  ...profileOptions,
+  store: Type.Optional(Type.Object({ take: Type.Function([], Type.Unknown()) }, { description: 'a limit store' })),
+  maxPartitions: Type.Optional(Type.Integer({ minimum: 1, maximum: 16_000_000, description: 'a whole number from 1 to 16,000,000' })),
+  deadline: Type.Optional(Type.Number({ exclusiveMinimum: 0, maximum: 60, description: 'seconds above 0 and at most 60' })),
+  dryRun: Type.Optional(Type.Boolean({ description: 'true or false' })),
+  onDecision: Type.Optional(Type.Function([], Type.Unknown(), { description: 'a function of the decision and the request' }))
+}, { additionalProperties: false, description: 'an object, or false for no limits' })
+
+/** Counts every authenticated request by the policies of its profile, and refuses with 429 what goes beyond. */
+export const limits = fp<LimitsOptions>(async function latchkeyLimits (app: FastifyInstance, options: LimitsOptions) {
+  checkOptions(limitsOptions, options, 'limits')
+  const { store: given, maxPartitions, deadline = 0.1, dryRun = false, onDecision } = options
+  if (given !== undefined && maxPartitions !== undefined) throw new OptionError('option limits.maxPartitions is for the memory store; set the size of your limits.store there')
+  const ground = groundOf(app)
+  const profiles = createProfiles(options)
+  const store = given ?? createMemoryLimitStore({ maxPartitions })
+
+  app.addHook('onReady', async function checkProfiles () {
+    const faults = ground.routes.flatMap(({ method, url, profile }) => profile === undefined || profiles.has(profile)
+      ? []
+      : [`${method} ${url} names the limits profile "${profile}"; declared: ${profiles.names.join(', ') || 'none'}`])
+    if (faults.length > 0) throw new OptionError(faults.join('\n'))
+  })
+
+  const limiter = createLimiter({ ground, profiles, store, deadline })
+
+  app.addHook('onRequest', function limit (request, reply, done) {
+    const { principal } = request
+    if (principal === null) return done()
+    const access = ground.accessOf(request)
+
+    function conclude ({ outcome, policies, error }: Judgement): void {
+      if (onDecision !== undefined && principal !== null) tell(onDecision, { outcome, principal, cost: access.cost, policies, dryRun }, request)
+      if (dryRun) return done()
+      if (error !== undefined) return ground.refuse(request, reply, error)
+      ground.announce(reply, policies.map(allowanceOf))
+      done()
+    }
+
+    const judgement = limiter.judge(access, principal)
+    if (isThenable(judgement)) judgement.then(conclude)
+    else conclude(judgement)
+  })
+}, { name: 'latchkey-limits', fastify: '5.x', dependencies: ['latchkey-auth'] })
+
+function tell (onDecision: NonNullable<LimitsOptions['onDecision']>, decision: Decision, request: FastifyRequest): void {
+  try {
+    onDecision(decision, request)
+  } catch (fault) {
+    request.log.error({ reason: describeFault(fault) }, 'limits.onDecision failed')
+  }
+}
+
+export { createMemoryLimitStore, LimitStoreFull, type MemoryLimitStoreOptions } from './memory.js'
+export { defaultEnvironments, defaultTiers } from './profiles.js'
+export { compilePolicy, type CompiledPolicy, type Policy, type Profile } from './policy.js'
+export type { LimitStore, Outcome, PolicyOutcome, Take } from './store.js'

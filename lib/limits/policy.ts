@@ -1,0 +1,63 @@
+import { Type, type Static } from '@sinclair/typebox'
+import { OptionError } from '../options.js'
+import type { Principal } from '../principal.js'
+import { algorithms, type Algorithm } from './algorithms.js'
+
+const quota = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, description: 'a whole number of at least 0 (0 always refuses)' })
+
+export const policySchema = Type.Object({
+  name: Type.String({ pattern: '^[A-Za-z0-9_.:/-]{1,64}$', description: 'a name of 1 to 64 letters, digits, _ . : / or -' }),
+  quota,
+  window: Type.Integer({ minimum: 1, maximum: 31_622_400, description: 'whole seconds, at least 1 and at most a leap year' }),
+  burst: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000_000, description: 'a whole number of at least 1' })),
+  sliding: Type.Optional(Type.Boolean({ description: 'true or false' })),
+  partition: Type.Optional(Type.Union([Type.Literal('principal'), Type.Literal('workspace')], { description: '\'principal\' or \'workspace\'' }))
+}, { additionalProperties: false, description: '{ name, quota, window, burst?, sliding?, partition? }' })
+
+/**
+ * A named quota: `quota` units in `window` seconds (`q` and `w` of draft-ietf-httpapi-ratelimit-headers).
+ *
+ * - alone: a fixed window that opens with the first request; at most 2 × quota around the seam of two windows
+ * - `burst`: a token bucket of `burst` units refilled at quota / window; at most burst + rate × W in any W
+ * - `sliding: true`: never more than quota in any window
+ *
+ * `partition` says what is counted together: each principal (default), or a workspace in an environment.
+ */
+export type Policy = Static<typeof policySchema>
+
+/** Policies that are decided together: a request is admitted by all or counted by none. Empty is unlimited. */
+export type Profile = readonly Policy[]
+
+/** A policy made ready: the same numbers under the same name count together, whichever profile holds them. */
+export interface CompiledPolicy extends Policy {
+  readonly id: string
+  readonly algorithm: Algorithm
+  /** Most units that can be had at once. */
+  readonly capacity: number
+  partitionOf (principal: Principal): string
+}
+
+/** Microseconds; instants stay exact in a double. */
+const LONGEST_FILL = 3.2e15
+
+/** @throws OptionError when the numbers do not make a limiter */
+export function compilePolicy (policy: Policy): CompiledPolicy {
+  const { name, quota, window, burst, sliding = false, partition = 'principal' } = policy
+  if (burst !== undefined && sliding) throw new OptionError(`policy ${name} has burst and sliding; a token bucket is one kind of limiter, a sliding window another`)
+  if (burst !== undefined && quota > 0 && burst * Math.ceil(window * 1_000_000 / quota) > LONGEST_FILL) {
+    throw new OptionError(`policy ${name}: a burst of ${burst} at ${quota} in ${window} s takes more than a hundred years to fill; lower burst or window`)
+  }
+  const kind = quota === 0 ? 'window' : burst !== undefined ? 'bucket' : sliding ? 'sliding' : 'window'
+  return Object.freeze({
+    ...policy,
+    id: [name, kind, quota, window, burst ?? '', partition].join(';'),
+    algorithm: algorithms[kind],
+    capacity: quota === 0 ? 0 : burst ?? quota,
+    partitionOf: partitions[partition]
+  })
+}
+
+const partitions: Record<NonNullable<Policy['partition']>, (principal: Principal) => string> = {
+  principal: ({ id }) => id,
+  workspace: ({ workspace, environment }) => `${environment}\0${workspace}`
+}

@@ -1,0 +1,71 @@
+import { Type } from '@sinclair/typebox'
+import type { RouteAccess } from '../access.js'
+import { OptionError } from '../options.js'
+import type { Principal } from '../principal.js'
+import { compilePolicy, policySchema, type CompiledPolicy, type Profile } from './policy.js'
+
+export interface ProfileOptions {
+  /** By environment: what applies when neither the route nor the tier says otherwise. */
+  environments?: Readonly<Record<string, Profile>> | undefined
+  /** By the principal's `tier`. */
+  tiers?: Readonly<Record<string, Profile>> | undefined
+  /** By name, for routes: `schema: { 'x-rate-limit': { profile: 'exports' } }`. */
+  profiles?: Readonly<Record<string, Profile>> | undefined
+}
+
+const profile = Type.Array(policySchema, { maxItems: 16, description: 'an array of at most 16 policies; an empty one is unlimited' })
+const profiles = Type.Record(Type.String(), profile, { description: 'an object of profiles: { name: [{ name, quota, window }] }' })
+
+export const profileOptions = {
+  environments: Type.Optional(profiles),
+  tiers: Type.Optional(profiles),
+  profiles: Type.Optional(profiles)
+}
+
+/** 100 a minute in production, 300 in the sandbox, a credential. */
+export const defaultEnvironments: Readonly<Record<string, Profile>> = {
+  production: [{ name: 'production', quota: 100, window: 60 }],
+  sandbox: [{ name: 'sandbox', quota: 300, window: 60 }]
+}
+
+/** 1,000 an hour with a burst of 100; 10,000 with a burst of 1,000; unlimited. */
+export const defaultTiers: Readonly<Record<string, Profile>> = {
+  free: [{ name: 'free', quota: 1_000, window: 3_600, burst: 100 }],
+  pro: [{ name: 'pro', quota: 10_000, window: 3_600, burst: 1_000 }],
+  enterprise: []
+}
+
+export interface Profiles {
+  /** The route's profile, else the tier's, else the environment's. @throws when there is none: nobody goes uncounted by mistake */
+  select (access: RouteAccess, principal: Principal): readonly CompiledPolicy[]
+  has (profile: string): boolean
+  readonly names: readonly string[]
+}
+
+export function createProfiles ({ environments = defaultEnvironments, tiers = defaultTiers, profiles = {} }: ProfileOptions): Profiles {
+  const byEnvironment = compile(environments, 'environments')
+  const byTier = compile(tiers, 'tiers')
+  const byName = compile(profiles, 'profiles')
+  return {
+    names: [...byName.keys()],
+    has: (name) => byName.has(name),
+    select ({ profile }, { tier, environment }) {
+      if (profile !== undefined) return chosen(byName.get(profile), `profiles.${profile}`)
+      const ofTier = tier === undefined ? undefined : byTier.get(tier)
+      return ofTier ?? chosen(byEnvironment.get(environment), `environments.${environment}`)
+    }
+  }
+}
+
+function chosen (policies: readonly CompiledPolicy[] | undefined, path: string): readonly CompiledPolicy[] {
+  if (policies === undefined) throw new OptionError(`limits.${path} is not declared; add it, with an empty array for unlimited`)
+  return policies
+}
+
+function compile (profiles: Readonly<Record<string, Profile>>, path: string): Map<string, readonly CompiledPolicy[]> {
+  return new Map(Object.entries(profiles).map(([name, policies]) => {
+    const names = new Set(policies.map((policy) => policy.name))
+    if (names.size !== policies.length) throw new OptionError(`option limits.${path}.${name} has two policies of the same name; responses could not tell them apart`)
+    return [name, Object.freeze(policies.map(compilePolicy))]
+  }))
+}

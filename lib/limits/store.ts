@@ -1,0 +1,37 @@
+import type { Principal } from '../principal.js'
+import type { CompiledPolicy } from './policy.js'
+
+/** One request asks for `cost` units of every policy at once. */
+export interface Take {
+  readonly policies: readonly CompiledPolicy[]
+  readonly principal: Principal
+  /** Whole units. */
+  readonly cost: number
+  /** Milliseconds since the epoch; a store with a clock of its own, shared by processes, uses that. */
+  readonly now: number
+}
+
+/** What one policy has left, after the take where it went through. */
+export interface PolicyOutcome {
+  readonly policy: CompiledPolicy
+  /** This policy alone would admit. */
+  readonly admitted: boolean
+  /** Whole units. */
+  readonly remaining: number
+  /** Seconds until more quota comes back; where it does not admit, until it would. Rounded up. */
+  readonly reset: number
+}
+
+export interface Outcome {
+  /** All policies admit, and all have counted; otherwise none has. */
+  readonly admitted: boolean
+  readonly policies: readonly PolicyOutcome[]
+}
+
+/**
+ * Where counters live. A take is atomic over its policies: counted by all or by none, whatever runs beside it.
+ * Whoever can't decide throws or rejects; the hook answers 503.
+ */
+export interface LimitStore {
+  take (take: Take): Outcome | Promise<Outcome>
+}

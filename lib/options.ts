@@ -1,0 +1,46 @@
+import type { TSchema } from '@sinclair/typebox'
+import { Value, ValueErrorType, type ValueError } from '@sinclair/typebox/value'
+
+/** A mistake of the host, found at boot: names the option, what was given and what to write instead. */
+export class OptionError extends TypeError {
+  readonly code = 'LATCHKEY_ERR_OPTION'
+  constructor (message: string) {
+    super(`fastify-latchkey: ${message}`)
+    this.name = 'OptionError'
+  }
+}
+
+/**
+ * Refuses options that do not fit `schema`. A schema's `description` is the mending part of the message.
+ * @param path what the options are called in messages, such as `limits`
+ * @throws OptionError
+ */
+export function checkOptions (schema: TSchema, options: unknown, path: string): void {
+  const error = Value.Errors(schema, options).First()
+  if (error !== undefined) throw new OptionError(explain(error, path))
+}
+
+function explain (error: ValueError, path: string): string {
+  const option = [path, ...error.path.split('/').slice(1)].filter((step) => step !== '').join('.')
+  if (error.type === ValueErrorType.ObjectAdditionalProperties) {
+    return `unknown option ${option}; known here: ${Object.keys(error.schema.properties).join(', ')}`
+  }
+  if (error.type === ValueErrorType.ObjectRequiredProperty) {
+    return `option ${option} is missing; it must be ${expected(error)}`
+  }
+  return `option ${option === '' ? 'object' : option} must be ${expected(error)}, not ${show(error.value)}`
+}
+
+function expected ({ schema, message }: ValueError): string {
+  return schema.description ?? message.replace(/^Expected /, '').replace(/^required property$/, 'given')
+}
+
+/** A value as a message may show it: short, and never more than its beginning. */
+export function show (value: unknown): string {
+  const text = typeof value === 'string' ? JSON.stringify(value) : typeof value === 'object' && value !== null ? shape(value) : String(value)
+  return text.length > 60 ? `${text.slice(0, 57)}…` : text
+}
+
+function shape (value: object): string {
+  return Array.isArray(value) ? `an array of ${value.length}` : value instanceof Date ? 'a Date' : `an object with ${Object.keys(value).join(', ') || 'nothing in it'}`
+}

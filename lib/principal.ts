@@ -1,0 +1,58 @@
+import type { FastifyRequest } from 'fastify'
+
+/**
+ * Who a request is. The same frozen object for API keys and OAuth access tokens; `id` is the `sub` of RFC 7519.
+ * A host adds its own fields by declaration merging:
+ *
+ * ```ts
+ * declare module 'fastify-latchkey' {
+ *   interface Principal { plan?: string }
+ * }
+ * ```
+ */
+export interface Principal {
+  readonly kind: 'api-key' | 'access-token'
+  /** Unique over all principals; what limits count by. */
+  readonly id: string
+  /** The tenant that every read and write of the handler belongs to. */
+  readonly workspace: string
+  readonly environment: string
+  /** Granted scopes as they were chosen, without what they imply (`catalogue.expand` adds that). */
+  readonly scopes: readonly string[]
+  /** The user or system that the credential acts for. */
+  readonly owner?: string
+  /** Selects a limits profile. */
+  readonly tier?: string
+  readonly expiresAt?: Date
+}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Null on public routes and before authentication; handlers of guarded routes use `principalOf(request)`. */
+    principal: Principal | null
+  }
+}
+
+/** True when `value` has the shape of a principal; what a resolver hands over is not trusted before this. */
+export function isPrincipal (value: unknown): value is Principal {
+  if (typeof value !== 'object' || value === null) return false
+  const candidate: Partial<Record<keyof Principal, unknown>> = value
+  return (candidate.kind === 'api-key' || candidate.kind === 'access-token') &&
+    isName(candidate.id) && isName(candidate.workspace) && isName(candidate.environment) &&
+    Array.isArray(candidate.scopes)
+}
+
+function isName (value: unknown): boolean {
+  return typeof value === 'string' && value !== ''
+}
+
+/**
+ * The principal of a request whose route is guarded.
+ * @throws Error when the route is public: there is nobody to speak of, and a handler must not guess.
+ */
+export function principalOf (request: FastifyRequest): Principal {
+  if (request.principal === null || request.principal === undefined) {
+    throw new Error(`principalOf: ${request.method} ${request.routeOptions.url ?? 'an unknown route'} was not authenticated; declare what it needs in schema.security`)
+  }
+  return request.principal
+}

@@ -1,0 +1,79 @@
+import type { onRequestHookHandler } from 'fastify'
+import type { RateLimitDeclaration, Security } from '../access.js'
+import { createScopeTable, type Resources, type ScopesDefinition, type ScopesOf, type ScopeTable } from './catalogue.js'
+import { OptionError, show } from '../options.js'
+import type { Principal } from '../principal.js'
+import { createRequireScopes } from './require.js'
+
+/** What a route's schema states, ready to be spread into it. */
+export interface Declaration {
+  security: Security
+  'x-rate-limit'?: RateLimitDeclaration
+}
+
+/**
+ * The typed catalogue of a host's scopes, and the ways to state them. A scope that isn't declared does not compile,
+ * and refuses to start where types were not asked.
+ */
+export interface Catalogue<S extends string = string> extends ScopeTable<S> {
+  /** All of these scopes, or any valid credential when none is named. The last argument may say what a request costs. */
+  secure (...needs: ReadonlyArray<S | RateLimitDeclaration>): Declaration
+  /** One of these; an array means all of its scopes. */
+  anyOf (...alternatives: ReadonlyArray<S | readonly S[] | RateLimitDeclaration>): Declaration
+  /** Everybody, without a credential. */
+  open (): Declaration
+  /** A hook for rules that the schema can't state: fits `preHandler` and `onRequest`, needs an authenticated request. */
+  requireScopes (...scopes: readonly S[]): onRequestHookHandler
+  /** True when the principal holds all of these scopes, implied ones included. */
+  permits (principal: Principal, ...scopes: readonly S[]): boolean
+}
+
+/**
+ * Declares the scopes of an API, once.
+ *
+ * ```ts
+ * const scopes = defineScopes({
+ *   resources: { devices: ['read', 'write', 'manage'], reports: ['read', 'export'] },
+ *   implies: { 'reports:export': ['reports:read'] }
+ * })
+ * app.get('/devices', { schema: scopes.secure('devices:read') }, listDevices)
+ * ```
+ *
+ * With `levels`, the method of a route is its statement: `defineScopes({ levels: ['READ', 'WRITE', 'ADMIN'] })` lets
+ * GET and HEAD need READ and the other methods WRITE; `methods: { DELETE: 'ADMIN' }` changes that.
+ *
+ * @throws OptionError when a name can't be a scope (RFC 6749 §3.3), is declared twice or is not declared
+ */
+export function defineScopes<const R extends Resources = Record<never, never>, const L extends readonly string[] = readonly []> (
+  definition: ScopesDefinition<R, L>
+): Catalogue<ScopesOf<R, L>> {
+  type S = ScopesOf<R, L>
+  const table = createScopeTable(definition)
+
+  function declare (alternatives: ReadonlyArray<readonly S[]>, rateLimit: RateLimitDeclaration | undefined): Declaration {
+    const security = alternatives.map((scopes) => ({ apiKey: scopes.map(known) }))
+    return rateLimit === undefined ? { security } : { security, 'x-rate-limit': rateLimit }
+  }
+
+  function known (scope: S): S {
+    if (table.has(scope)) return scope
+    throw new OptionError(`scope ${show(scope)} is not declared; declared: ${table.names.join(', ')}`)
+  }
+
+  return Object.freeze({
+    ...table,
+    secure: (...needs) => declare([needs.filter(isScope)], needs.find(isRateLimit)),
+    anyOf: (...alternatives) => declare(alternatives.flatMap((one) => isRateLimit(one) ? [] : [isScope(one) ? [one] : one]), alternatives.find(isRateLimit)),
+    open: () => ({ security: [] }),
+    requireScopes: (...scopes) => createRequireScopes(table, scopes.map(known)),
+    permits: (principal, ...scopes) => table.grant(principal.scopes).includes(table.require(scopes.map(known)) ?? table.grant([]))
+  } satisfies Catalogue<S>)
+
+  function isScope (need: unknown): need is S {
+    return typeof need === 'string'
+  }
+}
+
+function isRateLimit (need: string | readonly string[] | RateLimitDeclaration): need is RateLimitDeclaration {
+  return typeof need === 'object' && !Array.isArray(need)
+}

@@ -1,0 +1,41 @@
+import type { Shape } from './servers/contender.js'
+
+export interface Row {
+  readonly name: string
+  /** File under servers/ that builds it. */
+  readonly server: string
+  readonly shape: Shape
+  /** Header fields every answer must carry; a row that names some is expected to guard. */
+  readonly fields: readonly string[]
+  /** Name of the row that this one's speed is compared to. */
+  readonly base: string
+}
+
+const SHAPE: Shape = { keys: 1000, routes: 1, scopes: 10, policies: 1 }
+const DRAFT = ['ratelimit', 'ratelimit-policy']
+const OLD_DRAFT = ['ratelimit-limit', 'ratelimit-remaining', 'ratelimit-reset']
+
+export const speed: readonly Row[] = [
+  { name: 'plain', server: 'plain', shape: SHAPE, fields: [], base: 'plain' },
+  { name: 'latchkey-memory', server: 'latchkey-memory', shape: SHAPE, fields: DRAFT, base: 'plain' },
+  { name: 'glued-memory', server: 'glued-memory', shape: SHAPE, fields: OLD_DRAFT, base: 'plain' }
+]
+
+function plain (name: string, routes: number): Row {
+  return { name, server: 'plain', shape: { ...SHAPE, routes }, fields: [], base: name }
+}
+
+function grown (name: string, base: string, shape: Partial<Shape>): Row {
+  return { name, server: 'latchkey-memory', shape: { ...SHAPE, routes: 10, ...shape }, fields: DRAFT, base }
+}
+
+/** What the cost of a request grows with: each row varies one thing of `10-routes-10-scopes-1-policy`. */
+export const growth: readonly Row[] = [
+  plain('plain-10-routes', 10),
+  plain('plain-1000-routes', 1000),
+  grown('10-routes-10-scopes-1-policy', 'plain-10-routes', {}),
+  grown('1000-routes', 'plain-1000-routes', { routes: 1000 }),
+  grown('500-scopes', 'plain-10-routes', { scopes: 500 }),
+  grown('2-policies', 'plain-10-routes', { policies: 2 }),
+  grown('4-policies', 'plain-10-routes', { policies: 4 })
+]

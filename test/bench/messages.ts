@@ -1,0 +1,35 @@
+import { Type, type Static } from '@sinclair/typebox'
+
+/** What a server tells about itself when it listens. */
+export const Listening = Type.Object({
+  port: Type.Integer(),
+  paths: Type.Array(Type.String(), { minItems: 1 }),
+  keys: Type.Array(Type.String(), { minItems: 1 }),
+  weak: Type.Optional(Type.String())
+})
+export type Listening = Static<typeof Listening>
+
+/** Microseconds of user and system time since the process started. */
+export const Micros = Type.Number()
+
+export const Done = Type.Null()
+
+/** Where the load goes, and over how many connections. */
+export const Target = Type.Object({
+  port: Type.Integer(),
+  paths: Type.Array(Type.String(), { minItems: 1 }),
+  keys: Type.Array(Type.String(), { minItems: 1 }),
+  connections: Type.Integer({ minimum: 1 })
+})
+export type Target = Static<typeof Target>
+
+/** The part of a V8 profile that is read here. */
+export const CpuProfile = Type.Object({
+  nodes: Type.Array(Type.Object({
+    id: Type.Integer(),
+    callFrame: Type.Object({ functionName: Type.String(), url: Type.String(), lineNumber: Type.Integer() })
+  })),
+  samples: Type.Array(Type.Integer()),
+  timeDeltas: Type.Array(Type.Number())
+})
+export type CpuProfile = Static<typeof CpuProfile>

@@ -1,0 +1,52 @@
+import type { HeapPerCredential } from './heap.js'
+import type { Measured } from './rounds.js'
+import { table } from './table.js'
+
+export interface Results {
+  speed?: ReadonlyMap<string, Measured>
+  heap?: HeapPerCredential
+  growth?: ReadonlyMap<string, Measured>
+}
+
+/** `{ "plain": { cpuMicros, ratio }, …, "heapPerCredential": { … }, "growth": { … } }` */
+export function asJson ({ speed, heap, growth }: Results): string {
+  return JSON.stringify({
+    ...speed !== undefined && members(speed),
+    ...heap !== undefined && { heapPerCredential: heap },
+    ...growth !== undefined && { growth: members(growth) }
+  })
+}
+
+function members (measured: ReadonlyMap<string, Measured>): Record<string, Measured> {
+  return Object.fromEntries([...measured].map(([name, { cpuMicros, ratio }]) => [name, { cpuMicros: rounded(cpuMicros), ratio: rounded(ratio) }]))
+}
+
+export function asText ({ speed, heap, growth }: Results): string {
+  return [
+    ...speed === undefined ? [] : [`CPU per request of the server process\n${measuredTable(speed)}`],
+    ...growth === undefined ? [] : [`As routes, scopes and policies grow; ratio to plain Fastify with as many routes\n${measuredTable(growth)}`],
+    ...heap === undefined ? [] : [`Heap per active credential at ${heap.credentials}\n${heapTable(heap)}`]
+  ].join('\n\n')
+}
+
+function measuredTable (measured: ReadonlyMap<string, Measured>): string {
+  return table([
+    ['', 'µs', 'ratio'],
+    ...[...measured].map(([name, { cpuMicros, ratio }]) => [name, cpuMicros.toFixed(1), ratio.toFixed(2)])
+  ])
+}
+
+function heapTable ({ window, bucket, sliding, keyRecord, glued }: HeapPerCredential): string {
+  return table([
+    ['', 'bytes'],
+    ['counter, fixed window', String(window)],
+    ['counter, token bucket', String(bucket)],
+    ['counter, sliding window', String(sliding)],
+    ['key record and principal, found by hash and id', String(keyRecord)],
+    ['counter of @fastify/rate-limit', String(glued)]
+  ])
+}
+
+function rounded (value: number): number {
+  return Math.round(value * 1000) / 1000
+}

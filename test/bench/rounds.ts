@@ -1,0 +1,87 @@
+import { join } from 'node:path'
+import { startChild, type Child } from './child.js'
+import type { Row } from './contenders.js'
+import { Done, Listening, Micros } from './messages.js'
+import { probe } from './probe.js'
+
+export interface Plan {
+  /** Rounds of each contender that count. */
+  readonly groups: number
+  /** Requests of one round. */
+  readonly requests: number
+  /** Rounds of each contender before those that count. */
+  readonly warmups: number
+  readonly connections: number
+}
+
+export interface Measured {
+  /** Median CPU time of the server process per request, user and system, in µs. */
+  readonly cpuMicros: number
+  /** Median over the groups of: CPU time of the base in the group / CPU time of this one. */
+  readonly ratio: number
+}
+
+export interface Running {
+  readonly row: Row
+  readonly child: Child
+  readonly listening: Listening
+}
+
+export async function startServer (folder: string, row: Row): Promise<Running> {
+  const child = startChild(join(folder, 'test/bench/servers/serve.js'), [row.server, JSON.stringify(row.shape)])
+  const listening = await child.ask('listening', null, Listening)
+  await probe(row, listening)
+  return { row, child, listening }
+}
+
+export function startLoad (folder: string): Child {
+  return startChild(join(folder, 'test/bench/load/load.js'))
+}
+
+/**
+ * One round of load on one server; the connections stand before the clock starts.
+ * No garbage collection is forced here: a full one makes V8 drop code, and a third of the round goes into getting it back.
+ */
+export async function round ({ child, listening: { port, paths, keys } }: Running, load: Child, { connections, requests }: Plan): Promise<number> {
+  await load.ask('open', { port, paths, keys, connections }, Done)
+  const before = await child.ask('cpu', null, Micros)
+  await load.ask('send', requests, Done)
+  const after = await child.ask('cpu', null, Micros)
+  await load.ask('close', null, Done)
+  return (after - before) / requests
+}
+
+/** Interleaved rounds (A B C, B C A, …), so that whatever else the machine does meets all alike. */
+export async function compare (folder: string, rows: readonly Row[], plan: Plan, say: (text: string) => void): Promise<Map<string, Measured>> {
+  const load = startLoad(folder)
+  const servers: Running[] = []
+  const taken = new Map<string, number[]>(rows.map(({ name }) => [name, []]))
+  try {
+    for (const row of rows) servers.push(await startServer(folder, row))
+    for (let group = -plan.warmups; group < plan.groups; group++) {
+      for (const server of rotate(servers, group + plan.warmups)) {
+        const micros = await round(server, load, plan)
+        if (group >= 0) taken.get(server.row.name)?.push(micros)
+        say(`${group < 0 ? 'warm-up' : `group ${group + 1}/${plan.groups}`}  ${micros.toFixed(1).padStart(6)} µs  ${server.row.name}`)
+      }
+    }
+  } finally {
+    await Promise.all([load, ...servers.map(({ child }) => child)].map((child) => child.stop()))
+  }
+  return new Map(rows.map(({ name, base }) => [name, summarise(taken.get(name) ?? [], taken.get(base) ?? [])]))
+}
+
+function summarise (micros: readonly number[], base: readonly number[]): Measured {
+  return { cpuMicros: median(micros), ratio: median(micros.map((own, group) => (base[group] ?? NaN) / own)) }
+}
+
+function rotate<T> (items: readonly T[], by: number): T[] {
+  const start = by % items.length
+  return [...items.slice(start), ...items.slice(0, start)]
+}
+
+export function median (values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b)
+  const middle = (sorted.length - 1) / 2
+  return ((sorted[Math.floor(middle)] ?? NaN) + (sorted[Math.ceil(middle)] ?? NaN)) / 2
+}

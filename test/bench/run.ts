@@ -1,0 +1,56 @@
+import { parseArgs } from 'node:util'
+import { compile } from './compile.js'
+import { growth, speed } from './contenders.js'
+import { heapPerCredential } from './heap.js'
+import { profile } from './profile.js'
+import { asJson, asText, type Results } from './report.js'
+import { compare, type Plan } from './rounds.js'
+
+const HELP = `npm run bench -- [--json] [--smoke] [--profile] [--only speed|growth|heap]
+  --json     one JSON object on stdout, nothing else
+  --smoke    few requests: shows that everything runs, its numbers say nothing
+  --profile  where the CPU time of a request goes, instead of how much it is
+  --only     one part`
+
+const { values: { help, json, smoke, profile: profiling, only } } = parseArgs({
+  options: {
+    help: { type: 'boolean', default: false },
+    json: { type: 'boolean', default: false },
+    smoke: { type: 'boolean', default: false },
+    profile: { type: 'boolean', default: false },
+    only: { type: 'string' }
+  }
+})
+
+const parts = ['speed', 'growth', 'heap']
+if (only !== undefined && !parts.includes(only)) throw new TypeError(`--only is one of ${parts.join(', ')}, not ${only}`)
+
+const plan: Plan = smoke
+  ? { groups: 2, requests: 500, warmups: 1, connections: 50 }
+  : { groups: 7, requests: 15_000, warmups: 4, connections: 50 }
+const credentials = smoke ? 10_000 : 1_000_000
+
+function say (progress: string): void {
+  console.error(progress)
+}
+
+async function measure (folder: string): Promise<Results> {
+  const wants = (part: string): boolean => only === undefined || only === part
+  return {
+    ...wants('speed') && { speed: await compare(folder, speed, plan, say) },
+    ...wants('growth') && { growth: await compare(folder, growth, plan, say) },
+    ...wants('heap') && { heap: await heapPerCredential(folder, credentials, say) }
+  }
+}
+
+if (help) {
+  console.log(HELP)
+} else {
+  const folder = await compile()
+  if (profiling) {
+    console.log(await profile(folder, smoke ? plan : { ...plan, requests: 60_000 }))
+  } else {
+    const results = await measure(folder)
+    console.log(json ? asJson(results) : asText(results))
+  }
+}

@@ -1,0 +1,35 @@
+import Fastify from 'fastify'
+import latchkey, { allowPlainHttp, defineScopes } from 'fastify-latchkey'
+import { QUOTA, type Build } from './contender.js'
+import { addRoutes } from './routes.js'
+
+/** Latchkey with keys and counters in memory: environment, scope and policies checked, fields of the current draft. */
+export const build: Build = async function latchkeyMemory ({ keys, routes, scopes: size, policies }) {
+  const scopes = defineScopes({ resources: resources(size) })
+  const names = [...scopes.names]
+  const required = names.slice(0, 10)
+
+  const app = Fastify()
+  await app.register(latchkey, {
+    scopes,
+    environment: 'production',
+    keys: { prefix: 'acme' },
+    limits: { environments: { production: Array.from({ length: policies }, (_, n) => ({ name: `p${n}`, quota: QUOTA, window: 60 * (n + 1) })) } },
+    transport: allowPlainHttp
+  })
+  addRoutes(app, routes, (n) => ({ schema: scopes.secure(...required.slice(n % required.length).slice(0, 1)) }))
+  await app.ready()
+
+  const granted = names.filter((_, n) => n < 10 || n % 10 === 0)
+  const texts: string[] = []
+  for (let n = 0; n < keys; n++) {
+    const { text } = await app.keys.issue({ workspace: `workspace-${n % 100}`, environment: 'production', scopes: granted })
+    texts.push(text)
+  }
+  const { text: weak } = await app.keys.issue({ workspace: 'workspace-0', environment: 'production', scopes: names.slice(1, 2) })
+  return { app, keys: texts, weak }
+}
+
+function resources (scopes: number): Record<string, string[]> {
+  return Object.fromEntries(Array.from({ length: scopes / 2 }, (_, n) => [`devices-${n}`, ['read', 'write']]))
+}

@@ -1,0 +1,112 @@
+import { readFile, readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import t from 'tap'
+import { inspect, rooms, type Sources } from './helpers/house.js'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+
+async function libSources (): Promise<Sources> {
+  const entries = await readdir(join(root, 'lib'), { recursive: true })
+  const files = entries.map((entry) => entry.replaceAll('\\', '/')).filter((entry) => entry.endsWith('.ts'))
+  return new Map(await Promise.all(files.sort().map(async (file) =>
+    [file, await readFile(join(root, 'lib', file), 'utf8')] as const)))
+}
+
+interface Manifest {
+  readonly exports: Readonly<Record<string, unknown>>
+  readonly dependencies: Readonly<Record<string, string>>
+  readonly peerDependencies: Readonly<Record<string, string>>
+}
+
+async function manifest (): Promise<Manifest> {
+  return JSON.parse(await readFile(join(root, 'package.json'), 'utf8'))
+}
+
+/** A sound house of two rooms, and what is said when the given files are added to it. */
+function faultsWith (files: Record<string, string>): string[] {
+  const sound = {
+    'errors.ts': 'export const errors = 1\n',
+    'auth/index.ts': "import { errors } from '../errors.js'\nexport const auth = errors\n",
+    'keys/index.ts': "export { auth as keys } from '../auth/index.js'\n",
+    'index.ts': "export * from './keys/index.js'\nexport * from './errors.js'\n",
+  }
+  return inspect(new Map(Object.entries({ ...sound, ...files })), ['fastify', '@fastify/error'])
+}
+
+t.test('imports in lib/ point only toward the ground, every room has an index, no file is long', async (t) => {
+  const { dependencies, peerDependencies } = await manifest()
+  t.same(inspect(await libSources(), Object.keys({ ...dependencies, ...peerDependencies })), [])
+})
+
+t.test('every room is a subpath of the package, and every subpath a room', async (t) => {
+  const { exports } = await manifest()
+  const subpaths = rooms(await libSources()).map((room) => `./${room}`)
+  t.same(Object.keys(exports).sort(), ['.', ...subpaths, './package.json'].sort())
+})
+
+t.test('only the runtime dependencies that the design names', async (t) => {
+  const { dependencies } = await manifest()
+  t.same(Object.keys(dependencies).sort(), ['@fastify/error', '@fastify/rate-limit', '@sinclair/typebox', 'fastify-plugin'])
+})
+
+t.test('a sound house has no faults', async (t) => {
+  t.same(faultsWith({}), [])
+  t.same(faultsWith({ 'auth/index.ts': "import fastify from 'fastify'\nimport create from '@fastify/error'\nimport 'node:net'\n" }), [])
+})
+
+t.test('an edge between rooms of one floor is sideways', async (t) => {
+  t.same(faultsWith({ 'scopes/index.ts': "import { auth } from '../auth/index.js'\n" }),
+    ['scopes/index.ts imports auth/index.ts: sideways'])
+  t.same(faultsWith({ 'testing/index.ts': "export type { A } from '../docs/index.js'\n", 'docs/index.ts': '' }),
+    ['testing/index.ts imports docs/index.ts: sideways'])
+})
+
+t.test('an edge to a higher floor is upwards, however it is written', async (t) => {
+  const fault = ['auth/index.ts imports docs/index.ts: upwards']
+  for (const line of [
+    "import { a } from '../docs/index.js'",
+    "import type { A } from '../docs/index.js'",
+    "import {\n  a,\n  type B\n} from '../docs/index.js'",
+    "export * from '../docs/index.js'",
+    "import '../docs/index.js'",
+    "const late = await import('../docs/index.js')",
+    "export type A = import('../docs/index.js').A",
+  ]) t.same(faultsWith({ 'auth/index.ts': `${line}\n`, 'docs/index.ts': '' }), fault, line)
+})
+
+t.test('the ground imports no room, and no room the roof', async (t) => {
+  t.match(faultsWith({ 'errors.ts': "import { a } from './scopes/names.js'\n", 'scopes/index.ts': '', 'scopes/names.ts': '' }),
+    ['errors.ts imports scopes/names.ts: upwards'])
+  t.match(faultsWith({ 'keys/index.ts': "import { a } from '../latchkey.js'\n", 'latchkey.ts': '' }),
+    ['keys/index.ts imports latchkey.ts: upwards'])
+})
+
+t.test('an import inside a comment or a string is no edge', async (t) => {
+  t.same(faultsWith({ 'auth/index.ts': "// import '../docs/index.js'\nexport const a = \"import '../docs/index.js'\"\n", 'docs/index.ts': '' }), [])
+})
+
+t.test('ground files may import one another, but not in a circle', async (t) => {
+  const time = "import { errors } from './errors.js'\n"
+  const index = { 'index.ts': "export * from './time.js'\n" }
+  t.same(faultsWith({ ...index, 'time.ts': time }), [])
+  t.same(faultsWith({ ...index, 'time.ts': time, 'errors.ts': "import './time.js'\n" }),
+    ['cycle: errors.ts → time.ts → errors.ts'])
+})
+
+t.test('the house by its own name, what is outside it, and what nobody declared are refused', async (t) => {
+  t.same(faultsWith({ 'auth/index.ts': "import 'fastify-latchkey/keys'\nimport '../../test/x.js'\nimport '@fastify/errors/x'\n" }), [
+    'auth/index.ts imports fastify-latchkey/keys: the house by its own name',
+    'auth/index.ts imports ../test/x.ts: outside lib/',
+    'auth/index.ts imports @fastify/errors/x: not a dependency',
+  ])
+})
+
+t.test('a long file, a room without an index, a room without a floor and a dead file are named', async (t) => {
+  const line = 'export {}\n'
+  t.same(faultsWith({ 'auth/index.ts': line.repeat(200) }), [])
+  t.same(faultsWith({ 'auth/index.ts': line.repeat(201) }), ['auth/index.ts has 201 lines, more than 200'])
+  t.same(faultsWith({ 'limits/take.ts': line, 'index.ts': "import './limits/take.js'\n" }), ['limits/ has no index.ts'])
+  t.same(faultsWith({ 'attic/index.ts': line }), ['attic/ has no floor: give it one in test/helpers/house.ts'])
+  t.same(faultsWith({ 'auth/old.ts': line }), ['auth/old.ts is reached from no index.ts'])
+})

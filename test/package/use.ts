@@ -1,0 +1,71 @@
+import Fastify from 'fastify'
+import latchkey, { AccessError, allowPlainHttp, principalOf, type Principal } from 'fastify-latchkey'
+import { verifyUpgrade } from 'fastify-latchkey/auth'
+import * as docs from 'fastify-latchkey/docs'
+import * as keys from 'fastify-latchkey/keys'
+import * as limits from 'fastify-latchkey/limits'
+import { defineScopes } from 'fastify-latchkey/scopes'
+import { notFound, serverOptions } from 'fastify-latchkey/server'
+import { fakeClock, testPrincipals } from 'fastify-latchkey/testing'
+import { scopes } from './augment.js'
+
+export const rooms: object[] = [docs, keys, limits]
+export const levels = defineScopes({ levels: ['READ', 'WRITE', 'ADMIN'], methods: { DELETE: 'ADMIN' } })
+
+const clock = fakeClock(0)
+const principals = testPrincipals()
+const app = Fastify(serverOptions({ logger: true }))
+app.setNotFoundHandler(notFound)
+await app.register(latchkey, {
+  scopes,
+  environment: 'production',
+  keys: { prefix: 'acme', tags: { live: 'production', test: 'sandbox' } },
+  resolvers: [principals.resolver],
+  limits: { tiers: { free: [{ name: 'free', quota: 1000, window: 3600, burst: 100 }] } },
+  rateLimitFields: ['draft', 'trio'],
+  errors: 'problem',
+  transport: allowPlainHttp,
+  clock: clock.now,
+})
+
+app.get('/devices', { schema: { ...scopes.secure('devices:read'), querystring: { type: 'object' } } }, async (request) => {
+  const principal: Principal = principalOf(request)
+  const plan: 'starter' | 'business' | undefined = principal.plan
+  const loose: Principal | null = request.principal
+  return { plan, workspace: loose?.workspace }
+})
+app.post('/devices', { schema: scopes.anyOf('devices:provision', ['devices:read', 'devices:write']) }, async () => null)
+app.put('/devices', { schema: scopes.secure('devices:write', { profile: 'heavy', cost: 5 }) }, async () => null)
+app.get('/me', { schema: scopes.secure() }, async () => null)
+app.get('/health', { schema: scopes.open() }, async () => null)
+app.delete('/devices', { schema: scopes.secure(), preHandler: scopes.requireScopes('devices:delete') }, async () => null)
+app.get('/own', { onRequest: app.authenticate }, async () => null)
+app.get('/levels', { schema: levels.secure('WRITE') }, async () => null)
+
+const { key, text } = await app.keys.issue({
+  workspace: 'w1', scopes: ['devices:read', 'deployments:stage'], environment: 'sandbox', expiresAt: new Date(),
+})
+export const issued: { id: string, hint: string, text: string } = { id: key.id, hint: key.hint, text }
+export const table = app.scopesByResource()
+app.server.on('upgrade', (request, socket) => {
+  verifyUpgrade(app, request, { scopes: ['devices:read'] }).catch(() => socket.destroy())
+})
+await principals.inject(app, { workspace: 'w1', scopes: ['devices:read'] }, { url: '/devices' })
+export const status = (error: unknown): number => error instanceof AccessError ? error.statusCode : 500
+
+// @ts-expect-error unknown scope
+scopes.secure('devices:reed')
+// @ts-expect-error unknown scope beside a known one
+scopes.secure('devices:read', 'devices:reed')
+// @ts-expect-error unknown scope
+scopes.anyOf('devices:read', 'devices:reed')
+// @ts-expect-error unknown scope inside an alternative
+scopes.anyOf(['devices:read', 'devices:reed'])
+// @ts-expect-error unknown scope
+scopes.requireScopes('devices:reed')
+// @ts-expect-error unknown level
+levels.secure('OWNER')
+// @ts-expect-error unknown scope for a key, by the registered catalogue
+await app.keys.issue({ workspace: 'w1', scopes: ['devices:reed'] })
+// @ts-expect-error a principal is read-only
+app.get('/', async (request) => { principalOf(request).workspace = 'w2' })
