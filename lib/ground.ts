@@ -3,7 +3,7 @@ import fp from 'fastify-plugin'
 import { Type } from '@sinclair/typebox'
 import { NO_ROUTE, readAccess, type RouteAccess, type Security, type Undeclared } from './access.js'
 import { AccessError, type RefusalCode, type RefusalDetails } from './errors.js'
-import { fieldsOf, writeFields, type Allowance, type FieldFormat } from './fields.js'
+import { fieldsOf, fieldWriters, type Allowance, type FieldFormat } from './fields.js'
 import { isRendererName, render, renderers, type ErrorFormat } from './formats.js'
 import { checkOptions, OptionError } from './options.js'
 import type { Clock } from './time.js'
@@ -71,7 +71,7 @@ export const ground = fp<GroundOptions>(async function latchkeyGround (app: Fast
 
   const { errors = 'problem', undeclared = 'refuse', byMethod = () => undefined, rateLimitFields = 'draft', realm = 'api', clock = Date.now } = options
   const rules = { undeclared, byMethod }
-  const chosen = rateLimitFields === false ? [] : typeof rateLimitFields === 'string' ? [rateLimitFields] : rateLimitFields
+  const writers = (rateLimitFields === false ? [] : [rateLimitFields].flat()).map((format) => fieldWriters[format])
   const renderer = typeof errors === 'function' ? errors : isRendererName(errors) ? renderers[errors] : undefined
   const routes: RouteAccess[] = []
   const earlier = new WeakMap<object, AccessByMethod>()
@@ -125,9 +125,10 @@ export const ground = fp<GroundOptions>(async function latchkeyGround (app: Fast
       }
     },
     announce (reply, allowances) {
-      writeFields(chosen, allowances, (name, value) => reply.header(name, value))
+      if (allowances.length === 0) return
+      for (const write of writers) write(allowances, reply)
     },
-    fields: (allowances) => fieldsOf(chosen, allowances)
+    fields: (allowances) => fieldsOf(writers, allowances)
   })
 }, { name: 'latchkey-ground', fastify: '5.x' })
 
