@@ -54,10 +54,10 @@ export function readIssueInput (input: IssueInput, { now, scopes, tagOf }: Known
   if (error !== undefined) throw invalid(explain(error))
   const unknown = own.scopes.find((scope) => !scopes.includes(scope))
   if (unknown !== undefined) throw invalid(`scopes has ${show(unknown)}, which is not declared; declared: ${scopes.join(', ')}`)
-  const [first] = tagOf.keys()
+  const [first = ''] = tagOf.keys()
   const { workspace, environment = first, name, owner, tier, expiresAt } = own
-  const tag = environment === undefined ? undefined : tagOf.get(environment)
-  if (environment === undefined || tag === undefined) throw invalid(`environment must be one of ${[...tagOf.keys()].join(', ')}, not ${show(environment)}`)
+  const tag = tagOf.get(environment)
+  if (tag === undefined) throw invalid(`environment must be one of ${[...tagOf.keys()].join(', ')}, not ${show(environment)}`)
   checkExpiry(expiresAt, now)
   const fields = {
     workspace,
