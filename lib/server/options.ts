@@ -1,7 +1,7 @@
 import type { Http2SecureServer, Http2Server } from 'node:http2'
 import type { Server as HttpsServer } from 'node:https'
 import fastify, { type FastifyHttp2Options, type FastifyHttp2SecureOptions, type FastifyHttpOptions, type FastifyHttpsOptions, type RawServerDefault } from 'fastify'
-import { createLogController } from './log-controller.js'
+import { logControllerOption } from './log-controller.js'
 import { composeLogger, serializers } from './logging.js'
 import { answerClientError } from './parser.js'
 import { answerFrameworkError } from './router.js'
@@ -32,15 +32,10 @@ export function serverOptions<T extends AnyOptions> (options: T): T {
   return {
     frameworkErrors: answerFrameworkError,
     clientErrorHandler: answerClientError,
-    ...logControllerOf(options),
+    ...logControllerOption(fastify.LogController, options),
     ...options,
     ...loggerOf(options)
   }
-}
-
-function logControllerOf (options: AnyOptions) {
-  const logController = createLogController(fastify.LogController, options)
-  return logController === undefined ? {} : { logController }
 }
 
 function loggerOf ({ logger, loggerInstance }: AnyOptions) {

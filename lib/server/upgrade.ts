@@ -33,7 +33,7 @@ const offers = new WeakMap<object, Offer>()
  * routeUpgrades(app)
  * app.get('/events', { schema: scopes.secure('devices:read') }, (request, reply) => {
  *   const upgrade = upgradeOf(request)
- *   if (upgrade === undefined) return reply.code(426).header('upgrade', 'websocket').send()
+ *   if (upgrade === undefined) return reply.code(426).headers({ upgrade: 'websocket', connection: 'upgrade, close' }).send()
  *   reply.hijack()
  *   websockets.handleUpgrade(request.raw, upgrade.socket, upgrade.head, greet)
  * })
@@ -52,12 +52,13 @@ export function routeUpgrades (app: Upgradable): void {
     const offer = { socket, head, taken: false }
     offers.set(request, offer)
     open.add(offer)
+    const response = responseOn(socket, request)
     socket.on('error', () => socket.destroy())
     socket.once('close', () => {
       open.delete(offer)
-      request.destroy()
+      if (!offer.taken && !response.writableEnded) request.destroy()
     })
-    app.routing(request, responseOn(socket, request))
+    app.routing(request, response)
   })
 
   app.addHook('preClose', function endUpgraded (done) {

@@ -105,3 +105,11 @@ export function wire (port: number, bytes: string): Wire {
     })
   }
 }
+
+/** A promise that the test settles. */
+export function deferred<T> () {
+  let resolve: (value: T) => void = () => {}
+  let reject: (reason: unknown) => void = () => {}
+  const promise = new Promise<T>((_resolve, _reject) => { resolve = _resolve; reject = _reject })
+  return { promise, resolve, reject }
+}

@@ -2,6 +2,7 @@ import Fastify, { LogController } from 'fastify'
 import { pino } from 'pino'
 import t from 'tap'
 import { loggerOptions, serverOptions } from 'fastify-latchkey/server'
+import { logControllerOption } from '../../lib/server/log-controller.js'
 import { exchange, keepLines, listen, request } from '../helpers/doors.js'
 
 const get = (target: string) => request(`GET ${target} HTTP/1.1`, 'Host: api.example.com', 'Authorization: Bearer secret-credential', 'Cookie: session=secret-cookie', 'Connection: close')
@@ -27,7 +28,9 @@ t.test('a raw request that the host logs shows no more', async (t) => {
   t.teardown(() => app.close())
 
   await exchange(port, get('/devices?api_key=secret-query'))
+  app.log.info({ req: {} }, 'nothing')
   t.strictSame(log.entries.find(({ msg }) => msg === 'raw')?.req, { method: 'GET', url: '/devices' })
+  t.strictSame(log.entries.find(({ msg }) => msg === 'nothing')?.req, { url: '' })
   t.notMatch(log.text, 'secret')
 })
 
@@ -65,9 +68,11 @@ t.test('the error that a handler throws is logged with a scrubbed message, by it
   const app = Fastify(serverOptions({ logger: { stream: log.stream } }))
   app.get('/broken', async () => { throw new Error('at /x?secret') })
   app.get('/teapot', async () => { throw Object.assign(new Error('short'), { statusCode: 418 }) })
+  app.get('/nothing', async () => await Promise.reject(null)) // eslint-disable-line prefer-promise-reject-errors
   const port = await listen(app)
   t.teardown(() => app.close())
 
+  t.equal((await exchange(port, get('/nothing'))).status, 500)
   t.equal((await exchange(port, get('/broken'))).status, 500)
   t.equal((await exchange(port, get('/teapot'))).status, 418)
   t.match(log.entries.find(({ msg }) => msg === 'at /x?…'), { level: 50, req: { url: '/broken' }, res: { statusCode: 500 }, err: { message: 'at /x?…' } })
@@ -189,4 +194,8 @@ t.test('the types fit every kind of server', async (t) => {
   const instance = Fastify(serverOptions({ loggerInstance: pino({ level: 'silent' }) }))
   t.equal(typeof instance.log.info, 'function')
   for (const app of [http, https, http2, instance]) await app.close()
+})
+
+t.test('a Fastify without log controllers is given none', async (t) => {
+  t.strictSame(logControllerOption(undefined, {}), {})
 })
