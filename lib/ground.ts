@@ -116,6 +116,7 @@ export const ground = fp<GroundOptions>(async function latchkeyGround (app: Fast
     refusal: (code, details) => new AccessError(code, { realm, ...details }),
     refuse (request, reply, error) {
       log(request, error)
+      if (reply.sent) return
       reply.code(error.statusCode).headers(error.headers)
       if (renderer === undefined) {
         reply.send(error)
