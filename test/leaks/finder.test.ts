@@ -1,5 +1,5 @@
 import t from 'tap'
-import { findLeaks } from '../helpers/leaks.js'
+import { findLeaks } from '../helpers/leaks/find.js'
 
 const secret = 'k3y-Of-The-Kingdom-4711'
 const find = (text: string) => findLeaks({ secret }, text)

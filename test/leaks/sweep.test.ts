@@ -6,9 +6,9 @@ import t, { type Test } from 'tap'
 import type { LatchkeyOptions } from 'fastify-latchkey'
 import { start } from '../helpers/child.js'
 import { deferred, keepLines, portOf } from '../helpers/doors.js'
-import { findLeaks } from '../helpers/leaks.js'
-import { canariesOf, createTarget, type Secrets } from './target.js'
-import { reached, sweep } from './traffic.js'
+import { findLeaks } from '../helpers/leaks/find.js'
+import { canariesOf, createTarget, type Secrets } from '../helpers/leaks/target.js'
+import { reached, sweep } from '../helpers/leaks/traffic.js'
 
 async function sweepOver (t: Test, options: Partial<LatchkeyOptions>, guarded = true) {
   const log = keepLines()
@@ -74,7 +74,7 @@ t.test('none shows without limits of any kind, or with the scopes checked late',
 })
 
 t.test('none shows on the standard output and error of a process with logger: true', async (t) => {
-  const serve = fileURLToPath(new URL('serve.ts', import.meta.url))
+  const serve = fileURLToPath(new URL('../helpers/leaks/serve.ts', import.meta.url))
   const child = start([process.execPath, '--conditions=fastify-latchkey-source', '--import', 'tsx', serve])
   t.teardown(() => child.kill())
   const errors = text(child.stderr)

@@ -4,7 +4,7 @@ import latchkey, { allowPlainHttp, defineScopes, InvalidCredential, notFound, ty
 import { createKeyText, hashKeyText } from 'fastify-latchkey/keys'
 import { createMemoryLimitStore, type LimitStore } from 'fastify-latchkey/limits'
 import { routeUpgrades, serverOptions, upgradeOf } from 'fastify-latchkey/server'
-import type { Canaries } from '../helpers/leaks.js'
+import type { Canaries } from './find.js'
 
 export const scopes = defineScopes({ resources: { devices: ['read', 'write'] } })
 

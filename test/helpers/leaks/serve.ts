@@ -1,4 +1,4 @@
-import { portOf } from '../helpers/doors.js'
+import { portOf } from '../doors.js'
 import { createTarget } from './target.js'
 
 /** The target of a sweep in a process of its own: a line of its output says where it listens and which secrets it holds. */

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { connect } from 'node:net'
-import { exchange, request } from '../helpers/doors.js'
+import { exchange, request } from '../doors.js'
 import type { Secrets } from './target.js'
 
 /** Every kind of request, with a secret in every place that a request has. */
