@@ -1,3 +1,4 @@
+import { availableParallelism, loadavg } from 'node:os'
 import { parseArgs } from 'node:util'
 import { compile } from './compile.js'
 import { growth, speed } from './contenders.js'
@@ -46,6 +47,8 @@ async function measure (folder: string): Promise<Results> {
 if (help) {
   console.log(HELP)
 } else {
+  const [busy = 0] = loadavg()
+  if (busy > availableParallelism() / 2) say(`the machine is busy (load average ${busy.toFixed(1)}): all numbers rise, plain's most, and ratios with them`)
   const folder = await compile()
   if (profiling) {
     console.log(await profile(folder, smoke ? plan : { ...plan, requests: 60_000 }))
