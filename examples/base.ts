@@ -1,4 +1,4 @@
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyServerOptions } from 'fastify'
 import type { IssueInput } from 'fastify-latchkey'
 
 /** A request for a newcomer to copy. */
@@ -10,6 +10,7 @@ export interface Try {
   /** `GET`, or `POST` where there is a body. */
   readonly method?: string
   readonly path: string
+  readonly headers?: Readonly<Record<string, string>>
   readonly body?: unknown
 }
 
@@ -24,8 +25,15 @@ export interface Example {
   readonly pages?: readonly string[]
 }
 
+/** What a test puts in the place of the real world. */
+export interface BuildOptions {
+  /** Milliseconds since the epoch. */
+  readonly clock?: () => number
+  readonly logger?: NonNullable<FastifyServerOptions['logger']>
+}
+
 /** What every file of the examples exports as `build`. */
-export type Build = () => Promise<Example>
+export type Build = (options?: BuildOptions) => Promise<Example>
 
 /** To stderr, so that stdout is left to what a newcomer reads. */
 export const logger = { level: process.env.LOG_LEVEL ?? 'warn', stream: process.stderr }
@@ -67,11 +75,12 @@ function readPort (text = '3000'): number {
   return Number(text)
 }
 
-function curl (url: string, { key, method, path, body }: Try, keys: Example['keys']): string {
+function curl (url: string, { key, method, path, headers = {}, body }: Try, keys: Example['keys']): string {
   const parts = ['curl -i', quote(url + path)]
   if (method === 'HEAD') parts[0] = 'curl -I'
   else if (method !== undefined) parts.push(`-X ${method}`)
   if (key !== undefined) parts.push('-H', quote(`Authorization: Bearer ${keys[key] ?? key}`))
+  for (const [name, value] of Object.entries(headers)) parts.push('-H', quote(`${name}: ${value}`))
   if (body !== undefined) parts.push('-H', quote('Content-Type: application/json'), '-d', quote(JSON.stringify(body)))
   return parts.join(' ')
 }
