@@ -1,12 +1,10 @@
-import type { ErrorFormat } from '../formats.js'
-import type { FieldFormat } from '../fields.js'
-import { createResponses, type Json, type Responses } from './responses.js'
+import type { Json } from './parts.js'
+import { createResponses, type Refusing, type Responses } from './responses.js'
 import type { StatedSecurity } from './stated.js'
 
 /** What of a context its document tells. */
 export interface DocumentTerms {
-  readonly errors: ErrorFormat
-  readonly rateLimitFields: readonly FieldFormat[]
+  readonly ground: Refusing
   /** OpenAPI security scheme objects by name. */
   readonly schemes: Readonly<Record<string, Json>>
   readonly stated: StatedSecurity
@@ -17,9 +15,9 @@ export interface DocumentTerms {
  * document, in which everything the given one says already stands. Other documents come back as they are.
  * Describing a document twice changes nothing.
  */
-export function describeAccess<T extends object> (document: T, terms: DocumentTerms): T {
+export function describeAccess<T> (document: T, terms: DocumentTerms): T {
   if (!isRecord(document) || typeof document.openapi !== 'string' || !document.openapi.startsWith('3.')) return document
-  const responses = createResponses(terms.errors, terms.rateLimitFields)
+  const responses = createResponses(terms.ground)
   const paths = mapRecord(document.paths, (item, path) => describePath(item, path, terms, responses))
   const given = recordOf(document.components)
   const components = {
@@ -45,11 +43,12 @@ function describeOperation (operation: unknown, method: string, path: string, { 
   if (shown === undefined) return operation
   const { access, security } = shown
   if (access.mode === 'open') return { ...operation, security }
+  const declared = recordOf(operation.responses)
   return {
     ...operation,
     security,
     ...Array.isArray(operation.parameters) && { parameters: operation.parameters.filter((parameter) => !carriesCredential(parameter, Object.values(schemes))) },
-    responses: { ...responses.of(access), ...recordOf(operation.responses) }
+    responses: { ...declared, ...responses.of(access, declared) }
   }
 }
 

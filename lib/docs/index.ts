@@ -39,7 +39,7 @@ export const docs = fp<DocsOptions>(async function latchkeyDocs (app: FastifyIns
   const contexts = new Set([app])
   const schemes = Object.fromEntries(app.resolvers.map(({ scheme, description }) => [scheme, description]))
   const stated = createStatedSecurity(Object.keys(schemes))
-  const document = createAccessDocument({ errors: ground.errors, rateLimitFields: ground.rateLimitFields, schemes, stated })
+  const document = createAccessDocument({ ground, schemes, stated })
 
   app.addHook('onRoute', function documentRoute (route) {
     const accesses = ground.statedBy(route)

@@ -21,11 +21,6 @@ export function createAccessDocument (terms: DocumentTerms): AccessDocument {
     let document: unknown
     let text: unknown
 
-    function describeOnce (): unknown {
-      const plain = quietly(() => written())
-      return typeof plain === 'object' && plain !== null ? describeAccess(plain, terms) : plain
-    }
-
     /** Every JSON text is YAML 1.2; where `transformObject` described the document already, its own YAML stands. */
     function writeText (): unknown {
       const yaml = quietly(() => written({ yaml: true }))
@@ -34,7 +29,7 @@ export function createAccessDocument (terms: DocumentTerms): AccessDocument {
 
     function swagger (options?: { yaml?: boolean }): unknown {
       if (options?.yaml === true) return (text ??= writeText())
-      return (document ??= describeOnce())
+      return (document ??= describeAccess(quietly(() => written()), terms))
     }
     shared.add(swagger)
     return swagger
