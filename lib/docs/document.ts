@@ -18,7 +18,7 @@ export interface DocumentTerms {
 export function describeAccess<T> (document: T, terms: DocumentTerms): T {
   if (!isRecord(document) || typeof document.openapi !== 'string' || !document.openapi.startsWith('3.')) return document
   const responses = createResponses(terms.ground)
-  const paths = mapRecord(document.paths, (item, path) => describePath(item, path, terms, responses))
+  const paths = mapRecord(document.paths, (item) => describePath(item, terms, responses))
   const given = recordOf(document.components)
   const components = {
     ...given,
@@ -29,17 +29,17 @@ export function describeAccess<T> (document: T, terms: DocumentTerms): T {
 
 const METHODS = new Set(['get', 'put', 'post', 'delete', 'options', 'head', 'patch', 'trace', 'query'])
 
-function describePath (item: unknown, path: string, terms: DocumentTerms, responses: Responses): unknown {
+function describePath (item: unknown, terms: DocumentTerms, responses: Responses): unknown {
   if (!isRecord(item)) return item
   return mapRecord(item, (part, field) => {
-    if (field === 'additionalOperations') return mapRecord(part, (operation, method) => describeOperation(operation, method, path, terms, responses))
-    return METHODS.has(field) ? describeOperation(part, field.toUpperCase(), path, terms, responses) : part
+    if (field === 'additionalOperations') return mapRecord(part, (operation, method) => describeOperation(operation, method, terms, responses))
+    return METHODS.has(field) ? describeOperation(part, field.toUpperCase(), terms, responses) : part
   })
 }
 
-function describeOperation (operation: unknown, method: string, path: string, { stated, schemes }: DocumentTerms, responses: Responses): unknown {
+function describeOperation (operation: unknown, method: string, { stated, schemes }: DocumentTerms, responses: Responses): unknown {
   if (!isRecord(operation)) return operation
-  const shown = stated.find(operation.security, method, path)
+  const shown = stated.find(operation.security, method)
   if (shown === undefined) return operation
   const { access, security } = shown
   if (access.mode === 'open') return { ...operation, security }

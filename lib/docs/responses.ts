@@ -18,7 +18,7 @@ export interface Components {
 
 export interface Responses {
   /** The refusals of a guarded operation by status, without those that it declares itself. */
-  of (access: RouteAccess, declared: Json): Record<string, Json>
+  of (access: Pick<RouteAccess, 'alternatives'>, declared: Json): Record<string, Json>
   readonly components: Components
 }
 

@@ -1,8 +1,8 @@
-import { readAccess, type RouteAccess, type Security } from '../access.js'
+import { readStatement, type RouteAccess, type Security } from '../access.js'
 
 /** What an operation of a document needs, and how the document says so. */
 export interface Shown {
-  readonly access: RouteAccess
+  readonly access: Pick<RouteAccess, 'mode' | 'alternatives'>
   readonly security: Security
 }
 
@@ -11,7 +11,7 @@ export interface StatedSecurity {
   /** What the schema of a route shows: its statement, or the default that applies where it makes none. */
   show (accesses: readonly RouteAccess[], given: unknown): Security
   /** What an operation needs, by the `security` its document has; undefined when another context guards it, or none. */
-  find (security: unknown, method: string, path: string): Shown | undefined
+  find (security: unknown, method: string): Shown | undefined
   /**
    * Runs `write` while spreading a shown security gives nothing. For @fastify/swagger, which spreads the security of
    * every operation to look its schemes up in the host's options, and fails where a scheme is not written there.
@@ -21,8 +21,6 @@ export interface StatedSecurity {
 
 /** By the array that a document carries on: which context showed it, and by method for what. */
 const origins = new WeakMap<object, { readonly context: object, readonly byMethod: ReadonlyMap<string, Shown> }>()
-
-const CONTENT_ONLY = { undeclared: 'authenticate', byMethod: () => undefined } as const
 
 /** @param schemes names of the security schemes that this context authenticates by */
 export function createStatedSecurity (schemes: readonly string[]): StatedSecurity {
@@ -38,19 +36,19 @@ export function createStatedSecurity (schemes: readonly string[]): StatedSecurit
     return first
   }
 
-  function find (security: unknown, method: string, path: string): Shown | undefined {
+  function find (security: unknown, method: string): Shown | undefined {
     if (!Array.isArray(security)) return undefined
     const origin = origins.get(security)
     if (origin?.context === context) return origin.byMethod.get(method)
-    return origin === undefined ? read(security.slice(), method, path) : undefined
+    return origin === undefined ? read(security.slice()) : undefined
   }
 
   /** A document that was copied, or a route that was there before: the statement is all there is. */
-  function read (security: Security, method: string, path: string): Shown | undefined {
-    const access = readAccess({ method, url: path }, { security }, CONTENT_ONLY)
-    const ours = access.alternatives.filter(({ scheme }) => schemes.includes(scheme))
-    const all = ours.length === access.alternatives.length && access.faults.length === 0
-    return all && ours.length > 0 ? { access, security } : undefined
+  function read (security: Security): Shown | undefined {
+    const faults: string[] = []
+    const access = readStatement(security, faults)
+    const ours = access.alternatives.every(({ scheme }) => schemes.includes(scheme))
+    return ours && faults.length === 0 && access.alternatives.length > 0 ? { access, security } : undefined
   }
 
   function quietly<T> (write: () => T): T {
