@@ -86,7 +86,7 @@ t.test('"Treat the secret like a password: use TLS, store it in a vault or envir
   t.match(log.text(), 'allowPlainHttp: credentials are accepted over plain HTTP', 'and the log says that this example runs without TLS')
 })
 
-t.test('"rotate it if it leaks"', { todo: 'rotation' })
+t.todo('"rotate it if it leaks": rotation', () => {})
 
 t.test('"The credential is issued for your Fleet workspace."', async (t) => {
   const { app } = await start(t)
@@ -276,7 +276,7 @@ t.test('"the gateway may respond with 503 and a message such as rate limiting be
   }
 })
 
-t.test('"Rate limiting relies on Fleet’s backing store for counters. If that service is unavailable, the gateway may respond with 503"', { todo: 'counters in Redis, and its outages' })
+t.todo('"Rate limiting relies on Fleet’s backing store for counters. If that service is unavailable, the gateway may respond with 503": counters in Redis, and its outages', () => {})
 
 t.test('the example runs by itself', async (t) => {
   const { app, keys } = await build()
