@@ -209,7 +209,7 @@ t.test('"Installation — obtaining a key": a key is issued for a workspace, an 
 })
 
 for (const [environment, name, other, quota] of [['Production', 'write', 'read', 100], ['Sandbox', 'sandbox-write', 'sandbox-read', 300]] as const) {
-  t.test(`"${environment} | 1 minute | ${quota}"`, async (t) => {
+  t.test(`"From the live configuration of the platform route limiter: ${environment} | 1 minute | ${quota}" (max requests per window)`, async (t) => {
     const { clock, speak } = await start(t)
     const send = speak(name)
     t.strictSame(await repeat(quota, () => send('GET /devices')), { 200: quota })
@@ -219,7 +219,7 @@ for (const [environment, name, other, quota] of [['Production', 'write', 'read',
     t.strictSame(await repeat(quota + 1, () => send('GET /devices')), { 200: quota, 429: 1 }, 'as many in the next one')
   })
 
-  t.test(`"${environment} … per platform API credential (after your key is recognized)", "per credential in normal authenticated traffic"`, async (t) => {
+  t.test(`"${environment} … per platform API credential (after your key is recognized)", "Same idea: per credential in normal authenticated traffic."`, async (t) => {
     const { app, keys, speak } = await start(t)
     t.strictSame(await repeat(quota + 1, () => speak(name)('GET /devices')), { 200: quota, 429: 1 })
     t.strictSame(await repeat(quota + 1, () => speak(other)('GET /devices')), { 200: quota, 429: 1 }, 'another key of the workspace has its own')

@@ -143,7 +143,7 @@ t.test('"If an API key is missing a required scope, the request returns 403 Forb
   }
 })
 
-t.test('"read: Get or list operations", "write: Create or update operations"', async (t) => {
+t.test('"Most resources follow a common tier pattern", "read: Get or list operations", "write: Create or update operations"', async (t) => {
   const { app } = await start(t)
   for (const { title, scopes } of app.scopesByResource()) {
     const words = (action: string) => scopes.find(({ scope }) => scope.endsWith(`:${action}`))?.permissions
@@ -219,7 +219,7 @@ t.test('"Scopes by resource": the table, made from the routes, is the documentâ€
   }
 })
 
-t.test('"We recommend using the principle of least privilege to grant the least amount of access possible.": nothing is granted that was not selected', async (t) => {
+t.test('"While granting an API unrestricted access to your resources is convenient, it is a security risk. We recommend using the principle of least privilege to grant the least amount of access possible.": nothing is granted that was not selected', async (t) => {
   const { app, holding } = await start(t)
   const none = await holding()
   for (const operation of operations) refused(t, await none(request(operation)), forbidden(operation, []), operation)

@@ -247,7 +247,7 @@ t.test('"403 | Forbidden | Verify scopes/permissions"', async (t) => {
   t.equal((await as(app, text, https)('GET /v1/key')).statusCode, 200, 'which tells what a key grants')
 })
 
-t.test('"429 | Rate Limited | Implement backoff strategy", "Implement exponential backoff": Retry-After says how long is long enough', async (t) => {
+t.test('"429 | Rate Limited | Implement backoff strategy", "Rate Limit Exceeded": "Implement exponential backoff": Retry-After says how long is long enough', async (t) => {
   const { clock, speak } = await start(t)
   const send = () => speak('free')('GET /v1/resources')
   await repeat(100, send)
@@ -282,9 +282,11 @@ t.test('the example runs by itself', async (t) => {
   const { app, keys } = await build()
   t.teardown(() => app.close())
   answered(t, await as(app, keyOf(keys, 'enterprise'), https)('GET /v1/resources'), 200, resources)
-  refused(t, await as(app, keyOf(keys, 'enterprise'), https)('GET /v1/resources/none'), {
-    status: 404,
-    type: problem,
-    body: { type: 'about:blank', title: 'Not Found', status: 404, detail: 'There is nothing here.', code: 'NOT_FOUND' }
-  })
+  for (const method of ['GET', 'PATCH', 'DELETE']) {
+    refused(t, await as(app, keyOf(keys, 'enterprise'), https)(`${method} /v1/resources/none`, bodyFor(method)), {
+      status: 404,
+      type: problem,
+      body: { type: 'about:blank', title: 'Not Found', status: 404, detail: 'There is nothing here.', code: 'NOT_FOUND' }
+    }, method)
+  }
 })
