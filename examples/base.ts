@@ -1,3 +1,5 @@
+import { realpathSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
 import type { FastifyInstance, FastifyServerOptions } from 'fastify'
 import type { IssueInput } from 'fastify-latchkey'
 
@@ -45,8 +47,28 @@ export async function issueKeys<N extends string> (app: FastifyInstance, inputs:
   return keys
 }
 
+/** Examples that `npm start -- NAME` runs. */
+const names = ['read-write', 'resource-actions', 'company-tokens', 'tiers-oauth', 'key-types']
+
+/**
+ * Runs the example that the command line names, or `build` where it names none.
+ * @param url `import.meta.url` of the file that calls; nothing runs where that is not the program itself
+ */
+export async function main (url: string, build: Build): Promise<void> {
+  const [, program = '', name] = process.argv
+  if (realpathSync(program) !== fileURLToPath(url)) return
+  await choose(name, build).then(run).catch(fail)
+}
+
+async function choose (name: string | undefined, build: Build): Promise<Build> {
+  if (name === undefined) return build
+  if (!names.includes(name)) throw new Error(`there is no example ${JSON.stringify(name)}; npm start runs the devices API, npm start -- NAME one of ${names.join(', ')}`)
+  const example: { build: Build } = await import(`./${name}.js`)
+  return example.build
+}
+
 /** Listens on PORT of this machine alone, prints requests to copy, and a line of JSON last. Ends with code 0 on SIGINT or SIGTERM. */
-export async function run (build: Build): Promise<void> {
+async function run (build: Build): Promise<void> {
   const port = readPort(process.env.PORT)
   const { title, app, keys, tries, pages = [] } = await build()
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
@@ -60,7 +82,7 @@ export async function run (build: Build): Promise<void> {
 }
 
 /** Says what is wrong, without a stack trace, and ends with code 1. */
-export function fail (fault: unknown): never {
+function fail (fault: unknown): never {
   console.error(fault instanceof Error ? explain(fault) : fault)
   process.exit(1)
 }

@@ -4,7 +4,7 @@ import { Type } from '@sinclair/typebox'
 import { NO_ROUTE, readAccess, type RouteAccess, type Security, type Undeclared } from './access.js'
 import { AccessError, type RefusalCode, type RefusalDetails } from './errors.js'
 import { fieldsOf, writeFields, type Allowance, type FieldFormat } from './fields.js'
-import { isRendererName, render, renderers, type ErrorFormat } from './formats.js'
+import { render, rendererOf, renderers, type ErrorFormat } from './formats.js'
 import { checkOptions, OptionError } from './options.js'
 import type { Clock } from './time.js'
 
@@ -26,9 +26,13 @@ export interface GroundOptions {
 /** What all rooms of one guarded context stand on. */
 export interface Ground {
   readonly clock: Clock
+  readonly errors: ErrorFormat
+  readonly rateLimitFields: readonly FieldFormat[]
   /** The routes of this context that were registered after it was guarded. */
   readonly routes: readonly RouteAccess[]
   accessOf (request: FastifyRequest): RouteAccess
+  /** What a route states, once a method; for `onRoute` hooks. */
+  statedBy (route: RouteOptions): RouteAccess[]
   /** Builds a refusal with this context's realm. */
   refusal (code: RefusalCode, details?: RefusalDetails): AccessError
   /** Answers the request with a refusal, or hands it to the host's error handler. */
@@ -72,7 +76,7 @@ export const ground = fp<GroundOptions>(async function latchkeyGround (app: Fast
   const { errors = 'problem', undeclared = 'refuse', byMethod = () => undefined, rateLimitFields = 'draft', realm = 'api', clock = Date.now } = options
   const rules = { undeclared, byMethod }
   const chosen = rateLimitFields === false ? [] : typeof rateLimitFields === 'string' ? [rateLimitFields] : rateLimitFields
-  const renderer = typeof errors === 'function' ? errors : isRendererName(errors) ? renderers[errors] : undefined
+  const renderer = rendererOf(errors)
   const routes: RouteAccess[] = []
   const earlier = new WeakMap<object, AccessByMethod>()
 
@@ -108,7 +112,13 @@ export const ground = fp<GroundOptions>(async function latchkeyGround (app: Fast
   app.decorateRequest('principal', null)
   app.decorate(kGround, {
     clock,
+    errors,
+    rateLimitFields: chosen,
     routes,
+    statedBy ({ config }) {
+      const access = config?.[kAccess]
+      return access instanceof Map ? [...access.values()] : [access].filter((one) => one !== undefined)
+    },
     accessOf (request) {
       request[kAccess] ??= find(request)
       return request[kAccess]
