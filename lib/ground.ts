@@ -147,11 +147,17 @@ function log (request: FastifyRequest, { code, statusCode, reason }: AccessError
   else request.log.info(entry, 'access refused')
 }
 
+/** The ground of the context that `app` belongs to, if it is guarded. */
+export function findGround (app: FastifyInstance): Ground | undefined {
+  return app.hasDecorator(kGround) ? app[kGround] : undefined
+}
+
 /**
  * The ground of the context that `app` belongs to.
  * @throws OptionError when it has none
  */
 export function groundOf (app: FastifyInstance): Ground {
-  if (!app.hasDecorator(kGround)) throw new OptionError('register the `ground` plugin (or `latchkey`, which does) before the rooms that stand on it')
-  return app[kGround]
+  const ground = findGround(app)
+  if (ground === undefined) throw new OptionError('register the `ground` plugin (or `latchkey`, which does) before the rooms that stand on it')
+  return ground
 }
