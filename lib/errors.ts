@@ -1,4 +1,5 @@
 import { createError } from '@fastify/error'
+import { scrub } from './scrub.js'
 
 interface Refusal {
   readonly statusCode: number
@@ -25,7 +26,11 @@ export const refusals = {
   KEY_INPUT_INVALID: { statusCode: 400, message: 'The description of the key is not valid.' },
   KEY_NOT_FOUND: { statusCode: 404, message: 'There is no such key.' },
   NOT_FOUND: { statusCode: 404, message: 'There is nothing here.' },
-  BAD_REQUEST: { statusCode: 400, message: 'The request could not be read.' }
+  BAD_REQUEST: { statusCode: 400, message: 'The request could not be read.' },
+  REQUEST_TIMEOUT: { statusCode: 408, message: 'The request did not arrive in time.' },
+  URI_TOO_LONG: { statusCode: 414, message: 'A part of the path is too long.' },
+  HEADERS_TOO_LARGE: { statusCode: 431, message: 'The header of the request is too large.' },
+  SERVER_FAULT: { statusCode: 500, message: 'The server failed to handle the request.' }
 } as const satisfies Record<string, Refusal>
 
 /** A stable word for a refusal, made for programs to compare. */
@@ -69,7 +74,7 @@ export class AccessError extends Refused {
     this.code = code
     this.statusCode = row.statusCode
     this.message = row.message
-    this.reason = details.reason
+    this.reason = details.reason === undefined ? undefined : scrub(details.reason)
     this.detail = details.detail
     this.extensions = details.extensions ?? {}
     this.headers = headersOf(row, details)
@@ -98,7 +103,16 @@ function challenge (realm: string, error: string, scope: readonly string[] | und
  * errors of stores carry the arguments of the failed command, and loggers print causes.
  */
 export function describeFault (fault: unknown): string {
-  if (!(fault instanceof Error)) return `a thrown ${fault === null ? 'null' : typeof fault}`
-  const code = 'code' in fault && typeof fault.code === 'string' ? ` ${fault.code}` : ''
-  return `${fault.name}${code}`
+  try {
+    if (!(fault instanceof Error)) return `a thrown ${fault === null ? 'null' : typeof fault}`
+    const code = 'code' in fault && isWord(fault.code) ? ` ${fault.code}` : ''
+    return `${isWord(fault.name) ? fault.name : 'Error'}${code}`
+  } catch {
+    return 'something thrown that can\'t be read'
+  }
+}
+
+/** Names and codes are words; anything longer, or with other characters, is content. */
+function isWord (value: unknown): value is string {
+  return typeof value === 'string' && /^[\w.:-]{1,40}$/.test(value)
 }

@@ -3,7 +3,7 @@ import fp from 'fastify-plugin'
 import { Type } from '@sinclair/typebox'
 import { NO_ROUTE, readAccess, type RouteAccess, type Security, type Undeclared } from './access.js'
 import { AccessError, type RefusalCode, type RefusalDetails } from './errors.js'
-import { fieldsOf, writeFields, type Allowance, type FieldFormat } from './fields.js'
+import { fieldsOf, fieldWriters, type Allowance, type FieldFormat } from './fields.js'
 import { render, rendererOf, renderers, type ErrorFormat } from './formats.js'
 import { checkOptions, OptionError } from './options.js'
 import type { Clock } from './time.js'
@@ -75,7 +75,8 @@ export const ground = fp<GroundOptions>(async function latchkeyGround (app: Fast
 
   const { errors = 'problem', undeclared = 'refuse', byMethod = () => undefined, rateLimitFields = 'draft', realm = 'api', clock = Date.now } = options
   const rules = { undeclared, byMethod }
-  const chosen = rateLimitFields === false ? [] : typeof rateLimitFields === 'string' ? [rateLimitFields] : rateLimitFields
+  const chosen = rateLimitFields === false ? [] : [rateLimitFields].flat()
+  const writers = chosen.map((format) => fieldWriters[format])
   const renderer = rendererOf(errors)
   const routes: RouteAccess[] = []
   const earlier = new WeakMap<object, AccessByMethod>()
@@ -135,9 +136,10 @@ export const ground = fp<GroundOptions>(async function latchkeyGround (app: Fast
       }
     },
     announce (reply, allowances) {
-      writeFields(chosen, allowances, (name, value) => reply.header(name, value))
+      if (allowances.length === 0) return
+      for (const write of writers) write(allowances, reply)
     },
-    fields: (allowances) => fieldsOf(chosen, allowances)
+    fields: (allowances) => fieldsOf(writers, allowances)
   })
 }, { name: 'latchkey-ground', fastify: '5.x' })
 
@@ -147,11 +149,17 @@ function log (request: FastifyRequest, { code, statusCode, reason }: AccessError
   else request.log.info(entry, 'access refused')
 }
 
+/** The ground of the context that `app` belongs to, if it is guarded. */
+export function findGround (app: FastifyInstance): Ground | undefined {
+  return app.hasDecorator(kGround) ? app[kGround] : undefined
+}
+
 /**
  * The ground of the context that `app` belongs to.
  * @throws OptionError when it has none
  */
 export function groundOf (app: FastifyInstance): Ground {
-  if (!app.hasDecorator(kGround)) throw new OptionError('register the `ground` plugin (or `latchkey`, which does) before the rooms that stand on it')
-  return app[kGround]
+  const ground = findGround(app)
+  if (ground === undefined) throw new OptionError('register the `ground` plugin (or `latchkey`, which does) before the rooms that stand on it')
+  return ground
 }

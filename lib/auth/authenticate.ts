@@ -2,6 +2,7 @@ import type { FastifyRequest } from 'fastify'
 import { AccessError, describeFault } from '../errors.js'
 import type { Ground } from '../ground.js'
 import type { Principal } from '../principal.js'
+import { withhold } from '../scrub.js'
 import { isThenable, within } from '../time.js'
 import type { FailureMeter } from './failures.js'
 import { readCredential } from './header.js'
@@ -55,10 +56,10 @@ export function createAuthenticator ({ ground, resolvers, environment, deadline,
       if (!isThenable(found)) return admitTo(request, found)
       return within(found, deadline, 'a resolver').then(
         (principal) => admitTo(request, principal),
-        (fault: unknown) => explain(request, fault)
+        (fault: unknown) => explain(request, token, fault)
       )
     } catch (fault) {
-      return explain(request, fault)
+      return explain(request, token, fault)
     }
   }
 
@@ -73,11 +74,11 @@ export function createAuthenticator ({ ground, resolvers, environment, deadline,
     })
   }
 
-  function explain (request: FastifyRequest, fault: unknown): AccessError {
+  function explain (request: FastifyRequest, token: string, fault: unknown): AccessError {
     if (!(fault instanceof InvalidCredential)) return unavailable(fault)
     return failed(request, refusal('CREDENTIAL_INVALID', {
-      reason: fault.message,
-      ...fault.detail !== undefined && { detail: fault.detail }
+      reason: withhold(fault.message, token),
+      ...fault.detail !== undefined && { detail: withhold(fault.detail, token) }
     }))
   }
 
