@@ -82,7 +82,8 @@ function askHost (route: RouteName, undeclared: Undeclared): Security | 'refuse'
   return answer === 'public' ? ANYBODY : answer
 }
 
-function readStatement (stated: Security | 'refuse' | 'authenticate', faults: string[]): Pick<RouteAccess, 'mode' | 'alternatives'> {
+/** Reads one statement; what is wrong with it goes to `faults`. */
+export function readStatement (stated: Security | 'refuse' | 'authenticate', faults: string[]): Pick<RouteAccess, 'mode' | 'alternatives'> {
   if (stated === 'refuse') {
     faults.push('states nothing: add schema.security, for example { ...scopes.secure(\'devices:read\') }, or scopes.open() for everybody')
     return { mode: 'undeclared', alternatives: [] }

@@ -1,9 +1,11 @@
 /** What is left of one policy, as response fields tell it. */
 export interface Allowance {
-  readonly name: string
-  readonly quota: number
-  /** Seconds. */
-  readonly window: number
+  readonly policy: {
+    readonly name: string
+    readonly quota: number
+    /** The policy as an item of RateLimit-Policy: `policyItem` makes it, once. */
+    readonly item: string
+  }
   readonly remaining: number
   /** Seconds until more quota comes back. */
   readonly reset: number
@@ -16,48 +18,48 @@ export interface Allowance {
  */
 export type FieldFormat = 'draft' | 'trio' | 'x-ratelimit'
 
-type SetField = (name: string, value: string) => void
+/** Where fields are written to; a reply is one. */
+interface Fields { header (name: string, value: string): unknown }
 
-const formats: Record<FieldFormat, (allowances: readonly Allowance[], set: SetField) => void> = {
-  draft (allowances, set) {
-    set('ratelimit', list(allowances, (one) => `"${one.name}";r=${one.remaining};t=${one.reset}`))
-    set('ratelimit-policy', list(allowances, policyItem))
+/** Writes the fields of one format; `allowances` holds at least one. */
+export type FieldWriter = (allowances: readonly Allowance[], fields: Fields) => void
+
+export const fieldWriters: Record<FieldFormat, FieldWriter> = {
+  draft (allowances, fields) {
+    let limits = ''
+    let policies = ''
+    for (const { policy: { name, item }, remaining, reset } of allowances) {
+      const separator = limits === '' ? '' : ', '
+      limits += `${separator}"${name}";r=${remaining};t=${reset}`
+      policies += separator + item
+    }
+    fields.header('ratelimit', limits)
+    fields.header('ratelimit-policy', policies)
   },
   trio: three('ratelimit'),
   'x-ratelimit': three('x-ratelimit')
 }
 
-/** Writes the fields of each format through `set`; nothing when there is no policy. */
-export function writeFields (chosen: readonly FieldFormat[], allowances: readonly Allowance[], set: SetField): void {
-  if (allowances.length === 0) return
-  for (const format of chosen) formats[format](allowances, set)
-}
-
-/** The same fields as an object, for an error's headers. */
-export function fieldsOf (chosen: readonly FieldFormat[], allowances: readonly Allowance[]): Record<string, string> {
-  const fields: Record<string, string> = {}
-  writeFields(chosen, allowances, (name, value) => { fields[name] = value })
-  return fields
-}
-
-function policyItem ({ name, quota, window }: Allowance): string {
+/** `"production";q=100;w=60`: quota and window (seconds) of a policy. */
+export function policyItem (name: string, quota: number, window: number): string {
   return `"${name}";q=${quota};w=${window}`
 }
 
-function list (allowances: readonly Allowance[], item: (one: Allowance) => string): string {
-  let text = ''
-  for (const one of allowances) text += text === '' ? item(one) : `, ${item(one)}`
-  return text
+/** The fields as an object, for an error's headers. */
+export function fieldsOf (writers: readonly FieldWriter[], allowances: readonly Allowance[]): Record<string, string> {
+  const written: Record<string, string> = {}
+  for (const write of writers) write(allowances, { header (name, value) { written[name] = value } })
+  return written
 }
 
-function three (prefix: string) {
+function three (prefix: string): FieldWriter {
   const limit = `${prefix}-limit`
   const remaining = `${prefix}-remaining`
   const reset = `${prefix}-reset`
-  return (allowances: readonly Allowance[], set: SetField): void => {
+  return function writeThree (allowances, fields) {
     const tightest = allowances.reduce((least, one) => one.remaining < least.remaining ? one : least)
-    set(limit, String(tightest.quota))
-    set(remaining, String(tightest.remaining))
-    set(reset, String(tightest.reset))
+    fields.header(limit, String(tightest.policy.quota))
+    fields.header(remaining, String(tightest.remaining))
+    fields.header(reset, String(tightest.reset))
   }
 }

@@ -43,6 +43,12 @@ export function isRendererName (format: string): format is keyof typeof renderer
   return Object.hasOwn(renderers, format)
 }
 
+/** What renders a format; nothing where the host's error handler does. */
+export function rendererOf (format: ErrorFormat): Renderer | undefined {
+  if (typeof format === 'function') return format
+  return isRendererName(format) ? renderers[format] : undefined
+}
+
 /** The body as text and its type. A renderer of the host that fails is replaced: the refusal itself must stand. */
 export function render (renderer: Renderer, error: AccessError): { text: string, type: string } {
   try {

@@ -3,8 +3,8 @@ import fp from 'fastify-plugin'
 import { Type } from '@sinclair/typebox'
 import { NO_ROUTE, readAccess, type RouteAccess, type Security, type Undeclared } from './access.js'
 import { AccessError, type RefusalCode, type RefusalDetails } from './errors.js'
-import { fieldsOf, writeFields, type Allowance, type FieldFormat } from './fields.js'
-import { isRendererName, render, renderers, type ErrorFormat } from './formats.js'
+import { fieldsOf, fieldWriters, type Allowance, type FieldFormat } from './fields.js'
+import { render, rendererOf, renderers, type ErrorFormat } from './formats.js'
 import { checkOptions, OptionError } from './options.js'
 import type { Clock } from './time.js'
 
@@ -26,9 +26,13 @@ export interface GroundOptions {
 /** What all rooms of one guarded context stand on. */
 export interface Ground {
   readonly clock: Clock
+  readonly errors: ErrorFormat
+  readonly rateLimitFields: readonly FieldFormat[]
   /** The routes of this context that were registered after it was guarded. */
   readonly routes: readonly RouteAccess[]
   accessOf (request: FastifyRequest): RouteAccess
+  /** What a route states, once a method; for `onRoute` hooks. */
+  statedBy (route: RouteOptions): RouteAccess[]
   /** Builds a refusal with this context's realm. */
   refusal (code: RefusalCode, details?: RefusalDetails): AccessError
   /** Answers the request with a refusal, or hands it to the host's error handler. */
@@ -71,8 +75,9 @@ export const ground = fp<GroundOptions>(async function latchkeyGround (app: Fast
 
   const { errors = 'problem', undeclared = 'refuse', byMethod = () => undefined, rateLimitFields = 'draft', realm = 'api', clock = Date.now } = options
   const rules = { undeclared, byMethod }
-  const chosen = rateLimitFields === false ? [] : typeof rateLimitFields === 'string' ? [rateLimitFields] : rateLimitFields
-  const renderer = typeof errors === 'function' ? errors : isRendererName(errors) ? renderers[errors] : undefined
+  const chosen = rateLimitFields === false ? [] : [rateLimitFields].flat()
+  const writers = chosen.map((format) => fieldWriters[format])
+  const renderer = rendererOf(errors)
   const routes: RouteAccess[] = []
   const earlier = new WeakMap<object, AccessByMethod>()
 
@@ -108,7 +113,13 @@ export const ground = fp<GroundOptions>(async function latchkeyGround (app: Fast
   app.decorateRequest('principal', null)
   app.decorate(kGround, {
     clock,
+    errors,
+    rateLimitFields: chosen,
     routes,
+    statedBy ({ config }) {
+      const access = config?.[kAccess]
+      return access instanceof Map ? [...access.values()] : [access].filter((one) => one !== undefined)
+    },
     accessOf (request) {
       request[kAccess] ??= find(request)
       return request[kAccess]
@@ -126,9 +137,10 @@ export const ground = fp<GroundOptions>(async function latchkeyGround (app: Fast
       }
     },
     announce (reply, allowances) {
-      writeFields(chosen, allowances, (name, value) => reply.header(name, value))
+      if (allowances.length === 0) return
+      for (const write of writers) write(allowances, reply)
     },
-    fields: (allowances) => fieldsOf(chosen, allowances)
+    fields: (allowances) => fieldsOf(writers, allowances)
   })
 }, { name: 'latchkey-ground', fastify: '5.x' })
 

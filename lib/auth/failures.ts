@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import rateLimit, { normalizeIP } from '@fastify/rate-limit'
-import type { Allowance } from '../fields.js'
+import { policyItem, type Allowance } from '../fields.js'
 
 export interface FailureBudget {
   /** Failed attempts of one address (a /64 for IPv6) in a window. */
@@ -36,15 +36,17 @@ export async function createFailureMeter (app: FastifyInstance, { quota, window 
   const ask = check
   if (ask === undefined) throw new Error('fastify-latchkey: @fastify/rate-limit did not load')
 
+  const name = 'failed-authentication'
+  const policy = { name, quota, item: policyItem(name, quota, window) }
   let someoneLockedOutUntil = 0
   async function look (request: FastifyRequest): Promise<Allowance | undefined> {
     const state = await ask?.(request, { increment: false })
     if (state === undefined || state.isAllowed || state.remaining > 0) return undefined
-    return { name: 'failed-authentication', quota, window, remaining: 0, reset: Math.max(1, state.ttlInSeconds) }
+    return { policy, remaining: 0, reset: Math.max(1, state.ttlInSeconds) }
   }
 
   return {
-    exceeded: (request) => Date.now() < someoneLockedOutUntil ? look(request) : undefined,
+    exceeded: (request) => someoneLockedOutUntil !== 0 && Date.now() < someoneLockedOutUntil ? look(request) : undefined,
     async count (request) {
       const state = await ask(request)
       if (!state.isAllowed && state.remaining === 0) someoneLockedOutUntil = Math.max(someoneLockedOutUntil, Date.now() + state.ttl)

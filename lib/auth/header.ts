@@ -17,22 +17,19 @@ const BEARER = /^bearer/i
 const AFTER_SCHEME = /^bearer +/i
 const NOT_ASCII = /[^\x20-\x7e\t]/
 
-/** The bearer credential of a request: RFC 9110 §11.4 with the token68 of RFC 6750 §2.1, scheme in any case. */
-export function readCredential (request: Pick<IncomingMessage, 'rawHeaders'>): Presented {
-  const lines = authorizationLines(request.rawHeaders)
-  const [value] = lines
-  if (lines.length > 1) return malformed('several Authorization header lines')
-  return value === undefined ? NONE : readAuthorization(value)
-}
-
-/** Node keeps the first of several Authorization lines and drops the rest without a word, so the raw ones are read. */
-function authorizationLines (raw: readonly string[]): string[] {
-  const lines: string[] = []
-  for (let i = 0; i < raw.length; i += 2) {
-    const name = raw[i]
-    if (name?.length === 13 && name.toLowerCase() === 'authorization') lines.push(raw[i + 1] ?? '')
+/**
+ * The bearer credential of a request: RFC 9110 §11.4 with the token68 of RFC 6750 §2.1, scheme in any case. Reads the raw
+ * lines: Node keeps the first of several Authorization lines and drops the rest without a word.
+ */
+export function readCredential ({ rawHeaders }: Pick<IncomingMessage, 'rawHeaders'>): Presented {
+  let value: string | undefined
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const name = rawHeaders[i]
+    if (name?.length !== 13 || name.toLowerCase() !== 'authorization') continue
+    if (value !== undefined) return malformed('several Authorization header lines')
+    value = rawHeaders[i + 1]
   }
-  return lines
+  return value === undefined ? NONE : readAuthorization(value)
 }
 
 /** Reads one field value of Authorization. */

@@ -1,12 +1,12 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { Type } from '@sinclair/typebox'
+import type { RouteAccess } from '../access.js'
 import { AccessError } from '../errors.js'
 import { groundOf } from '../ground.js'
 import { checkOptions, OptionError } from '../options.js'
-import type { Principal } from '../principal.js'
 import { isThenable } from '../time.js'
-import { createAuthenticator, type Environments } from './authenticate.js'
+import { createAuthenticator, type Admission, type Environments } from './authenticate.js'
 import { createExposureReport, type Exposure } from './exposure.js'
 import { createFailureMeter, type FailureBudget } from './failures.js'
 import type { Resolver } from './resolver.js'
@@ -75,22 +75,25 @@ export const auth = fp<AuthOptions>(async function latchkeyAuth (app: FastifyIns
     const access = ground.accessOf(request)
     if (access.mode === 'open' || (access.preflight && isPreflight(request))) return done()
 
-    function settle (verdict: Principal | AccessError | null): void {
-      if (verdict instanceof AccessError) {
-        if (verdict.code === 'CREDENTIAL_MISSING') report(request, 'query')
-        return ground.refuse(request, reply, verdict)
-      }
-      request.principal = verdict
-      if (access.mode === 'undeclared') {
-        return ground.refuse(request, reply, ground.refusal('ROUTE_UNDECLARED', { reason: `${access.method} ${access.url} ${access.faults.join('; ')}` }))
-      }
-      done()
-    }
-
     const verdict = authenticator.admit(request, access.mode === 'optional')
-    if (isThenable(verdict)) verdict.then(settle, (fault: unknown) => settle(authenticator.unavailable(fault)))
-    else settle(verdict)
+    if (isThenable(verdict)) {
+      verdict.catch(authenticator.unavailable).then((later) => settle(request, reply, done, access, later))
+    } else {
+      settle(request, reply, done, access, verdict)
+    }
   })
+
+  function settle (request: FastifyRequest, reply: FastifyReply, done: () => void, access: RouteAccess, verdict: Admission): void {
+    if (verdict instanceof AccessError) {
+      if (verdict.code === 'CREDENTIAL_MISSING') report(request, 'query')
+      return ground.refuse(request, reply, verdict)
+    }
+    request.principal = verdict
+    if (access.mode === 'undeclared') {
+      return ground.refuse(request, reply, ground.refusal('ROUTE_UNDECLARED', { reason: `${access.method} ${access.url} ${access.faults.join('; ')}` }))
+    }
+    done()
+  }
 
   app.decorate('resolvers', resolvers)
   app.decorate('authenticate', async function authenticate (request: FastifyRequest) {

@@ -19,6 +19,7 @@ export function createMemoryKeyStore (): KeyStore {
       hashes.set(key.id, hash)
     },
     findByHash: (hash) => byHash.get(hash),
+    recall: (hash) => byHash.get(hash),
     get: (workspace, id) => find(workspace, id)?.key,
     update (key) {
       const stored = find(key.workspace, key.id)

@@ -35,12 +35,24 @@ export function loadKey (key: ApiKey): LoadedKey {
       id,
       workspace,
       environment,
-      scopes,
+      scopes: shared(scopes),
       ...owner !== undefined && { owner },
       ...tier !== undefined && { tier },
       ...expiresAt !== undefined && { expiresAt }
     })
   }
+}
+
+const lists = new Map<string, readonly string[]>()
+
+function shared (scopes: readonly string[]): readonly string[] {
+  const name = scopes.join(' ')
+  let list = lists.get(name)
+  if (list === undefined) {
+    list = Object.freeze([...scopes])
+    lists.set(name, list)
+  }
+  return list
 }
 
 /** Why a key must not be let in, or undefined when it may. `now` is milliseconds since the epoch. */

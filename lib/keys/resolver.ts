@@ -5,17 +5,22 @@ import { refusalOf, type LoadedKey } from './record.js'
 import type { KeyStore } from './store.js'
 import { hashKeyText, type KeyText } from './text.js'
 
-/** Text → checksum → hash → record → still good → principal. A text that can't be a key never reaches the store. */
+/**
+ * Text → hash → record → still good → principal. A key that this process holds is found first, since only its own text has
+ * its hash; any other must look like a key down to its checksum before the store is asked.
+ */
 export function createKeyResolver (text: KeyText, store: KeyStore): Resolver {
   return {
     scheme: 'apiKey',
     kind: 'api-key',
     description: { type: 'http', scheme: 'bearer', description: 'API key: `Authorization: Bearer <key>`.' },
     resolve (token, now) {
-      const parts = text.parse(token)
-      if (parts === undefined) return undefined
-      if (parts === false) throw new InvalidCredential('not the text of a key')
-      const found = store.findByHash(hashKeyText(token))
+      if (!text.claims(token)) return undefined
+      const hash = hashKeyText(token)
+      const held = store.recall?.(hash)
+      if (held !== undefined) return admit(held, now)
+      if (text.parse(token) === undefined) throw new InvalidCredential('not the text of a key')
+      const found = store.findByHash(hash)
       return isThenable(found) ? found.then((loaded) => admit(loaded, now)) : admit(found, now)
     }
   }

@@ -12,12 +12,10 @@ import { OptionError, show } from '../options.js'
 export interface KeyText {
   /** Generates the text of a new key. */
   generate (tag: string): string
-  /**
-   * - `undefined`: not of this prefix
-   * - `false`: of this prefix, but no key can look so (unknown tag, wrong length, characters or checksum)
-   * - otherwise the parts
-   */
-  parse (text: string): KeyTextParts | false | undefined
+  /** True when the text begins like a key of this prefix. */
+  claims (text: string): boolean
+  /** The parts of a key, or undefined when no key can look so: unknown tag, wrong length, characters or checksum. */
+  parse (text: string): KeyTextParts | undefined
   /** Finds keys in text; for secret scanners, which want a source without flags. */
   readonly pattern: RegExp
 }
@@ -49,11 +47,11 @@ export function createKeyText (prefix: string, tags: readonly string[]): KeyText
       const body = `${prefix}_${tag}_${base62(BigInt(`0x${randomBytes(SECRET_BYTES).toString('hex')}`), SECRET_LENGTH)}`
       return body + checksum(body)
     },
+    claims: (text) => text.startsWith(start),
     parse (text) {
-      if (!text.startsWith(start)) return undefined
       const at = text.length - TAIL_LENGTH
       const tag = known.get(text.slice(0, at))
-      if (tag === undefined || !hasChecksum(text)) return false
+      if (tag === undefined || !hasChecksum(text)) return undefined
       return { tag, hint: text.slice(at, at + HINT_LENGTH) }
     }
   }

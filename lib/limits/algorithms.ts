@@ -37,10 +37,9 @@ const SLICES = 10
 const fixedWindow: Algorithm = {
   decide ({ quota, window }, state, now, cost) {
     const length = window * SECOND
-    const [opened = now, counted = 0] = state ?? []
-    const openedAt = Math.min(opened, now)
+    const openedAt = Math.min(state?.[0] ?? now, now)
     const closed = now >= openedAt + length
-    const taken = closed ? 0 : counted
+    const taken = closed ? 0 : state?.[1] ?? 0
     const start = closed ? now : openedAt
     return {
       admitted: quota > 0 && taken + cost <= quota,

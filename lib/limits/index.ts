@@ -1,4 +1,4 @@
-import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { Type } from '@sinclair/typebox'
 import { describeFault } from '../errors.js'
@@ -6,7 +6,7 @@ import { groundOf } from '../ground.js'
 import { checkOptions, OptionError } from '../options.js'
 import type { Principal } from '../principal.js'
 import { isThenable } from '../time.js'
-import { allowanceOf, createLimiter, type Judgement } from './limiter.js'
+import { createLimiter, type Judgement } from './limiter.js'
 import { createMemoryLimitStore } from './memory.js'
 import { createProfiles, profileOptions, type ProfileOptions } from './profiles.js'
 import type { LimitStore, PolicyOutcome } from './store.js'
@@ -62,22 +62,21 @@ export const limits = fp<LimitsOptions>(async function latchkeyLimits (app: Fast
   const limiter = createLimiter({ ground, profiles, store, deadline })
 
   app.addHook('onRequest', function limit (request, reply, done) {
-    const { principal } = request
-    if (principal === null) return done()
-    const access = ground.accessOf(request)
-
-    function conclude ({ outcome, policies, error }: Judgement): void {
-      if (onDecision !== undefined && principal !== null) tell(onDecision, { outcome, principal, cost: access.cost, policies, dryRun }, request)
-      if (dryRun) return done()
-      if (error !== undefined) return ground.refuse(request, reply, error)
-      ground.announce(reply, policies.map(allowanceOf))
-      done()
-    }
-
-    const judgement = limiter.judge(access, principal)
-    if (isThenable(judgement)) judgement.then(conclude)
-    else conclude(judgement)
+    if (request.principal === null) return done()
+    const judgement = limiter.judge(ground.accessOf(request), request.principal)
+    if (isThenable(judgement)) judgement.then((later) => conclude(request, reply, done, later))
+    else conclude(request, reply, done, judgement)
   })
+
+  function conclude (request: FastifyRequest, reply: FastifyReply, done: () => void, { outcome, policies, error }: Judgement): void {
+    if (onDecision !== undefined && request.principal !== null) {
+      tell(onDecision, { outcome, principal: request.principal, cost: ground.accessOf(request).cost, policies, dryRun }, request)
+    }
+    if (dryRun) return done()
+    if (error !== undefined) return ground.refuse(request, reply, error)
+    ground.announce(reply, policies)
+    done()
+  }
 }, { name: 'latchkey-limits', fastify: '5.x', dependencies: ['latchkey-auth'] })
 
 function tell (onDecision: NonNullable<LimitsOptions['onDecision']>, decision: Decision, request: FastifyRequest): void {

@@ -1,6 +1,5 @@
 import type { RouteAccess } from '../access.js'
 import { describeFault, type AccessError } from '../errors.js'
-import type { Allowance } from '../fields.js'
 import type { Ground } from '../ground.js'
 import type { Principal } from '../principal.js'
 import { isThenable, within } from '../time.js'
@@ -59,7 +58,7 @@ export function createLimiter ({ ground, profiles, store, deadline }: Parts): Li
     return ground.refusal('RATE_LIMITED', {
       reason: refusing.map(({ policy }) => policy.name).join(', '),
       retryAfter: Math.max(...refusing.map(({ reset }) => reset)),
-      headers: ground.fields(policies.map(allowanceOf))
+      headers: ground.fields(policies)
     })
   }
 
@@ -79,11 +78,6 @@ export function createLimiter ({ ground, profiles, store, deadline }: Parts): Li
   }
 
   return { judge }
-}
-
-/** An outcome as response fields tell it. */
-export function allowanceOf ({ policy: { name, quota, window }, remaining, reset }: PolicyOutcome): Allowance {
-  return { name, quota, window, remaining, reset }
 }
 
 function isOutcome (value: unknown): value is Outcome {

@@ -1,5 +1,5 @@
 import type { Principal } from '../principal.js'
-import type { State, Verdict } from './algorithms.js'
+import type { Verdict } from './algorithms.js'
 import type { CompiledPolicy } from './policy.js'
 import type { LimitStore, Outcome, PolicyOutcome, Take } from './store.js'
 
@@ -37,38 +37,40 @@ export function createMemoryLimitStore ({ maxPartitions = 1_000_000 }: MemoryLim
     return ledger
   }
 
-  function makeRoom (count: number, now: number): void {
-    if (size + count <= maxPartitions) return
+  function look (policies: readonly CompiledPolicy[], principal: Principal, now: number, cost: number): PolicyTake[] {
+    const takes: PolicyTake[] = []
+    for (const policy of policies) takes.push(ledgerOf(policy).look(policy.partitionOf(principal), now, cost))
+    return takes
+  }
+
+  /** @returns whether states were dropped, so that what was looked at before may be gone */
+  function makeRoom (count: number, now: number): boolean {
+    if (size + count <= maxPartitions) return false
     if (now - fullSweepAt >= FULL_SWEEP_EVERY || now < fullSweepAt) {
       fullSweepAt = now
       for (const ledger of ledgers.values()) size -= ledger.sweep(now, Infinity)
     }
     if (size + count > maxPartitions) throw new LimitStoreFull(maxPartitions)
+    return true
   }
 
   return {
     get size () { return size },
     take ({ policies, principal, cost, now: milliseconds }: Take): Outcome {
       const now = milliseconds * 1000
-      const verdicts: Verdict[] = []
+      let takes = look(policies, principal, now, cost)
       let admitted = true
       let fresh = 0
-      for (const policy of policies) {
-        const state = ledgerOf(policy).read(principal)
+      for (const { verdict, state } of takes) {
+        if (!verdict.admitted) admitted = false
         if (state === undefined) fresh++
-        const verdict = policy.algorithm.decide(policy, state, now, cost)
-        admitted = admitted && verdict.admitted
-        verdicts.push(verdict)
       }
-      if (admitted && fresh > 0) makeRoom(fresh, now)
+      if (admitted) {
+        if (fresh > 0 && makeRoom(fresh, now)) takes = look(policies, principal, now, cost)
+        for (const take of takes) size += take.ledger.keep(take, now)
+      }
       const outcomes: PolicyOutcome[] = []
-      for (let i = 0; i < policies.length; i++) {
-        const policy = policies[i]
-        const verdict = verdicts[i]
-        if (policy === undefined || verdict === undefined) continue
-        if (admitted) size += ledgerOf(policy).write(principal, verdict.next, now)
-        outcomes.push(outcomeOf(policy, verdict, admitted ? cost : 0))
-      }
+      for (const { ledger, verdict } of takes) outcomes.push(outcomeOf(ledger.policy, verdict, admitted ? cost : 0))
       return { admitted, policies: outcomes }
     }
   }
@@ -79,17 +81,27 @@ export function outcomeOf (policy: CompiledPolicy, { admitted, available, reset 
   return { policy, admitted, remaining: Math.max(0, available - counted), reset: Math.ceil(reset / 1_000_000) }
 }
 
+/** What one policy says of a take, with where it is to be kept. */
+interface PolicyTake {
+  readonly ledger: Ledger
+  readonly partition: string
+  /** Undefined for a partition that is not known yet. */
+  readonly state: number[] | undefined
+  readonly verdict: Verdict
+}
+
 /** The states of one policy, by partition. */
 interface Ledger {
-  read (principal: Principal): State | undefined
+  readonly policy: CompiledPolicy
+  look (partition: string, now: number, cost: number): PolicyTake
   /** @returns by how many the number of states has grown */
-  write (principal: Principal, state: State, now: number): number
+  keep (take: PolicyTake, now: number): number
   /** Looks at up to `most` states, drops those that say nothing any more and returns how many. */
   sweep (now: number, most: number): number
 }
 
 function createLedger (policy: CompiledPolicy): Ledger {
-  const states = new Map<string, State>()
+  const states = new Map<string, number[]>()
   let cursor = states.entries()
 
   function sweep (now: number, most: number): number {
@@ -107,13 +119,21 @@ function createLedger (policy: CompiledPolicy): Ledger {
     return dropped
   }
 
-  return {
-    read: (principal) => states.get(policy.partitionOf(principal)),
-    write (principal, state, now) {
-      const before = states.size
-      states.set(policy.partitionOf(principal), state)
-      return states.size === before ? 0 : 1 - sweep(now, SWEPT_PER_NEW)
+  const ledger: Ledger = {
+    policy,
+    look (partition, now, cost) {
+      const state = states.get(partition)
+      return { ledger, partition, state, verdict: policy.algorithm.decide(policy, state, now, cost) }
+    },
+    keep ({ partition, state, verdict: { next } }, now) {
+      if (state === undefined) {
+        states.set(partition, [...next])
+        return 1 - sweep(now, SWEPT_PER_NEW)
+      }
+      for (let i = 0; i < next.length; i++) state[i] = next[i] ?? 0
+      return 0
     },
     sweep
   }
+  return ledger
 }

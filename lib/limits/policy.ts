@@ -1,4 +1,5 @@
 import { Type, type Static } from '@sinclair/typebox'
+import { policyItem } from '../fields.js'
 import { OptionError } from '../options.js'
 import type { Principal } from '../principal.js'
 import { algorithms, type Algorithm } from './algorithms.js'
@@ -32,6 +33,7 @@ export type Profile = readonly Policy[]
 export interface CompiledPolicy extends Policy {
   readonly id: string
   readonly algorithm: Algorithm
+  readonly item: string
   /** Most units that can be had at once. */
   readonly capacity: number
   partitionOf (principal: Principal): string
@@ -52,6 +54,7 @@ export function compilePolicy (policy: Policy): CompiledPolicy {
     ...policy,
     id: [name, kind, quota, window, burst ?? '', partition].join(';'),
     algorithm: algorithms[kind],
+    item: policyItem(name, quota, window),
     capacity: quota === 0 ? 0 : burst ?? quota,
     partitionOf: partitions[partition]
   })

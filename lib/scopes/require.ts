@@ -20,7 +20,7 @@ export function createGrants (table: ScopeTable): (principal: Principal) => Bits
 }
 
 /** The refusal of a principal that satisfies none of `alternatives`: says what was required and what was granted. */
-export function insufficientScope (ground: Ground, alternatives: readonly Alternative[], principal: Principal): AccessError {
+export function insufficientScope (ground: Pick<Ground, 'refusal'>, alternatives: readonly Alternative[], principal: Principal): AccessError {
   const required = alternatives.map(({ scopes }) => scopes)
   const wanted = required.map((scopes) => scopes.join(' and ') || 'another kind of credential').join(', or ')
   return ground.refusal('INSUFFICIENT_SCOPE', {

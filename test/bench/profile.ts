@@ -11,7 +11,7 @@ interface Cost { readonly area: string, readonly name: string, readonly micros: 
 export async function profile (folder: string, plan: Plan): Promise<string> {
   const costs = new Map<string, Cost[]>()
   for (const row of speed) costs.set(row.name, await costsOf(folder, row, plan))
-  return [byArea(costs), byFunction(costs.get('latchkey-memory') ?? [])].join('\n\n')
+  return [byArea(costs), byFunction(costs.get('latchkey-memory') ?? [], costs.get('plain') ?? [])].join('\n\n')
 }
 
 async function costsOf (folder: string, row: Row, plan: Plan): Promise<Cost[]> {
@@ -60,8 +60,15 @@ function byArea (costs: ReadonlyMap<string, readonly Cost[]>): string {
   ])
 }
 
-function byFunction (costs: readonly Cost[]): string {
-  const ours = costs.filter(({ area }) => area !== 'node' && area !== 'native')
-  const top = [...sum(ours, ({ name }) => name)].sort(([, a], [, b]) => b - a).slice(0, 30)
-  return ['latchkey-memory: most self time, µs per request', ...top.map(([name, micros]) => `${micros.toFixed(3).padStart(8)}  ${name}`)].join('\n')
+/** What Latchkey costs over plain Fastify, dearest first: its own functions, and those of others that it makes run longer. */
+function byFunction (costs: readonly Cost[], plain: readonly Cost[]): string {
+  const without = sum(plain, ({ name }) => name)
+  const top = [...sum(costs, ({ name }) => name)]
+    .map(([name, micros]) => ({ name, micros, added: micros - (without.get(name) ?? 0) }))
+    .sort((a, b) => b.added - a.added)
+    .slice(0, 40)
+  return table([
+    ['self time in latchkey-memory, µs per request', 'added', 'all'],
+    ...top.map(({ name, micros, added }) => [name, added.toFixed(3), micros.toFixed(3)])
+  ])
 }
