@@ -1,4 +1,4 @@
-import type { TSchema } from '@sinclair/typebox'
+import { Kind, Type, TypeRegistry, type TSchema } from '@sinclair/typebox'
 import { Value, ValueErrorType, type ValueError } from '@sinclair/typebox/value'
 
 /** A mistake of the host, found at boot: names the option, what was given and what to write instead. */
@@ -18,6 +18,15 @@ export class OptionError extends TypeError {
 export function checkOptions (schema: TSchema, options: unknown, path: string): void {
   const error = Value.Errors(schema, options).First()
   if (error !== undefined) throw new OptionError(explain(error, path))
+}
+
+const METHODS = 'latchkey.methods'
+TypeRegistry.Set<{ methods: readonly string[] }>(METHODS, ({ methods }, value) =>
+  typeof value === 'object' && value !== null && methods.every((name) => typeof Reflect.get(value, name) === 'function'))
+
+/** Schema of an object that has these methods, own or inherited: stores and resolvers may be instances of a class. */
+export function withMethods (methods: readonly string[], description: string): TSchema {
+  return Type.Unsafe({ [Kind]: METHODS, methods, description })
 }
 
 function explain (error: ValueError, path: string): string {

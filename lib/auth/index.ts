@@ -4,7 +4,7 @@ import { Type } from '@sinclair/typebox'
 import type { RouteAccess } from '../access.js'
 import { AccessError } from '../errors.js'
 import { groundOf } from '../ground.js'
-import { checkOptions, OptionError } from '../options.js'
+import { checkOptions, OptionError, withMethods } from '../options.js'
 import { isThenable } from '../time.js'
 import { createAuthenticator, type Admission, type Environments } from './authenticate.js'
 import { createExposureReport, type Exposure } from './exposure.js'
@@ -40,7 +40,7 @@ declare module 'fastify' {
 }
 
 export const authOptions = {
-  resolvers: Type.Array(Type.Object({ resolve: Type.Function([], Type.Unknown()) }), { minItems: 1, description: 'an array with at least one resolver' }),
+  resolvers: Type.Array(withMethods(['resolve'], 'a resolver: an object with scheme, kind, description and resolve'), { minItems: 1, description: 'an array with at least one resolver' }),
   environment: Type.Union([Type.String({ minLength: 1 }), Type.Array(Type.String({ minLength: 1 }), { minItems: 1 }), Type.Function([], Type.Unknown())], { description: 'the environment this host serves, such as \'production\', an array of them or a function of the request' }),
   transport: Type.Optional(Type.Symbol({ description: 'allowPlainHttp, imported from fastify-latchkey, or left out' })),
   deadline: Type.Optional(Type.Number({ exclusiveMinimum: 0, maximum: 60, description: 'seconds above 0 and at most 60' })),

@@ -4,7 +4,7 @@ import fp from 'fastify-plugin'
 import { Type } from '@sinclair/typebox'
 import type { Resolver } from '../auth/index.js'
 import { groundOf } from '../ground.js'
-import { checkOptions } from '../options.js'
+import { checkOptions, withMethods } from '../options.js'
 import type { Clock } from '../time.js'
 import { AccessError } from '../errors.js'
 import { readIssueInput, type IssueInput } from './input.js'
@@ -46,7 +46,7 @@ declare module 'fastify' {
 export const keysOptions = Type.Object({
   prefix: Type.String({ description: 'lower-case letters, digits and underscores, such as \'acme\'' }),
   tags: Type.Optional(Type.Record(Type.String(), Type.String({ minLength: 1, description: 'the name of an environment' }), { minProperties: 1, description: '{ tag: environment }' })),
-  store: Type.Optional(Type.Object({ insert: Type.Function([], Type.Unknown()), findByHash: Type.Function([], Type.Unknown()) }, { description: 'a key store' }))
+  store: Type.Optional(withMethods(['insert', 'findByHash', 'get', 'update'], 'a key store: an object with insert, findByHash, get and update'))
 }, { additionalProperties: false, description: '{ prefix, tags?, store? }, or false' })
 
 /** What the keys room needs to know of its host. */
