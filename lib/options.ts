@@ -1,4 +1,4 @@
-import type { TSchema } from '@sinclair/typebox'
+import { Kind, Type, TypeRegistry, type TSchema } from '@sinclair/typebox'
 import { Value, ValueErrorType, type ValueError } from '@sinclair/typebox/value'
 
 /** A mistake of the host, found at boot: names the option, what was given and what to write instead. */
@@ -18,6 +18,14 @@ export class OptionError extends TypeError {
 export function checkOptions (schema: TSchema, options: unknown, path: string): void {
   const error = Value.Errors(schema, options).First()
   if (error !== undefined) throw new OptionError(explain(error, path))
+}
+
+const ACCEPTED = 'fastify-latchkey:accepted'
+TypeRegistry.Set<{ accepts: (value: unknown) => boolean }>(ACCEPTED, (schema, value) => schema.accepts(value))
+
+/** What `accepts` takes, such as an instance whose methods are its class's, which a schema's properties can't see. */
+export function accepted (accepts: (value: unknown) => boolean, description: string): TSchema {
+  return Type.Unsafe<unknown>({ [Kind]: ACCEPTED, accepts, description })
 }
 
 function explain (error: ValueError, path: string): string {
