@@ -80,6 +80,8 @@ interface Answered {
 }
 
 export interface Expected {
+  /** The answer to a HEAD request: the same without a body. */
+  readonly head?: boolean
   readonly detail?: string | RegExp
   readonly realm?: string
   /** RateLimit fields and Retry-After. */
@@ -87,7 +89,7 @@ export interface Expected {
 }
 
 /** Asserts a refusal as a problem: status, challenge, headers that must and must not be there, and the whole body. */
-export function isRefusal (t: Test, answer: Answered, code: RefusalCode, { detail, realm = 'api', headers = {} }: Expected = {}): void {
+export function isRefusal (t: Test, answer: Answered, code: RefusalCode, { head = false, detail, realm = 'api', headers = {} }: Expected = {}): void {
   const row = refusals[code]
   const given = answer.headers
   t.equal(answer.statusCode ?? answer.status, row.statusCode, `${code}: status`)
@@ -98,6 +100,10 @@ export function isRefusal (t: Test, answer: Answered, code: RefusalCode, { detai
   t.match(given, headers)
   if (headers['retry-after'] === undefined) t.equal(given['retry-after'], undefined, 'no Retry-After')
   if (headers.ratelimit === undefined) t.equal(given.ratelimit, undefined, 'no RateLimit fields')
+  if (head) {
+    t.equal(answer.body, '')
+    return
+  }
   const { detail: said, title, ...body } = JSON.parse(answer.body)
   t.match(body, { type: 'about:blank', status: row.statusCode, code })
   t.type(title, 'string')
