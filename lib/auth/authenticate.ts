@@ -59,7 +59,6 @@ export function createAuthenticator ({ ground, resolvers, environment, deadline,
       return within(found, deadline, 'a resolver')
         .then((principal) => admitTo(request, principal))
         .catch((fault: unknown) => explain(request, token, fault))
-        .catch(unavailable)
     } catch (fault) {
       return explain(request, token, fault)
     }
@@ -86,11 +85,15 @@ export function createAuthenticator ({ ground, resolvers, environment, deadline,
   }
 
   function explain (request: FastifyRequest, token: string, fault: unknown): AccessError {
-    if (!(fault instanceof InvalidCredential)) return unavailable(fault)
-    return failed(request, refusal('CREDENTIAL_INVALID', {
-      reason: withhold(fault.message, token),
-      ...fault.detail !== undefined && { detail: withhold(fault.detail, token) }
-    }))
+    try {
+      if (!(fault instanceof InvalidCredential)) return unavailable(fault)
+      return failed(request, refusal('CREDENTIAL_INVALID', {
+        reason: withhold(fault.message, token),
+        ...fault.detail !== undefined && { detail: withhold(fault.detail, token) }
+      }))
+    } catch (unreadable) {
+      return unavailable(unreadable)
+    }
   }
 
   function failed (request: FastifyRequest, error: AccessError): AccessError {

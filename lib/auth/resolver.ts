@@ -67,7 +67,10 @@ async function resolveLater (pending: PromiseLike<Principal | undefined>, resolv
 
 /** A resolver that answers something else than its kind of principal is broken, and nobody is let in by it. */
 function vouched (found: Principal, { kind, scheme }: Resolver): Principal {
-  const principal = Object.isFrozen(found) && Object.isFrozen(found.scopes) ? found : Object.freeze({ ...found, scopes: Object.freeze([...found.scopes]) })
-  if (!isPrincipal(principal) || principal.kind !== kind) throw new TypeError(`the resolver of ${scheme} did not answer a principal of kind ${kind}`)
-  return principal
+  if (isPrincipal(found) && found.kind === kind) {
+    if (Object.isFrozen(found) && Object.isFrozen(found.scopes)) return found
+    const copy = Object.freeze({ ...found, scopes: Object.freeze([...found.scopes]) })
+    if (isPrincipal(copy)) return copy
+  }
+  throw new TypeError(`the resolver of ${scheme} did not answer a principal of kind ${kind}`)
 }
