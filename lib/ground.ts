@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
 import fp from 'fastify-plugin'
 import { Type } from '@sinclair/typebox'
-import { NO_ROUTE, readAccess, type RouteAccess, type Security, type Undeclared } from './access.js'
+import { NO_METHOD, NO_ROUTE, readAccess, type RouteAccess, type Security, type Undeclared } from './access.js'
 import { AccessError, type RefusalCode, type RefusalDetails } from './errors.js'
 import { fieldsOf, fieldWriters, type Allowance, type FieldFormat } from './fields.js'
 import { render, rendererOf, renderers, type ErrorFormat } from './formats.js'
@@ -35,7 +35,7 @@ export interface Ground {
   statedBy (route: RouteOptions): RouteAccess[]
   /** Builds a refusal with this context's realm. */
   refusal (code: RefusalCode, details?: RefusalDetails): AccessError
-  /** Answers the request with a refusal, or hands it to the host's error handler. */
+  /** Answers the request with a refusal, or hands it to the host's error handler; only logs where an answer was sent. */
   refuse (request: FastifyRequest, reply: FastifyReply, error: AccessError): void
   announce (reply: FastifyReply, allowances: readonly Allowance[]): void
   fields (allowances: readonly Allowance[]): Record<string, string>
@@ -72,6 +72,7 @@ export const groundOptions = {
 export const ground = fp<GroundOptions>(async function latchkeyGround (app: FastifyInstance, options: GroundOptions) {
   checkOptions(Type.Object(groundOptions, { additionalProperties: false }), options, '')
   if (app.hasDecorator(kGround)) throw new OptionError('this context is guarded already; register Latchkey once, in the outermost context that it should guard')
+  if (holdsGuarded(app)) throw new OptionError('a context inside this one is guarded already; register Latchkey once, in the outermost context that it should guard')
 
   const { errors = 'problem', undeclared = 'refuse', byMethod = () => undefined, rateLimitFields = 'draft', realm = 'api', clock = Date.now } = options
   const rules = { undeclared, byMethod }
@@ -82,8 +83,8 @@ export const ground = fp<GroundOptions>(async function latchkeyGround (app: Fast
   const earlier = new WeakMap<object, AccessByMethod>()
 
   function compile (method: string | string[], url: string, schema: RouteOptions['schema']): AccessByMethod {
-    if (typeof method === 'string') return readAccess({ method, url }, schema, rules)
-    return new Map(method.map((one) => [one, readAccess({ method: one, url }, schema, rules)]))
+    if (typeof method === 'string') return readAccess({ method, url }, schema, rules, false)
+    return new Map(method.map((one) => [one, readAccess({ method: one, url }, schema, rules, method.length > 1)]))
   }
 
   function find (request: FastifyRequest): RouteAccess {
@@ -94,7 +95,7 @@ export const ground = fp<GroundOptions>(async function latchkeyGround (app: Fast
       access = compile(method, url, schema)
       earlier.set(config, access)
     }
-    return access instanceof Map ? access.get(request.method) ?? NO_ROUTE : access
+    return access instanceof Map ? access.get(request.method) ?? NO_METHOD : access
   }
 
   app.addHook('onRoute', function readRoute (route) {
@@ -143,6 +144,16 @@ export const ground = fp<GroundOptions>(async function latchkeyGround (app: Fast
     fields: (allowances) => fieldsOf(writers, allowances)
   })
 }, { name: 'latchkey-ground', fastify: '5.x' })
+
+const guarded = new WeakMap<object, FastifyInstance[]>()
+
+/** Notes a context as guarded, unless one inside it is: their hooks would both run there. */
+function holdsGuarded (app: FastifyInstance): boolean {
+  const contexts = guarded.get(app.server) ?? []
+  if (contexts.some((context) => Object.prototype.isPrototypeOf.call(app, context))) return true
+  guarded.set(app.server, [...contexts, app])
+  return false
+}
 
 function log (request: FastifyRequest, { code, statusCode, reason }: AccessError): void {
   const entry = { code, reason, principal: request.principal?.id }

@@ -20,13 +20,17 @@ export function checkOptions (schema: TSchema, options: unknown, path: string): 
   if (error !== undefined) throw new OptionError(explain(error, path))
 }
 
-const METHODS = 'latchkey.methods'
-TypeRegistry.Set<{ methods: readonly string[] }>(METHODS, ({ methods }, value) =>
-  typeof value === 'object' && value !== null && methods.every((name) => typeof Reflect.get(value, name) === 'function'))
+const ACCEPTED = 'fastify-latchkey:accepted'
+TypeRegistry.Set<{ accepts: (value: unknown) => boolean }>(ACCEPTED, (schema, value) => schema.accepts(value))
 
-/** Schema of an object that has these methods, own or inherited: stores and resolvers may be instances of a class. */
+/** What `accepts` takes, such as an instance whose methods are its class's, which a schema's properties can't see. */
+export function accepted (accepts: (value: unknown) => boolean, description: string): TSchema {
+  return Type.Unsafe<unknown>({ [Kind]: ACCEPTED, accepts, description })
+}
+
+/** An object that has these methods, own or inherited. */
 export function withMethods (methods: readonly string[], description: string): TSchema {
-  return Type.Unsafe({ [Kind]: METHODS, methods, description })
+  return accepted((value) => typeof value === 'object' && value !== null && methods.every((name) => typeof Reflect.get(value, name) === 'function'), description)
 }
 
 function explain (error: ValueError, path: string): string {

@@ -23,6 +23,7 @@ export interface Principal {
   readonly owner?: string
   /** Selects a limits profile. */
   readonly tier?: string
+  /** For the handler's information: its resolver is who refuses it from then on. */
   readonly expiresAt?: Date
 }
 
@@ -39,11 +40,15 @@ export function isPrincipal (value: unknown): value is Principal {
   const candidate: Partial<Record<keyof Principal, unknown>> = value
   return (candidate.kind === 'api-key' || candidate.kind === 'access-token') &&
     isName(candidate.id) && isName(candidate.workspace) && isName(candidate.environment) &&
-    Array.isArray(candidate.scopes)
+    Array.isArray(candidate.scopes) && candidate.scopes.every(isText)
 }
 
 function isName (value: unknown): boolean {
-  return typeof value === 'string' && value !== ''
+  return isText(value) && value !== ''
+}
+
+function isText (value: unknown): boolean {
+  return typeof value === 'string'
 }
 
 /**
