@@ -23,6 +23,7 @@ export const refusals = {
   TOO_MANY_FAILURES: { statusCode: 429, message: 'Too many failed attempts to authenticate; retry later.' },
   AUTHENTICATION_UNAVAILABLE: { statusCode: 503, message: 'Authentication is temporarily unavailable; retry after a short backoff.' },
   LIMITER_UNAVAILABLE: { statusCode: 503, message: 'Rate limiting is temporarily unavailable; retry after a short backoff.' },
+  KEYS_UNAVAILABLE: { statusCode: 503, message: 'Keys are temporarily unavailable; retry after a short backoff.' },
   KEY_INPUT_INVALID: { statusCode: 400, message: 'The description of the key is not valid.' },
   KEY_NOT_FOUND: { statusCode: 404, message: 'There is no such key.' },
   NOT_FOUND: { statusCode: 404, message: 'There is nothing here.' },

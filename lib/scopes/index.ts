@@ -43,6 +43,8 @@ export const scopes = fp<ScopesOptions>(async function latchkeyScopes (app: Fast
       return ground.refuse(request, reply, ground.refusal('CREDENTIAL_MISSING'))
     }
     if (requirements.satisfiedBy(principal, access)) return done()
+    const faults = requirements.faultsOf(access)
+    if (faults.length > 0) return ground.refuse(request, reply, ground.refusal('ROUTE_UNDECLARED', { reason: `${access.method} ${access.url} ${faults.join('; ')}` }))
     ground.refuse(request, reply, insufficientScope(ground, access.alternatives, principal))
   }
   if (options.hook === 'preHandler') app.addHook('preHandler', checkScopes)
