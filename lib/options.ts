@@ -50,10 +50,13 @@ function expected ({ schema, message }: ValueError): string {
 
 /** A value as a message may show it: short, and never more than its beginning. */
 export function show (value: unknown): string {
-  const text = typeof value === 'string' ? JSON.stringify(value) : typeof value === 'object' && value !== null ? shape(value) : String(value)
+  const text = textOf(value)
   return text.length > 60 ? `${text.slice(0, 57)}…` : text
 }
 
-function shape (value: object): string {
+function textOf (value: unknown): string {
+  if (typeof value === 'string') return JSON.stringify(value)
+  if (typeof value === 'function') return 'a function'
+  if (typeof value !== 'object' || value === null) return String(value)
   return Array.isArray(value) ? `an array of ${value.length}` : value instanceof Date ? 'a Date' : `an object with ${Object.keys(value).join(', ') || 'nothing in it'}`
 }

@@ -67,7 +67,7 @@ export function createAuthenticator ({ ground, resolvers, environment, deadline,
   function admitTo (request: FastifyRequest, principal: Principal): Admission {
     const served = servedBy(request)
     if (served === principal.environment || (typeof served !== 'string' && served.includes(principal.environment))) return principal
-    const here = typeof served === 'string' ? served : served.join(', ')
+    const here = typeof served === 'string' ? served : served.join(', ') || 'none'
     return refusal('WRONG_ENVIRONMENT', {
       reason: `principal ${principal.id}`,
       detail: `This credential belongs to ${principal.environment}; this host serves ${here}.`,
