@@ -38,7 +38,7 @@ export function createMemoryLimitStore ({ maxPartitions = 1_000_000 }: MemoryLim
 
   function look ({ policies, principal, cost }: Take, now: number): PolicyTake[] {
     const takes: PolicyTake[] = []
-    for (const policy of policies) takes.push(ledgerOf(policy).look(principal, now, cost))
+    for (const policy of policies) takes.push(ledgerOf(policy).look(policy, principal, now, cost))
     return takes
   }
 
@@ -68,7 +68,7 @@ export function createMemoryLimitStore ({ maxPartitions = 1_000_000 }: MemoryLim
         for (const one of takes) size += one.ledger.keep(one, now)
       }
       const policies: PolicyOutcome[] = []
-      for (const { ledger, verdict } of takes) policies.push(outcomeOf(ledger.policy, verdict, counted))
+      for (const { policy, verdict } of takes) policies.push(outcomeOf(policy, verdict, counted))
       return { admitted, policies }
     }
   }
@@ -76,6 +76,7 @@ export function createMemoryLimitStore ({ maxPartitions = 1_000_000 }: MemoryLim
 
 /** What one policy says of a take, with where it is to be kept. */
 interface PolicyTake {
+  readonly policy: CompiledPolicy
   readonly ledger: Ledger
   readonly partition: string
   /** Undefined for a partition that is not known yet. */
@@ -83,23 +84,22 @@ interface PolicyTake {
   readonly verdict: Verdict
 }
 
-/** The states of one policy, by partition. */
+/** The states of equal policies, by partition. */
 interface Ledger {
-  readonly policy: CompiledPolicy
-  look (principal: Principal, now: number, cost: number): PolicyTake
+  look (policy: CompiledPolicy, principal: Principal, now: number, cost: number): PolicyTake
   /** @returns by how many the number of states has grown */
   keep (take: PolicyTake, now: number): number
   /** Looks at up to `most` states, drops those that say nothing any more and returns how many. */
   sweep (now: number, most: number): number
 }
 
-function createLedger (policy: CompiledPolicy): Ledger {
-  const { algorithm, partitionOf } = policy
+function createLedger (terms: CompiledPolicy): Ledger {
+  const { algorithm, partitionOf } = terms
   const states = new Map<string, number[]>()
   const cursor = rounds(states)
 
   function settle (state: number[], now: number): void {
-    const settled = algorithm.settle(policy, state, now)
+    const settled = algorithm.settle(terms, state, now)
     if (settled !== state) overwrite(state, settled)
   }
 
@@ -108,18 +108,17 @@ function createLedger (policy: CompiledPolicy): Ledger {
     for (let left = Math.min(most, states.size); left > 0 && states.size > 0; left--) {
       const [partition, state] = cursor.next().value
       settle(state, now)
-      if (algorithm.expiry(policy, state) <= now && states.delete(partition)) dropped++
+      if (algorithm.expiry(terms, state) <= now && states.delete(partition)) dropped++
     }
     return dropped
   }
 
   const ledger: Ledger = {
-    policy,
-    look (principal, now, cost) {
+    look (policy, principal, now, cost) {
       const partition = partitionOf(principal)
       const state = states.get(partition)
       if (state !== undefined) settle(state, now)
-      return { ledger, partition, state, verdict: algorithm.decide(policy, state, now, cost) }
+      return { policy, ledger, partition, state, verdict: algorithm.decide(terms, state, now, cost) }
     },
     keep ({ partition, state, verdict: { next } }, now) {
       if (state !== undefined) {

@@ -65,8 +65,8 @@ export function compilePolicy (policy: Policy): CompiledPolicy {
 function checkBucket (name: string, terms: { quota: number, window: number, burst: number }): void {
   const { quota, window, burst } = terms
   if (fillTime(terms) > LONGEST_FILL) throw new OptionError(`policy ${name}: a burst of ${burst} at ${quota} in ${window} s takes more than a hundred years to fill; lower burst or window`)
-  const most = Math.floor(window * 1_000_000 / unitTime(terms))
-  if (most < quota * (1 - LOST_RATE)) throw new OptionError(`policy ${name}: a token bucket counts in whole microseconds, so it would let in ${most} in ${window} s, not ${quota}; choose a quota near one unit in whole microseconds`)
+  const most = window * 1_000_000 / unitTime(terms)
+  if (most < quota * (1 - LOST_RATE)) throw new OptionError(`policy ${name}: a token bucket counts in whole microseconds, so it would let in ${Math.floor(most)} in ${window} s, not ${quota}; choose a quota near one unit in whole microseconds`)
 }
 
 const partitions: Record<NonNullable<Policy['partition']>, (principal: Principal) => string> = {
