@@ -26,7 +26,7 @@ export async function build ({ clock, logger = stderr }: BuildOptions = {}): Pro
   await app.register(swagger, {
     openapi: {
       openapi: '3.1.0',
-      info: { title: 'Devices API', version: '1.0.0', license: { name: 'MIT', identifier: 'MIT' } },
+      info: { title: 'Devices API', version: '1.0.0', description: ABOUT, license: { name: 'MIT', identifier: 'MIT' } },
       servers: [{ url: '/' }],
       tags: [{ name: 'devices', description: 'Devices of your workspace' }]
     }
@@ -103,6 +103,8 @@ export async function build ({ clock, logger = stderr }: BuildOptions = {}): Pro
     ]
   }
 }
+
+const ABOUT = '**Authorize** takes a demo key that `npm start` printed. What each scope permits: [Scopes](/scopes).'
 
 /** What swagger-ui needs, and no other host. */
 const PAGE_POLICY = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'"

@@ -23,6 +23,7 @@ export const refusals = {
   TOO_MANY_FAILURES: { statusCode: 429, message: 'Too many failed attempts to authenticate; retry later.' },
   AUTHENTICATION_UNAVAILABLE: { statusCode: 503, message: 'Authentication is temporarily unavailable; retry after a short backoff.' },
   LIMITER_UNAVAILABLE: { statusCode: 503, message: 'Rate limiting is temporarily unavailable; retry after a short backoff.' },
+  KEYS_UNAVAILABLE: { statusCode: 503, message: 'Keys are temporarily unavailable; retry after a short backoff.' },
   KEY_INPUT_INVALID: { statusCode: 400, message: 'The description of the key is not valid.' },
   KEY_NOT_FOUND: { statusCode: 404, message: 'There is no such key.' },
   NOT_FOUND: { statusCode: 404, message: 'There is nothing here.' },
@@ -111,14 +112,13 @@ function challenge (realm: string, error: string, scope: readonly string[] | und
 export function describeFault (fault: unknown): string {
   try {
     if (!(fault instanceof Error)) return `a thrown ${fault === null ? 'null' : typeof fault}`
-    const code = 'code' in fault && isWord(fault.code) ? ` ${fault.code}` : ''
-    return `${isWord(fault.name) ? fault.name : 'Error'}${code}`
+    const code = 'code' in fault && typeof fault.code === 'string' && CODE.test(fault.code) ? ` ${fault.code}` : ''
+    return `${NAME.test(fault.name) ? fault.name : 'Error'}${code}`
   } catch {
     return 'something thrown that can\'t be read'
   }
 }
 
-/** Names and codes are words; anything longer, or with other characters, is content. */
-function isWord (value: unknown): value is string {
-  return typeof value === 'string' && /^[\w.:-]{1,40}$/.test(value)
-}
+/** Names and codes are such words; what is longer, or looks otherwise, is content. */
+const NAME = /^[A-Za-z][A-Za-z0-9]{0,39}$/
+const CODE = /^[A-Z0-9_]{1,40}$/

@@ -5,7 +5,7 @@ import { auth, authOptions, type AuthOptions, type Resolver } from './auth/index
 import { docs } from './docs/index.js'
 import { ground, groundOptions, type GroundOptions } from './ground.js'
 import { createKeys, keys, keysOptions, type KeysOptions } from './keys/index.js'
-import { limits, limitsOptions, type LimitsOptions } from './limits/index.js'
+import { defaultEnvironments, limits, limitsOptions, type LimitsOptions } from './limits/index.js'
 import { checkOptions, OptionError } from './options.js'
 import { scopes, scopesOptions, type Catalogue } from './scopes/index.js'
 
@@ -43,7 +43,8 @@ export const latchkey = fp<LatchkeyOptions>(async function latchkey (app: Fastif
   checkShape(options)
   const { errors, undeclared, rateLimitFields, realm, clock = Date.now, environment, transport, deadline, failures, onExposed } = options
 
-  const keyring = options.keys === false ? undefined : createKeys(options.keys, { clock, scopes: options.scopes.names })
+  const keyring = options.keys === false ? undefined : createKeys(options.keys, { clock, scopes: options.scopes.names, deadline: deadline ?? 1 })
+  checkEnvironments(options, keyring?.environments ?? [])
   const resolvers = [...options.resolvers ?? [], ...keyring === undefined ? [] : [keyring.resolver]]
 
   await app.register(ground, { errors, undeclared, rateLimitFields, realm, clock, byMethod: options.scopes.byMethod })
@@ -61,4 +62,13 @@ function checkShape (options: LatchkeyOptions): void {
   if (options.keys === false && options.resolvers === undefined) {
     throw new OptionError('option keys is false and there are no resolvers, so nobody could be authenticated; state keys: { prefix } or resolvers')
   }
+}
+
+/** Whoever can come in must be counted: a credential of an environment without a profile would get 503 at every request. */
+function checkEnvironments ({ environment, limits }: LatchkeyOptions, issued: readonly string[]): void {
+  if (limits === false) return
+  const { environments = defaultEnvironments } = limits ?? {}
+  const served = typeof environment === 'function' ? issued : [environment].flat()
+  const missing = served.filter((name) => !Object.hasOwn(environments, name))
+  if (missing.length > 0) throw new OptionError(`option limits.environments lacks ${missing.join(', ')}; add a profile: { ${JSON.stringify(missing[0])}: [{ name, quota, window }] }, or [] for no limit`)
 }

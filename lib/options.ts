@@ -28,6 +28,11 @@ export function accepted (accepts: (value: unknown) => boolean, description: str
   return Type.Unsafe<unknown>({ [Kind]: ACCEPTED, accepts, description })
 }
 
+/** An object that has these methods, own or inherited. */
+export function withMethods (methods: readonly string[], description: string): TSchema {
+  return accepted((value) => typeof value === 'object' && value !== null && methods.every((name) => typeof Reflect.get(value, name) === 'function'), description)
+}
+
 function explain (error: ValueError, path: string): string {
   const option = [path, ...error.path.split('/').slice(1)].filter((step) => step !== '').join('.')
   if (error.type === ValueErrorType.ObjectAdditionalProperties) {

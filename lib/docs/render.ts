@@ -27,6 +27,7 @@ ${scopes.map((row) => `<tr><td><code>${escape(row.scope)}</code></td><td>${escap
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>${escape(title)}</title>
+<link rel="icon" href="data:,">
 <style>${STYLE}</style>
 </head>
 <body>

@@ -3,16 +3,16 @@ import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { Type } from '@sinclair/typebox'
 import type { Resolver } from '../auth/index.js'
+import { AccessError, describeFault } from '../errors.js'
 import { groundOf } from '../ground.js'
-import { checkOptions } from '../options.js'
-import type { Clock } from '../time.js'
-import { AccessError } from '../errors.js'
-import { readIssueInput, type IssueInput } from './input.js'
+import { checkOptions, withMethods } from '../options.js'
+import { within, type Clock } from '../time.js'
+import { readIssueInput, type IssueFields, type IssueInput } from './input.js'
 import { createMemoryKeyStore } from './memory.js'
 import type { ApiKey } from './record.js'
 import { createKeyResolver } from './resolver.js'
 import type { KeyStore } from './store.js'
-import { createKeyText, hashKeyText, type KeyText } from './text.js'
+import { createKeyText, hashKeyText, hintOf } from './text.js'
 
 export interface KeysOptions {
   /** How all keys of this host begin: lower-case letters, digits and underscores, such as `acme`. */
@@ -27,12 +27,12 @@ export interface KeysOptions {
 export interface Keys {
   /**
    * Issues a key. The text is returned this once and kept nowhere.
-   * @throws AccessError `KEY_INPUT_INVALID` with the field and the fix in `detail`
+   * @throws AccessError `KEY_INPUT_INVALID` with the field and the fix in `detail`; `KEYS_UNAVAILABLE` when the store fails
    */
   issue (input: IssueInput): Promise<{ key: ApiKey, text: string }>
   /**
    * Revokes a key of a workspace, at once and for good. Revoking a revoked key changes nothing.
-   * @throws AccessError `KEY_NOT_FOUND`
+   * @throws AccessError `KEY_NOT_FOUND`, also for a key of another workspace; `KEYS_UNAVAILABLE` when the store fails
    */
   revoke (workspace: string, id: string): Promise<ApiKey>
   /** Finds keys of this host in text: for secret scanners and log redaction. */
@@ -46,7 +46,7 @@ declare module 'fastify' {
 export const keysOptions = Type.Object({
   prefix: Type.String({ description: 'lower-case letters, digits and underscores, such as \'acme\'' }),
   tags: Type.Optional(Type.Record(Type.String(), Type.String({ minLength: 1, description: 'the name of an environment' }), { minProperties: 1, description: '{ tag: environment }' })),
-  store: Type.Optional(Type.Object({ insert: Type.Function([], Type.Unknown()), findByHash: Type.Function([], Type.Unknown()) }, { description: 'a key store' }))
+  store: Type.Optional(withMethods(['insert', 'findByHash', 'get', 'update'], 'a key store: an object with insert, findByHash, get and update'))
 }, { additionalProperties: false, description: '{ prefix, tags?, store? }, or false' })
 
 /** What the keys room needs to know of its host. */
@@ -54,45 +54,59 @@ export interface KeysHost {
   readonly clock: Clock
   /** The catalogue's names; scopes of keys must be among them. */
   readonly scopes: readonly string[]
+  /** Seconds that the store may take to issue or revoke. */
+  readonly deadline: number
 }
 
 const defaultTags = { live: 'production', test: 'sandbox' }
+/** Changes of one key by others that a revocation yields to before it gives up. */
+const MAX_ATTEMPTS = 10
 
-/** Makes the keys of one host: what `app.keys` is, and the resolver that `auth` asks. */
-export function createKeys (options: KeysOptions, { clock, scopes }: KeysHost): { keys: Keys, resolver: Resolver, environments: string[] } {
+/** Makes the keys of one host: what `app.keys` is, the resolver that `auth` asks, and the environments keys can have. */
+export function createKeys (options: KeysOptions, { clock, scopes, deadline }: KeysHost): { keys: Keys, resolver: Resolver, environments: readonly string[] } {
   checkOptions(keysOptions, options, 'keys')
   const { prefix, tags = defaultTags, store = createMemoryKeyStore() } = options
-  const text: KeyText = createKeyText(prefix, Object.keys(tags))
+  const text = createKeyText(prefix, Object.keys(tags))
   const tagOf = new Map(Object.entries(tags).map(([tag, environment]) => [environment, tag]))
   const environments = [...tagOf.keys()]
+
+  async function insert (fields: IssueFields, tag: string): Promise<{ key: ApiKey, text: string }> {
+    const secret = text.generate(tag)
+    const key: ApiKey = Object.freeze({ id: `key_${randomUUID()}`, ...fields, hint: hintOf(secret), createdAt: new Date(clock()), version: 1 })
+    await store.insert(key, hashKeyText(secret))
+    return { key, text: secret }
+  }
+
+  async function revoke (workspace: string, id: string): Promise<ApiKey> {
+    for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+      const key = await store.get(workspace, id)
+      if (key === undefined) throw new AccessError('KEY_NOT_FOUND')
+      if (key.revokedAt !== undefined) return key
+      const revoked = Object.freeze({ ...key, revokedAt: new Date(clock()), version: key.version + 1 })
+      if (await store.update(revoked)) return revoked
+    }
+    throw new Error('the key store refuses every update')
+  }
 
   const keys: Keys = {
     pattern: text.pattern,
     async issue (input) {
-      const now = clock()
-      const fields = readIssueInput(input, { now, scopes, environments })
-      const secret = text.generate(tagOf.get(fields.environment) ?? '')
-      const key: ApiKey = Object.freeze({
-        id: `key_${randomUUID()}`,
-        ...fields,
-        hint: secret.slice(-49, -45),
-        createdAt: new Date(now),
-        version: 1
-      })
-      await store.insert(key, hashKeyText(secret))
-      return { key, text: secret }
+      const { tag, fields } = readIssueInput(input, { now: clock(), scopes, tagOf })
+      return await inTime(insert(fields, tag), deadline)
     },
-    async revoke (workspace, id) {
-      for (;;) {
-        const key = await store.get(workspace, id)
-        if (key === undefined) throw new AccessError('KEY_NOT_FOUND')
-        if (key.revokedAt !== undefined) return key
-        const revoked = Object.freeze({ ...key, revokedAt: new Date(clock()), version: key.version + 1 })
-        if (await store.update(revoked)) return revoked
-      }
-    }
+    revoke: (workspace, id) => inTime(revoke(workspace, id), deadline)
   }
   return { keys, resolver: createKeyResolver(text, store), environments }
+}
+
+/** Errors of stores carry the arguments of the failed command, so they stay behind. */
+async function inTime<T> (work: Promise<T>, deadline: number): Promise<T> {
+  try {
+    return await within(work, deadline, 'the key store')
+  } catch (fault) {
+    if (fault instanceof AccessError) throw fault
+    throw new AccessError('KEYS_UNAVAILABLE', { reason: describeFault(fault), retryAfter: 1 })
+  }
 }
 
 /** Hangs `keys` on the context as `app.keys`. */
@@ -102,7 +116,7 @@ export const keys = fp<{ keys: Keys }>(async function latchkeyKeys (app: Fastify
 }, { name: 'latchkey-keys', fastify: '5.x' })
 
 export { createMemoryKeyStore } from './memory.js'
-export { createKeyText, hashKeyText, type KeyText, type KeyTextParts } from './text.js'
+export { createKeyText, formatKeyText, hashKeyText, type KeyText, type KeyTextParts } from './text.js'
 export { loadKey, type ApiKey, type LoadedKey } from './record.js'
 export type { IssueInput } from './input.js'
 export type { KeyStore } from './store.js'

@@ -1,4 +1,4 @@
-import { loadKey, type ApiKey, type LoadedKey } from './record.js'
+import { copyKey, loadKey, type ApiKey, type LoadedKey } from './record.js'
 import type { KeyStore } from './store.js'
 
 /** Keys of one process; gone when it ends. */
@@ -8,8 +8,8 @@ export function createMemoryKeyStore (): KeyStore {
 
   function find (workspace: string, id: string): { hash: string, key: ApiKey } | undefined {
     const hash = hashes.get(id)
-    const key = hash === undefined ? undefined : byHash.get(hash)?.key
-    return hash === undefined || key?.workspace !== workspace ? undefined : { hash, key }
+    const loaded = hash === undefined ? undefined : byHash.get(hash)
+    return hash === undefined || loaded?.key.workspace !== workspace ? undefined : { hash, key: loaded.key }
   }
 
   return {
@@ -20,7 +20,10 @@ export function createMemoryKeyStore (): KeyStore {
     },
     findByHash: (hash) => byHash.get(hash),
     recall: (hash) => byHash.get(hash),
-    get: (workspace, id) => find(workspace, id)?.key,
+    get (workspace, id) {
+      const stored = find(workspace, id)
+      return stored === undefined ? undefined : copyKey(stored.key)
+    },
     update (key) {
       const stored = find(key.workspace, key.id)
       if (stored?.key.version !== key.version - 1) return false

@@ -26,10 +26,22 @@ export interface LoadedKey {
   readonly principal: Principal
 }
 
+/** A record of its own, frozen: dates can't be, so each holder gets others. */
+export function copyKey (key: ApiKey): ApiKey {
+  const { scopes, createdAt, expiresAt, revokedAt } = key
+  return Object.freeze({
+    ...key,
+    scopes: shared(scopes),
+    createdAt: new Date(createdAt),
+    ...expiresAt !== undefined && { expiresAt: new Date(expiresAt) },
+    ...revokedAt !== undefined && { revokedAt: new Date(revokedAt) }
+  })
+}
+
 export function loadKey (key: ApiKey): LoadedKey {
   const { id, workspace, environment, scopes, owner, tier, expiresAt } = key
   return {
-    key,
+    key: copyKey(key),
     principal: Object.freeze({
       kind: 'api-key',
       id,
@@ -38,18 +50,22 @@ export function loadKey (key: ApiKey): LoadedKey {
       scopes: shared(scopes),
       ...owner !== undefined && { owner },
       ...tier !== undefined && { tier },
-      ...expiresAt !== undefined && { expiresAt }
+      ...expiresAt !== undefined && { expiresAt: new Date(expiresAt) }
     })
   }
 }
 
+/** Lists that are shared at most; beyond it they are only forgotten here, not where they are used. */
+const MAX_LISTS = 10_000
 const lists = new Map<string, readonly string[]>()
 
+/** One frozen list for all keys of equal scopes: less memory, and what it grants is worked out once. */
 function shared (scopes: readonly string[]): readonly string[] {
-  const name = scopes.join(' ')
+  const name = JSON.stringify(scopes)
   let list = lists.get(name)
   if (list === undefined) {
     list = Object.freeze([...scopes])
+    if (lists.size >= MAX_LISTS) lists.clear()
     lists.set(name, list)
   }
   return list
@@ -58,6 +74,6 @@ function shared (scopes: readonly string[]): readonly string[] {
 /** Why a key must not be let in, or undefined when it may. `now` is milliseconds since the epoch. */
 export function refusalOf ({ revokedAt, expiresAt }: ApiKey, now: number): string | undefined {
   if (revokedAt !== undefined) return 'The API key was revoked.'
-  if (expiresAt !== undefined && now >= expiresAt.getTime()) return 'The API key has expired.'
+  if (expiresAt !== undefined && !(now < expiresAt.getTime())) return 'The API key has expired.'
   return undefined
 }

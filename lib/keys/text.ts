@@ -23,6 +23,7 @@ export interface KeyText {
 export interface KeyTextParts { readonly tag: string, readonly hint: string }
 
 const ALPHABET = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
+const BASE62 = /^[0-9A-Za-z]+$/
 const SECRET_BYTES = 32
 const SECRET_LENGTH = 43
 const CHECKSUM_LENGTH = 6
@@ -30,11 +31,12 @@ const TAIL_LENGTH = SECRET_LENGTH + CHECKSUM_LENGTH
 /** Characters of the secret that may be shown to tell keys apart. */
 const HINT_LENGTH = 4
 
-/** @throws OptionError when prefix or a tag can't be part of a key */
+/** @throws OptionError when there is no tag, or when prefix or a tag can't be part of a key */
 export function createKeyText (prefix: string, tags: readonly string[]): KeyText {
   if (!/^[a-z][a-z0-9_]{0,30}[a-z0-9]$/.test(prefix)) {
     throw new OptionError(`option keys.prefix must be 2 to 32 lower-case letters, digits and underscores, from a letter to a letter or digit, not ${show(prefix)}`)
   }
+  if (tags.length === 0) throw new OptionError('option keys.tags must name at least one tag: { live: \'production\' }')
   for (const tag of tags) {
     if (!/^[a-z0-9]{1,16}$/.test(tag)) throw new OptionError(`option keys.tags has ${show(tag)}; a tag is 1 to 16 lower-case letters and digits`)
   }
@@ -43,27 +45,35 @@ export function createKeyText (prefix: string, tags: readonly string[]): KeyText
 
   return {
     pattern: new RegExp(`\\b${prefix}_(?:${tags.join('|')})_[0-9A-Za-z]{${TAIL_LENGTH}}\\b`),
-    generate (tag) {
-      const body = `${prefix}_${tag}_${base62(BigInt(`0x${randomBytes(SECRET_BYTES).toString('hex')}`), SECRET_LENGTH)}`
-      return body + checksum(body)
-    },
+    generate: (tag) => formatKeyText(prefix, tag, randomBytes(SECRET_BYTES)),
     claims: (text) => text.startsWith(start),
     parse (text) {
       const at = text.length - TAIL_LENGTH
       const tag = known.get(text.slice(0, at))
-      if (tag === undefined || !hasChecksum(text)) return undefined
-      return { tag, hint: text.slice(at, at + HINT_LENGTH) }
+      if (tag === undefined || !BASE62.test(text.slice(at)) || !hasChecksum(text)) return undefined
+      return { tag, hint: hintOf(text) }
     }
   }
+}
+
+/**
+ * The text of the key that these bytes are the secret of.
+ * @throws RangeError unless there are 32
+ */
+export function formatKeyText (prefix: string, tag: string, secret: Uint8Array): string {
+  if (secret.length !== SECRET_BYTES) throw new RangeError(`the secret of a key has ${SECRET_BYTES} bytes, not ${secret.length}`)
+  const body = `${prefix}_${tag}_${base62(BigInt(`0x${Buffer.from(secret).toString('hex')}`), SECRET_LENGTH)}`
+  return body + base62(BigInt(crc32(body)), CHECKSUM_LENGTH)
+}
+
+/** The first characters of the secret, for people who hold it. @param text of a key */
+export function hintOf (text: string): string {
+  return text.slice(-TAIL_LENGTH).slice(0, HINT_LENGTH)
 }
 
 /** SHA-256 of the whole text in base64url: what is stored and looked up. 256 random bits need no slow hash. */
 export function hashKeyText (text: string): string {
   return hash('sha256', text, 'base64url')
-}
-
-function checksum (body: string): string {
-  return base62(BigInt(crc32(body)), CHECKSUM_LENGTH)
 }
 
 /** Compares digit by digit from the right: on the path of every request, so nothing is built for it. */

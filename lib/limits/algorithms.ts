@@ -1,4 +1,4 @@
-/** Numbers that an algorithm keeps of one partition; instants are microseconds since the epoch. */
+/** Numbers that an algorithm keeps of one partition; instants are whole microseconds since the epoch. */
 export type State = readonly number[]
 
 /** What an algorithm needs to know of a policy; `window` is in seconds. */
@@ -19,36 +19,42 @@ export interface Verdict {
   readonly reset: number
 }
 
-/** A pure decision: equal arguments give equal answers, on every store. `now` is in microseconds. */
+/**
+ * A pure decision: equal arguments give equal answers, on every store. `now` is in whole microseconds.
+ *
+ * Clocks may step. What a state says lies ahead of `now` begins at `now` instead (`settle`), so a step back neither frees
+ * a unit nor locks anybody out for longer than the policy itself does; bounds hold in the time that the clock went forward.
+ */
 export interface Algorithm {
+  /** The state as it stands at `now`, to be kept whatever is decided; the very same state unless the clock was set back. */
+  settle (terms: Terms, state: State, now: number): State
+  /** @param state settled at `now`; undefined for a partition without one */
   decide (terms: Terms, state: State | undefined, now: number, cost: number): Verdict
   /** From this instant on the state says no more than no state at all. */
   expiry (terms: Terms, state: State): number
 }
 
 const SECOND = 1_000_000
-/** A sliding window is counted in this many slices, and one more so that none of its requests is missed. */
+/** Slices of a sliding window; whole microseconds, since windows are whole seconds. */
 const SLICES = 10
+const sliceTime = (window: number): number => window * SECOND / SLICES
 
-/**
- * Opens with the first request and counts until it closes; a clock that was set back leaves it open from now on.
- * State: [opened at, units taken].
- */
+/** Opens with the first request and counts until it closes. State: [opened at, units taken]. */
 const fixedWindow: Algorithm = {
+  settle: (_terms, state, now) => at(state, 0) > now ? [now, at(state, 1)] : state,
   decide ({ quota, window }, state, now, cost) {
     const length = window * SECOND
-    const openedAt = Math.min(state?.[0] ?? now, now)
-    const closed = now >= openedAt + length
-    const taken = closed ? 0 : state?.[1] ?? 0
-    const start = closed ? now : openedAt
+    const open = state !== undefined && now < at(state, 0) + length
+    const openedAt = open ? at(state, 0) : now
+    const taken = open ? at(state, 1) : 0
     return {
       admitted: quota > 0 && taken + cost <= quota,
-      next: [start, taken + cost],
-      available: Math.max(0, quota - taken),
-      reset: start + length - now
+      next: [openedAt, taken + cost],
+      available: quota - taken,
+      reset: openedAt + length - now
     }
   },
-  expiry: ({ window }, [openedAt = 0]) => openedAt + window * SECOND
+  expiry: ({ window }, state) => at(state, 0) + window * SECOND
 }
 
 /**
@@ -56,67 +62,84 @@ const fixedWindow: Algorithm = {
  * The time of one unit is rounded up to whole microseconds, so the rate is never exceeded.
  */
 const tokenBucket: Algorithm = {
-  decide ({ quota, window, burst = quota }, state, now, cost) {
-    const unit = Math.ceil(window * SECOND / quota)
-    const capacity = burst * unit
-    const fullAt = Math.min(Math.max(state?.[0] ?? now, now), now + capacity)
+  settle (terms, state, now) {
+    const latest = now + fillTime(terms)
+    return at(state, 0) > latest ? [latest] : state
+  },
+  decide (terms, state, now, cost) {
+    const unit = unitTime(terms)
+    const capacity = fillTime(terms)
+    const fullAt = state === undefined ? now : Math.max(at(state, 0), now)
     const free = capacity - (fullAt - now)
-    const admitted = cost * unit <= free
-    const missing = admitted ? unit - ((free - cost * unit) % unit) : cost * unit - free
+    const left = free - cost * unit
     return {
-      admitted,
+      admitted: left >= 0,
       next: [fullAt + cost * unit],
       available: Math.floor(free / unit),
-      reset: missing
+      reset: left < 0 ? -left : Math.min(capacity - left, unit - left % unit)
     }
   },
-  expiry: (_terms, [fullAt = 0]) => fullAt
+  expiry: (_terms, state) => at(state, 0)
+}
+
+/** Microseconds in which one unit comes back. */
+export function unitTime ({ quota, window }: Terms): number {
+  return Math.ceil(window * SECOND / quota)
+}
+
+/** Microseconds in which an empty bucket fills. */
+export function fillTime (terms: Terms): number {
+  return (terms.burst ?? terms.quota) * unitTime(terms)
 }
 
 /**
- * Counts by slices of a tenth of the window and looks back over ten whole slices and the one that runs, so that no
- * window of any position holds more than the quota. State: [number of the newest slice, units of it, of the one before, …].
+ * Counts by slices of a tenth of the window, each kept until its last instant is a window old: no window of any position
+ * holds more than the quota, and a unit comes back a window after it was taken, or up to a tenth of a window later.
+ * State: [last instant of the newest slice, units of it, of the one before, …]. The first request ends its slice.
  */
 const slidingWindow: Algorithm = {
-  decide ({ quota, window }, state, now, cost) {
-    const length = window * SECOND / SLICES
-    const slice = newestSlice(state, Math.floor(now / length))
-    const counts = shifted(state, slice)
-    const taken = counts.reduce((sum, count) => sum + count, 0)
-    const admitted = taken + cost <= quota
-    const after = admitted ? [(counts[0] ?? 0) + cost, ...counts.slice(1)] : counts
-    const wanted = admitted ? 1 : taken + cost - quota
-    return {
-      admitted,
-      next: [slice, ...after],
-      available: Math.max(0, quota - taken),
-      reset: Math.max(0, (slice + slicesUntilFreed(after, wanted)) * length - now)
-    }
+  settle ({ window }, state, now) {
+    const latest = now + sliceTime(window) - 1
+    return at(state, 0) > latest ? [latest, ...state.slice(1)] : state
   },
-  expiry: ({ window }, [slice = 0]) => (slice + SLICES + 1) * window * SECOND / SLICES
+  decide ({ quota, window }, state, now, cost) {
+    const length = sliceTime(window)
+    const next = slide(state, now, length)
+    const taken = next.reduce((sum, count, i) => i === 0 ? 0 : sum + count, 0)
+    const missing = taken + cost - quota
+    const admitted = missing <= 0
+    if (admitted) next[1] = at(next, 1) + cost
+    return { admitted, next, available: quota - taken, reset: untilFreed(next, admitted ? 1 : missing, now, length) }
+  },
+  expiry: ({ window }, state) => at(state, 0) + window * SECOND
 }
 
-/** A clock that went back a little does not make requests older; one that was set back far brings them along. */
-function newestSlice (state: State | undefined, slice: number): number {
-  const newest = state?.[0] ?? slice
-  return newest > slice && newest - slice <= SLICES ? newest : slice
+/** The slices as they lie at `now`; those that ended a window ago are empty. */
+function slide (state: State | undefined, now: number, length: number): number[] {
+  const before = state === undefined ? now : at(state, 0)
+  const passed = Math.max(0, Math.ceil((now - before) / length))
+  const end = passed > SLICES ? now : before + passed * length
+  const oldest = end > now ? SLICES : SLICES - 1
+  const slid = [end]
+  for (let age = 0; age <= SLICES; age++) slid.push(state === undefined || age < passed || age > oldest ? 0 : at(state, 1 + age - passed))
+  return slid
 }
 
-/** The counts as seen from `slice`; older ones have left. */
-function shifted (state: State | undefined, slice: number): number[] {
-  const [newest = slice, ...counts] = state ?? []
-  const passed = Math.min(Math.max(0, slice - newest), SLICES + 1)
-  return [...Array<number>(passed).fill(0), ...counts, ...Array<number>(SLICES + 1).fill(0)].slice(0, SLICES + 1)
-}
-
-/** How many slices must pass until `wanted` units have left; all of them when there are not that many. */
-function slicesUntilFreed (counts: readonly number[], wanted: number): number {
+/** Microseconds until the oldest slices that hold `wanted` units are gone; until all are, when there are fewer. */
+function untilFreed (state: State, wanted: number, now: number, length: number): number {
   let freed = 0
-  for (let age = SLICES; age >= 0; age--) {
-    freed += counts[age] ?? 0
-    if (freed >= wanted) return SLICES + 1 - age
+  let until = 0
+  for (let age = SLICES; age >= 0 && freed < wanted; age--) {
+    const count = at(state, 1 + age)
+    if (count === 0) continue
+    freed += count
+    until = at(state, 0) + (SLICES - age) * length - now
   }
-  return freed === 0 ? 0 : SLICES + 1
+  return until
+}
+
+function at (state: State, i: number): number {
+  return state[i] ?? 0
 }
 
 export const algorithms = { window: fixedWindow, bucket: tokenBucket, sliding: slidingWindow } as const satisfies Record<string, Algorithm>

@@ -1,14 +1,15 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { Type } from '@sinclair/typebox'
+import type { RouteAccess } from '../access.js'
 import { describeFault } from '../errors.js'
 import { groundOf } from '../ground.js'
-import { checkOptions, OptionError } from '../options.js'
+import { checkOptions, OptionError, show, withMethods } from '../options.js'
 import type { Principal } from '../principal.js'
 import { isThenable } from '../time.js'
 import { createLimiter, type Judgement } from './limiter.js'
 import { createMemoryLimitStore } from './memory.js'
-import { createProfiles, profileOptions, type ProfileOptions } from './profiles.js'
+import { createProfiles, profileOptions, type ProfileOptions, type Profiles } from './profiles.js'
 import type { LimitStore, PolicyOutcome } from './store.js'
 
 export interface LimitsOptions extends ProfileOptions {
@@ -20,8 +21,8 @@ export interface LimitsOptions extends ProfileOptions {
   deadline?: number | undefined
   /** Decides and reports through `onDecision`, and refuses nobody: no 429, no 503, no RateLimit fields. */
   dryRun?: boolean | undefined
-  /** Hears of every decision. What it throws is logged and changes nothing. */
-  onDecision?: ((decision: Decision, request: FastifyRequest) => void) | undefined
+  /** Hears of every decision. What it throws or rejects with is logged and changes nothing; nobody waits for it. */
+  onDecision?: ((decision: Decision, request: FastifyRequest) => void | Promise<void>) | undefined
 }
 
 /** What the limiter answered to one request. */
@@ -36,7 +37,7 @@ export interface Decision {
 
 export const limitsOptions = Type.Object({
   ...profileOptions,
-  store: Type.Optional(Type.Object({ take: Type.Function([], Type.Unknown()) }, { description: 'a limit store' })),
+  store: Type.Optional(withMethods(['take'], 'a limit store: an object with take(take)')),
   maxPartitions: Type.Optional(Type.Integer({ minimum: 1, maximum: 16_000_000, description: 'a whole number from 1 to 16,000,000' })),
   deadline: Type.Optional(Type.Number({ exclusiveMinimum: 0, maximum: 60, description: 'seconds above 0 and at most 60' })),
   dryRun: Type.Optional(Type.Boolean({ description: 'true or false' })),
@@ -53,9 +54,7 @@ export const limits = fp<LimitsOptions>(async function latchkeyLimits (app: Fast
   const store = given ?? createMemoryLimitStore({ maxPartitions })
 
   app.addHook('onReady', async function checkProfiles () {
-    const faults = ground.routes.flatMap(({ method, url, profile }) => profile === undefined || profiles.has(profile)
-      ? []
-      : [`${method} ${url} names the limits profile "${profile}"; declared: ${profiles.names.join(', ') || 'none'}`])
+    const faults = ground.routes.flatMap((route) => faultsOf(route, profiles).map((fault) => `${route.method} ${route.url} ${fault}`))
     if (faults.length > 0) throw new OptionError(faults.join('\n'))
   })
 
@@ -79,10 +78,22 @@ export const limits = fp<LimitsOptions>(async function latchkeyLimits (app: Fast
   }
 }, { name: 'latchkey-limits', fastify: '5.x', dependencies: ['latchkey-auth'] })
 
+/** What of a route's `x-rate-limit` could never hold. */
+function faultsOf ({ mode, profile, cost }: RouteAccess, profiles: Profiles): string[] {
+  const faults: string[] = []
+  if (profile !== undefined && !profiles.has(profile)) faults.push(`names the limits profile ${show(profile)}; declared: ${profiles.names.join(', ') || 'none'}`)
+  if (mode === 'open' && (profile !== undefined || cost !== 1)) faults.push('is public and states x-rate-limit; only authenticated requests are counted')
+  return faults
+}
+
 function tell (onDecision: NonNullable<LimitsOptions['onDecision']>, decision: Decision, request: FastifyRequest): void {
   try {
-    onDecision(decision, request)
+    const heard = onDecision(decision, request)
+    if (isThenable(heard)) Promise.resolve(heard).catch(complain)
   } catch (fault) {
+    complain(fault)
+  }
+  function complain (fault: unknown): void {
     request.log.error({ reason: describeFault(fault) }, 'limits.onDecision failed')
   }
 }

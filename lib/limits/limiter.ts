@@ -1,6 +1,7 @@
 import type { RouteAccess } from '../access.js'
 import { describeFault, type AccessError } from '../errors.js'
 import type { Ground } from '../ground.js'
+import { OptionError } from '../options.js'
 import type { Principal } from '../principal.js'
 import { isThenable, within } from '../time.js'
 import type { CompiledPolicy } from './policy.js'
@@ -39,16 +40,19 @@ export function createLimiter ({ ground, profiles, store, deadline }: Parts): Li
       for (const policy of policies) {
         if (cost > policy.capacity && policy.quota > 0) return tooCostly(policy, cost)
       }
-      const taken = store.take({ policies, principal, cost, now: ground.clock() })
-      return isThenable(taken) ? within(taken, deadline, 'the limit store').then(read).catch(unavailable) : read(taken)
+      const now = ground.clock()
+      if (!Number.isFinite(now)) throw new TypeError('the clock does not tell the time')
+      const taken = store.take({ policies, principal, cost, now })
+      if (!isThenable(taken)) return read(taken, policies)
+      return within(taken, deadline, 'the limit store').then((answer) => read(answer, policies)).catch(unavailable)
     } catch (fault) {
       return unavailable(fault)
     }
   }
 
   /** A store that answers nothing, or nonsense, has not decided. */
-  function read (answer: unknown): Judgement {
-    if (!isOutcome(answer)) throw new TypeError('the limit store did not answer an outcome')
+  function read (answer: unknown, asked: readonly CompiledPolicy[]): Judgement {
+    if (!isOutcomeOf(asked, answer)) throw new TypeError('the limit store did not answer an outcome')
     const { admitted, policies } = answer
     return admitted ? { outcome: 'admitted', policies } : { outcome: 'limited', policies, error: limited(policies) }
   }
@@ -73,19 +77,36 @@ export function createLimiter ({ ground, profiles, store, deadline }: Parts): Li
     }
   }
 
+  /** Our own words may be logged; those of a store may hold anything. */
   function unavailable (fault: unknown): Judgement {
-    return { outcome: 'unavailable', policies: [], error: ground.refusal('LIMITER_UNAVAILABLE', { reason: describeFault(fault), retryAfter: 1 }) }
+    const reason = fault instanceof OptionError ? fault.message : describeFault(fault)
+    return { outcome: 'unavailable', policies: [], error: ground.refusal('LIMITER_UNAVAILABLE', { reason, retryAfter: 1 }) }
   }
 
   return { judge }
 }
 
-function isOutcome (value: unknown): value is Outcome {
-  return typeof value === 'object' && value !== null && 'admitted' in value && typeof value.admitted === 'boolean' &&
-    'policies' in value && Array.isArray(value.policies) && value.policies.every(isPolicyOutcome)
+/** True for an answer to exactly these policies that agrees with itself. */
+function isOutcomeOf (asked: readonly CompiledPolicy[], value: unknown): value is Outcome {
+  if (!isObject(value) || !('policies' in value) || !Array.isArray(value.policies) || value.policies.length !== asked.length) return false
+  let admitted = true
+  for (let i = 0; i < asked.length; i++) {
+    const one: unknown = value.policies[i]
+    if (!isOutcomeOfPolicy(asked[i], one)) return false
+    if (!one.admitted) admitted = false
+  }
+  return 'admitted' in value && value.admitted === admitted
 }
 
-function isPolicyOutcome (value: unknown): value is PolicyOutcome {
-  return typeof value === 'object' && value !== null && 'policy' in value && typeof value.policy === 'object' && value.policy !== null &&
-    'remaining' in value && typeof value.remaining === 'number' && 'reset' in value && typeof value.reset === 'number' && 'admitted' in value
+function isOutcomeOfPolicy (asked: CompiledPolicy | undefined, value: unknown): value is PolicyOutcome {
+  return isObject(value) && 'policy' in value && value.policy === asked && 'admitted' in value && typeof value.admitted === 'boolean' &&
+    'remaining' in value && isCount(value.remaining) && 'reset' in value && isCount(value.reset)
+}
+
+function isObject (value: unknown): value is object {
+  return typeof value === 'object' && value !== null
+}
+
+function isCount (value: unknown): boolean {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0
 }

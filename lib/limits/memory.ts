@@ -1,7 +1,7 @@
 import type { Principal } from '../principal.js'
 import type { Verdict } from './algorithms.js'
 import type { CompiledPolicy } from './policy.js'
-import type { LimitStore, Outcome, PolicyOutcome, Take } from './store.js'
+import { outcomeOf, type LimitStore, type Outcome, type PolicyOutcome, type Take } from './store.js'
 
 export interface MemoryLimitStoreOptions {
   /** Counters that may live at once over all policies; 1,000,000 by default. Beyond it new ones are refused (503). */
@@ -17,16 +17,15 @@ export class LimitStoreFull extends Error {
   }
 }
 
-/** Expired counters looked for with each new one: two, so that a pass over all ends before their number doubles. */
+/** Counters looked at with each new one: two, so that a pass over all ends before their number doubles. */
 const SWEPT_PER_NEW = 2
-/** Microseconds between two full passes of a store that has no room. */
-const FULL_SWEEP_EVERY = 1_000_000
+/** Counters looked at with each new one that finds no room: enough to find some soon, too few to be felt. */
+const SWEPT_WHEN_FULL = 1_000
 
 /** Counters of one process. Exact, synchronous, bounded; a live counter is never dropped to make room. */
 export function createMemoryLimitStore ({ maxPartitions = 1_000_000 }: MemoryLimitStoreOptions = {}): LimitStore & { readonly size: number } {
   const ledgers = new Map<string, Ledger>()
   let size = 0
-  let fullSweepAt = -Infinity
 
   function ledgerOf (policy: CompiledPolicy): Ledger {
     let ledger = ledgers.get(policy.id)
@@ -37,52 +36,47 @@ export function createMemoryLimitStore ({ maxPartitions = 1_000_000 }: MemoryLim
     return ledger
   }
 
-  function look (policies: readonly CompiledPolicy[], principal: Principal, now: number, cost: number): PolicyTake[] {
+  function look ({ policies, principal, cost }: Take, now: number): PolicyTake[] {
     const takes: PolicyTake[] = []
-    for (const policy of policies) takes.push(ledgerOf(policy).look(policy.partitionOf(principal), now, cost))
+    for (const policy of policies) takes.push(ledgerOf(policy).look(policy, principal, now, cost))
     return takes
   }
 
-  /** @returns whether states were dropped, so that what was looked at before may be gone */
-  function makeRoom (count: number, now: number): boolean {
-    if (size + count <= maxPartitions) return false
-    if (now - fullSweepAt >= FULL_SWEEP_EVERY || now < fullSweepAt) {
-      fullSweepAt = now
-      for (const ledger of ledgers.values()) size -= ledger.sweep(now, Infinity)
-    }
-    if (size + count > maxPartitions) throw new LimitStoreFull(maxPartitions)
-    return true
+  function hasRoom (takes: readonly PolicyTake[]): boolean {
+    let wanted = size
+    for (const { state } of takes) if (state === undefined) wanted++
+    return wanted <= maxPartitions
+  }
+
+  function lookAfterSweep (take: Take, now: number): PolicyTake[] {
+    for (const ledger of ledgers.values()) size -= ledger.sweep(now, SWEPT_WHEN_FULL)
+    const takes = look(take, now)
+    if (!hasRoom(takes)) throw new LimitStoreFull(maxPartitions)
+    return takes
   }
 
   return {
     get size () { return size },
-    take ({ policies, principal, cost, now: milliseconds }: Take): Outcome {
-      const now = milliseconds * 1000
-      let takes = look(policies, principal, now, cost)
+    take (take: Take): Outcome {
+      const now = Math.floor(take.now * 1000)
+      let takes = look(take, now)
       let admitted = true
-      let fresh = 0
-      for (const { verdict, state } of takes) {
-        if (!verdict.admitted) admitted = false
-        if (state === undefined) fresh++
+      for (const { verdict } of takes) if (!verdict.admitted) admitted = false
+      const counted = admitted ? take.cost : 0
+      if (counted > 0) {
+        if (!hasRoom(takes)) takes = lookAfterSweep(take, now)
+        for (const one of takes) size += one.ledger.keep(one, now)
       }
-      if (admitted) {
-        if (fresh > 0 && makeRoom(fresh, now)) takes = look(policies, principal, now, cost)
-        for (const take of takes) size += take.ledger.keep(take, now)
-      }
-      const outcomes: PolicyOutcome[] = []
-      for (const { ledger, verdict } of takes) outcomes.push(outcomeOf(ledger.policy, verdict, admitted ? cost : 0))
-      return { admitted, policies: outcomes }
+      const policies: PolicyOutcome[] = []
+      for (const { policy, verdict } of takes) policies.push(outcomeOf(policy, verdict, counted))
+      return { admitted, policies }
     }
   }
 }
 
-/** What a verdict tells the caller, in whole units and seconds. */
-export function outcomeOf (policy: CompiledPolicy, { admitted, available, reset }: Verdict, counted: number): PolicyOutcome {
-  return { policy, admitted, remaining: Math.max(0, available - counted), reset: Math.ceil(reset / 1_000_000) }
-}
-
 /** What one policy says of a take, with where it is to be kept. */
 interface PolicyTake {
+  readonly policy: CompiledPolicy
   readonly ledger: Ledger
   readonly partition: string
   /** Undefined for a partition that is not known yet. */
@@ -90,50 +84,61 @@ interface PolicyTake {
   readonly verdict: Verdict
 }
 
-/** The states of one policy, by partition. */
+/** The states of equal policies, by partition. */
 interface Ledger {
-  readonly policy: CompiledPolicy
-  look (partition: string, now: number, cost: number): PolicyTake
+  look (policy: CompiledPolicy, principal: Principal, now: number, cost: number): PolicyTake
   /** @returns by how many the number of states has grown */
   keep (take: PolicyTake, now: number): number
   /** Looks at up to `most` states, drops those that say nothing any more and returns how many. */
   sweep (now: number, most: number): number
 }
 
-function createLedger (policy: CompiledPolicy): Ledger {
+function createLedger (terms: CompiledPolicy): Ledger {
+  const { algorithm, partitionOf } = terms
   const states = new Map<string, number[]>()
-  let cursor = states.entries()
+  const cursor = rounds(states)
+
+  function settle (state: number[], now: number): void {
+    const settled = algorithm.settle(terms, state, now)
+    if (settled !== state) overwrite(state, settled)
+  }
 
   function sweep (now: number, most: number): number {
     let dropped = 0
-    for (let looked = 0; looked < Math.min(most, states.size + dropped); looked++) {
-      let step = cursor.next()
-      if (step.done === true) {
-        cursor = states.entries()
-        step = cursor.next()
-        if (step.done === true) return dropped
-      }
-      const [partition, state] = step.value
-      if (policy.algorithm.expiry(policy, state) <= now && states.delete(partition)) dropped++
+    for (let left = Math.min(most, states.size); left > 0 && states.size > 0; left--) {
+      const [partition, state] = cursor.next().value
+      settle(state, now)
+      if (algorithm.expiry(terms, state) <= now && states.delete(partition)) dropped++
     }
     return dropped
   }
 
   const ledger: Ledger = {
-    policy,
-    look (partition, now, cost) {
+    look (policy, principal, now, cost) {
+      const partition = partitionOf(principal)
       const state = states.get(partition)
-      return { ledger, partition, state, verdict: policy.algorithm.decide(policy, state, now, cost) }
+      if (state !== undefined) settle(state, now)
+      return { policy, ledger, partition, state, verdict: algorithm.decide(terms, state, now, cost) }
     },
     keep ({ partition, state, verdict: { next } }, now) {
-      if (state === undefined) {
-        states.set(partition, [...next])
-        return 1 - sweep(now, SWEPT_PER_NEW)
+      if (state !== undefined) {
+        overwrite(state, next)
+        return 0
       }
-      for (let i = 0; i < next.length; i++) state[i] = next[i] ?? 0
-      return 0
+      states.set(partition, [...next])
+      return 1 - sweep(now, SWEPT_PER_NEW)
     },
     sweep
   }
   return ledger
+}
+
+/** All items over and over, from where it was left; must not be asked while there are none. */
+function * rounds<T> (items: Iterable<T>): Generator<T, never> {
+  for (;;) yield * items
+}
+
+/** States are written in place: a look-up less, and nothing left for the garbage collector. */
+function overwrite (state: number[], next: readonly number[]): void {
+  for (let i = 0; i < next.length; i++) state[i] = next[i] ?? 0
 }

@@ -2,15 +2,16 @@ import { Type, type Static } from '@sinclair/typebox'
 import { policyItem } from '../fields.js'
 import { OptionError } from '../options.js'
 import type { Principal } from '../principal.js'
-import { algorithms, type Algorithm } from './algorithms.js'
+import { algorithms, fillTime, unitTime, type Algorithm } from './algorithms.js'
 
-const quota = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, description: 'a whole number of at least 0 (0 always refuses)' })
+/** The largest Integer of a structured field (RFC 9651 §3.3.1), so of the RateLimit fields. */
+const LARGEST = 999_999_999_999_999
 
 export const policySchema = Type.Object({
   name: Type.String({ pattern: '^[A-Za-z0-9_.:/-]{1,64}$', description: 'a name of 1 to 64 letters, digits, _ . : / or -' }),
-  quota,
+  quota: Type.Integer({ minimum: 0, maximum: LARGEST, description: 'a whole number of at least 0 (0 always refuses) and at most 15 digits' }),
   window: Type.Integer({ minimum: 1, maximum: 31_622_400, description: 'whole seconds, at least 1 and at most a leap year' }),
-  burst: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000_000, description: 'a whole number of at least 1' })),
+  burst: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000_000, description: 'a whole number from 1 to 1,000,000,000' })),
   sliding: Type.Optional(Type.Boolean({ description: 'true or false' })),
   partition: Type.Optional(Type.Union([Type.Literal('principal'), Type.Literal('workspace')], { description: '\'principal\' or \'workspace\'' }))
 }, { additionalProperties: false, description: '{ name, quota, window, burst?, sliding?, partition? }' })
@@ -20,8 +21,9 @@ export const policySchema = Type.Object({
  *
  * - alone: a fixed window that opens with the first request; at most 2 × quota around the seam of two windows
  * - `burst`: a token bucket of `burst` units refilled at quota / window; at most burst + rate × W in any W
- * - `sliding: true`: never more than quota in any window
+ * - `sliding: true`: never more than quota in any window; a unit comes back up to a tenth of the window late
  *
+ * The bounds hold whatever the clock does, in the time that it went forward; a step back locks nobody out for longer.
  * `partition` says what is counted together: each principal (default), or a workspace in an environment.
  */
 export type Policy = Static<typeof policySchema>
@@ -41,14 +43,14 @@ export interface CompiledPolicy extends Policy {
 
 /** Microseconds; instants stay exact in a double. */
 const LONGEST_FILL = 3.2e15
+/** Share of its rate that a bucket may lose because a unit takes whole microseconds. */
+const LOST_RATE = 0.01
 
 /** @throws OptionError when the numbers do not make a limiter */
 export function compilePolicy (policy: Policy): CompiledPolicy {
   const { name, quota, window, burst, sliding = false, partition = 'principal' } = policy
   if (burst !== undefined && sliding) throw new OptionError(`policy ${name} has burst and sliding; a token bucket is one kind of limiter, a sliding window another`)
-  if (burst !== undefined && quota > 0 && burst * Math.ceil(window * 1_000_000 / quota) > LONGEST_FILL) {
-    throw new OptionError(`policy ${name}: a burst of ${burst} at ${quota} in ${window} s takes more than a hundred years to fill; lower burst or window`)
-  }
+  if (burst !== undefined && quota > 0) checkBucket(name, { quota, window, burst })
   const kind = quota === 0 ? 'window' : burst !== undefined ? 'bucket' : sliding ? 'sliding' : 'window'
   return Object.freeze({
     ...policy,
@@ -60,7 +62,14 @@ export function compilePolicy (policy: Policy): CompiledPolicy {
   })
 }
 
+function checkBucket (name: string, terms: { quota: number, window: number, burst: number }): void {
+  const { quota, window, burst } = terms
+  if (fillTime(terms) > LONGEST_FILL) throw new OptionError(`policy ${name}: a burst of ${burst} at ${quota} in ${window} s takes more than a hundred years to fill; lower burst or window`)
+  const most = window * 1_000_000 / unitTime(terms)
+  if (most < quota * (1 - LOST_RATE)) throw new OptionError(`policy ${name}: a token bucket counts in whole microseconds, so it would let in ${Math.floor(most)} in ${window} s, not ${quota}; choose a quota near one unit in whole microseconds`)
+}
+
 const partitions: Record<NonNullable<Policy['partition']>, (principal: Principal) => string> = {
   principal: ({ id }) => id,
-  workspace: ({ workspace, environment }) => `${environment}\0${workspace}`
+  workspace: ({ workspace, environment }) => `${environment.length} ${environment} ${workspace}`
 }

@@ -1,11 +1,12 @@
 import type { Principal } from '../principal.js'
+import type { Verdict } from './algorithms.js'
 import type { CompiledPolicy } from './policy.js'
 
 /** One request asks for `cost` units of every policy at once. */
 export interface Take {
   readonly policies: readonly CompiledPolicy[]
   readonly principal: Principal
-  /** Whole units. */
+  /** Whole units; 0 is decided and never counted. */
   readonly cost: number
   /** Milliseconds since the epoch; a store with a clock of its own, shared by processes, uses that. */
   readonly now: number
@@ -13,6 +14,7 @@ export interface Take {
 
 /** What one policy has left, after the take where it went through. */
 export interface PolicyOutcome {
+  /** The very object of the take. */
   readonly policy: CompiledPolicy
   /** This policy alone would admit. */
   readonly admitted: boolean
@@ -25,6 +27,7 @@ export interface PolicyOutcome {
 export interface Outcome {
   /** All policies admit, and all have counted; otherwise none has. */
   readonly admitted: boolean
+  /** One for each policy of the take, in its order. */
   readonly policies: readonly PolicyOutcome[]
 }
 
@@ -34,4 +37,9 @@ export interface Outcome {
  */
 export interface LimitStore {
   take (take: Take): Outcome | Promise<Outcome>
+}
+
+/** What a verdict tells the caller, in whole units and seconds. @param counted units that this take took */
+export function outcomeOf (policy: CompiledPolicy, { admitted, available, reset }: Verdict, counted: number): PolicyOutcome {
+  return { policy, admitted, remaining: Math.max(0, available - counted), reset: Math.ceil(reset / 1_000_000) }
 }

@@ -1,6 +1,8 @@
+import { Type } from '@sinclair/typebox'
 import type { Security } from '../access.js'
-import { OptionError, show } from '../options.js'
-import { createBits, type Bits } from './bits.js'
+import { checkOptions, OptionError, show } from '../options.js'
+import { Bits } from './bits.js'
+import { createByMethod } from './levels.js'
 
 /** What `defineScopes` takes. */
 export interface ScopesDefinition<R extends Resources, L extends readonly string[]> {
@@ -30,65 +32,74 @@ export interface ScopeTable<S extends string = string> {
   grant (scopes: readonly string[]): Bits
   /** The scopes themselves as a bit set, or undefined when one of them is not declared. */
   require (scopes: readonly string[]): Bits | undefined
-  /** Index of a scope in `names`. */
+  /** From the least to the most powerful; empty without levels. */
   readonly levels: readonly S[]
   /** What the method of a route states for it, where levels are declared. */
   byMethod (method: string): Security | undefined
 }
 
-const SAFE = ['GET', 'HEAD']
-const UNSAFE = ['POST', 'PUT', 'PATCH', 'DELETE']
+const strings = Type.Array(Type.String(), { description: 'an array of strings' })
+const definitionSchema = Type.Object({
+  resources: Type.Optional(Type.Record(Type.String(), Type.Array(Type.String(), { minItems: 1, description: 'an array with at least one action' }), { description: '{ resource: [actions] }' })),
+  implies: Type.Optional(Type.Record(Type.String(), strings, { description: '{ scope: [scopes] }' })),
+  levels: Type.Optional(strings),
+  methods: Type.Optional(Type.Record(Type.String(), Type.String({ description: 'one of the levels' }), { description: '{ METHOD: level }' }))
+}, { additionalProperties: false, description: '{ resources, implies? } or { levels, methods? }' })
 
 /** Builds the table. @throws OptionError that names the scope */
 export function createScopeTable<const R extends Resources, const L extends readonly string[]> (
-  { resources, implies, levels, methods }: ScopesDefinition<R, L>
+  definition: ScopesDefinition<R, L>
 ): ScopeTable<ScopesOf<R, L>> {
   type S = ScopesOf<R, L>
+  checkOptions(definitionSchema, definition, 'scopes')
+  const { resources = {}, implies = {}, levels = [], methods = {} } = definition
   const names: string[] = []
   const included = new Map<string, string[]>()
 
-  for (const [resource, actions] of Object.entries(resources ?? {})) {
-    checkToken(resource, `resources.${resource}`)
-    if (!Array.isArray(actions) || actions.length === 0) throw new OptionError(`option scopes.resources.${resource} must be an array of actions, not ${show(actions)}`)
+  for (const [resource, actions] of Object.entries<readonly string[]>(resources)) {
+    checkToken(resource, 'resources')
     for (const action of actions) {
       checkToken(action, `resources.${resource}`)
-      names.push(`${resource}:${action}`)
-      included.set(`${resource}:${action}`, action === 'manage' ? actions.map((one) => `${resource}:${one}`) : [])
+      declare(`${resource}:${action}`, action === 'manage' ? actions.map((one) => `${resource}:${one}`) : [])
     }
   }
-  levels?.forEach((level, i) => {
+  levels.forEach((level, i) => {
     checkToken(level, 'levels')
-    names.push(level)
-    included.set(level, levels.slice(0, i))
+    declare(level, levels.slice(0, i))
   })
   if (names.length === 0) throw new OptionError('option scopes must declare resources or levels: defineScopes({ resources: { devices: [\'read\', \'write\'] } })')
-  if (included.size !== names.length) throw new OptionError(`option scopes declares ${names.find((name, i) => names.indexOf(name) !== i)} twice`)
 
-  const numbers = new Map(names.map((name, i) => [name, i]))
-  for (const [scope, others] of Object.entries<readonly string[] | undefined>({ ...implies })) {
-    for (const name of [scope, ...others ?? []]) {
-      if (!numbers.has(name)) throw new OptionError(`option scopes.implies names ${show(name)}, which is not declared; declared: ${names.join(', ')}`)
-    }
-    included.get(scope)?.push(...others ?? [])
+  function declare (name: string, includes: string[]): void {
+    if (included.has(name)) throw new OptionError(`option scopes declares ${name} twice`)
+    names.push(name)
+    included.set(name, includes)
   }
-  const methodLevels = levelOfMethods(levels ?? [], { ...methods })
-  const closures = names.map((name) => closure(name, included))
+
+  for (const [scope, others] of Object.entries<readonly string[]>({ ...implies })) {
+    const unknown = [scope, ...others].find((name) => !included.has(name))
+    if (unknown !== undefined) throw new OptionError(`option scopes.implies names ${show(unknown)}, which is not declared; declared: ${names.join(', ')}`)
+    included.get(scope)?.push(...others)
+  }
+  const numbers = new Map(names.map((name, i) => [name, i]))
+  const closures = new Map(names.map((name) => [name, closure(name, included)]))
+  const grants = new WeakMap<readonly string[], Bits>()
   const isDeclared = (name: string): name is S => numbers.has(name)
   const declared = names.filter(isDeclared)
 
+  /** Kept for lists that can't change: principals share them, so a look-up is all that a request pays. */
   function grant (scopes: readonly string[]): Bits {
-    const bits = createBits(names.length)
-    for (const scope of scopes) {
-      const number = numbers.get(scope)
-      if (number === undefined) continue
-      for (const implied of closures[number] ?? []) bits.add(numbers.get(implied) ?? number)
+    let bits = grants.get(scopes)
+    if (bits === undefined) {
+      const granted = new Set(scopes.flatMap((scope) => closures.get(scope) ?? []))
+      bits = new Bits(names.flatMap((name, i) => granted.has(name) ? [i] : []))
+      if (Object.isFrozen(scopes)) grants.set(scopes, bits)
     }
     return bits
   }
 
   return Object.freeze({
     names: Object.freeze(declared),
-    levels: Object.freeze((levels ?? []).filter(isDeclared)),
+    levels: Object.freeze(levels.filter(isDeclared)),
     has: isDeclared,
     grant,
     expand (scopes) {
@@ -96,47 +107,26 @@ export function createScopeTable<const R extends Resources, const L extends read
       return declared.filter((_, i) => bits.has(i))
     },
     require (scopes) {
-      const bits = createBits(names.length)
+      const wanted: number[] = []
       for (const scope of scopes) {
         const number = numbers.get(scope)
         if (number === undefined) return undefined
-        bits.add(number)
+        wanted.push(number)
       }
-      return bits
+      return new Bits(wanted)
     },
-    byMethod (method) {
-      const level = methodLevels.get(method)
-      return level === undefined ? undefined : [{ apiKey: [level] }]
-    }
+    byMethod: createByMethod(levels, methods)
   } satisfies ScopeTable<S>)
 }
 
 /** RFC 6749 §3.3 without the colon, which parts resource and action. */
-function checkToken (token: unknown, path: string): void {
-  if (typeof token === 'string' && /^[\x21\x23-\x39\x3b-\x5b\x5d-\x7e]+$/.test(token)) return
+function checkToken (token: string, path: string): void {
+  if (/^[\x21\x23-\x39\x3b-\x5b\x5d-\x7e]+$/.test(token)) return
   throw new OptionError(`option scopes.${path} has ${show(token)}; a name is visible ASCII without spaces, quotes, backslashes and colons (RFC 6749 §3.3)`)
 }
 
-function closure (scope: string, included: ReadonlyMap<string, readonly string[]>): Set<string> {
+function closure (scope: string, included: ReadonlyMap<string, readonly string[]>): string[] {
   const reached = new Set([scope])
-  for (const name of reached) {
-    for (const other of included.get(name) ?? []) reached.add(other)
-  }
-  return reached
-}
-
-function levelOfMethods (levels: readonly string[], methods: Readonly<Record<string, string>>): Map<string, string> {
-  const [first, second = first] = levels
-  const byMethod = new Map<string, string>()
-  if (first === undefined || second === undefined) {
-    if (Object.keys(methods).length > 0) throw new OptionError('option scopes.methods needs scopes.levels to choose from')
-    return byMethod
-  }
-  for (const method of SAFE) byMethod.set(method, first)
-  for (const method of UNSAFE) byMethod.set(method, second)
-  for (const [method, level] of Object.entries(methods)) {
-    if (!levels.includes(level)) throw new OptionError(`option scopes.methods.${method} must be one of ${levels.join(', ')}, not ${show(level)}`)
-    byMethod.set(method.toUpperCase(), level)
-  }
-  return byMethod
+  for (const name of reached) included.get(name)?.forEach((other) => reached.add(other))
+  return [...reached]
 }

@@ -50,30 +50,45 @@ export function defineScopes<const R extends Resources = Record<never, never>, c
   type S = ScopesOf<R, L>
   const table = createScopeTable(definition)
 
-  function declare (alternatives: ReadonlyArray<readonly S[]>, rateLimit: RateLimitDeclaration | undefined): Declaration {
+  function declare (alternatives: ReadonlyArray<readonly unknown[]>, rateLimits: readonly RateLimitDeclaration[]): Declaration {
+    const [rateLimit, second] = rateLimits
+    if (second !== undefined) throw new OptionError('scopes are declared with two rate limits; state { profile, cost } once')
     const security = alternatives.map((scopes) => ({ apiKey: scopes.map(known) }))
     return rateLimit === undefined ? { security } : { security, 'x-rate-limit': rateLimit }
   }
 
-  function known (scope: S): S {
-    if (table.has(scope)) return scope
+  /** Whatever is not declared is a mistake: what is dropped in silence would let more callers in. */
+  function known (scope: unknown): S {
+    if (typeof scope === 'string' && table.has(scope)) return scope
     throw new OptionError(`scope ${show(scope)} is not declared; declared: ${table.names.join(', ')}`)
   }
 
   return Object.freeze({
     ...table,
-    secure: (...needs) => declare([needs.filter(isScope)], needs.find(isRateLimit)),
-    anyOf: (...alternatives) => declare(alternatives.flatMap((one) => isRateLimit(one) ? [] : [isScope(one) ? [one] : one]), alternatives.find(isRateLimit)),
+    secure: (...needs) => declare([needs.filter((need) => !isRateLimit(need))], needs.filter(isRateLimit)),
+    anyOf (...needs) {
+      const alternatives = needs.filter((need) => !isRateLimit(need)).map(alternativeOf)
+      if (alternatives.length === 0) throw new OptionError('anyOf needs at least one alternative; for everybody state open()')
+      return declare(alternatives, needs.filter(isRateLimit))
+    },
     open: () => ({ security: [] }),
-    requireScopes: (...scopes) => createRequireScopes(table, scopes.map(known)),
-    permits: (principal, ...scopes) => table.grant(principal.scopes).includes(table.require(scopes.map(known)) ?? table.grant([]))
+    requireScopes (...scopes) {
+      if (scopes.length === 0) throw new OptionError('requireScopes needs at least one scope')
+      return createRequireScopes(table, scopes.map(known))
+    },
+    permits (principal, ...scopes) {
+      const wanted = table.require(scopes.map(known))
+      return wanted !== undefined && table.grant(principal.scopes).includes(wanted)
+    }
   } satisfies Catalogue<S>)
-
-  function isScope (need: unknown): need is S {
-    return typeof need === 'string'
-  }
 }
 
-function isRateLimit (need: string | readonly string[] | RateLimitDeclaration): need is RateLimitDeclaration {
-  return typeof need === 'object' && !Array.isArray(need)
+function isRateLimit (need: unknown): need is RateLimitDeclaration {
+  return typeof need === 'object' && need !== null && !Array.isArray(need)
+}
+
+function alternativeOf (need: unknown): readonly unknown[] {
+  if (!Array.isArray(need)) return [need]
+  if (need.length === 0) throw new OptionError('anyOf has an alternative without scopes; for any valid credential state secure()')
+  return need
 }

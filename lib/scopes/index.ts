@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest, HookHandlerDoneFunc
 import fp from 'fastify-plugin'
 import { Type } from '@sinclair/typebox'
 import { groundOf } from '../ground.js'
-import { checkOptions, OptionError } from '../options.js'
+import { checkOptions, OptionError, withMethods } from '../options.js'
 import type { Principal } from '../principal.js'
 import type { ScopeTable } from './catalogue.js'
 import { createRequirements } from './requirement.js'
@@ -18,7 +18,7 @@ export interface ScopesOptions {
 }
 
 export const scopesOptions = {
-  scopes: Type.Object({ grant: Type.Function([], Type.Unknown()), require: Type.Function([], Type.Unknown()) }, { description: 'what defineScopes returned' }),
+  scopes: withMethods(['grant', 'require', 'has', 'byMethod'], 'what defineScopes returned'),
   hook: Type.Optional(Type.Union([Type.Literal('onRequest'), Type.Literal('preHandler')], { description: '\'onRequest\' or \'preHandler\'' }))
 }
 
@@ -43,6 +43,8 @@ export const scopes = fp<ScopesOptions>(async function latchkeyScopes (app: Fast
       return ground.refuse(request, reply, ground.refusal('CREDENTIAL_MISSING'))
     }
     if (requirements.satisfiedBy(principal, access)) return done()
+    const faults = requirements.faultsOf(access)
+    if (faults.length > 0) return ground.refuse(request, reply, ground.refusal('ROUTE_UNDECLARED', { reason: `${access.method} ${access.url} ${faults.join('; ')}` }))
     ground.refuse(request, reply, insufficientScope(ground, access.alternatives, principal))
   }
   if (options.hook === 'preHandler') app.addHook('preHandler', checkScopes)

@@ -1,51 +1,68 @@
 import type { RouteAccess } from '../access.js'
-import { show } from '../options.js'
+import { OptionError, show } from '../options.js'
 import type { Principal } from '../principal.js'
 import type { Bits } from './bits.js'
 import type { ScopeTable } from './catalogue.js'
-import { createGrants } from './require.js'
 
 interface Requirement { readonly kind: Principal['kind'], readonly wanted: Bits }
+
+/** What a route needs, read once. */
+interface Compiled {
+  readonly requirements: readonly Requirement[]
+  /** What of the declaration can never be met. */
+  readonly faults: readonly string[]
+}
 
 export interface Requirements {
   satisfiedBy (principal: Principal, access: RouteAccess): boolean
   /** What of a declaration can never be met. */
-  faultsOf (access: RouteAccess): string[]
+  faultsOf (access: RouteAccess): readonly string[]
 }
 
-/** Compiles declared alternatives into bit sets, once a route. */
+/**
+ * Compiles declared alternatives into bit sets, once a route.
+ * @throws OptionError when one scheme stands for two kinds of principal
+ */
 export function createRequirements (table: ScopeTable, schemes: ReadonlyArray<{ readonly scheme: string, readonly kind: Principal['kind'] }>): Requirements {
   const kinds = new Map(schemes.map(({ scheme, kind }) => [scheme, kind]))
-  const compiled = new WeakMap<RouteAccess, readonly Requirement[]>()
-  const grantOf = createGrants(table)
+  const twofold = schemes.find(({ scheme, kind }) => kinds.get(scheme) !== kind)
+  if (twofold !== undefined) throw new OptionError(`the security scheme ${show(twofold.scheme)} stands for two kinds of principal; give each kind of resolver a scheme of its own`)
+  const compiled = new WeakMap<RouteAccess, Compiled>()
 
-  /** An alternative that names an unknown scheme or scope is left out: nobody satisfies it. */
-  function compile (access: RouteAccess): readonly Requirement[] {
-    const requirements = access.alternatives.flatMap(({ scheme, scopes }) => {
+  function compile (access: RouteAccess): Compiled {
+    const requirements: Requirement[] = []
+    const faults: string[] = []
+    for (const { scheme, scopes } of access.alternatives) {
       const kind = kinds.get(scheme)
       const wanted = table.require(scopes)
-      return kind === undefined || wanted === undefined ? [] : [{ kind, wanted }]
-    })
-    compiled.set(access, requirements)
-    return requirements
+      if (kind === undefined) faults.push(`names the security scheme ${show(scheme)}; known: ${[...kinds.keys()].join(', ')}`)
+      for (const scope of scopes) {
+        if (!table.has(scope)) faults.push(`requires ${show(scope)}, which is not declared; declared: ${table.names.join(', ')}`)
+      }
+      if (kind !== undefined && wanted !== undefined) requirements.push({ kind, wanted })
+    }
+    return { requirements, faults }
+  }
+
+  function compiledOf (access: RouteAccess): Compiled {
+    let found = compiled.get(access)
+    if (found === undefined) {
+      found = compile(access)
+      compiled.set(access, found)
+    }
+    return found
   }
 
   return {
     satisfiedBy (principal, access) {
-      if (access.mode !== 'guarded') return access.mode !== 'undeclared'
-      if (access.alternatives.length === 0) return true
-      const requirements = compiled.get(access) ?? compile(access)
-      const granted = grantOf(principal)
-      for (const { kind, wanted } of requirements) {
+      if (access.mode === 'undeclared') return false
+      if (access.mode !== 'guarded' || access.alternatives.length === 0) return true
+      const granted = table.grant(principal.scopes)
+      for (const { kind, wanted } of compiledOf(access).requirements) {
         if (kind === principal.kind && granted.includes(wanted)) return true
       }
       return false
     },
-    faultsOf ({ alternatives }) {
-      return alternatives.flatMap(({ scheme, scopes }) => [
-        ...kinds.has(scheme) ? [] : [`names the security scheme ${show(scheme)}; known: ${[...kinds.keys()].join(', ')}`],
-        ...scopes.filter((scope) => !table.has(scope)).map((scope) => `requires ${show(scope)}, which is not declared; declared: ${table.names.join(', ')}`)
-      ])
-    }
+    faultsOf: (access) => compiledOf(access).faults
   }
 }

@@ -39,7 +39,7 @@ export function serverOptions<T extends AnyOptions> (options: T): T {
 }
 
 function loggerOf ({ logger, loggerInstance }: AnyOptions) {
-  if (loggerInstance !== undefined) return { loggerInstance: loggerInstance.child({}, { serializers }) }
+  if (loggerInstance) return { loggerInstance: loggerInstance.child({}, { serializers }) }
   if (logger === true) return { logger: composeLogger({}) }
-  return typeof logger === 'object' && !('child' in logger) ? { logger: composeLogger(logger) } : {}
+  return logger && !('child' in logger) ? { logger: composeLogger(logger) } : {}
 }

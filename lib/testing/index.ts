@@ -9,7 +9,7 @@ import type { Clock } from '../time.js'
 export interface FakeClock {
   /** What the `clock` option takes. */
   readonly now: Clock
-  /** Moves on by seconds; back, where negative. */
+  /** Moves on by seconds, to whole milliseconds; back, where negative. */
   advance (seconds: number): void
 }
 
@@ -18,20 +18,25 @@ export function fakeClock (start: number = Date.UTC(2026, 0, 1)): FakeClock {
   let time = start
   return {
     now: () => time,
-    advance (seconds) { time += seconds * 1000 }
+    advance (seconds) { time = Math.round(time + seconds * 1000) }
   }
 }
 
-/** Who a test speaks as; everything but the scopes has a default. */
-export interface TestPrincipal extends Partial<Omit<Principal, 'scopes'>> {
+/** Who a test speaks as; everything but the scopes has a default. The kind is that of all principals of a `testPrincipals`. */
+export interface TestPrincipal extends Partial<Omit<Principal, 'scopes' | 'kind'>> {
   scopes: readonly ScopeName[]
 }
 
+export interface TestPrincipalsOptions extends Partial<Omit<Principal, 'scopes'>> {
+  /** The security scheme that routes state; `apiKey` by default. */
+  scheme?: string
+}
+
 export interface TestPrincipals {
-  /** For the `resolvers` option of the app under test. Knows only principals of this object's `inject`. */
+  /** For the `resolvers` option of the app under test. Knows a principal while `inject` speaks as it. */
   readonly resolver: Resolver
   /** `app.inject` as this principal: the request carries a credential that means exactly it. */
-  inject (app: FastifyInstance, principal: TestPrincipal, request: InjectOptions): Promise<LightMyRequestResponse>
+  inject (app: FastifyInstance, principal: TestPrincipal, request: InjectOptions | string): Promise<LightMyRequestResponse>
 }
 
 /**
@@ -40,38 +45,42 @@ export interface TestPrincipals {
  * ```ts
  * const as = testPrincipals()
  * await app.register(latchkey, { ...options, resolvers: [as.resolver], transport: allowPlainHttp })
- * await as.inject(app, { scopes: ['devices:read'] }, { url: '/devices' })
+ * await as.inject(app, { scopes: ['devices:read'] }, '/devices')
  * ```
+ *
+ * @param options what its principals have in common; by default an API key `test-principal` of `test-workspace` in
+ * `production`. Another kind wants the scheme that stands for it: `testPrincipals({ kind: 'access-token', scheme: 'oauth' })`
  */
-export function testPrincipals (): TestPrincipals {
-  const tokens = new Map<string, Principal>()
-  const known = new Map<string, string>()
-
-  function tokenOf (principal: Principal): string {
-    const same = JSON.stringify(principal)
-    const token = known.get(same) ?? `test-${randomBytes(24).toString('base64url')}`
-    known.set(same, token)
-    tokens.set(token, principal)
-    return token
-  }
-
+export function testPrincipals ({ scheme = 'apiKey', kind = 'api-key', ...common }: TestPrincipalsOptions = {}): TestPrincipals {
+  const spoken = new Map<string, Principal>()
   return {
     resolver: {
-      scheme: 'apiKey',
-      kind: 'api-key',
+      scheme,
+      kind,
       description: { type: 'http', scheme: 'bearer' },
-      resolve: (token) => tokens.get(token)
+      resolve: (token) => spoken.get(token)
     },
     async inject (app, principal, request) {
-      const token = tokenOf(Object.freeze({
-        kind: 'api-key',
+      const token = `test-${randomBytes(24).toString('base64url')}`
+      spoken.set(token, Object.freeze({
         id: 'test-principal',
         workspace: 'test-workspace',
         environment: 'production',
+        ...common,
         ...principal,
+        kind,
         scopes: Object.freeze([...principal.scopes])
       }))
-      return await app.inject({ ...request, headers: { ...request.headers, authorization: `Bearer ${token}` } })
+      try {
+        return await app.inject(withToken(typeof request === 'string' ? { url: request } : request, token))
+      } finally {
+        spoken.delete(token)
+      }
     }
   }
+}
+
+function withToken (request: InjectOptions, token: string): InjectOptions {
+  const others = Object.entries(request.headers ?? {}).filter(([name]) => name.toLowerCase() !== 'authorization')
+  return { ...request, headers: { ...Object.fromEntries(others), authorization: `Bearer ${token}` } }
 }

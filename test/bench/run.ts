@@ -1,6 +1,6 @@
 import { availableParallelism, loadavg } from 'node:os'
 import { parseArgs } from 'node:util'
-import { compile } from './compile.js'
+import { withCompiled } from './compile.js'
 import { growth, speed } from './contenders.js'
 import { heapPerCredential } from './heap.js'
 import { profile } from './profile.js'
@@ -27,8 +27,8 @@ const parts = ['speed', 'growth', 'heap']
 if (only !== undefined && !parts.includes(only)) throw new TypeError(`--only is one of ${parts.join(', ')}, not ${only}`)
 
 const plan: Plan = smoke
-  ? { groups: 2, requests: 500, warmups: 1, connections: 50 }
-  : { groups: 7, requests: 15_000, warmups: 4, connections: 50 }
+  ? { groups: 1, warmups: 1, rounds: 1, requests: 500, connections: 50 }
+  : { groups: 7, warmups: 3, rounds: 2, requests: 15_000, connections: 50 }
 const credentials = smoke ? 10_000 : 1_000_000
 
 function say (progress: string): void {
@@ -44,16 +44,16 @@ async function measure (folder: string): Promise<Results> {
   }
 }
 
+async function report (folder: string): Promise<string> {
+  if (profiling) return profile(folder, smoke ? plan : { ...plan, requests: 60_000 })
+  const results = await measure(folder)
+  return json ? asJson(results) : asText(results)
+}
+
 if (help) {
   console.log(HELP)
 } else {
   const [busy = 0] = loadavg()
   if (busy > availableParallelism() / 2) say(`the machine is busy (load average ${busy.toFixed(1)}): all numbers rise, plain's most, and ratios with them`)
-  const folder = await compile()
-  if (profiling) {
-    console.log(await profile(folder, smoke ? plan : { ...plan, requests: 60_000 }))
-  } else {
-    const results = await measure(folder)
-    console.log(json ? asJson(results) : asText(results))
-  }
+  console.log(await withCompiled(report))
 }
