@@ -2,6 +2,7 @@ import type { Server } from 'node:http'
 import Fastify, { type FastifyHttpOptions, type FastifyInstance, type FastifyRequest } from 'fastify'
 import type { Test } from 'tap'
 import latchkey, { allowPlainHttp, defineScopes, type LatchkeyOptions } from 'fastify-latchkey'
+import { serverOptions } from 'fastify-latchkey/server'
 import { fakeClock } from 'fastify-latchkey/testing'
 
 export const scopes = defineScopes({ resources: { devices: ['read', 'write', 'manage'], reports: ['read'] } })
@@ -11,7 +12,7 @@ const answer = async ({ principal }: FastifyRequest) => ({ id: principal?.id ?? 
 /** A small API behind the whole of Latchkey, with a key for each kind of caller. */
 export async function platform (t: Test, { routes = devices, fastify = {}, ...options }: Partial<LatchkeyOptions> & { routes?: (app: FastifyInstance) => void, fastify?: FastifyHttpOptions<Server> } = {}) {
   const clock = fakeClock()
-  const app = Fastify(fastify)
+  const app = Fastify(serverOptions(fastify))
   t.teardown(() => app.close())
   await app.register(latchkey, { scopes, environment: 'production', keys: { prefix: 'acme' }, transport: allowPlainHttp, clock: clock.now, ...options })
   routes(app)
