@@ -169,7 +169,7 @@ t.test('a client that hangs up before the answer is counted where it came from',
     asked.resolve()
     return answer.promise
   })
-  const { app } = await three(t, { auth: { resolvers: [slow] }, before: (app) => app.addHook('onRequestAbort', async (_request) => closed.resolve()) })
+  const { app } = await three(t, { fastify: { logger: false }, auth: { resolvers: [slow] }, before: (app) => app.addHook('onRequestAbort', async (_request) => closed.resolve()) })
   const port = await listen(app)
   for (let i = 0; i < 3; i++) {
     asked = deferred()

@@ -151,6 +151,19 @@ t.test('with a function, the host says what becomes of routes that it can\'t edi
   }
 })
 
+t.test('hooks for routes see what a route states, once a method', async (t) => {
+  const seen: string[][] = []
+  const { app } = await guard(t, {
+    after (app) {
+      app.addHook('onRoute', (route) => { seen.push(groundOf(app).statedBy(route).map(({ method, mode }) => `${method} ${mode}`)) })
+      app.get('/one', { ...open, exposeHeadRoute: false }, async () => ({}))
+      app.route({ method: ['PUT', 'POST'], url: '/two', ...secured, handler: async () => ({}) })
+    }
+  })
+  await app.ready()
+  t.strictSame(seen, [['GET open'], ['PUT guarded', 'POST guarded']])
+})
+
 t.test('rooms read what routes state from the ground', async (t) => {
   const { app } = await guard(t, { after: (app) => app.get('/x', { schema: { ...secured.schema, operationId: 'readX' } }, async () => ({})) })
   const { routes, statedBy } = groundOf(app)
