@@ -30,5 +30,6 @@ function admit (loaded: LoadedKey | undefined, now: number): Principal {
   if (loaded === undefined) throw new InvalidCredential('unknown key')
   const refusal = refusalOf(loaded.key, now)
   if (refusal !== undefined) throw new InvalidCredential(`key ${loaded.key.id}: ${refusal}`, refusal)
+  if (loaded.principal === undefined) throw new TypeError('the key store answered a record without a principal')
   return loaded.principal
 }

@@ -5,7 +5,8 @@ export type State = readonly number[]
 export interface Terms {
   readonly quota: number
   readonly window: number
-  readonly burst?: number
+  /** Most units that can be had at once. */
+  readonly capacity: number
 }
 
 /** What one policy says of one take. Nothing has been counted yet. */
@@ -58,7 +59,7 @@ const fixedWindow: Algorithm = {
 }
 
 /**
- * GCRA: a bucket of `burst` units that fills at quota / window. State: [instant at which the bucket is full again].
+ * GCRA: a bucket of `capacity` units that fills at quota / window. State: [instant at which the bucket is full again].
  * The time of one unit is rounded up to whole microseconds, so the rate is never exceeded.
  */
 const tokenBucket: Algorithm = {
@@ -83,13 +84,13 @@ const tokenBucket: Algorithm = {
 }
 
 /** Microseconds in which one unit comes back. */
-export function unitTime ({ quota, window }: Terms): number {
+export function unitTime ({ quota, window }: Pick<Terms, 'quota' | 'window'>): number {
   return Math.ceil(window * SECOND / quota)
 }
 
 /** Microseconds in which an empty bucket fills. */
 export function fillTime (terms: Terms): number {
-  return (terms.burst ?? terms.quota) * unitTime(terms)
+  return terms.capacity * unitTime(terms)
 }
 
 /**

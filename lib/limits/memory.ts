@@ -140,5 +140,5 @@ function * rounds<T> (items: Iterable<T>): Generator<T, never> {
 
 /** States are written in place: a look-up less, and nothing left for the garbage collector. */
 function overwrite (state: number[], next: readonly number[]): void {
-  for (let i = 0; i < next.length; i++) state[i] = next[i] ?? 0
+  next.forEach((number, i) => { state[i] = number })
 }

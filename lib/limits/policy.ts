@@ -2,7 +2,7 @@ import { Type, type Static } from '@sinclair/typebox'
 import { policyItem } from '../fields.js'
 import { OptionError } from '../options.js'
 import type { Principal } from '../principal.js'
-import { algorithms, fillTime, unitTime, type Algorithm } from './algorithms.js'
+import { algorithms, fillTime, unitTime, type Algorithm, type Terms } from './algorithms.js'
 
 /** The largest Integer of a structured field (RFC 9651 §3.3.1), so of the RateLimit fields. */
 const LARGEST = 999_999_999_999_999
@@ -50,7 +50,7 @@ const LOST_RATE = 0.01
 export function compilePolicy (policy: Policy): CompiledPolicy {
   const { name, quota, window, burst, sliding = false, partition = 'principal' } = policy
   if (burst !== undefined && sliding) throw new OptionError(`policy ${name} has burst and sliding; a token bucket is one kind of limiter, a sliding window another`)
-  if (burst !== undefined && quota > 0) checkBucket(name, { quota, window, burst })
+  if (burst !== undefined && quota > 0) checkBucket(name, { quota, window, capacity: burst })
   const kind = quota === 0 ? 'window' : burst !== undefined ? 'bucket' : sliding ? 'sliding' : 'window'
   return Object.freeze({
     ...policy,
@@ -62,9 +62,9 @@ export function compilePolicy (policy: Policy): CompiledPolicy {
   })
 }
 
-function checkBucket (name: string, terms: { quota: number, window: number, burst: number }): void {
-  const { quota, window, burst } = terms
-  if (fillTime(terms) > LONGEST_FILL) throw new OptionError(`policy ${name}: a burst of ${burst} at ${quota} in ${window} s takes more than a hundred years to fill; lower burst or window`)
+function checkBucket (name: string, terms: Terms): void {
+  const { quota, window, capacity } = terms
+  if (fillTime(terms) > LONGEST_FILL) throw new OptionError(`policy ${name}: a burst of ${capacity} at ${quota} in ${window} s takes more than a hundred years to fill; lower burst or window`)
   const most = window * 1_000_000 / unitTime(terms)
   if (most < quota * (1 - LOST_RATE)) throw new OptionError(`policy ${name}: a token bucket counts in whole microseconds, so it would let in ${Math.floor(most)} in ${window} s, not ${quota}; choose a quota near one unit in whole microseconds`)
 }

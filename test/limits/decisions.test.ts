@@ -1,0 +1,101 @@
+import Fastify from 'fastify'
+import latchkey, { allowPlainHttp, type Decision, type LimitStore } from 'fastify-latchkey'
+import { fakeClock, testPrincipals } from 'fastify-latchkey/testing'
+import t from 'tap'
+import { guarded, scopes, untyped } from '../helpers/limits.js'
+
+const environments = { production: [{ name: 'p', quota: 2, window: 60 }], sandbox: [] }
+const failing: LimitStore = { take () { throw new Error('down') } }
+
+const short = ({ outcome, cost, policies, dryRun, principal }: Decision) => ({ outcome, cost, dryRun, id: principal.id, left: policies.map(({ policy, remaining }) => `${policy.name} ${remaining}`) })
+
+t.test('a hook hears of every decision', async (t) => {
+  const heard: Array<ReturnType<typeof short>> = []
+  const urls: string[] = []
+  const { app, as } = await guarded(t, {
+    limits: {
+      environments,
+      onDecision (decision, request) {
+        heard.push(short(decision))
+        urls.push(request.url)
+      },
+    },
+  }, (app) => {
+    app.get('/', { schema: scopes.secure() }, async () => 'in')
+    app.get('/dear', { schema: scopes.secure({ cost: 3 }) }, async () => 'in')
+    app.get('/public', { schema: scopes.open() }, async () => 'in')
+  })
+  const ask = async (url: string, environment = 'production') => { await as.inject(app, { id: 'ada', environment, scopes: [] }, url) }
+  for (const url of ['/', '/dear', '/public', '/', '/']) await ask(url)
+  await ask('/', 'sandbox')
+  const decision = { cost: 1, dryRun: false, id: 'ada' }
+  t.same(heard, [
+    { outcome: 'admitted', ...decision, left: ['p 1'] },
+    { outcome: 'too-costly', ...decision, cost: 3, left: [] },
+    { outcome: 'admitted', ...decision, left: ['p 0'] },
+    { outcome: 'limited', ...decision, left: ['p 0'] },
+    { outcome: 'admitted', ...decision, left: [] },
+  ])
+  t.same(urls, ['/', '/dear', '/', '/', '/'])
+})
+
+t.test('a hook hears that the store failed', async (t) => {
+  const heard: string[] = []
+  const { app, as } = await guarded(t, { limits: { store: failing, onDecision: ({ outcome }) => { heard.push(outcome) } } })
+  t.equal((await as.inject(app, { scopes: [] }, '/')).statusCode, 503)
+  t.same(heard, ['unavailable'])
+})
+
+t.test('a hook that throws or rejects is logged without its words, and changes nothing', async (t) => {
+  const hooks: Array<() => void | Promise<void>> = [
+    () => { throw new RangeError('secret-argument') },
+    async () => { throw new RangeError('secret-argument') },
+    () => untyped<Promise<void>>({ then (_: unknown, reject: (fault: Error) => void) { reject(new RangeError('secret-argument')) } }),
+  ]
+  for (const onDecision of hooks) {
+    const lines: string[] = []
+    const app = Fastify({ logger: { level: 'error', stream: { write: (line: string) => { lines.push(line) } } } })
+    t.teardown(() => app.close())
+    const as = testPrincipals()
+    await app.register(latchkey, { scopes, environment: 'production', keys: false, resolvers: [as.resolver], transport: allowPlainHttp, clock: fakeClock().now, limits: { onDecision } })
+    app.get('/', { schema: scopes.secure() }, async () => 'in')
+    const response = await as.inject(app, { scopes: [] }, '/')
+    t.equal(response.statusCode, 200)
+    t.equal(response.headers.ratelimit, '"production";r=99;t=60')
+    await new Promise(setImmediate)
+    t.equal(lines.length, 1)
+    t.match(lines[0], /"reason":"RangeError".*limits\.onDecision failed/)
+    t.notMatch(lines[0], 'secret-argument')
+  }
+})
+
+t.test('a dry run decides, tells, and refuses nobody', async (t) => {
+  const heard: Array<ReturnType<typeof short>> = []
+  const { app, as, clock } = await guarded(t, { limits: { environments, dryRun: true, onDecision: (decision) => { heard.push(short(decision)) } } }, (app) => {
+    app.get('/', { schema: scopes.secure() }, async () => 'in')
+    app.get('/dear', { schema: scopes.secure({ cost: 3 }) }, async () => 'in')
+  })
+  for (const url of ['/', '/', '/', '/dear']) {
+    const { statusCode, headers } = await as.inject(app, { scopes: [] }, url)
+    t.equal(statusCode, 200)
+    t.same(Object.keys(headers).filter((name) => /ratelimit|retry-after/.test(name)), [])
+  }
+  clock.advance(60)
+  await as.inject(app, { scopes: [] }, '/')
+  t.same(heard.map(({ outcome }) => outcome), ['admitted', 'admitted', 'limited', 'too-costly', 'admitted'])
+  t.ok(heard.every(({ dryRun }) => dryRun))
+})
+
+t.test('a dry run survives a store that fails', async (t) => {
+  const heard: string[] = []
+  const { app, as } = await guarded(t, { limits: { store: failing, dryRun: true, onDecision: ({ outcome }) => { heard.push(outcome) } } })
+  t.equal((await as.inject(app, { scopes: [] }, '/')).statusCode, 200)
+  t.same(heard, ['unavailable'])
+})
+
+t.test('without limits nothing is counted', async (t) => {
+  const { app, as } = await guarded(t, { limits: false })
+  const { statusCode, headers } = await as.inject(app, { scopes: [] }, '/')
+  t.equal(statusCode, 200)
+  t.equal(headers.ratelimit, undefined)
+})

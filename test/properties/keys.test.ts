@@ -1,0 +1,60 @@
+import fc from 'fast-check'
+import { createKeys, createKeyText, formatKeyText, hashKeyText, type KeyStore } from 'fastify-latchkey/keys'
+import { InvalidCredential } from 'fastify-latchkey'
+import t from 'tap'
+
+const ALPHABET = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
+const prefix = fc.stringMatching(/^[a-z][a-z0-9_]{0,30}[a-z0-9]$/)
+const tag = fc.stringMatching(/^[a-z0-9]{1,16}$/)
+const secret = fc.uint8Array({ minLength: 32, maxLength: 32 })
+
+t.test('what is written is read back, for every prefix, tag and secret', async () => {
+  fc.assert(fc.property(prefix, fc.uniqueArray(tag, { minLength: 1, maxLength: 4 }), secret, (prefix, tags, bytes) => {
+    const text = createKeyText(prefix, tags)
+    return tags.every((tag) => {
+      const key = formatKeyText(prefix, tag, bytes)
+      return text.parse(key)?.tag === tag && key.length === `${prefix}_${tag}_`.length + 49 && new RegExp(text.pattern).exec(` ${key} `)?.[0] === key
+    })
+  }), { numRuns: 300 })
+})
+
+t.test('different secrets have different texts and hashes', async () => {
+  fc.assert(fc.property(secret, secret, (one, other) => {
+    const same = Buffer.compare(one, other) === 0
+    const [a, b] = [one, other].map((bytes) => formatKeyText('acme', 'live', bytes))
+    return (a === b) === same && (hashKeyText(a ?? '') === hashKeyText(b ?? '')) === same
+  }))
+})
+
+t.test('every changed character and every swap of neighbours is refused, and no store is asked', async (t) => {
+  let asked = 0
+  const store: KeyStore = { insert () {}, get: () => undefined, update: () => true, findByHash () { asked++; return undefined } }
+  const { resolver } = createKeys({ prefix: 'my_app', store }, { clock: Date.now, scopes: [], deadline: 1 })
+  const refuses = (token: string): boolean => {
+    try {
+      return resolver.resolve(token, 0) === undefined
+    } catch (fault) {
+      return fault instanceof InvalidCredential && fault.detail === undefined
+    }
+  }
+  fc.assert(fc.property(fc.constantFrom('live', 'test'), secret, (tag, bytes) => {
+    const key = formatKeyText('my_app', tag, bytes)
+    for (let i = 0; i < key.length; i++) {
+      for (const character of `${ALPHABET}_-.~+/=`) {
+        if (character !== key[i] && !refuses(key.slice(0, i) + character + key.slice(i + 1))) return false
+      }
+      const swapped = key.slice(0, i) + (key[i + 1] ?? '') + (key[i] ?? '') + key.slice(i + 2)
+      if (swapped !== key && !refuses(swapped)) return false
+      if (!refuses(key.slice(0, i) + key.slice(i + 1))) return false
+    }
+    return true
+  }), { numRuns: 20 })
+  t.equal(asked, 0)
+  t.equal(refuses(formatKeyText('my_app', 'live', new Uint8Array(32))), true)
+  t.equal(asked, 1, 'a key that could be one is looked for')
+})
+
+t.test('text of any kind is no key', async () => {
+  const text = createKeyText('acme', ['live'])
+  fc.assert(fc.property(fc.string({ unit: 'binary', maxLength: 100 }), (noise) => text.parse(noise) === undefined && text.parse(`acme_live_${noise}`) === undefined))
+})

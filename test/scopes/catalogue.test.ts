@@ -1,0 +1,120 @@
+import { defineScopes, OptionError } from 'fastify-latchkey'
+import t from 'tap'
+import { principal, untyped } from '../helpers/limits.js'
+
+const STRANGE = ['devices:*', '*', 'devices', 'devices:', ':read', 'devices:Read', 'DEVICES:READ', ' devices:read', 'devices:read ', 'devices:read devices:manage', '"devices:read"', 'devices:read\n', 'devices:read\0', 'devices:ｒead', '', '__proto__', 'constructor', 'toString', 'hasOwnProperty']
+
+t.test('a resource has a scope for each action, in the order of the declaration', async (t) => {
+  const scopes = defineScopes({ resources: { devices: ['read', 'write'], deployments: ['stage'] } })
+  t.same(scopes.names, ['devices:read', 'devices:write', 'deployments:stage'])
+  t.same(scopes.levels, [])
+  t.equal(scopes.has('devices:read'), true)
+  t.equal(scopes.has('devices:stage'), false)
+})
+
+t.test('manage includes its whole resource and nothing of others; write does not include read', async (t) => {
+  const scopes = defineScopes({ resources: { devices: ['read', 'write', 'provision', 'manage'], deployments: ['read', 'manage'] } })
+  t.same(scopes.expand(['devices:manage']), ['devices:read', 'devices:write', 'devices:provision', 'devices:manage'])
+  t.same(scopes.expand(['devices:write']), ['devices:write'])
+  t.same(scopes.expand(['deployments:read', 'devices:read']), ['devices:read', 'deployments:read'])
+  t.same(scopes.expand([]), [])
+})
+
+t.test('implications reach as far as they lead, through manage and in circles too', async (t) => {
+  const scopes = defineScopes({
+    resources: { a: ['one', 'two'], b: ['read', 'manage'], c: ['go'] },
+    implies: { 'a:one': ['a:two'], 'a:two': ['b:manage'], 'b:read': ['c:go'], 'c:go': ['a:one'] },
+  })
+  for (const name of scopes.names) t.same(scopes.expand([name]), scopes.names, name)
+  const line = defineScopes({ resources: { a: ['one', 'two', 'three'] }, implies: { 'a:one': ['a:two'], 'a:two': ['a:three'] } })
+  t.same([line.expand(['a:one']), line.expand(['a:two']), line.expand(['a:three'])], [['a:one', 'a:two', 'a:three'], ['a:two', 'a:three'], ['a:three']])
+  const itself = defineScopes({ resources: { a: ['one', 'two'] }, implies: { 'a:one': ['a:one'] } })
+  t.same(itself.expand(['a:one']), ['a:one'])
+})
+
+t.test('levels include those before them', async (t) => {
+  const levels = defineScopes({ levels: ['READ', 'WRITE', 'ADMIN'] })
+  t.same(levels.names, ['READ', 'WRITE', 'ADMIN'])
+  t.same(levels.levels, ['READ', 'WRITE', 'ADMIN'])
+  t.same(levels.expand(['READ']), ['READ'])
+  t.same(levels.expand(['WRITE']), ['READ', 'WRITE'])
+  t.same(levels.expand(['ADMIN']), ['READ', 'WRITE', 'ADMIN'])
+})
+
+t.test('levels and resources live beside one another, and may imply one another', async (t) => {
+  const both = defineScopes({ levels: ['READ', 'WRITE'], resources: { events: ['send'] }, implies: { WRITE: ['events:send'] } })
+  t.same(both.expand(['WRITE']), ['events:send', 'READ', 'WRITE'])
+  t.same(both.expand(['READ']), ['READ'])
+})
+
+t.test('a scope that is not declared grants nothing, whatever it looks like', async (t) => {
+  const scopes = defineScopes({ resources: { devices: ['read', 'manage'] } })
+  for (const strange of STRANGE) {
+    t.equal(scopes.has(strange), false, strange)
+    t.same(scopes.expand([strange]), [], strange)
+    t.same(scopes.expand([strange, 'devices:read']), ['devices:read'], strange)
+    t.equal(scopes.permits(principal('p', { scopes: [strange] }), 'devices:read'), false, strange)
+    t.equal(scopes.require([strange]), undefined, strange)
+  }
+  t.same(scopes.expand(untyped([undefined, null, 1, {}, ['devices:read']])), [])
+})
+
+t.test('names that other objects have by birth are names like any other, where declared', async (t) => {
+  const scopes = defineScopes(untyped<{ resources: Record<string, string[]> }>(JSON.parse('{"resources":{"__proto__":["constructor","toString","manage"]}}')))
+  t.same(scopes.names, ['__proto__:constructor', '__proto__:toString', '__proto__:manage'])
+  t.same(scopes.expand(['__proto__:manage']), scopes.names)
+  t.same(scopes.expand(['__proto__:constructor']), ['__proto__:constructor'])
+})
+
+t.test('a principal permits what all named scopes together need', async (t) => {
+  const scopes = defineScopes({ resources: { devices: ['read', 'write', 'manage'] } })
+  const reader = principal('p', { scopes: ['devices:read'] })
+  t.equal(scopes.permits(reader, 'devices:read'), true)
+  t.equal(scopes.permits(reader, 'devices:read', 'devices:write'), false)
+  t.equal(scopes.permits(principal('p', { scopes: ['devices:manage'] }), 'devices:read', 'devices:write'), true)
+  t.throws(() => scopes.permits(reader, untyped('devices:reed')), { name: 'OptionError', message: /scope "devices:reed" is not declared/ })
+})
+
+t.test('what a list grants is worked out once where it can not change, and anew where it can', async (t) => {
+  const scopes = defineScopes({ resources: { devices: ['read', 'write'] } })
+  const frozen = Object.freeze(['devices:read'])
+  t.equal(scopes.grant(frozen), scopes.grant(frozen))
+  const open = ['devices:read', 'devices:write']
+  const holder = principal('p', { scopes: open })
+  t.equal(scopes.permits(holder, 'devices:write'), true)
+  open.pop()
+  t.equal(scopes.permits(holder, 'devices:write'), false)
+})
+
+t.test('a catalogue can not be changed', async (t) => {
+  const scopes = defineScopes({ resources: { devices: ['read'] } })
+  t.ok(Object.isFrozen(scopes) && Object.isFrozen(scopes.names) && Object.isFrozen(scopes.levels))
+  t.same(Reflect.ownKeys(scopes.grant(['devices:read'])), [], 'no way to add to what is shared')
+})
+
+t.test('wrong definitions are refused, and say what is wrong', async (t) => {
+  const rows: Array<[unknown, RegExp]> = [
+    [undefined, /option scopes must be \{ resources, implies\? \} or \{ levels, methods\? \}, not undefined/],
+    [{}, /option scopes must declare resources or levels/],
+    [{ resources: {} }, /must declare resources or levels/],
+    [{ levels: [] }, /must declare resources or levels/],
+    [{ resource: { devices: ['read'] } }, /unknown option scopes\.resource; known here: resources, implies, levels, methods/],
+    [{ resources: { devices: [] } }, /option scopes\.resources\.devices must be an array with at least one action/],
+    [{ resources: { devices: 'read' } }, /option scopes\.resources\.devices must be an array with at least one action, not "read"/],
+    [{ resources: { devices: [1] } }, /option scopes\.resources\.devices\.0 must be string, not 1/],
+    [{ resources: { devices: ['read', 'read'] } }, /option scopes declares devices:read twice/],
+    [{ levels: ['READ', 'READ'] }, /option scopes declares READ twice/],
+    [{ resources: { devices: ['read'] }, implies: { 'devices:reed': ['devices:read'] } }, /option scopes\.implies names "devices:reed", which is not declared; declared: devices:read/],
+    [{ resources: { devices: ['read'] }, implies: { 'devices:read': ['devices:reed'] } }, /option scopes\.implies names "devices:reed"/],
+    [{ resources: { devices: ['read'] }, implies: { 'devices:read': 'devices:read' } }, /option scopes\.implies\.devices:read must be an array of strings/],
+    ...['a b', '', 'a"b', 'a\\b', 'a\nb', 'a\0', 'é', 'a:b', '\u007f'].flatMap((name): Array<[unknown, RegExp]> => [
+      [{ resources: { [name]: ['read'] } }, /option scopes\.resources has .*a name is visible ASCII without spaces, quotes, backslashes and colons/],
+      [{ resources: { devices: [name] } }, /option scopes\.resources\.devices has .*a name is visible ASCII/],
+      [{ levels: [name] }, /option scopes\.levels has .*a name is visible ASCII/],
+    ]),
+  ]
+  for (const [definition, message] of rows) {
+    t.throws(() => defineScopes(untyped<object>(definition)), message)
+    t.throws(() => defineScopes(untyped<object>(definition)), OptionError)
+  }
+})

@@ -1,0 +1,186 @@
+import Fastify, { type FastifyInstance } from 'fastify'
+import latchkey, { allowPlainHttp, defineScopes } from 'fastify-latchkey'
+import { testPrincipals } from 'fastify-latchkey/testing'
+import t from 'tap'
+import { bootError, guarded, refused, scopes, untyped } from '../helpers/limits.js'
+
+const challenge = (scope: string): string => `Bearer realm="api", error="insufficient_scope", scope="${scope}"`
+
+function routes (app: FastifyInstance): void {
+  app.get('/devices', { schema: scopes.secure('devices:read') }, async () => 'read')
+  app.delete('/devices', { schema: scopes.secure('devices:delete') }, async () => 'deleted')
+  app.post('/both', { schema: scopes.secure('devices:read', 'devices:write') }, async () => 'both')
+  app.get('/any', { schema: scopes.anyOf('devices:read', ['devices:write', 'devices:provision']) }, async () => 'any')
+  app.get('/everybody', { schema: scopes.open() }, async () => 'open')
+  app.get('/anybody', { schema: scopes.secure() }, async () => 'anybody')
+  app.get('/optional', { schema: { security: [{}, { apiKey: ['devices:read'] }] } }, async ({ principal }) => principal?.id ?? 'nobody')
+  app.get('/loaded', { schema: scopes.secure(), preHandler: scopes.requireScopes('devices:write') }, async () => 'loaded')
+}
+
+t.test('a principal passes where it holds the scope, and nowhere else', async (t) => {
+  const { app, as } = await guarded(t, {}, routes)
+  const status = async (scope: string, url: string) => (await as.inject(app, { scopes: [scope] }, url)).statusCode
+  t.equal(await status('devices:read', '/devices'), 200)
+  t.equal(await status('devices:manage', '/devices'), 200)
+  for (const scope of ['devices:write', 'devices:delete', 'deployments:read', 'deployments:manage', 'devices:*', '*', 'devices:Read', 'DEVICES:READ', 'devices:read devices:manage', '"devices:read"', ' devices:read', 'devices:read\r\nx: y', '__proto__', 'constructor', 'toString']) {
+    t.equal(await status(scope, '/devices'), 403, scope)
+  }
+})
+
+t.test('a refusal says what was required and what was granted, in the body and the challenge', async (t) => {
+  const { app, as } = await guarded(t, {}, routes)
+  const body = refused(t, await as.inject(app, { scopes: ['devices:write'] }, '/devices'), { status: 403, code: 'INSUFFICIENT_SCOPE', challenge: challenge('devices:read') })
+  t.match(body, { required: [['devices:read']], granted: ['devices:write'], detail: 'This operation requires devices:read; the credential grants devices:write.' })
+
+  const nothing = refused(t, await as.inject(app, { scopes: [] }, { method: 'POST', url: '/both' }), { status: 403, code: 'INSUFFICIENT_SCOPE', challenge: challenge('devices:read devices:write') })
+  t.match(nothing, { required: [['devices:read', 'devices:write']], granted: [], detail: 'This operation requires devices:read and devices:write; the credential grants nothing.' })
+
+  const either = refused(t, await as.inject(app, { scopes: ['devices:write', 'deployments:read'] }, '/any'), { status: 403, code: 'INSUFFICIENT_SCOPE', challenge: challenge('devices:read') })
+  t.match(either, { required: [['devices:read'], ['devices:write', 'devices:provision']], granted: ['devices:write', 'deployments:read'], detail: 'This operation requires devices:read, or devices:write and devices:provision; the credential grants devices:write, deployments:read.' })
+})
+
+t.test('granted scopes of any characters stay inside the body', async (t) => {
+  const { app, as } = await guarded(t, {}, routes)
+  const strange = 'x"\r\nset-cookie: a=b\0é'
+  const response = await as.inject(app, { scopes: [strange] }, '/devices')
+  t.same(refused(t, response, { status: 403, code: 'INSUFFICIENT_SCOPE', challenge: challenge('devices:read') }).granted, [strange])
+  t.equal(response.headers['set-cookie'], undefined)
+})
+
+t.test('all-of wants all, any-of wants one', async (t) => {
+  const { app, as } = await guarded(t, {}, routes)
+  const status = async (method: 'GET' | 'POST', url: string, held: string[]) => (await as.inject(app, { scopes: held }, { method, url })).statusCode
+  t.same([await status('POST', '/both', ['devices:read']), await status('POST', '/both', ['devices:write']), await status('POST', '/both', ['devices:write', 'devices:read']), await status('POST', '/both', ['devices:manage'])], [403, 403, 200, 200])
+  t.same([await status('GET', '/any', ['devices:read']), await status('GET', '/any', ['devices:write']), await status('GET', '/any', ['devices:provision']), await status('GET', '/any', ['devices:provision', 'devices:write'])], [200, 403, 403, 200])
+})
+
+t.test('[] is everybody, [{}] anybody who sends a good credential or none', async (t) => {
+  const { app, as } = await guarded(t, {}, routes)
+  t.equal((await app.inject('/everybody')).body, 'open')
+  t.equal((await app.inject({ url: '/everybody', headers: { authorization: 'Bearer nonsense' } })).statusCode, 200, 'nobody looks at it')
+  t.equal((await app.inject('/optional')).body, 'nobody')
+  t.equal((await as.inject(app, { id: 'ada', scopes: [] }, '/optional')).body, 'ada', 'needs no scope, since none at all would do')
+  refused(t, await app.inject({ url: '/optional', headers: { authorization: 'Bearer nonsense' } }), { status: 401, code: 'CREDENTIAL_INVALID', challenge: 'Bearer realm="api", error="invalid_token"' })
+  t.equal((await as.inject(app, { scopes: [] }, '/anybody')).statusCode, 200)
+  refused(t, await app.inject('/anybody'), { status: 401, code: 'CREDENTIAL_MISSING', challenge: 'Bearer realm="api"' })
+})
+
+t.test('HEAD needs what GET needs', async (t) => {
+  const { app, as } = await guarded(t, {}, routes)
+  const head = async (scope: string) => (await as.inject(app, { scopes: [scope] }, { method: 'HEAD', url: '/devices' })).statusCode
+  t.same([await head('devices:read'), await head('devices:write')], [200, 403])
+})
+
+t.test('the scope of GET does not open DELETE of the same path', async (t) => {
+  const { app, as } = await guarded(t, {}, routes)
+  refused(t, await as.inject(app, { scopes: ['devices:read'] }, { method: 'DELETE', url: '/devices' }), { status: 403, code: 'INSUFFICIENT_SCOPE', challenge: challenge('devices:delete') })
+  t.equal((await as.inject(app, { scopes: ['devices:delete'] }, { method: 'DELETE', url: '/devices' })).statusCode, 200)
+})
+
+t.test('requireScopes is a hook of its own', async (t) => {
+  const { app, as } = await guarded(t, {}, (app) => {
+    routes(app)
+    app.get('/unseen', { schema: scopes.open(), preHandler: scopes.requireScopes('devices:write') }, async () => 'never')
+    app.get('/early', { schema: scopes.secure(), onRequest: scopes.requireScopes('devices:write', 'devices:read') }, async () => 'early')
+  })
+  const body = refused(t, await as.inject(app, { scopes: ['devices:read'] }, '/loaded'), { status: 403, code: 'INSUFFICIENT_SCOPE', challenge: challenge('devices:write') })
+  t.match(body, { required: [['devices:write']], granted: ['devices:read'] })
+  t.equal((await as.inject(app, { scopes: ['devices:manage'] }, '/loaded')).body, 'loaded')
+  refused(t, await as.inject(app, { scopes: ['devices:read'] }, '/early'), { status: 403, code: 'INSUFFICIENT_SCOPE', challenge: challenge('devices:write devices:read') })
+  t.equal((await as.inject(app, { scopes: ['devices:read', 'devices:write'] }, '/early')).body, 'early')
+  refused(t, await app.inject('/unseen'), { status: 401, code: 'CREDENTIAL_MISSING', challenge: 'Bearer realm="api"' })
+})
+
+t.test('the check runs before a body is parsed, or behind validation where the host says so', async (t) => {
+  const withBody = (app: FastifyInstance) => {
+    app.post('/', { schema: { ...scopes.secure('devices:write'), body: { type: 'object', required: ['name'] } } }, async () => 'made')
+  }
+  const bad = { method: 'POST', url: '/', payload: {} } as const
+  const before = await guarded(t, {}, withBody)
+  t.equal((await before.as.inject(before.app, { scopes: [] }, bad)).statusCode, 403)
+  const behind = await guarded(t, { hook: 'preHandler' }, withBody)
+  const ask = (held: string[], payload: object) => behind.as.inject(behind.app, { scopes: held }, { ...bad, payload })
+  t.same([(await ask([], {})).statusCode, (await ask(['devices:write'], {})).statusCode, (await ask(['devices:write'], { name: 'n' })).statusCode], [400, 400, 200])
+  refused(t, await ask([], { name: 'n' }), { status: 403, code: 'INSUFFICIENT_SCOPE', challenge: challenge('devices:write') })
+  t.equal((await behind.app.inject(bad)).statusCode, 401, 'authentication stays in front')
+})
+
+t.test('a preflight passes, and any other OPTIONS request is guarded', async (t) => {
+  for (const hook of ['onRequest', 'preHandler'] as const) {
+    const { app, as } = await guarded(t, { hook }, (app) => { app.options('/devices', async () => 'allowed') })
+    const preflight = { origin: 'https://x.example', 'access-control-request-method': 'GET' }
+    t.equal((await app.inject({ method: 'OPTIONS', url: '/devices', headers: preflight })).statusCode, 200)
+    t.equal((await app.inject({ method: 'OPTIONS', url: '/devices' })).statusCode, 401)
+    t.equal((await as.inject(app, { scopes: [] }, { method: 'OPTIONS', url: '/devices' })).statusCode, 200)
+  }
+})
+
+t.test('a scheme is met by its own kind of principal only', async (t) => {
+  const oauth = testPrincipals({ kind: 'access-token', scheme: 'oauth' })
+  const keys = testPrincipals()
+  const { app } = await guarded(t, { resolvers: [oauth.resolver, keys.resolver] }, (app) => {
+    app.get('/oauth', { schema: { security: [{ oauth: ['devices:read'] }] } }, async () => 'in')
+    app.get('/key', { schema: { security: [{ apiKey: [] }] } }, async () => 'in')
+    app.get('/either', { schema: { security: [{ oauth: ['devices:read'] }, { apiKey: ['devices:write'] }] } }, async () => 'in')
+  })
+  const status = async (as: typeof keys, url: string, held: string[]) => (await as.inject(app, { scopes: held }, url)).statusCode
+  t.same([await status(oauth, '/oauth', ['devices:read']), await status(keys, '/oauth', ['devices:read'])], [200, 403])
+  t.same([await status(oauth, '/either', ['devices:read']), await status(keys, '/either', ['devices:write']), await status(oauth, '/either', ['devices:write']), await status(keys, '/either', ['devices:read'])], [200, 200, 403, 403])
+  const body = refused(t, await oauth.inject(app, { scopes: [] }, '/key'), { status: 403, code: 'INSUFFICIENT_SCOPE', challenge: 'Bearer realm="api", error="insufficient_scope"' })
+  t.equal(body.detail, 'This operation requires another kind of credential; the credential grants nothing.')
+})
+
+t.test('statements that can not be met refuse to start, and name their routes', async (t) => {
+  const state = (security: unknown) => bootError(t, {}, (app) => { app.get('/x', { schema: { security: untyped(security) } }, async () => 'in') })
+  t.match(await state([{ apiKey: ['devices:reed'] }]), /^OptionError: .*GET \/x requires "devices:reed", which is not declared; declared: devices:read, /)
+  t.match(await state([{ apiKeys: ['devices:read'] }]), /GET \/x names the security scheme "apiKeys"; known: apiKey/)
+  t.match(await state([{ apiKey: ['devices:read'], oauth: [] }]), /GET \/x each item of schema\.security must name one scheme/)
+  t.match(await state([{}, { apiKey: ['devices:reed'] }]), /GET \/x requires "devices:reed"/)
+  t.match(await state('devices:read'), /GET \/x schema\.security must be an array, not "devices:read"/)
+  t.match(await state([{ apiKey: 'devices:read' }]), /GET \/x the scopes of apiKey in schema\.security must be an array of strings, not "devices:read"/)
+  t.match(await state(undefined), /GET \/x states nothing/)
+  const two = await bootError(t, {}, (app) => {
+    app.post('/a', { schema: { security: [{ apiKey: ['x'] }] } }, async () => 'in')
+    app.put('/b', { schema: { security: [{ y: [] }] } }, async () => 'in')
+  })
+  t.match(two, /POST \/a requires "x".*\n.*PUT \/b names the security scheme "y"/)
+})
+
+t.test('one scheme for two kinds of principal refuses to start', async (t) => {
+  t.match(await bootError(t, { keys: { prefix: 'acme' }, resolvers: [testPrincipals({ kind: 'access-token' }).resolver] }), /the security scheme "apiKey" stands for two kinds of principal/)
+})
+
+t.test('a route from before the guard whose statement has a typo is refused to everybody, and the log says why', async (t) => {
+  const lines: string[] = []
+  const app = Fastify({ logger: { level: 'info', stream: { write: (line: string) => { lines.push(line) } } } })
+  t.teardown(() => app.close())
+  const reed = ['devices:reed', 'devices:"\r\n']
+  reed.forEach((scope, i) => app.get(`/typo${i}`, { schema: { security: [{ apiKey: [scope] }] } }, async () => 'in'))
+  app.get('/scheme', { schema: { security: [{ apiKeys: [] }] } }, async () => 'in')
+  app.get('/half', { schema: { security: [{ apiKey: ['devices:reed'] }, { apiKey: ['devices:read'] }] } }, async () => 'in')
+  const as = testPrincipals()
+  await app.register(latchkey, { scopes, environment: 'production', keys: false, resolvers: [as.resolver], transport: allowPlainHttp })
+  for (const url of ['/typo0', '/typo1', '/scheme']) {
+    for (const held of [['devices:manage'], reed]) {
+      refused(t, await as.inject(app, { scopes: held }, url), { status: 403, code: 'ROUTE_UNDECLARED' })
+    }
+  }
+  t.equal((await as.inject(app, { scopes: ['devices:read'] }, '/half')).statusCode, 200, 'what can be met is met')
+  t.equal((await as.inject(app, { scopes: ['devices:reed'] }, '/half')).statusCode, 403)
+  t.match(lines.join(''), /GET \/typo0 requires \\"devices:reed\\", which is not declared/)
+})
+
+t.test('options of the room are checked', async (t) => {
+  t.match(await bootError(t, untyped({ hook: 'onSend' })), /option hook must be 'onRequest' or 'preHandler', not "onSend"/)
+  t.match(await bootError(t, untyped({ scopes: {} })), /option scopes must be what defineScopes returned, not an object with nothing in it/)
+  t.match(await bootError(t, untyped({ scopes: ['devices:read'] })), /option scopes must be what defineScopes returned, not an array of 1/)
+})
+
+t.test('200 scopes decide over HTTP as few do', async (t) => {
+  const many = defineScopes({ resources: { r: ['a00', ...Array.from({ length: 199 }, (_, i) => `b${i}`)] } })
+  const { app, as } = await guarded(t, { scopes: many }, (app) => {
+    app.get('/last', { schema: { security: [{ apiKey: ['r:b198'] }] } }, async () => 'in')
+  })
+  t.equal((await as.inject(app, { scopes: ['r:b198'] }, '/last')).statusCode, 200)
+  t.equal((await as.inject(app, { scopes: many.names.filter((name) => name !== 'r:b198') }, '/last')).statusCode, 403)
+})

@@ -1,0 +1,66 @@
+import type { FastifyInstance } from 'fastify'
+import { defineScopes } from 'fastify-latchkey'
+import t from 'tap'
+import { guarded, refused, untyped } from '../helpers/limits.js'
+
+const levels = defineScopes({ levels: ['READ', 'WRITE', 'ADMIN'], methods: { DELETE: 'ADMIN' } })
+const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE'] as const
+
+function everything (app: FastifyInstance): void {
+  app.all('/all', async () => 'in')
+}
+
+t.test('the method of a route is its statement', async (t) => {
+  const { app, as } = await guarded(t, { scopes: levels }, everything)
+  async function accepted (scope: string): Promise<string[]> {
+    const answers = await Promise.all(METHODS.map(async (method) => [method, (await as.inject(app, { scopes: [scope] }, untyped({ method, url: '/all' }))).statusCode] as const))
+    t.same(answers.filter(([, status]) => status !== 200 && status !== 403), [])
+    return answers.filter(([, status]) => status === 200).map(([method]) => method)
+  }
+  t.same(await accepted('READ'), ['GET', 'HEAD', 'OPTIONS', 'TRACE'])
+  t.same(await accepted('WRITE'), ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'OPTIONS', 'TRACE'])
+  t.same(await accepted('ADMIN'), METHODS)
+  t.same(await accepted('read'), ['OPTIONS'])
+})
+
+t.test('a mutation with READ says so, before its body is looked at', async (t) => {
+  const { app, as } = await guarded(t, { scopes: levels }, everything)
+  const body = refused(t, await as.inject(app, { scopes: ['READ'] }, { method: 'POST', url: '/all', payload: '{', headers: { 'content-type': 'application/json' } }),
+    { status: 403, code: 'INSUFFICIENT_SCOPE', challenge: 'Bearer realm="api", error="insufficient_scope", scope="WRITE"' })
+  t.match(body, { required: [['WRITE']], granted: ['READ'] })
+})
+
+t.test('a route says otherwise in its schema', async (t) => {
+  const { app, as } = await guarded(t, { scopes: levels }, (app) => {
+    app.post('/search', { schema: levels.secure('READ') }, async () => 'found')
+    app.get('/secrets', { schema: levels.secure('ADMIN') }, async () => 'secret')
+  })
+  t.equal((await as.inject(app, { scopes: ['READ'] }, { method: 'POST', url: '/search' })).statusCode, 200)
+  t.equal((await as.inject(app, { scopes: ['WRITE'] }, '/secrets')).statusCode, 403)
+  t.equal((await as.inject(app, { scopes: ['WRITE'] }, { method: 'HEAD', url: '/secrets' })).statusCode, 403)
+})
+
+t.test('HEAD follows what methods says of GET, unless it says something of HEAD', async (t) => {
+  const of = (methods: object, method: string) => defineScopes({ levels: ['READ', 'WRITE', 'ADMIN'], methods: untyped<Record<string, 'READ'>>(methods) }).byMethod(method)
+  t.same(of({ GET: 'ADMIN' }, 'HEAD'), [{ apiKey: ['ADMIN'] }])
+  t.same(of({ get: 'ADMIN' }, 'GET'), [{ apiKey: ['ADMIN'] }], 'in any case')
+  t.same(of({ GET: 'ADMIN', HEAD: 'READ' }, 'HEAD'), [{ apiKey: ['READ'] }])
+  t.same(of({}, 'HEAD'), [{ apiKey: ['READ'] }])
+})
+
+t.test('methods that are not safe need the second level, whatever they are; OPTIONS states nothing', async (t) => {
+  const one = (method: string, names: readonly string[] = ['READ', 'WRITE', 'ADMIN']) => defineScopes({ levels: names }).byMethod(method)
+  for (const method of ['POST', 'PROPFIND', 'QUERY', 'MKCOL', 'UNHEARD-OF']) t.same(one(method), [{ apiKey: ['WRITE'] }], method)
+  t.equal(one('OPTIONS'), undefined)
+  t.same(defineScopes({ levels: ['READ'], methods: { OPTIONS: 'READ' } }).byMethod('OPTIONS'), [{ apiKey: ['READ'] }])
+  t.same(one('POST', ['ONLY']), [{ apiKey: ['ONLY'] }], 'the only one there is')
+  t.equal(defineScopes({ resources: { devices: ['read'] } }).byMethod('GET'), undefined, 'without levels no method states anything')
+})
+
+t.test('wrong methods are refused: a typo would have left the default in place', async (t) => {
+  const define = (definition: object) => () => defineScopes(untyped<object>(definition))
+  t.throws(define({ levels: ['READ', 'ADMIN'], methods: { DELTE: 'ADMIN' } }), /option scopes\.methods names "DELTE", which is no method of HTTP/)
+  t.throws(define({ levels: ['READ', 'ADMIN'], methods: { DELETE: 'OWNER' } }), /option scopes\.methods\.DELETE must be one of scopes\.levels \(READ, ADMIN\), not "OWNER"/)
+  t.throws(define({ resources: { devices: ['read'] }, methods: { DELETE: 'devices:read' } }), /must be one of scopes\.levels \(none\)/)
+  t.throws(define({ levels: ['READ'], methods: JSON.parse('{"__proto__":"READ"}') }), /names "__proto__", which is no method of HTTP/)
+})
