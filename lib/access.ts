@@ -1,4 +1,5 @@
 import type { RouteOptions } from 'fastify'
+import { describeFault } from './errors.js'
 import { show } from './options.js'
 
 /** One security requirement object of OpenAPI, read: the scheme that must be used and the scopes that must be held. */
@@ -33,7 +34,7 @@ export interface RouteAccess {
   readonly alternatives: readonly Alternative[]
   readonly profile: string | undefined
   readonly cost: number
-  /** A CORS preflight may pass: an OPTIONS route, or none at all, that states nothing. */
+  /** A CORS preflight may pass: a route for OPTIONS alone that states nothing, or none at all. */
   readonly preflight: boolean
   /** What is wrong with the declaration; a route with faults refuses to start, or is refused. */
   readonly faults: readonly string[]
@@ -62,11 +63,15 @@ declare module 'fastify' {
 const ANYBODY: Security = []
 const ANY_PRINCIPAL: readonly Alternative[] = []
 
-/** Reads the statement of one route and method. */
-export function readAccess (route: RouteName, schema: RouteOptions['schema'], rules: AccessRules): RouteAccess {
-  const preflight = route.method === 'OPTIONS' && schema?.security === undefined
-  const stated = schema?.security ?? rules.byMethod(route.method) ?? (preflight ? 'authenticate' : askHost(route, rules.undeclared))
+/**
+ * Reads the statement of one route and method.
+ * @param shared the handler serves further methods, so that an OPTIONS request runs what they run
+ */
+export function readAccess (route: RouteName, schema: RouteOptions['schema'], rules: AccessRules, shared: boolean): RouteAccess {
+  const own = schema?.security
+  const preflight = route.method === 'OPTIONS' && !shared && own === undefined
   const faults: string[] = []
+  const stated = own !== undefined ? own : rules.byMethod(route.method) ?? (preflight ? 'authenticate' : askHost(route, rules.undeclared, faults))
   const { mode, alternatives } = readStatement(stated, faults)
   const { profile, cost } = readRateLimit(schema?.['x-rate-limit'], faults)
   return { ...route, operationId: schema?.operationId, mode: faults.length > 0 ? 'undeclared' : mode, alternatives, profile, cost, preflight, faults }
@@ -77,48 +82,62 @@ export const NO_ROUTE: RouteAccess = Object.freeze({
   method: '*', url: '*', operationId: undefined, mode: 'guarded', alternatives: ANY_PRINCIPAL, profile: undefined, cost: 1, preflight: true, faults: []
 })
 
-function askHost (route: RouteName, undeclared: Undeclared): Security | 'refuse' | 'authenticate' {
-  const answer = typeof undeclared === 'function' ? undeclared(route) : undeclared
-  return answer === 'public' ? ANYBODY : answer
+/** A method that the matched route does not serve: a hook changed it after the routing. Nobody may. */
+export const NO_METHOD: RouteAccess = Object.freeze({
+  ...NO_ROUTE, mode: 'undeclared', preflight: false, faults: ['was matched by another method']
+})
+
+function askHost (route: RouteName, undeclared: Undeclared, faults: string[]): Security | 'refuse' | 'authenticate' {
+  try {
+    const answer = typeof undeclared === 'function' ? undeclared(route) : undeclared
+    return answer === 'public' ? ANYBODY : answer
+  } catch (fault) {
+    faults.push(`the option undeclared threw ${describeFault(fault)}`)
+    return 'authenticate'
+  }
 }
 
-function readStatement (stated: Security | 'refuse' | 'authenticate', faults: string[]): Pick<RouteAccess, 'mode' | 'alternatives'> {
+/** Reads one statement; what is wrong with it goes to `faults`. */
+export function readStatement (stated: Security | 'refuse' | 'authenticate', faults: string[]): Pick<RouteAccess, 'mode' | 'alternatives'> {
   if (stated === 'refuse') {
     faults.push('states nothing: add schema.security, for example { ...scopes.secure(\'devices:read\') }, or scopes.open() for everybody')
     return { mode: 'undeclared', alternatives: [] }
   }
   if (stated === 'authenticate') return { mode: 'guarded', alternatives: ANY_PRINCIPAL }
   if (!Array.isArray(stated)) {
-    faults.push(`schema.security must be an array, not ${show(stated)}`)
+    faults.push(`schema.security, or what the option undeclared answers, must be an array of security requirements, not ${show(stated)}`)
     return { mode: 'undeclared', alternatives: [] }
   }
   if (stated.length === 0) return { mode: 'open', alternatives: [] }
   const alternatives: Alternative[] = []
   let optional = false
   for (const item of stated) {
-    if (isEmptyRequirement(item)) optional = true
-    else alternatives.push(...readRequirement(item, faults))
+    const entries = entriesOf(item)
+    if (entries?.length === 0) optional = true
+    else alternatives.push(...readRequirement(item, entries ?? [], faults))
   }
   return { mode: optional ? 'optional' : 'guarded', alternatives }
 }
 
-function isEmptyRequirement (item: unknown): boolean {
-  return typeof item === 'object' && item !== null && Object.keys(item).length === 0
+/** Only `{}` means nobody is needed: an array, a Map or an instance that looks empty is a mistake. */
+function entriesOf (item: unknown): Array<[string, unknown]> | undefined {
+  if (typeof item !== 'object' || item === null) return undefined
+  const prototype = Reflect.getPrototypeOf(item)
+  const plain = prototype === null || Reflect.getPrototypeOf(prototype) === null
+  return plain ? Object.entries(item) : undefined
 }
 
-function readRequirement (item: unknown, faults: string[]): Alternative[] {
-  const entries = typeof item === 'object' && item !== null ? Object.entries(item) : []
-  const [first, second] = entries
+function readRequirement (item: unknown, [first, second]: ReadonlyArray<[string, unknown]>, faults: string[]): Alternative[] {
   if (first === undefined || second !== undefined) {
     faults.push(`each item of schema.security must name one scheme, such as { apiKey: ['devices:read'] }, not ${show(item)}; a request carries one credential`)
     return []
   }
-  const [scheme, scopes]: [string, unknown] = first
+  const [scheme, scopes] = first
   if (!Array.isArray(scopes) || !scopes.every((scope): scope is string => typeof scope === 'string')) {
     faults.push(`the scopes of ${scheme} in schema.security must be an array of strings, not ${show(scopes)}`)
     return []
   }
-  return [{ scheme, scopes }]
+  return [{ scheme, scopes: Object.freeze([...scopes]) }]
 }
 
 function readRateLimit (declared: unknown, faults: string[]): Pick<RouteAccess, 'profile' | 'cost'> {

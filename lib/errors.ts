@@ -1,4 +1,5 @@
 import { createError } from '@fastify/error'
+import { scrub } from './scrub.js'
 
 interface Refusal {
   readonly statusCode: number
@@ -26,7 +27,11 @@ export const refusals = {
   KEY_INPUT_INVALID: { statusCode: 400, message: 'The description of the key is not valid.' },
   KEY_NOT_FOUND: { statusCode: 404, message: 'There is no such key.' },
   NOT_FOUND: { statusCode: 404, message: 'There is nothing here.' },
-  BAD_REQUEST: { statusCode: 400, message: 'The request could not be read.' }
+  BAD_REQUEST: { statusCode: 400, message: 'The request could not be read.' },
+  REQUEST_TIMEOUT: { statusCode: 408, message: 'The request did not arrive in time.' },
+  URI_TOO_LONG: { statusCode: 414, message: 'A part of the path is too long.' },
+  HEADERS_TOO_LARGE: { statusCode: 431, message: 'The header of the request is too large.' },
+  SERVER_FAULT: { statusCode: 500, message: 'The server failed to handle the request.' }
 } as const satisfies Record<string, Refusal>
 
 /** A stable word for a refusal, made for programs to compare. */
@@ -70,7 +75,7 @@ export class AccessError extends Refused {
     this.code = code
     this.statusCode = row.statusCode
     this.message = row.message
-    this.reason = details.reason
+    this.reason = details.reason === undefined ? undefined : scrub(details.reason)
     this.detail = details.detail
     this.extensions = details.extensions ?? {}
     this.headers = headersOf(row, details)
@@ -78,12 +83,18 @@ export class AccessError extends Refused {
 }
 
 function headersOf (row: Refusal, details: RefusalDetails): Record<string, string> {
-  const headers: Record<string, string> = { 'cache-control': 'no-store', ...details.headers }
+  const headers: Record<string, string> = { ...details.headers, 'cache-control': 'no-store' }
   if (row.challenge !== undefined) {
     headers['www-authenticate'] = challenge(details.realm ?? 'api', row.challenge, details.scope)
   }
-  if (details.retryAfter !== undefined) headers['retry-after'] = String(Math.max(1, Math.ceil(details.retryAfter)))
+  if (details.retryAfter !== undefined) headers['retry-after'] = delaySeconds(details.retryAfter)
   return headers
+}
+
+/** RFC 9110 §10.2.3: whole seconds; never 0, which would invite a client to try again at once. */
+function delaySeconds (seconds: number): string {
+  const whole = Math.ceil(seconds)
+  return String(Number.isSafeInteger(whole) ? Math.max(1, whole) : 1)
 }
 
 /** The challenge of a refusal: RFC 9110 §11.6.1 in the form of RFC 6750 §3. */
@@ -99,7 +110,15 @@ function challenge (realm: string, error: string, scope: readonly string[] | und
  * errors of stores carry the arguments of the failed command, and loggers print causes.
  */
 export function describeFault (fault: unknown): string {
-  if (!(fault instanceof Error)) return `a thrown ${fault === null ? 'null' : typeof fault}`
-  const code = 'code' in fault && typeof fault.code === 'string' ? ` ${fault.code}` : ''
-  return `${fault.name}${code}`
+  try {
+    if (!(fault instanceof Error)) return `a thrown ${fault === null ? 'null' : typeof fault}`
+    const code = 'code' in fault && typeof fault.code === 'string' && CODE.test(fault.code) ? ` ${fault.code}` : ''
+    return `${NAME.test(fault.name) ? fault.name : 'Error'}${code}`
+  } catch {
+    return 'something thrown that can\'t be read'
+  }
 }
+
+/** Names and codes are such words; what is longer, or looks otherwise, is content. */
+const NAME = /^[A-Za-z][A-Za-z0-9]{0,39}$/
+const CODE = /^[A-Z0-9_]{1,40}$/

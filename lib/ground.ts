@@ -1,10 +1,10 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
 import fp from 'fastify-plugin'
 import { Type } from '@sinclair/typebox'
-import { NO_ROUTE, readAccess, type RouteAccess, type Security, type Undeclared } from './access.js'
+import { NO_METHOD, NO_ROUTE, readAccess, type RouteAccess, type Security, type Undeclared } from './access.js'
 import { AccessError, type RefusalCode, type RefusalDetails } from './errors.js'
 import { fieldsOf, fieldWriters, type Allowance, type FieldFormat } from './fields.js'
-import { isRendererName, render, renderers, type ErrorFormat } from './formats.js'
+import { render, rendererOf, renderers, type ErrorFormat } from './formats.js'
 import { checkOptions, OptionError } from './options.js'
 import type { Clock } from './time.js'
 
@@ -26,12 +26,16 @@ export interface GroundOptions {
 /** What all rooms of one guarded context stand on. */
 export interface Ground {
   readonly clock: Clock
+  readonly errors: ErrorFormat
+  readonly rateLimitFields: readonly FieldFormat[]
   /** The routes of this context that were registered after it was guarded. */
   readonly routes: readonly RouteAccess[]
   accessOf (request: FastifyRequest): RouteAccess
+  /** What a route states, once a method; for `onRoute` hooks. */
+  statedBy (route: RouteOptions): RouteAccess[]
   /** Builds a refusal with this context's realm. */
   refusal (code: RefusalCode, details?: RefusalDetails): AccessError
-  /** Answers the request with a refusal, or hands it to the host's error handler. */
+  /** Answers the request with a refusal, or hands it to the host's error handler; only logs where an answer was sent. */
   refuse (request: FastifyRequest, reply: FastifyReply, error: AccessError): void
   announce (reply: FastifyReply, allowances: readonly Allowance[]): void
   fields (allowances: readonly Allowance[]): Record<string, string>
@@ -68,17 +72,19 @@ export const groundOptions = {
 export const ground = fp<GroundOptions>(async function latchkeyGround (app: FastifyInstance, options: GroundOptions) {
   checkOptions(Type.Object(groundOptions, { additionalProperties: false }), options, '')
   if (app.hasDecorator(kGround)) throw new OptionError('this context is guarded already; register Latchkey once, in the outermost context that it should guard')
+  if (holdsGuarded(app)) throw new OptionError('a context inside this one is guarded already; register Latchkey once, in the outermost context that it should guard')
 
   const { errors = 'problem', undeclared = 'refuse', byMethod = () => undefined, rateLimitFields = 'draft', realm = 'api', clock = Date.now } = options
   const rules = { undeclared, byMethod }
-  const writers = (rateLimitFields === false ? [] : [rateLimitFields].flat()).map((format) => fieldWriters[format])
-  const renderer = typeof errors === 'function' ? errors : isRendererName(errors) ? renderers[errors] : undefined
+  const chosen = rateLimitFields === false ? [] : [rateLimitFields].flat()
+  const writers = chosen.map((format) => fieldWriters[format])
+  const renderer = rendererOf(errors)
   const routes: RouteAccess[] = []
   const earlier = new WeakMap<object, AccessByMethod>()
 
   function compile (method: string | string[], url: string, schema: RouteOptions['schema']): AccessByMethod {
-    if (typeof method === 'string') return readAccess({ method, url }, schema, rules)
-    return new Map(method.map((one) => [one, readAccess({ method: one, url }, schema, rules)]))
+    if (typeof method === 'string') return readAccess({ method, url }, schema, rules, false)
+    return new Map(method.map((one) => [one, readAccess({ method: one, url }, schema, rules, method.length > 1)]))
   }
 
   function find (request: FastifyRequest): RouteAccess {
@@ -89,7 +95,7 @@ export const ground = fp<GroundOptions>(async function latchkeyGround (app: Fast
       access = compile(method, url, schema)
       earlier.set(config, access)
     }
-    return access instanceof Map ? access.get(request.method) ?? NO_ROUTE : access
+    return access instanceof Map ? access.get(request.method) ?? NO_METHOD : access
   }
 
   app.addHook('onRoute', function readRoute (route) {
@@ -108,7 +114,13 @@ export const ground = fp<GroundOptions>(async function latchkeyGround (app: Fast
   app.decorateRequest('principal', null)
   app.decorate(kGround, {
     clock,
+    errors,
+    rateLimitFields: chosen,
     routes,
+    statedBy ({ config }) {
+      const access = config?.[kAccess]
+      return access instanceof Map ? [...access.values()] : [access].filter((one) => one !== undefined)
+    },
     accessOf (request) {
       request[kAccess] ??= find(request)
       return request[kAccess]
@@ -116,6 +128,7 @@ export const ground = fp<GroundOptions>(async function latchkeyGround (app: Fast
     refusal: (code, details) => new AccessError(code, { realm, ...details }),
     refuse (request, reply, error) {
       log(request, error)
+      if (reply.sent) return
       reply.code(error.statusCode).headers(error.headers)
       if (renderer === undefined) {
         reply.send(error)
@@ -132,10 +145,25 @@ export const ground = fp<GroundOptions>(async function latchkeyGround (app: Fast
   })
 }, { name: 'latchkey-ground', fastify: '5.x' })
 
+const guarded = new WeakMap<object, FastifyInstance[]>()
+
+/** Notes a context as guarded, unless one inside it is: their hooks would both run there. */
+function holdsGuarded (app: FastifyInstance): boolean {
+  const contexts = guarded.get(app.server) ?? []
+  if (contexts.some((context) => Object.prototype.isPrototypeOf.call(app, context))) return true
+  guarded.set(app.server, [...contexts, app])
+  return false
+}
+
 function log (request: FastifyRequest, { code, statusCode, reason }: AccessError): void {
   const entry = { code, reason, principal: request.principal?.id }
   if (statusCode >= 500) request.log.error(entry, 'access refused')
   else request.log.info(entry, 'access refused')
+}
+
+/** The ground of the context that `app` belongs to, if it is guarded. */
+export function findGround (app: FastifyInstance): Ground | undefined {
+  return app.hasDecorator(kGround) ? app[kGround] : undefined
 }
 
 /**
@@ -143,6 +171,7 @@ function log (request: FastifyRequest, { code, statusCode, reason }: AccessError
  * @throws OptionError when it has none
  */
 export function groundOf (app: FastifyInstance): Ground {
-  if (!app.hasDecorator(kGround)) throw new OptionError('register the `ground` plugin (or `latchkey`, which does) before the rooms that stand on it')
-  return app[kGround]
+  const ground = findGround(app)
+  if (ground === undefined) throw new OptionError('register the `ground` plugin (or `latchkey`, which does) before the rooms that stand on it')
+  return ground
 }

@@ -20,13 +20,17 @@ export function checkOptions (schema: TSchema, options: unknown, path: string): 
   if (error !== undefined) throw new OptionError(explain(error, path))
 }
 
-const METHODS = 'latchkey.methods'
-TypeRegistry.Set<{ methods: readonly string[] }>(METHODS, ({ methods }, value) =>
-  typeof value === 'object' && value !== null && methods.every((name) => typeof Reflect.get(value, name) === 'function'))
+const ACCEPTED = 'fastify-latchkey:accepted'
+TypeRegistry.Set<{ accepts: (value: unknown) => boolean }>(ACCEPTED, (schema, value) => schema.accepts(value))
 
-/** Schema of an object that has these methods, own or inherited: stores and resolvers may be instances of a class. */
+/** What `accepts` takes, such as an instance whose methods are its class's, which a schema's properties can't see. */
+export function accepted (accepts: (value: unknown) => boolean, description: string): TSchema {
+  return Type.Unsafe<unknown>({ [Kind]: ACCEPTED, accepts, description })
+}
+
+/** An object that has these methods, own or inherited. */
 export function withMethods (methods: readonly string[], description: string): TSchema {
-  return Type.Unsafe({ [Kind]: METHODS, methods, description })
+  return accepted((value) => typeof value === 'object' && value !== null && methods.every((name) => typeof Reflect.get(value, name) === 'function'), description)
 }
 
 function explain (error: ValueError, path: string): string {
@@ -46,10 +50,13 @@ function expected ({ schema, message }: ValueError): string {
 
 /** A value as a message may show it: short, and never more than its beginning. */
 export function show (value: unknown): string {
-  const text = typeof value === 'string' ? JSON.stringify(value) : typeof value === 'object' && value !== null ? shape(value) : String(value)
+  const text = textOf(value)
   return text.length > 60 ? `${text.slice(0, 57)}…` : text
 }
 
-function shape (value: object): string {
+function textOf (value: unknown): string {
+  if (typeof value === 'string') return JSON.stringify(value)
+  if (typeof value === 'function') return 'a function'
+  if (typeof value !== 'object' || value === null) return String(value)
   return Array.isArray(value) ? `an array of ${value.length}` : value instanceof Date ? 'a Date' : `an object with ${Object.keys(value).join(', ') || 'nothing in it'}`
 }

@@ -23,6 +23,7 @@ export interface Principal {
   readonly owner?: string
   /** Selects a limits profile. */
   readonly tier?: string
+  /** For the handler's information: its resolver is who refuses it from then on. */
   readonly expiresAt?: Date
 }
 
@@ -39,11 +40,41 @@ export function isPrincipal (value: unknown): value is Principal {
   const candidate: Partial<Record<keyof Principal, unknown>> = value
   return (candidate.kind === 'api-key' || candidate.kind === 'access-token') &&
     isName(candidate.id) && isName(candidate.workspace) && isName(candidate.environment) &&
-    Array.isArray(candidate.scopes)
+    Array.isArray(candidate.scopes) && candidate.scopes.every(isText)
 }
 
 function isName (value: unknown): boolean {
-  return typeof value === 'string' && value !== ''
+  return isText(value) && value !== ''
+}
+
+function isText (value: unknown): boolean {
+  return typeof value === 'string'
+}
+
+/** Gives an object back, so that a class that extends this one adds its private field to it. */
+class Given {
+  constructor (value: object) {
+    return value
+  }
+}
+
+/** The mark of principals that were made here: nobody else can set a private field, and a look at it costs next to nothing. */
+class Seal extends Given {
+  readonly #sealed = true
+  static isOn (value: object): boolean {
+    return #sealed in value
+  }
+}
+
+/** A frozen principal that need not be looked at again at every request. `scopes` must be frozen. */
+export function sealPrincipal (principal: Principal): Principal {
+  const sealed = { ...principal }
+  Reflect.construct(Seal, [sealed])
+  return Object.freeze(sealed)
+}
+
+export function isSealed (value: unknown): boolean {
+  return typeof value === 'object' && value !== null && Seal.isOn(value)
 }
 
 /**

@@ -11,7 +11,8 @@ export interface Exposure {
   readonly principal: Principal
   /** `plain-http`: sent without TLS. `query`: sent in a URL, which logs and histories keep. */
   readonly where: 'plain-http' | 'query'
-  readonly ip: string
+  /** Undefined for clients of a Unix socket. */
+  readonly ip: string | undefined
 }
 
 interface Parts {
@@ -31,21 +32,24 @@ export function createExposureReport ({ resolvers, clock, deadline, meter, onExp
   if (onExposed === undefined) return function nobodyListens (): void {}
 
   async function look (request: FastifyRequest, where: Exposure['where']): Promise<void> {
+    const { ip } = request
+    meter?.note(request)
     const tokens = where === 'query' ? tokensInQuery(request) : [...tokenInHeader(request), ...tokensInQuery(request)]
     for (const token of tokens.slice(0, LOOKED_AT)) {
       if (await meter?.exceeded(request) !== undefined) return
-      try {
-        const principal = await within(identify(token), deadline, 'a resolver')
-        await onExposed?.({ principal, where, ip: request.ip })
-      } catch (fault) {
-        if (!(fault instanceof InvalidCredential)) throw fault
-        if (!(fault instanceof UnknownForm)) await meter?.count(request)
-      }
+      const principal = await identify(request, token)
+      if (principal !== undefined) await onExposed?.({ principal, where, ip })
     }
   }
 
-  async function identify (token: string): Promise<Principal> {
-    return resolve(resolvers, token, clock())
+  async function identify (request: FastifyRequest, token: string): Promise<Principal | undefined> {
+    try {
+      return await within(Promise.resolve(resolve(resolvers, token, clock())), deadline, 'a resolver')
+    } catch (fault) {
+      if (!(fault instanceof InvalidCredential)) throw fault
+      if (!(fault instanceof UnknownForm)) await meter?.count(request)
+      return undefined
+    }
   }
 
   return function report (request: FastifyRequest, where: Exposure['where']): void {

@@ -2,14 +2,14 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { Type } from '@sinclair/typebox'
 import type { RouteAccess } from '../access.js'
-import { AccessError } from '../errors.js'
+import { AccessError, type RefusalCode } from '../errors.js'
 import { groundOf } from '../ground.js'
-import { checkOptions, OptionError, withMethods } from '../options.js'
+import { accepted, checkOptions, OptionError } from '../options.js'
 import { isThenable } from '../time.js'
 import { createAuthenticator, type Admission, type Environments } from './authenticate.js'
 import { createExposureReport, type Exposure } from './exposure.js'
 import { createFailureMeter, type FailureBudget } from './failures.js'
-import type { Resolver } from './resolver.js'
+import { isResolver, type Resolver } from './resolver.js'
 import { allowPlainHttp, isEncrypted, transportWarnings } from './transport.js'
 
 export interface AuthOptions {
@@ -30,7 +30,8 @@ export interface AuthOptions {
 declare module 'fastify' {
   interface FastifyInstance {
     /**
-     * Authenticates a request and sets `request.principal`; for hosts that compose with @fastify/auth.
+     * Authenticates a request and sets `request.principal`, where the guard has not: on open routes, for hosts that
+     * compose with @fastify/auth. An error handler answers `error.statusCode` with `error.headers`, the challenge.
      * @throws AccessError
      */
     authenticate (request: FastifyRequest, reply: FastifyReply): Promise<void>
@@ -40,7 +41,7 @@ declare module 'fastify' {
 }
 
 export const authOptions = {
-  resolvers: Type.Array(withMethods(['resolve'], 'a resolver: an object with scheme, kind, description and resolve'), { minItems: 1, description: 'an array with at least one resolver' }),
+  resolvers: Type.Array(accepted(isResolver, 'a resolver: { scheme, kind: \'api-key\' or \'access-token\', description, resolve (token, now) }'), { minItems: 1, description: 'an array with at least one resolver' }),
   environment: Type.Union([Type.String({ minLength: 1 }), Type.Array(Type.String({ minLength: 1 }), { minItems: 1 }), Type.Function([], Type.Unknown())], { description: 'the environment this host serves, such as \'production\', an array of them or a function of the request' }),
   transport: Type.Optional(Type.Symbol({ description: 'allowPlainHttp, imported from fastify-latchkey, or left out' })),
   deadline: Type.Optional(Type.Number({ exclusiveMinimum: 0, maximum: 60, description: 'seconds above 0 and at most 60' })),
@@ -63,7 +64,7 @@ export const auth = fp<AuthOptions>(async function latchkeyAuth (app: FastifyIns
   const plainAllowed = transport === allowPlainHttp
   for (const warning of transportWarnings(app, plainAllowed)) app.log.warn(warning)
 
-  const meter = failures === false ? undefined : await createFailureMeter(app, failures)
+  const meter = failures === false ? undefined : createFailureMeter(app, failures)
   const authenticator = createAuthenticator({ ground, resolvers, environment, deadline, meter })
   const report = createExposureReport({ resolvers, clock: ground.clock, deadline, meter, onExposed })
 
@@ -76,18 +77,13 @@ export const auth = fp<AuthOptions>(async function latchkeyAuth (app: FastifyIns
     if (access.mode === 'open' || (access.preflight && isPreflight(request))) return done()
 
     const verdict = authenticator.admit(request, access.mode === 'optional')
-    if (isThenable(verdict)) {
-      verdict.catch(authenticator.unavailable).then((later) => settle(request, reply, done, access, later))
-    } else {
-      settle(request, reply, done, access, verdict)
-    }
+    if (isThenable(verdict)) verdict.then((later) => settle(request, reply, done, access, later))
+    else settle(request, reply, done, access, verdict)
   })
 
   function settle (request: FastifyRequest, reply: FastifyReply, done: () => void, access: RouteAccess, verdict: Admission): void {
-    if (verdict instanceof AccessError) {
-      if (verdict.code === 'CREDENTIAL_MISSING') report(request, 'query')
-      return ground.refuse(request, reply, verdict)
-    }
+    if (verdict === null || (verdict instanceof AccessError && MAY_HIDE_ONE_IN_QUERY.has(verdict.code))) report(request, 'query')
+    if (verdict instanceof AccessError) return ground.refuse(request, reply, verdict)
     request.principal = verdict
     if (access.mode === 'undeclared') {
       return ground.refuse(request, reply, ground.refusal('ROUTE_UNDECLARED', { reason: `${access.method} ${access.url} ${access.faults.join('; ')}` }))
@@ -97,6 +93,7 @@ export const auth = fp<AuthOptions>(async function latchkeyAuth (app: FastifyIns
 
   app.decorate('resolvers', resolvers)
   app.decorate('authenticate', async function authenticate (request: FastifyRequest) {
+    if (request.principal !== null) return
     if (!plainAllowed && !isEncrypted(request)) throw ground.refusal('INSECURE_TRANSPORT')
     const verdict = await authenticator.admit(request, false)
     if (verdict instanceof AccessError) throw verdict
@@ -104,9 +101,16 @@ export const auth = fp<AuthOptions>(async function latchkeyAuth (app: FastifyIns
   })
 }, { name: 'latchkey-auth', fastify: '5.x' })
 
+/** Refusals of requests without a single good header: a client that knows no better may have put its credential in the URL. */
+const MAY_HIDE_ONE_IN_QUERY: ReadonlySet<RefusalCode> = new Set(['CREDENTIAL_MISSING', 'CREDENTIAL_MALFORMED'])
+
 /** A real CORS preflight: Fetch standard, "CORS-preflight request". */
 function isPreflight ({ method, headers }: FastifyRequest): boolean {
-  return method === 'OPTIONS' && headers.origin !== undefined && headers['access-control-request-method'] !== undefined
+  return method === 'OPTIONS' && isGiven(headers.origin) && isGiven(headers['access-control-request-method'])
+}
+
+function isGiven (value: string | undefined): boolean {
+  return value !== undefined && value !== ''
 }
 
 export { allowPlainHttp } from './transport.js'

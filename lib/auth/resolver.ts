@@ -1,4 +1,4 @@
-import { isPrincipal, type Principal } from '../principal.js'
+import { isPrincipal, isSealed, type Principal } from '../principal.js'
 import { isThenable } from '../time.js'
 
 /** Turns a credential into a principal. Keys and OAuth tokens each bring one; a host may bring its own. */
@@ -11,16 +11,28 @@ export interface Resolver {
   readonly description: Readonly<Record<string, unknown>>
   /**
    * @param now milliseconds since the epoch
-   * @returns the principal, or undefined when the credential is not of this resolver's form
+   * @returns the principal, or undefined when the credential is not of this resolver's form. A frozen one with frozen
+   * scopes is shared by the requests that carry the credential; of any other each request gets a frozen copy.
    * @throws InvalidCredential when it is of its form but not good; any other error counts as an outage (503)
    */
   resolve (token: string, now: number): Principal | undefined | PromiseLike<Principal | undefined>
+}
+
+/** True when `value` can be asked; what a host gives is looked at before the first request asks it. */
+export function isResolver (value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  const candidate: Partial<Record<keyof Resolver, unknown>> = value
+  return typeof candidate.resolve === 'function' &&
+    typeof candidate.scheme === 'string' && candidate.scheme !== '' &&
+    (candidate.kind === 'api-key' || candidate.kind === 'access-token') &&
+    typeof candidate.description === 'object' && candidate.description !== null
 }
 
 /** A credential of the right form that must not be let in. */
 export class InvalidCredential extends Error {
   /** Public; only for callers who proved possession of the full secret. */
   readonly detail: string | undefined
+  /** @param reason for the log only */
   constructor (reason: string, detail?: string) {
     super(reason)
     this.name = 'InvalidCredential'
@@ -39,25 +51,27 @@ export class UnknownForm extends InvalidCredential {
  * Asks the resolvers in turn; the first that knows the credential answers. Synchronous as long as they are.
  * @throws InvalidCredential when none knows it
  */
-export function resolve (resolvers: readonly Resolver[], token: string, now: number, from = 0): Principal | Promise<Principal> {
-  for (let i = from; i < resolvers.length; i++) {
-    const resolver = resolvers[i]
-    if (resolver === undefined) break
+export function resolve (resolvers: readonly Resolver[], token: string, now: number): Principal | Promise<Principal> {
+  for (const resolver of resolvers) {
     const found = resolver.resolve(token, now)
-    if (isThenable(found)) return resolveLater(found, resolvers, token, now, i)
+    if (isThenable(found)) return resolveLater(found, resolver, resolvers.slice(resolvers.indexOf(resolver) + 1), token, now)
     if (found !== undefined) return vouched(found, resolver)
   }
   throw new UnknownForm()
 }
 
-async function resolveLater (pending: PromiseLike<Principal | undefined>, resolvers: readonly Resolver[], token: string, now: number, at: number): Promise<Principal> {
+async function resolveLater (pending: PromiseLike<Principal | undefined>, resolver: Resolver, others: readonly Resolver[], token: string, now: number): Promise<Principal> {
   const found = await pending
-  const resolver = resolvers[at]
-  return found === undefined || resolver === undefined ? resolve(resolvers, token, now, at + 1) : vouched(found, resolver)
+  return found === undefined ? resolve(others, token, now) : vouched(found, resolver)
 }
 
 /** A resolver that answers something else than its kind of principal is broken, and nobody is let in by it. */
-function vouched (found: unknown, { kind, scheme }: Resolver): Principal {
-  if (!isPrincipal(found) || found.kind !== kind) throw new TypeError(`the resolver of ${scheme} did not answer a principal of kind ${kind}`)
-  return Object.isFrozen(found) ? found : Object.freeze({ ...found, scopes: Object.freeze([...found.scopes]) })
+function vouched (found: Principal, { kind, scheme }: Resolver): Principal {
+  if (isSealed(found) && found.kind === kind) return found
+  if (isPrincipal(found) && found.kind === kind) {
+    if (Object.isFrozen(found) && Object.isFrozen(found.scopes)) return found
+    const copy = Object.freeze({ ...found, scopes: Object.freeze([...found.scopes]) })
+    if (isPrincipal(copy)) return copy
+  }
+  throw new TypeError(`the resolver of ${scheme} did not answer a principal of kind ${kind}`)
 }

@@ -18,8 +18,12 @@ export function isEncrypted (request: FastifyRequest): boolean {
 export function transportWarnings (app: FastifyInstance, plainAllowed: boolean): string[] {
   const warnings: string[] = []
   if (plainAllowed) warnings.push('allowPlainHttp: credentials are accepted over plain HTTP; never let this run in production')
-  if (typeof trustProxyOf(app) === 'number') {
-    warnings.push('trustProxy is a number: Fastify then trusts no proxy, so X-Forwarded-* are ignored; state the addresses of your proxies instead')
+  const trusted = trustProxyOf(app)
+  if (typeof trusted === 'number') {
+    warnings.push('trustProxy is a number, which does not say who the proxy is: since 5.12.1 Fastify then trusts nobody and ignores X-Forwarded-*; state the addresses of your proxies instead')
+  }
+  if (trusted === true) {
+    warnings.push('trustProxy is true: whoever reaches this port can claim HTTPS and any address by X-Forwarded-*; state the addresses of your proxies instead')
   }
   return warnings
 }

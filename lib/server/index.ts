@@ -1,3 +1,5 @@
-import type { FastifyReply, FastifyRequest, FastifyServerOptions } from 'fastify'
-export function serverOptions<T extends FastifyServerOptions> (options: T): T { return options }
-export function notFound (_request: FastifyRequest, reply: FastifyReply): void { reply.code(404).send() }
+/** The doors that no hook sees: what Fastify and Node answer, log or hand over by themselves. */
+export { serverOptions } from './options.js'
+export { loggerOptions } from './logging.js'
+export { notFound } from './router.js'
+export { routeUpgrades, upgradeOf, type Upgradable, type Upgrade } from './upgrade.js'

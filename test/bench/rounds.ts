@@ -5,14 +5,24 @@ import { Done, Listening, Micros } from './messages.js'
 import { probe } from './probe.js'
 
 export interface Plan {
-  /** Rounds of each contender that count. */
+  /** Times that all contenders are started anew: of two processes of one server, one can be faster for as long as they run. */
   readonly groups: number
+  /** Rounds of each contender in a group before those that count. */
+  readonly warmups: number
+  /** Rounds of each contender in a group that count. */
+  readonly rounds: number
   /** Requests of one round. */
   readonly requests: number
-  /** Rounds of each contender before those that count. */
-  readonly warmups: number
   readonly connections: number
+  /** Lets V8 compile and collect on threads of its own, as in production. */
+  readonly threads: boolean
 }
+
+/**
+ * Compiling and collecting on the one thread costs the same CPU time, which is counted either way, but happens at the same
+ * points of every run. With threads, plain Fastify ends up in one of two states that are 2.5 µs a request apart.
+ */
+const STEADY = ['--single-threaded']
 
 export interface Measured {
   /** Median CPU time of the server process per request, user and system, in µs. */
@@ -27,8 +37,8 @@ export interface Running {
   readonly listening: Listening
 }
 
-export async function startServer (folder: string, row: Row): Promise<Running> {
-  const child = startChild(join(folder, 'test/bench/servers/serve.js'), [row.server, JSON.stringify(row.shape)])
+export async function startServer (folder: string, row: Row, { threads }: Plan): Promise<Running> {
+  const child = startChild(join(folder, 'test/bench/servers/serve.js'), [row.server, JSON.stringify(row.shape)], threads ? [] : STEADY)
   const listening = await child.ask('listening', null, Listening)
   await probe(row, listening)
   return { row, child, listening }
@@ -51,36 +61,48 @@ export async function round ({ child, listening: { port, paths, keys } }: Runnin
   return (after - before) / requests
 }
 
-/** Interleaved rounds (A B C, B C A, …), so that whatever else the machine does meets all alike. */
+/** Medians over groups of interleaved rounds, so that whatever else the machine does meets all alike. */
 export async function compare (folder: string, rows: readonly Row[], plan: Plan, say: (text: string) => void): Promise<Map<string, Measured>> {
+  const taken = new Map<string, number[]>(rows.map(({ name }) => [name, []]))
+  for (let group = 0; group < plan.groups; group++) {
+    for (const [name, micros] of await compareOnce(folder, rotate(rows, group), plan)) {
+      taken.get(name)?.push(micros)
+      say(`group ${group + 1}/${plan.groups}  ${micros.toFixed(1).padStart(6)} µs  ${name}`)
+    }
+  }
+  return new Map(rows.map(({ name, base }) => [name, summarise(taken.get(name) ?? [], taken.get(base) ?? [])]))
+}
+
+/** One group: every contender in a new process, rounds in the order A B C, B C A, … */
+async function compareOnce (folder: string, rows: readonly Row[], plan: Plan): Promise<Map<string, number>> {
   const load = startLoad(folder)
   const servers: Running[] = []
-  const taken = new Map<string, number[]>(rows.map(({ name }) => [name, []]))
+  const means = new Map<string, number>()
   try {
-    for (const row of rows) servers.push(await startServer(folder, row))
-    for (let group = -plan.warmups; group < plan.groups; group++) {
-      for (const server of rotate(servers, group + plan.warmups)) {
+    for (const row of rows) servers.push(await startServer(folder, row, plan))
+    for (let turn = -plan.warmups; turn < plan.rounds; turn++) {
+      for (const server of rotate(servers, turn + plan.warmups)) {
         const micros = await round(server, load, plan)
-        if (group >= 0) taken.get(server.row.name)?.push(micros)
-        say(`${group < 0 ? 'warm-up' : `group ${group + 1}/${plan.groups}`}  ${micros.toFixed(1).padStart(6)} µs  ${server.row.name}`)
+        if (turn >= 0) means.set(server.row.name, (means.get(server.row.name) ?? 0) + micros / plan.rounds)
       }
     }
+    return means
   } finally {
     await Promise.all([load, ...servers.map(({ child }) => child)].map((child) => child.stop()))
   }
-  return new Map(rows.map(({ name, base }) => [name, summarise(taken.get(name) ?? [], taken.get(base) ?? [])]))
 }
 
 function summarise (micros: readonly number[], base: readonly number[]): Measured {
   return { cpuMicros: median(micros), ratio: median(micros.map((own, group) => (base[group] ?? NaN) / own)) }
 }
 
+/** `items` from the one at `by` on, and around. */
 function rotate<T> (items: readonly T[], by: number): T[] {
   const start = by % items.length
   return [...items.slice(start), ...items.slice(0, start)]
 }
 
-export function median (values: readonly number[]): number {
+function median (values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b)
   const middle = (sorted.length - 1) / 2
   return ((sorted[Math.floor(middle)] ?? NaN) + (sorted[Math.ceil(middle)] ?? NaN)) / 2

@@ -1,25 +1,27 @@
 import { availableParallelism, loadavg } from 'node:os'
 import { parseArgs } from 'node:util'
-import { compile } from './compile.js'
+import { withCompiled } from './compile.js'
 import { growth, speed } from './contenders.js'
 import { heapPerCredential } from './heap.js'
 import { profile } from './profile.js'
 import { asJson, asText, type Results } from './report.js'
 import { compare, type Plan } from './rounds.js'
 
-const HELP = `npm run bench -- [--json] [--smoke] [--profile] [--only speed|growth|heap]
+const HELP = `npm run bench -- [--json] [--smoke] [--profile] [--only speed|growth|heap] [--threads]
   --json     one JSON object on stdout, nothing else
   --smoke    few requests: shows that everything runs, its numbers say nothing
   --profile  where the CPU time of a request goes, instead of how much it is
-  --only     one part`
+  --only     one part
+  --threads  with V8's threads, as in production: CPU times then differ from process to process, plain Fastify's by a fifth`
 
-const { values: { help, json, smoke, profile: profiling, only } } = parseArgs({
+const { values: { help, json, smoke, profile: profiling, only, threads } } = parseArgs({
   options: {
     help: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
     smoke: { type: 'boolean', default: false },
     profile: { type: 'boolean', default: false },
-    only: { type: 'string' }
+    only: { type: 'string' },
+    threads: { type: 'boolean', default: false }
   }
 })
 
@@ -27,8 +29,8 @@ const parts = ['speed', 'growth', 'heap']
 if (only !== undefined && !parts.includes(only)) throw new TypeError(`--only is one of ${parts.join(', ')}, not ${only}`)
 
 const plan: Plan = smoke
-  ? { groups: 2, requests: 500, warmups: 1, connections: 50 }
-  : { groups: 7, requests: 15_000, warmups: 4, connections: 50 }
+  ? { groups: 1, warmups: 1, rounds: 1, requests: 500, connections: 50, threads }
+  : { groups: 7, warmups: 3, rounds: 2, requests: 15_000, connections: 50, threads }
 const credentials = smoke ? 10_000 : 1_000_000
 
 function say (progress: string): void {
@@ -44,16 +46,16 @@ async function measure (folder: string): Promise<Results> {
   }
 }
 
+async function report (folder: string): Promise<string> {
+  if (profiling) return profile(folder, smoke ? plan : { ...plan, requests: 60_000 })
+  const results = await measure(folder)
+  return json ? asJson(results) : asText(results)
+}
+
 if (help) {
   console.log(HELP)
 } else {
   const [busy = 0] = loadavg()
   if (busy > availableParallelism() / 2) say(`the machine is busy (load average ${busy.toFixed(1)}): all numbers rise, plain's most, and ratios with them`)
-  const folder = await compile()
-  if (profiling) {
-    console.log(await profile(folder, smoke ? plan : { ...plan, requests: 60_000 }))
-  } else {
-    const results = await measure(folder)
-    console.log(json ? asJson(results) : asText(results))
-  }
+  console.log(await withCompiled(report))
 }

@@ -1,11 +1,11 @@
 import Fastify from 'fastify'
 import latchkey, { AccessError, allowPlainHttp, principalOf, type Principal } from 'fastify-latchkey'
-import { verifyUpgrade } from 'fastify-latchkey/auth'
+import { InvalidCredential, type Resolver } from 'fastify-latchkey/auth'
 import * as docs from 'fastify-latchkey/docs'
 import * as keys from 'fastify-latchkey/keys'
 import * as limits from 'fastify-latchkey/limits'
 import { defineScopes } from 'fastify-latchkey/scopes'
-import { notFound, serverOptions } from 'fastify-latchkey/server'
+import { notFound, routeUpgrades, serverOptions, upgradeOf } from 'fastify-latchkey/server'
 import { fakeClock, testPrincipals } from 'fastify-latchkey/testing'
 import { scopes } from './augment.js'
 
@@ -47,9 +47,22 @@ const { key, text } = await app.keys.issue({
 })
 export const issued: { id: string, hint: string, text: string } = { id: key.id, hint: key.hint, text }
 export const table = app.scopesByResource()
-app.server.on('upgrade', (request, socket) => {
-  verifyUpgrade(app, request, { scopes: ['devices:read'] }).catch(() => socket.destroy())
+routeUpgrades(app)
+app.get('/live', { schema: scopes.secure('devices:read') }, async (request, reply) => {
+  const upgrade = upgradeOf(request)
+  if (upgrade === undefined) return reply.code(426).send()
+  reply.hijack()
+  upgrade.socket.end()
 })
+export const partner: Resolver = {
+  scheme: 'partner',
+  kind: 'access-token',
+  description: { type: 'http', scheme: 'bearer' },
+  async resolve (token) {
+    if (token === 'old') throw new InvalidCredential('an old token')
+    return undefined
+  },
+}
 await principals.inject(app, { workspace: 'w1', scopes: ['devices:read'] }, { url: '/devices' })
 export const status = (error: unknown): number => error instanceof AccessError ? error.statusCode : 500
 

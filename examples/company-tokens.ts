@@ -1,0 +1,71 @@
+import Fastify from 'fastify'
+import { allowPlainHttp, defineScopes, latchkey, notFound, principalOf, refusals, serverOptions, type RefusalCode, type Renderer } from 'fastify-latchkey'
+import { issueKeys, logger as stderr, type BuildOptions, type Example } from './base.js'
+import { createTable, type ById, type Fields } from './records.js'
+
+/** Read views, Write creates and updates as well, Admin has full access. */
+const scopes = defineScopes({ levels: ['Read', 'Write', 'Admin'], methods: { DELETE: 'Admin' } })
+
+/** Missing or invalid is the same to whoever calls, and so is every lack of permission. */
+const details = new Map<RefusalCode, string>([
+  ['CREDENTIAL_INVALID', refusals.CREDENTIAL_MISSING.message],
+  ['INSUFFICIENT_SCOPE', 'You do not have permission to perform this action.']
+])
+const errors: Renderer = ({ code, message }) => ({ body: { detail: details.get(code) ?? message } })
+
+export async function build ({ clock, logger = stderr }: BuildOptions = {}): Promise<Example> {
+  const app = Fastify(serverOptions({ logger }))
+  await app.register(latchkey, {
+    scopes,
+    keys: { prefix: 'sk', tags: { live: 'production', test: 'development' } },
+    environment: 'production',
+    limits: false,
+    errors,
+    transport: allowPlainHttp,
+    clock
+  })
+  app.setNotFoundHandler(notFound)
+
+  app.get('/api/accounts/user-config/', (request) => {
+    const { owner, workspace, scopes } = principalOf(request)
+    return { user: owner, company: workspace, permissions: scopes }
+  })
+  for (const url of ['/accounts/workspaces/', '/api/accounts/workspaces/']) {
+    app.get(url, (request) => [{ company: principalOf(request).workspace, current: true }])
+  }
+
+  const orders = createTable('order', { acme: [{ id: 'order_1', supplier: 'Mill' }], globex: [{ id: 'order_2', supplier: 'Yard' }] })
+  const users = createTable('user', { acme: [{ id: 'user_1', name: 'Ada' }], globex: [{ id: 'user_2', name: 'Bela' }] })
+  const manageUsers = { schema: scopes.secure('Admin') }
+
+  for (const [path, table, change] of [['orders', orders, {}], ['accounts/users', users, manageUsers]] as const) {
+    app.get(`/api/${path}/`, (request) => table.list(request))
+    app.get<ById>(`/api/${path}/:id/`, (request, reply) => table.get(request, request.params.id) ?? notFound(request, reply))
+    app.post<{ Body: Fields }>(`/api/${path}/`, change, (request, reply) => reply.code(201).send(table.add(request, request.body)))
+    app.patch<ById & { Body: Fields }>(`/api/${path}/:id/`, change, (request, reply) =>
+      table.change(request, request.params.id, request.body) ?? notFound(request, reply))
+    app.delete<ById>(`/api/${path}/:id/`, change, (request, reply) => table.remove(request, request.params.id) ?? notFound(request, reply))
+  }
+
+  return {
+    title: 'Tokens of a company: Read, Write and Admin, valid until revoked',
+    app,
+    keys: await issueKeys(app, {
+      read: { workspace: 'acme', scopes: ['Read'], owner: 'ada@acme.example' },
+      write: { workspace: 'acme', scopes: ['Write'], owner: 'ada@acme.example' },
+      admin: { workspace: 'acme', scopes: ['Admin'], owner: 'ada@acme.example' },
+      'other-company': { workspace: 'globex', scopes: ['Read'], owner: 'ada@acme.example' },
+      development: { workspace: 'acme', scopes: ['Admin'], owner: 'ada@acme.example', environment: 'development' }
+    }),
+    tries: [
+      { shows: 'who a token speaks for', key: 'read', path: '/api/accounts/user-config/' },
+      { shows: 'a Read token views orders', key: 'read', path: '/api/orders/' },
+      { shows: 'and does not create them: 403', key: 'read', method: 'POST', path: '/api/orders/', body: { supplier: 'Dock' } },
+      { shows: 'a Write token does', key: 'write', method: 'POST', path: '/api/orders/', body: { supplier: 'Dock' } },
+      { shows: 'users are managed with an Admin token', key: 'admin', method: 'POST', path: '/api/accounts/users/', body: { name: 'Cleo' } },
+      { shows: 'no token: 401', path: '/api/orders/' },
+      { shows: 'each token belongs to one company', key: 'other-company', path: '/accounts/workspaces/' },
+      { shows: 'a token for development is refused in production: 403', key: 'development', path: '/api/orders/' }
+    ]
+  }
+}

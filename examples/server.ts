@@ -1,0 +1,112 @@
+import swagger from '@fastify/swagger'
+import swaggerUi from '@fastify/swagger-ui'
+import { Type, type TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
+import Fastify from 'fastify'
+import { allowPlainHttp, defineScopes, latchkey, notFound, serverOptions } from 'fastify-latchkey'
+import { scopesHtml } from 'fastify-latchkey/docs'
+import { createDevices, Device, Name } from './devices.js'
+import { issueKeys, logger as stderr, main, type BuildOptions, type Example } from './base.js'
+
+const scopes = defineScopes({
+  resources: { devices: ['read', 'write', 'delete', 'reboot', 'manage'] },
+  implies: { 'devices:reboot': ['devices:read'] }
+})
+
+const Devices = Type.Array(Device, { description: 'All devices of your workspace.' })
+const Gone = Type.Null({ description: 'The device is deleted.' })
+const Missing = { description: 'Your workspace has no such device.', content: { 'application/problem+json': { schema: Type.Object({ code: Type.String() }) } } }
+
+const tags = ['devices']
+const body = Type.Object({ name: Name }, { additionalProperties: false, examples: [{ name: 'Till 3' }] })
+const params = Type.Object({ id: Type.String({ examples: ['device_1'] }) })
+
+/** A small devices API: all that guards it is the registration of Latchkey and what each route's schema states. */
+export async function build ({ clock, logger = stderr }: BuildOptions = {}): Promise<Example> {
+  const app = Fastify(serverOptions({ logger })).withTypeProvider<TypeBoxTypeProvider>()
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: { title: 'Devices API', version: '1.0.0', description: ABOUT, license: { name: 'MIT', identifier: 'MIT' } },
+      servers: [{ url: '/' }],
+      tags: [{ name: 'devices', description: 'Devices of your workspace' }]
+    }
+  })
+  await app.register(latchkey, {
+    scopes,
+    keys: { prefix: 'acme' },
+    environment: process.env.ENVIRONMENT ?? ['production', 'sandbox'],
+    undeclared: ({ url }) => url.startsWith('/docs') ? 'public' : 'refuse', // the pages of swagger-ui can't state it themselves
+    transport: allowPlainHttp, // for this machine alone; without it, plain HTTP is refused
+    clock
+  })
+  await app.register(swaggerUi, { routePrefix: '/docs', staticCSP: PAGE_POLICY, uiConfig: { tryItOutEnabled: true, validatorUrl: null } })
+  app.setNotFoundHandler(notFound)
+
+  app.get('/openapi.json', { schema: { ...scopes.open(), hide: true } }, () => app.swagger())
+  app.get('/scopes', { schema: { ...scopes.open(), hide: true } }, (_request, reply) => {
+    reply.type('text/html; charset=utf-8').send(scopesHtml(app.scopesByResource(), 'Devices API: scopes'))
+  })
+
+  const devicesOf = createDevices()
+
+  app.get('/devices', {
+    schema: { ...scopes.secure('devices:read'), operationId: 'devices.list', summary: 'List devices', tags, response: { 200: Devices } }
+  }, (request) => devicesOf(request).list())
+
+  app.get('/devices/:id', {
+    schema: { ...scopes.secure('devices:read'), operationId: 'devices.get', summary: 'Get a device', tags, params, response: { 200: Device, 404: Missing } }
+  }, (request, reply) => devicesOf(request).get(request.params.id) ?? notFound(request, reply))
+
+  app.post('/devices', {
+    schema: { ...scopes.secure('devices:write'), operationId: 'devices.create', summary: 'Create a device', tags, body, response: { 201: Device } }
+  }, (request, reply) => { reply.code(201).send(devicesOf(request).add(request.body.name)) })
+
+  app.patch('/devices/:id', {
+    schema: { ...scopes.secure('devices:write'), operationId: 'devices.update', summary: 'Rename a device', tags, params, body, response: { 200: Device, 404: Missing } }
+  }, (request, reply) => devicesOf(request).change(request.params.id, request.body) ?? notFound(request, reply))
+
+  app.delete('/devices/:id', {
+    schema: { ...scopes.secure('devices:delete'), operationId: 'devices.delete', summary: 'Delete a device', tags, params, response: { 204: Gone, 404: Missing } }
+  }, (request, reply) => {
+    if (devicesOf(request).delete(request.params.id)) reply.code(204).send(null)
+    else notFound(request, reply)
+  })
+
+  app.post('/devices/:id/ping', {
+    schema: { ...scopes.secure('devices:read'), operationId: 'devices.ping', summary: 'Ping a device', tags, params, response: { 200: Device, 404: Missing } }
+  }, (request, reply) => devicesOf(request).get(request.params.id) ?? notFound(request, reply))
+
+  app.post('/devices/:id/reboot', {
+    schema: { ...scopes.secure('devices:reboot', { cost: 10 }), operationId: 'devices.reboot', summary: 'Reboot a device; counts as 10 requests', tags, params, response: { 200: Device, 404: Missing } }
+  }, (request, reply) => devicesOf(request).change(request.params.id, { status: 'rebooting' }) ?? notFound(request, reply))
+
+  return {
+    title: 'Devices API',
+    app,
+    pages: ['/docs', '/scopes', '/openapi.json'],
+    keys: await issueKeys(app, {
+      read: { workspace: 'north', scopes: ['devices:read'] },
+      write: { workspace: 'north', scopes: ['devices:read', 'devices:write'] },
+      manage: { workspace: 'north', scopes: ['devices:manage'], tier: 'pro' },
+      free: { workspace: 'north', scopes: ['devices:reboot'], tier: 'free' },
+      sandbox: { workspace: 'north', scopes: ['devices:manage'], environment: 'sandbox' },
+      'other-workspace': { workspace: 'south', scopes: ['devices:manage'], tier: 'enterprise' }
+    }),
+    tries: [
+      { shows: 'list the devices; see RateLimit', key: 'read', path: '/devices' },
+      { shows: 'without a key: 401 and a challenge', path: '/devices' },
+      { shows: 'a key that may read does not create: 403', key: 'read', method: 'POST', path: '/devices', body: { name: 'Till 3' } },
+      { shows: 'this one may', key: 'write', method: 'POST', path: '/devices', body: { name: 'Till 3' } },
+      { shows: 'reboot, at the cost of 10 requests of a burst of 100: the 11th is a 429', key: 'free', method: 'POST', path: '/devices/device_1/reboot' },
+      { shows: 'the sandbox has devices of its own; with ENVIRONMENT=production npm start, a 403', key: 'sandbox', path: '/devices' },
+      { shows: 'so has every workspace', key: 'other-workspace', path: '/devices' }
+    ]
+  }
+}
+
+const ABOUT = '**Authorize** takes a demo key that `npm start` printed. What each scope permits: [Scopes](/scopes).'
+
+/** What swagger-ui needs, and no other host. */
+const PAGE_POLICY = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'"
+
+await main(import.meta.url, build)

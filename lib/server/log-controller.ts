@@ -1,0 +1,25 @@
+import type { FastifyReply, FastifyRequest, LogController } from 'fastify'
+import { pathOf, scrub } from '../scrub.js'
+
+type Controller = typeof LogController
+type ControllerOptions = ConstructorParameters<Controller>[0]
+
+/**
+ * Fastify's own log lines that hold the URL or an error's message as text, where no serializer reaches.
+ * @param Base Fastify's class; older versions have none, and leave it to `notFound` and the scrubbed line
+ */
+export function logControllerOption (Base: Controller | undefined, options: ControllerOptions): { logController?: LogController } {
+  if (Base === undefined) return {}
+  class QuietLogController extends Base {
+    override routeNotFound (request: FastifyRequest): void {
+      if (!this.isLogDisabled(request)) request.log.info(`Route ${request.method}:${pathOf(request.url)} not found`)
+    }
+
+    override defaultErrorLog (error: Error | null, request: FastifyRequest, reply: FastifyReply): void {
+      if (this.isLogDisabled(request)) return
+      const level = reply.statusCode >= 500 ? 'error' : 'info'
+      reply.log[level]({ req: request, res: reply, err: error }, scrub(String(error?.message)))
+    }
+  }
+  return { logController: new QuietLogController(options) }
+}

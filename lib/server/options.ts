@@ -1,0 +1,45 @@
+import type { Http2SecureServer, Http2Server } from 'node:http2'
+import type { Server as HttpsServer } from 'node:https'
+import fastify, { type FastifyHttp2Options, type FastifyHttp2SecureOptions, type FastifyHttpOptions, type FastifyHttpsOptions, type RawServerDefault } from 'fastify'
+import { logControllerOption } from './log-controller.js'
+import { composeLogger, serializers } from './logging.js'
+import { answerClientError } from './parser.js'
+import { answerFrameworkError } from './router.js'
+
+type Secure2 = FastifyHttp2SecureOptions<Http2SecureServer>
+type Plain2 = FastifyHttp2Options<Http2Server>
+type Secure = FastifyHttpsOptions<HttpsServer>
+type Plain = FastifyHttpOptions<RawServerDefault>
+type AnyOptions = Secure2 | Plain2 | Secure | Plain
+
+/**
+ * Server options with the doors closed that no hook sees: malformed URLs, what the HTTP parser refuses, and Fastify's
+ * own log lines, which print the URL's query and the bytes of broken requests.
+ *
+ * ```ts
+ * const app = Fastify(serverOptions({ logger: true }))
+ * ```
+ *
+ * What the host states itself stands: its `frameworkErrors`, `clientErrorHandler` and `logController` replace these.
+ * `logger` becomes `loggerOptions(logger)`. A `loggerInstance` gets the serializers `req`, `err` and `error` of this
+ * room, but its lines and its `redact` are its own: make it of `loggerOptions`.
+ */
+export function serverOptions<T extends Secure2> (options: T): T
+export function serverOptions<T extends Plain2> (options: T): T
+export function serverOptions<T extends Secure> (options: T): T
+export function serverOptions<T extends Plain> (options: T): T
+export function serverOptions<T extends AnyOptions> (options: T): T {
+  return {
+    frameworkErrors: answerFrameworkError,
+    clientErrorHandler: answerClientError,
+    ...logControllerOption(fastify.LogController, options),
+    ...options,
+    ...loggerOf(options)
+  }
+}
+
+function loggerOf ({ logger, loggerInstance }: AnyOptions) {
+  if (loggerInstance) return { loggerInstance: loggerInstance.child({}, { serializers }) }
+  if (logger === true) return { logger: composeLogger({}) }
+  return logger && !('child' in logger) ? { logger: composeLogger(logger) } : {}
+}

@@ -1,0 +1,45 @@
+import { ServerResponse, STATUS_CODES } from 'node:http'
+import type { Socket } from 'node:net'
+import type { FastifyInstance } from 'fastify'
+import { AccessError, type RefusalCode } from '../errors.js'
+import { render, renderers } from '../formats.js'
+
+const refusalOf = new Map<string, RefusalCode>([
+  ['HPE_HEADER_OVERFLOW', 'HEADERS_TOO_LARGE'],
+  ['ERR_HTTP_REQUEST_TIMEOUT', 'REQUEST_TIMEOUT']
+])
+
+/**
+ * Answers what Node's HTTP parser refuses, before there is a request, and logs the code alone: the error carries the
+ * bytes of the request (`rawPacket`). Connections that broke, or that are in the middle of an answer, are just closed.
+ */
+export function answerClientError (this: Pick<FastifyInstance, 'log'>, { code = 'unknown' }: { readonly code?: string }, socket: Socket): void {
+  this.log.trace({ code }, 'client error')
+  const refusal = refusalOf.get(code) ?? (code.startsWith('HPE_') ? 'BAD_REQUEST' : undefined)
+  if (refusal === undefined || !socket.writable || isAnswering(socket)) {
+    socket.destroy()
+  } else {
+    socket.write(messageOf(new AccessError(refusal)))
+    socket.destroySoon()
+  }
+}
+
+/** As Node's own handling does, looks at the response that the socket is assigned to. */
+function isAnswering (socket: Socket): boolean {
+  const response: unknown = Reflect.get(socket, '_httpMessage')
+  return response instanceof ServerResponse && response.headersSent
+}
+
+/** A whole response: RFC 9112 §6.3 wants its length or its end, RFC 9110 §6.6.1 its date. */
+function messageOf (error: AccessError): string {
+  const { text, type } = render(renderers.problem, error)
+  const headers = {
+    date: new Date().toUTCString(),
+    connection: 'close',
+    'content-type': type,
+    'content-length': Buffer.byteLength(text),
+    ...error.headers
+  }
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)
+  return `HTTP/1.1 ${error.statusCode} ${STATUS_CODES[error.statusCode]}\r\n${lines.join('')}\r\n${text}`
+}

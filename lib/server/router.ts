@@ -1,0 +1,24 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { RefusalCode } from '../errors.js'
+import { refuse } from './refuse.js'
+
+/**
+ * The 404 of an API: in its error format, without the URL that Fastify's own repeats in log and body.
+ *
+ * ```ts
+ * app.setNotFoundHandler(notFound)
+ * ```
+ */
+export function notFound (request: FastifyRequest, reply: FastifyReply): void {
+  refuse(request, reply, 'NOT_FOUND')
+}
+
+const refusalOf = new Map<string, RefusalCode>([
+  ['FST_ERR_BAD_URL', 'BAD_REQUEST'],
+  ['FST_ERR_MAX_PARAM_LENGTH', 'URI_TOO_LONG']
+])
+
+/** Answers what the router refuses before any hook runs; Fastify's own messages repeat the path and query. */
+export function answerFrameworkError ({ code }: { readonly code: string }, request: FastifyRequest, reply: FastifyReply): void {
+  refuse(request, reply, refusalOf.get(code) ?? 'SERVER_FAULT', code)
+}

@@ -1,0 +1,100 @@
+import cors from '@fastify/cors'
+import type { FastifyInstance } from 'fastify'
+import t from 'tap'
+import { BEARER, guard, isRefusal, open, secured } from '../helpers/guard.js'
+
+const origin = 'https://app.example.com'
+const preflight = { origin, 'access-control-request-method': 'GET', 'access-control-request-headers': 'authorization' }
+const registerCors = (app: FastifyInstance) => app.register(cors, { origin })
+const secret = async () => ({ secret: true })
+
+t.test('a preflight passes with @fastify/cors before the guard or after it, also to paths that do not exist', async (t) => {
+  for (const order of ['before', 'after'] as const) {
+    const { app } = await guard(t, {
+      before: (app) => order === 'before' ? registerCors(app) : undefined,
+      async after (app) {
+        if (order === 'after') await registerCors(app)
+        app.get('/guarded', secured, secret)
+      }
+    })
+    for (const url of ['/guarded', '/nowhere']) {
+      const answer = await app.inject({ method: 'OPTIONS', url, headers: preflight })
+      t.equal(answer.statusCode, 204, `${order}: ${url}`)
+      t.equal(answer.headers['access-control-allow-origin'], origin)
+      t.equal(answer.headers['www-authenticate'], undefined)
+    }
+    isRefusal(t, await app.inject({ url: '/guarded', headers: { origin } }), 'CREDENTIAL_MISSING')
+  }
+})
+
+t.test('with @fastify/cors before the guard, browsers may read refusals', async (t) => {
+  const { app } = await guard(t, { before: registerCors })
+  const answer = await app.inject({ url: '/guarded', headers: { origin } })
+  isRefusal(t, answer, 'CREDENTIAL_MISSING')
+  t.equal(answer.headers['access-control-allow-origin'], origin)
+})
+
+t.test('every other OPTIONS is guarded', async (t) => {
+  const { app } = await guard(t, {
+    async after (app) {
+      await registerCors(app)
+      app.get('/guarded', secured, secret)
+    }
+  })
+  for (const headers of [
+    {},
+    { origin },
+    { 'access-control-request-method': 'GET' },
+    { origin: '', 'access-control-request-method': 'GET' },
+    { origin, 'access-control-request-method': '' }
+  ]) {
+    for (const url of ['/guarded', '/nowhere', '*']) isRefusal(t, await app.inject({ method: 'OPTIONS', url, headers }), 'CREDENTIAL_MISSING')
+  }
+})
+
+t.test('the headers of a preflight on another method are nothing', async (t) => {
+  const { app } = await guard(t)
+  for (const method of ['GET', 'HEAD', 'POST', 'TRACE'] as const) {
+    isRefusal(t, await app.inject({ method, url: method === 'POST' ? '/nowhere' : '/guarded', headers: preflight }), 'CREDENTIAL_MISSING', { head: method === 'HEAD' })
+  }
+})
+
+t.test('a host\'s own route for OPTIONS alone passes preflights where it states nothing, and none where it states something', async (t) => {
+  const { app } = await guard(t, {
+    before: (app) => app.options('/early', secret),
+    after (app) {
+      app.options('/silent', secret)
+      app.route({ method: ['OPTIONS'], url: '/listed', handler: secret })
+      app.options('/secured', secured, secret)
+      app.options('/open', open, secret)
+    }
+  })
+  for (const url of ['/early', '/silent', '/listed']) {
+    t.equal((await app.inject({ method: 'OPTIONS', url, headers: preflight })).statusCode, 200, url)
+    isRefusal(t, await app.inject({ method: 'OPTIONS', url }), 'CREDENTIAL_MISSING')
+    t.equal((await app.inject({ method: 'OPTIONS', url, headers: BEARER })).statusCode, 200, url)
+  }
+  isRefusal(t, await app.inject({ method: 'OPTIONS', url: '/secured', headers: preflight }), 'CREDENTIAL_MISSING')
+  t.equal((await app.inject({ method: 'OPTIONS', url: '/open' })).statusCode, 200)
+})
+
+t.test('a handler that serves OPTIONS beside other methods never runs for a preflight alone', async (t) => {
+  const { app } = await guard(t, {
+    ground: { undeclared: 'authenticate' },
+    before: (app) => app.all('/early', secret),
+    after (app) {
+      app.all('/all', secret)
+      app.route({ method: ['GET', 'OPTIONS'], url: '/both', handler: secret })
+      app.all('/secured', secured, secret)
+    }
+  })
+  for (const url of ['/early', '/all', '/both', '/secured']) {
+    isRefusal(t, await app.inject({ method: 'OPTIONS', url, headers: preflight }), 'CREDENTIAL_MISSING')
+    t.equal((await app.inject({ method: 'OPTIONS', url, headers: { ...preflight, ...BEARER } })).statusCode, 200, url)
+  }
+})
+
+t.test('a handler for OPTIONS and more that states nothing refuses to start', async (t) => {
+  const { app } = await guard(t, { after: (app) => app.route({ method: ['GET', 'OPTIONS'], url: '/both', handler: secret }) })
+  await t.rejects(async () => { await app.ready() }, { name: 'OptionError', message: /GET \/both states nothing[^]*OPTIONS \/both states nothing/ })
+})

@@ -1,0 +1,225 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import http from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import rateLimit from '@fastify/rate-limit'
+import type { FastifyInstance } from 'fastify'
+import t, { type Test } from 'tap'
+import { fakeClock } from '../../lib/testing/index.js'
+import { deferred, listen, request, wire } from '../helpers/doors.js'
+import { BEARER, goodResolver, guard, isRefusal, open, optional, principal, resolverOf, secured, type Setup } from '../helpers/guard.js'
+
+const EXHAUSTED = {
+  headers: {
+    'retry-after': /^[1-9]\d*$/,
+    ratelimit: /^"failed-authentication";r=0;t=[1-9]\d*$/,
+    'ratelimit-policy': '"failed-authentication";q=3;w=60'
+  }
+}
+
+const wrong = { authorization: 'Bearer wrong' }
+
+/** A guard with three attempts a minute. */
+async function three (t: Test, { auth, ...setup }: Setup = {}) {
+  const made = await guard(t, { auth: { failures: { quota: 3, window: 60 }, ...auth }, ...setup })
+  return {
+    ...made,
+    try: (headers: Record<string, string | string[]>, remoteAddress = '192.0.2.1', url = '/guarded') => made.app.inject({ url, headers, remoteAddress })
+  }
+}
+
+t.test('after its quota of failures an address gets 429, and no resolver is asked, not even about the good credential', async (t) => {
+  const { try: attempt, resolver } = await three(t)
+  for (let i = 0; i < 3; i++) isRefusal(t, await attempt(wrong), 'CREDENTIAL_INVALID')
+  for (const headers of [wrong, BEARER, { authorization: 'Bearer' }, { authorization: `Bearer ${'a'.repeat(300)}` }]) isRefusal(t, await attempt(headers), 'TOO_MANY_FAILURES', EXHAUSTED)
+  t.strictSame(resolver.asked, ['wrong', 'wrong', 'wrong'])
+})
+
+t.test('every kind of failed attempt counts, a missing credential does not', async (t) => {
+  const { try: attempt } = await three(t)
+  for (let i = 0; i < 10; i++) isRefusal(t, await attempt({}), 'CREDENTIAL_MISSING')
+  for (let i = 0; i < 10; i++) isRefusal(t, await attempt({ authorization: 'Basic dTpw' }), 'CREDENTIAL_MISSING')
+  isRefusal(t, await attempt({ authorization: 'Bearer a,b' }), 'CREDENTIAL_MALFORMED')
+  isRefusal(t, await attempt({ authorization: `Bearer ${'a'.repeat(300)}` }), 'CREDENTIAL_INVALID')
+  isRefusal(t, await attempt(BEARER, '192.0.2.1', '/guarded?access_token=x'), 'CREDENTIAL_MALFORMED')
+  isRefusal(t, await attempt(BEARER), 'TOO_MANY_FAILURES', EXHAUSTED)
+})
+
+t.test('who is locked out is still told what is missing, and still reaches what needs nobody', async (t) => {
+  const { try: attempt } = await three(t, {
+    after (app) {
+      app.get('/guarded', secured, async () => ({}))
+      app.get('/open', open, async () => ({}))
+      app.get('/maybe', optional, async () => ({}))
+    }
+  })
+  for (let i = 0; i < 3; i++) await attempt(wrong)
+  isRefusal(t, await attempt({}), 'CREDENTIAL_MISSING')
+  t.equal((await attempt(wrong, '192.0.2.1', '/open')).statusCode, 200)
+  t.equal((await attempt({}, '192.0.2.1', '/maybe')).statusCode, 200)
+  isRefusal(t, await attempt(BEARER, '192.0.2.1', '/maybe'), 'TOO_MANY_FAILURES', EXHAUSTED)
+  isRefusal(t, await attempt(wrong, '192.0.2.1', '/nowhere'), 'TOO_MANY_FAILURES', EXHAUSTED)
+})
+
+t.test('other addresses are not affected', async (t) => {
+  const { try: attempt } = await three(t)
+  for (let i = 0; i < 3; i++) await attempt(wrong, '192.0.2.1')
+  isRefusal(t, await attempt(BEARER, '192.0.2.1'), 'TOO_MANY_FAILURES', EXHAUSTED)
+  t.equal((await attempt(BEARER, '192.0.2.2')).statusCode, 200)
+  isRefusal(t, await attempt(wrong, '192.0.2.2'), 'CREDENTIAL_INVALID')
+})
+
+t.test('a /64 of IPv6 is one address, and an IPv4 address is the same when mapped', async (t) => {
+  const { try: attempt } = await three(t)
+  for (const ip of ['2001:db8:1:2::1', '2001:DB8:1:2:ffff::9', '2001:db8:1:2:3:4:5:6']) isRefusal(t, await attempt(wrong, ip), 'CREDENTIAL_INVALID')
+  isRefusal(t, await attempt(BEARER, '2001:db8:1:2:aaaa::'), 'TOO_MANY_FAILURES', EXHAUSTED)
+  t.equal((await attempt(BEARER, '2001:db8:1:3::1')).statusCode, 200)
+  for (const ip of ['192.0.2.1', '::ffff:192.0.2.1', '::ffff:c000:201']) await attempt(wrong, ip)
+  for (const ip of ['192.0.2.1', '::ffff:192.0.2.1']) isRefusal(t, await attempt(BEARER, ip), 'TOO_MANY_FAILURES', EXHAUSTED)
+  for (const zone of ['eth0', 'eth1', 'x'.repeat(20)]) await attempt(wrong, `fe80::1%${zone}`)
+  isRefusal(t, await attempt(BEARER, 'fe80::2%eth0'), 'TOO_MANY_FAILURES', EXHAUSTED)
+})
+
+t.test('X-Forwarded-For names the address only where its sender is trusted', async (t) => {
+  const direct = await three(t)
+  for (let i = 0; i < 3; i++) await direct.try({ ...wrong, 'x-forwarded-for': `198.51.100.${i}` })
+  isRefusal(t, await direct.try({ ...BEARER, 'x-forwarded-for': '198.51.100.9' }), 'TOO_MANY_FAILURES', EXHAUSTED)
+
+  const proxied = await three(t, { fastify: { trustProxy: '192.0.2.1' } })
+  for (let i = 0; i < 3; i++) await proxied.try({ ...wrong, 'x-forwarded-for': `203.0.113.${i}, 198.51.100.1` })
+  isRefusal(t, await proxied.try({ ...BEARER, 'x-forwarded-for': '198.51.100.1' }), 'TOO_MANY_FAILURES', EXHAUSTED)
+  t.equal((await proxied.try({ ...BEARER, 'x-forwarded-for': '198.51.100.2' })).statusCode, 200)
+})
+
+t.test('any text that a blindly trusted proxy calls an address is one, and no more of it than an address is kept', async (t) => {
+  const { try: attempt } = await three(t, { fastify: { trustProxy: true } })
+  const long = 'x'.repeat(64)
+  for (const rest of ['a', 'b', 'c'.repeat(4000)]) isRefusal(t, await attempt({ ...wrong, 'x-forwarded-for': long + rest }), 'CREDENTIAL_INVALID')
+  isRefusal(t, await attempt({ ...BEARER, 'x-forwarded-for': long }), 'TOO_MANY_FAILURES', EXHAUSTED)
+  for (const odd of ['unknown', '_hidden', '[::1]:80', '192.0.2.1:80', '%', '__proto__', 'constructor']) t.equal((await attempt({ ...BEARER, 'x-forwarded-for': odd })).statusCode, 200, odd)
+})
+
+t.test('once the window is over, the address may try again', async (t) => {
+  const clock = fakeClock(Date.now())
+  t.intercept(Date, 'now', { value: clock.now })
+  const { try: attempt } = await three(t)
+  for (let i = 0; i < 3; i++) await attempt(wrong)
+  clock.advance(20)
+  isRefusal(t, await attempt(BEARER), 'TOO_MANY_FAILURES', { headers: { ...EXHAUSTED.headers, 'retry-after': '40', ratelimit: '"failed-authentication";r=0;t=40' } })
+  clock.advance(39.5)
+  isRefusal(t, await attempt(BEARER), 'TOO_MANY_FAILURES', { headers: { ...EXHAUSTED.headers, 'retry-after': '1' } })
+  clock.advance(0.5)
+  t.equal((await attempt(BEARER)).statusCode, 200)
+  isRefusal(t, await attempt(wrong), 'CREDENTIAL_INVALID')
+  t.equal((await attempt(BEARER)).statusCode, 200)
+})
+
+t.test('300 failures a minute are the default', async (t) => {
+  const { app } = await guard(t)
+  for (let i = 0; i < 300; i++) {
+    const { statusCode } = await app.inject({ url: '/guarded', headers: wrong })
+    if (statusCode !== 401) t.fail(`attempt ${i} got ${statusCode}`)
+  }
+  isRefusal(t, await app.inject({ url: '/guarded', headers: BEARER }), 'TOO_MANY_FAILURES', { headers: { ...EXHAUSTED.headers, 'ratelimit-policy': '"failed-authentication";q=300;w=60' } })
+})
+
+t.test('false meters nothing', async (t) => {
+  const { app } = await guard(t, { auth: { failures: false } })
+  for (let i = 0; i < 400; i++) await app.inject({ url: '/guarded', headers: wrong })
+  t.equal((await app.inject({ url: '/guarded', headers: BEARER })).statusCode, 200)
+})
+
+t.test('the host\'s own @fastify/rate-limit, before or after, with whatever settings, is another matter', async (t) => {
+  const settings = { max: 1000, allowList: ['192.0.2.1', '127.0.0.1'], skipOnError: true, store: Unusable, keyGenerator: () => 'all the same', ban: 0, continueExceeding: true }
+  const register = (app: FastifyInstance) => app.register(rateLimit, { ...settings, global: false })
+  for (const before of [true, false]) {
+    const { try: attempt, app } = await three(t, {
+      before: (app) => before ? register(app) : undefined,
+      async after (app) {
+        if (!before) await register(app)
+        for (const groupId of ['1', '2', '3', '4']) app.get(`/group/${groupId}`, { ...secured, config: { rateLimit: { groupId } } }, async () => ({}))
+      }
+    })
+    t.type(app.createRateLimit, 'function')
+    for (const group of [1, 2, 3]) isRefusal(t, await attempt(wrong, '192.0.2.1', `/group/${group}`), 'CREDENTIAL_INVALID')
+    isRefusal(t, await attempt(BEARER, '192.0.2.1', '/group/4'), 'TOO_MANY_FAILURES', EXHAUSTED)
+    isRefusal(t, await attempt(wrong, '192.0.2.11', '/group/1'), 'CREDENTIAL_INVALID')
+  }
+  const { app } = await three(t, { after () {} })
+  t.notOk(app.hasDecorator('createRateLimit'), 'and without it, none appears')
+})
+
+/** A store that answers as no meter could use it. */
+class Unusable {
+  incr (_key: string, done: (error: Error | null, result?: { current: number, ttl: number }) => void): void {
+    done(null, { current: 1, ttl: 1 })
+  }
+
+  child (): Unusable {
+    return this
+  }
+}
+
+t.test('a client that hangs up before the answer is counted where it came from', async (t) => {
+  let asked = deferred<void>()
+  let answer = deferred<undefined>()
+  let closed = deferred<void>()
+  const slow = resolverOf((token) => {
+    if (token !== 'wrong') return principal()
+    asked.resolve()
+    return answer.promise
+  })
+  const { app } = await three(t, { fastify: { logger: false }, auth: { resolvers: [slow] }, before: (app) => app.addHook('onRequestAbort', async (_request) => closed.resolve()) })
+  const port = await listen(app)
+  for (let i = 0; i < 3; i++) {
+    asked = deferred()
+    answer = deferred()
+    closed = deferred()
+    const connection = wire(port, request('GET /guarded HTTP/1.1', 'Host: x', 'Authorization: Bearer wrong'))
+    await asked.promise
+    connection.socket.destroy()
+    await closed.promise
+    answer.resolve(undefined)
+    await new Promise(setImmediate)
+  }
+  isRefusal(t, await app.inject({ url: '/guarded', headers: BEARER, remoteAddress: '127.0.0.1' }), 'TOO_MANY_FAILURES', EXHAUSTED)
+  t.equal((await app.inject({ url: '/guarded', headers: BEARER, remoteAddress: '192.0.2.1' })).statusCode, 200)
+})
+
+t.test('where the address can\'t be told, the refusal stands and the log hears of it; who is locked out is not let in', async (t) => {
+  let failing = true
+  const { app, log } = await three(t, { fastify: { disableRequestLogging: true, trustProxy: () => { if (failing) throw new Error('secret'); return true } } })
+  const headers = { ...wrong, 'x-forwarded-for': '198.51.100.1' }
+  isRefusal(t, await app.inject({ url: '/guarded', headers }), 'CREDENTIAL_INVALID')
+  await new Promise(setImmediate)
+  t.match(log.entries.find(({ msg }) => msg === 'a failed attempt was not counted'), { level: 50, reason: 'Error' })
+  failing = false
+  for (let i = 0; i < 3; i++) await app.inject({ url: '/guarded', headers })
+  failing = true
+  isRefusal(t, await app.inject({ url: '/guarded', headers: { ...headers, ...BEARER } }), 'AUTHENTICATION_UNAVAILABLE', { headers: { 'retry-after': '1' } })
+})
+
+t.test('all clients of a Unix socket are one address, which no client of another can lock out', async (t) => {
+  const { app } = await three(t)
+  const folder = await mkdtemp(join(tmpdir(), 'latchkey-socket-'))
+  t.teardown(() => rm(folder, { recursive: true }))
+  const socketPath = join(folder, 's')
+  await app.listen({ path: socketPath })
+  const get = (headers: Record<string, string>) => new Promise<number | undefined>((resolve, reject) => {
+    http.get({ socketPath, path: '/guarded', headers, agent: false }, (response) => { response.resume(); resolve(response.statusCode) }).on('error', reject)
+  })
+  t.strictSame([await get(wrong), await get(wrong), await get(wrong), await get(BEARER)], [401, 401, 401, 429])
+  t.equal((await app.inject({ url: '/guarded', headers: BEARER, remoteAddress: '192.0.2.1' })).statusCode, 200)
+})
+
+t.test('a flood from many addresses takes bounded memory: those last seen are remembered', async (t) => {
+  const { try: attempt } = await guardOne(t)
+  for (let i = 0; i < 20_100; i++) await attempt(wrong, `10.${i >> 16}.${(i >> 8) & 255}.${i & 255}`)
+  t.equal((await attempt(BEARER, '10.0.0.1')).statusCode, 200, 'the first is forgotten')
+  t.equal((await attempt(BEARER, '10.0.78.100')).statusCode, 429, 'the last is not')
+})
+
+async function guardOne (t: Test) {
+  const { app } = await guard(t, { fastify: { logger: false }, auth: { resolvers: [goodResolver()], failures: { quota: 1, window: 3600 } } })
+  return { try: (headers: Record<string, string>, remoteAddress: string) => app.inject({ url: '/guarded', headers, remoteAddress }) }
+}

@@ -1,0 +1,163 @@
+import t, { type Test } from 'tap'
+import type { Principal } from '../../lib/principal.js'
+import { InvalidCredential, type Resolver } from '../../lib/auth/index.js'
+import { BEARER, GOOD, guard, isRefusal, principal, resolverOf, secured, type Setup } from '../helpers/guard.js'
+
+const unavailable = { headers: { 'retry-after': '1' } }
+
+/** A guarded route that says whether its handler ran. */
+async function watched (t: Test, auth: Setup['auth'], rest: Omit<Setup, 'auth'> = {}) {
+  let ran = false
+  const made = await guard(t, {
+    ...rest,
+    ...auth !== undefined && { auth },
+    after: (app) => app.get('/guarded', secured, async () => { ran = true; return {} })
+  })
+  return { ...made, ran: () => ran }
+}
+
+/** Turns anything into what a resolver in plain JavaScript might answer. */
+function answering (answer: () => unknown): Resolver {
+  const resolver = resolverOf(() => undefined)
+  return Object.assign(resolver, { resolve: answer })
+}
+
+const revoked = Proxy.revocable({}, {})
+revoked.revoke()
+
+t.test('a resolver that throws or rejects anything but InvalidCredential is an outage, and the handler never runs', async (t) => {
+  const faults = [new Error('connect ECONNREFUSED secret'), new TypeError('secret'), 'secret', undefined, null, 0, Symbol('secret'), { message: 'secret' }, Object.create(null), revoked.proxy,
+    new Proxy(new Error('secret'), { get () { throw new Error('secret') } })]
+  for (const fault of faults) {
+    for (const resolve of [
+      () => { throw fault },
+      async () => { throw fault },
+      () => ({ then () { throw fault } }),
+      () => ({ then (_: unknown, reject: (fault: unknown) => void) { reject(fault) } })
+    ]) {
+      const { app, ran, log } = await watched(t, { resolvers: [answering(resolve)] })
+      const answer = await app.inject({ url: '/guarded', headers: BEARER })
+      isRefusal(t, answer, 'AUTHENTICATION_UNAVAILABLE', unavailable)
+      t.notOk(ran())
+      t.notMatch(answer.body + log.text, 'secret')
+    }
+  }
+})
+
+t.test('a resolver that answers something else than a principal lets nobody in', async (t) => {
+  const good = principal()
+  const garbage: unknown[] = [
+    null, true, false, 0, '', 'principal', Symbol('x'), [], {}, new Map(), () => good, new Date(),
+    { ...good, kind: 'session' }, { ...good, kind: 'access-token' }, { ...good, id: '' }, { ...good, id: 5 },
+    { ...good, workspace: undefined }, { ...good, environment: null }, { ...good, scopes: 'devices:read' },
+    { ...good, scopes: [5] }, { ...good, scopes: [Symbol('x')] }, { ...good, scopes: undefined }, { ...good, scopes: null },
+    Object.freeze({ ...good, scopes: Object.freeze([null]) }), Object.freeze({ ...good, scopes: undefined }),
+    Object.create(good), { id: good.id, scopes: good.scopes }, new Error('x'), revoked.proxy
+  ]
+  for (const [i, answer] of garbage.entries()) {
+    for (const resolve of [() => answer, async () => answer]) {
+      const { app, ran } = await watched(t, { resolvers: [answering(resolve)] })
+      t.comment(`garbage ${i}`)
+      isRefusal(t, await app.inject({ url: '/guarded', headers: BEARER }), 'AUTHENTICATION_UNAVAILABLE', unavailable)
+      t.notOk(ran())
+    }
+  }
+})
+
+t.test('a resolver that does not settle is given up at the deadline, and its late answer changes nothing', async (t) => {
+  let late: (principal: Principal) => void = () => {}
+  const resolver = resolverOf(() => new Promise((resolve) => { late = resolve }))
+  const { app, ran, log } = await watched(t, { resolvers: [resolver], deadline: 0.02 })
+  const started = performance.now()
+  isRefusal(t, await app.inject({ url: '/guarded', headers: BEARER }), 'AUTHENTICATION_UNAVAILABLE', unavailable)
+  t.ok(performance.now() - started < 1000)
+  t.match(log.entries.find(({ msg }) => msg === 'access refused'), { level: 50, code: 'AUTHENTICATION_UNAVAILABLE', reason: 'DeadlineExceeded' })
+  late(principal())
+  await new Promise(setImmediate)
+  t.notOk(ran())
+})
+
+t.test('a resolver that rejects after the deadline does not end the process', async (t) => {
+  let late: (fault: unknown) => void = () => {}
+  const resolver = resolverOf(() => new Promise((_resolve, reject) => { late = reject }))
+  const { app } = await watched(t, { resolvers: [resolver], deadline: 0.02 })
+  isRefusal(t, await app.inject({ url: '/guarded', headers: BEARER }), 'AUTHENTICATION_UNAVAILABLE', unavailable)
+  late(new Error('late'))
+  await new Promise(setImmediate)
+})
+
+t.test('resolvers are asked in turn, synchronous or not, until one knows the credential', async (t) => {
+  const none = resolverOf(() => undefined)
+  const later = resolverOf(async () => undefined)
+  const good = resolverOf((token) => token === GOOD ? principal({ id: 'third' }) : undefined)
+  const never = resolverOf(() => { throw new Error('asked too late') })
+  for (const resolvers of [[none, good, never], [later, good, never], [none, later, good, never], [later, none, good, never], [later, later, good]]) {
+    const { app, ran } = await watched(t, { resolvers })
+    t.equal((await app.inject({ url: '/guarded', headers: BEARER })).statusCode, 200)
+    t.ok(ran())
+  }
+  for (const resolvers of [[none], [later], [none, later], [later, none]]) {
+    const { app, log } = await watched(t, { resolvers })
+    isRefusal(t, await app.inject({ url: '/guarded', headers: BEARER }), 'CREDENTIAL_INVALID')
+    t.match(log.text, /no resolver knows a credential of this form/)
+  }
+})
+
+t.test('the first resolver that takes a credential for its own decides', async (t) => {
+  const bad = resolverOf(() => { throw new InvalidCredential('revoked') })
+  const badLater = resolverOf(async () => { throw new InvalidCredential('revoked') })
+  const good = resolverOf(() => principal())
+  for (const resolvers of [[bad, good], [badLater, good]]) {
+    const { app, ran } = await watched(t, { resolvers })
+    isRefusal(t, await app.inject({ url: '/guarded', headers: BEARER }), 'CREDENTIAL_INVALID')
+    t.notOk(ran())
+    t.strictSame(good.asked, [])
+  }
+})
+
+t.test('a resolver sees the time of the injected clock; a clock that fails is an outage', async (t) => {
+  let seen = 0
+  const resolver = resolverOf((_token, now) => { seen = now; return principal() })
+  const { app } = await watched(t, { resolvers: [resolver] }, { ground: { clock: () => 1234 } })
+  await app.inject({ url: '/guarded', headers: BEARER })
+  t.equal(seen, 1234)
+  const broken = await watched(t, { resolvers: [resolver] }, { ground: { clock: () => { throw new Error('no time') } } })
+  isRefusal(t, await broken.app.inject({ url: '/guarded', headers: BEARER }), 'AUTHENTICATION_UNAVAILABLE', unavailable)
+})
+
+t.test('what a resolver says of a refusal goes to the log, its detail to the caller, the credential to neither', async (t) => {
+  const resolver = resolverOf((token) => { throw new InvalidCredential(`key ${token} has expired`, `The key ${token} has expired.`) })
+  const { app, log } = await watched(t, { resolvers: [resolver] })
+  const answer = await app.inject({ url: '/guarded', headers: BEARER })
+  isRefusal(t, answer, 'CREDENTIAL_INVALID', { detail: 'The key … has expired.' })
+  t.match(log.entries.find(({ msg }) => msg === 'access refused'), { level: 30, code: 'CREDENTIAL_INVALID', reason: 'key … has expired' })
+  t.notMatch(answer.body + log.text, GOOD)
+})
+
+t.test('a refusal whose own message can\'t be read is an outage', async (t) => {
+  const odd = Object.defineProperty(new InvalidCredential('x'), 'message', { get () { throw new Error('secret') } })
+  for (const resolve of [() => { throw odd }, async () => { throw odd }]) {
+    const { app, ran } = await watched(t, { resolvers: [answering(resolve)] })
+    isRefusal(t, await app.inject({ url: '/guarded', headers: BEARER }), 'AUTHENTICATION_UNAVAILABLE', unavailable)
+    t.notOk(ran())
+  }
+})
+
+t.test('requests share a frozen principal; of any other each gets a frozen copy', async (t) => {
+  const shared = principal()
+  const loose = { ...shared, scopes: ['devices:read'] }
+  const half = Object.freeze({ ...shared, scopes: ['devices:read'] })
+  const seen: Array<Principal | null> = []
+  const { app } = await guard(t, {
+    auth: { resolvers: [resolverOf((token) => token === 'shared' ? shared : token === 'half' ? half : loose)] },
+    after: (app) => app.get('/guarded', secured, async ({ principal }) => { seen.push(principal) })
+  })
+  for (const token of ['shared', 'loose', 'half']) await app.inject({ url: '/guarded', headers: { authorization: `Bearer ${token}` } })
+  loose.scopes.push('devices:manage')
+  half.scopes.push('devices:manage')
+  t.equal(seen[0], shared)
+  for (const principal of seen) {
+    t.ok(Object.isFrozen(principal) && Object.isFrozen(principal?.scopes))
+    t.strictSame(principal?.scopes, ['devices:read'])
+  }
+})

@@ -1,0 +1,232 @@
+import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
+import t from 'tap'
+import { auth, allowPlainHttp, type AuthOptions } from '../../lib/auth/index.js'
+import { ground } from '../../lib/ground.js'
+import { exchange, listen, request } from '../helpers/doors.js'
+import { BEARER, GOOD, goodResolver, guard, isRefusal, open, optional, principal, resolverOf, secured, statuses } from '../helpers/guard.js'
+
+const who = async ({ principal }: FastifyRequest) => ({ id: principal?.id ?? null })
+const options = (): AuthOptions => ({ resolvers: [goodResolver()], environment: 'production', transport: allowPlainHttp })
+
+t.test('a route and a child context registered before the guard are guarded, with their HEAD twins', async (t) => {
+  const { app } = await guard(t, {
+    before (app) {
+      app.get('/early', secured, who)
+      app.register(async (child) => { child.get('/child', secured, who) }, { prefix: '/early' })
+      app.register(async (child) => {
+        child.register(async (grandchild) => { grandchild.post('/deep', secured, who) })
+      }, { prefix: '/early' })
+    }
+  })
+  t.strictSame(await statuses(app, { url: '/early' }), [401, 401, 200])
+  t.strictSame(await statuses(app, { method: 'HEAD', url: '/early' }), [401, 401, 200])
+  t.strictSame(await statuses(app, { url: '/early/child' }), [401, 401, 200])
+  t.strictSame(await statuses(app, { method: 'POST', url: '/early/deep' }), [401, 401, 200])
+  isRefusal(t, await app.inject({ url: '/early' }), 'CREDENTIAL_MISSING')
+})
+
+t.test('an early route is read for what it states, and refused to everybody where it states nothing', async (t) => {
+  const shared = { config: {} }
+  const { app, log } = await guard(t, {
+    before (app) {
+      app.get('/open', { ...open, ...shared }, who)
+      app.get('/secured', { ...secured, ...shared }, who)
+      app.get('/silent', shared, who)
+      app.get('/bare', who)
+    }
+  })
+  t.strictSame(await statuses(app, { url: '/open' }), [200, 200, 200])
+  t.strictSame(await statuses(app, { url: '/secured' }), [401, 401, 200])
+  for (const url of ['/silent', '/bare']) {
+    t.strictSame(await statuses(app, { url }), [401, 401, 403])
+    isRefusal(t, await app.inject({ url, headers: BEARER }), 'ROUTE_UNDECLARED')
+  }
+  t.match(log.text, /GET \/silent states nothing/)
+})
+
+t.test('early routes of several methods are read by method', async (t) => {
+  const { app } = await guard(t, {
+    before (app) {
+      app.route({ method: ['GET', 'POST'], url: '/several', ...secured, handler: who })
+      app.all('/all', secured, who)
+      app.all('/silent', who)
+    }
+  })
+  for (const method of ['GET', 'HEAD', 'POST'] as const) t.strictSame(await statuses(app, { method, url: '/several' }), [401, 401, 200])
+  for (const method of ['GET', 'OPTIONS', 'DELETE'] as const) {
+    t.strictSame(await statuses(app, { method, url: '/all' }), [401, 401, 200])
+    t.strictSame(await statuses(app, { method, url: '/silent' }), [401, 401, 403])
+  }
+})
+
+t.test('an unknown path or method is 401 before it is 404', async (t) => {
+  const { app } = await guard(t)
+  isRefusal(t, await app.inject({ url: '/nowhere' }), 'CREDENTIAL_MISSING')
+  isRefusal(t, await app.inject({ method: 'DELETE', url: '/guarded' }), 'CREDENTIAL_MISSING')
+  t.strictSame(await statuses(app, { url: '/nowhere' }), [401, 401, 404])
+  t.strictSame(await statuses(app, { method: 'DELETE', url: '/guarded' }), [401, 401, 404])
+  t.strictSame(await statuses(app, { method: 'OPTIONS', url: '/guarded' }), [401, 401, 404])
+})
+
+t.test('the host\'s own not-found handlers answer only who is known', async (t) => {
+  const { app } = await guard(t, {
+    before: (app) => app.setNotFoundHandler((_request, reply) => reply.code(404).send({ lost: true })),
+    async after (app) {
+      await app.register(async (child) => { child.setNotFoundHandler((_request, reply) => reply.code(404).send({ lost: 'child' })) }, { prefix: '/child' })
+    }
+  })
+  isRefusal(t, await app.inject({ url: '/nowhere' }), 'CREDENTIAL_MISSING')
+  isRefusal(t, await app.inject({ url: '/child/nowhere' }), 'CREDENTIAL_MISSING')
+  t.strictSame((await app.inject({ url: '/nowhere', headers: BEARER })).json(), { lost: true })
+  t.strictSame((await app.inject({ url: '/child/nowhere', headers: BEARER })).json(), { lost: 'child' })
+})
+
+t.test('every spelling of a path that reaches the handler passes the guard first', async (t) => {
+  const { app } = await guard(t, {
+    fastify: { routerOptions: { caseSensitive: false, ignoreTrailingSlash: true, ignoreDuplicateSlashes: true } },
+    after (app) {
+      app.get('/admin/users', secured, who)
+      app.get('/files/:name', secured, who)
+      app.get('/wild/*', secured, who)
+    }
+  })
+  for (const url of ['/admin/users', '/ADMIN/Users', '/admin/users/', '//admin//users', '/%61dmin/%75sers', '/admin/users?x=/public', '/files/a%2Fb', '/files/..%2f', '/wild//x']) {
+    t.strictSame(await statuses(app, { url }), [401, 401, 200], url)
+  }
+})
+
+t.test('targets that no client library sends are guarded too', async (t) => {
+  const { app } = await guard(t, {
+    after (app) {
+      app.get('/admin/users', secured, who)
+      app.get('/wild/*', secured, who)
+    }
+  })
+  const port = await listen(app)
+  const get = (target: string, ...lines: string[]) => request(`GET ${target} HTTP/1.1`, 'Host: x', 'Connection: close', ...lines)
+  for (const [target, good] of [
+    ['/wild/../admin/users', 200], ['/wild/%2e%2e/admin', 200], ['/wild/', 200], ['/admin/users#x', 200],
+    ['/admin/./users', 404], ['/admin/users/.', 404], ['/admin%2Fusers', 404], ['/admin\\users', 404], ['//admin/users', 404],
+    ['/ADMIN/USERS', 404], ['/admin/users%00', 404], ['/admin/users%20', 404], ['*', 404], ['http://other.example.com/admin/users', 200]
+  ] as const) {
+    isRefusal(t, await exchange(port, get(target)), 'CREDENTIAL_MISSING')
+    t.equal((await exchange(port, get(target, `Authorization: Bearer ${GOOD}`))).status, good, target)
+  }
+})
+
+t.test('a prefix with and without its slash is the same route', async (t) => {
+  for (const prefixTrailingSlash of ['both', 'slash', 'no-slash'] as const) {
+    const { app } = await guard(t, {
+      async after (app) {
+        await app.register(async (child) => { child.get('/', { ...secured, prefixTrailingSlash }, who) }, { prefix: '/v1' })
+      }
+    })
+    t.strictSame(await statuses(app, { url: '/v1' }), [401, 401, prefixTrailingSlash === 'slash' ? 404 : 200])
+    t.strictSame(await statuses(app, { url: '/v1/' }), [401, 401, prefixTrailingSlash === 'no-slash' ? 404 : 200])
+  }
+})
+
+t.test('routes of one path that constraints tell apart are each read for themselves', async (t) => {
+  const { app } = await guard(t, {
+    after (app) {
+      app.get('/x', { ...secured, constraints: { version: '1.0.0' } }, who)
+      app.get('/x', { ...open, constraints: { version: '2.0.0' } }, who)
+      app.get('/y', { ...open, constraints: { host: 'public.example.com' } }, who)
+      app.get('/y', secured, who)
+    }
+  })
+  t.strictSame(await statuses(app, { url: '/x', headers: { 'accept-version': '1.x' } }), [401, 401, 200])
+  t.strictSame(await statuses(app, { url: '/x', headers: { 'accept-version': '2.x' } }), [200, 200, 200])
+  t.strictSame(await statuses(app, { url: '/x', headers: { 'accept-version': '3.x' } }), [401, 401, 404])
+  t.strictSame(await statuses(app, { url: '/x' }), [401, 401, 404])
+  t.strictSame(await statuses(app, { url: '/y', headers: { host: 'public.example.com' } }), [200, 200, 200])
+  t.strictSame(await statuses(app, { url: '/y', headers: { host: 'other.example.com' } }), [401, 401, 200])
+})
+
+t.test('a path that the router rewrites is judged as the route that it becomes', async (t) => {
+  const { app } = await guard(t, {
+    fastify: { rewriteUrl: ({ url = '' }) => url.replace('/public/', '/') },
+  })
+  t.strictSame(await statuses(app, { url: '/public/guarded' }), [401, 401, 200])
+})
+
+t.test('who may come without a credential is let in without one, and refused with a bad one', async (t) => {
+  const { app } = await guard(t, { after: (app) => app.get('/maybe', optional, who) })
+  t.strictSame((await app.inject({ url: '/maybe' })).json(), { id: null })
+  t.strictSame((await app.inject({ url: '/maybe', headers: { authorization: 'Basic dTpw' } })).json(), { id: null })
+  t.strictSame((await app.inject({ url: '/maybe', headers: BEARER })).json(), { id: 'key-1' })
+  isRefusal(t, await app.inject({ url: '/maybe', headers: { authorization: 'Bearer wrong' } }), 'CREDENTIAL_INVALID')
+  isRefusal(t, await app.inject({ url: '/maybe', headers: { authorization: 'Bearer' } }), 'CREDENTIAL_MALFORMED')
+})
+
+t.test('on an open route nobody is asked', async (t) => {
+  const { app, resolver } = await guard(t, { after: (app) => app.get('/open', open, who) })
+  t.strictSame((await app.inject({ url: '/open', headers: BEARER })).json(), { id: null })
+  t.strictSame(resolver.asked, [])
+})
+
+t.test('a hook that changes the method after the routing gains nothing', async (t) => {
+  const override = (app: FastifyInstance) => app.addHook('onRequest', async ({ raw, headers }) => {
+    const method = headers['x-http-method-override']
+    if (typeof method === 'string') raw.method = method
+  })
+  const { app } = await guard(t, {
+    before: override,
+    after (app) {
+      app.route({ method: ['GET', 'POST'], url: '/several', ...secured, handler: who })
+      app.get('/one', secured, who)
+    }
+  })
+  const preflight = { origin: 'https://app.example.com', 'access-control-request-method': 'GET', 'x-http-method-override': 'OPTIONS' }
+  t.strictSame(await statuses(app, { url: '/several', headers: preflight }), [401, 401, 403])
+  t.strictSame(await statuses(app, { url: '/several', headers: { 'x-http-method-override': 'PURGE' } }), [401, 401, 403])
+  t.strictSame(await statuses(app, { url: '/several', headers: { 'x-http-method-override': 'POST' } }), [401, 401, 200])
+  t.strictSame(await statuses(app, { url: '/one', headers: preflight }), [401, 401, 200])
+})
+
+t.test('registered in a child context, that context is guarded and no other', async (t) => {
+  const app = Fastify()
+  t.teardown(() => app.close())
+  app.get('/outside', who)
+  await app.register(async (child) => {
+    await child.register(ground)
+    await child.register(auth, options())
+    child.get('/inside', secured, who)
+    child.register(async (grandchild) => { grandchild.get('/deeper', secured, who) })
+  }, { prefix: '/v1' })
+  await app.register(async (sibling) => { sibling.get('/sibling', async (request) => ({ principal: request.principal ?? null })) })
+  t.strictSame(await statuses(app, { url: '/outside' }), [200, 200, 200])
+  t.strictSame(await statuses(app, { url: '/sibling' }), [200, 200, 200])
+  t.strictSame(await statuses(app, { url: '/v1/inside' }), [401, 401, 200])
+  t.strictSame(await statuses(app, { url: '/v1/deeper' }), [401, 401, 200])
+  t.notOk(app.hasDecorator('authenticate'))
+})
+
+t.test('two sibling contexts are guarded apart, each by its own resolvers', async (t) => {
+  const app = Fastify()
+  t.teardown(() => app.close())
+  for (const name of ['a', 'b']) {
+    await app.register(async (child) => {
+      await child.register(ground, { realm: name })
+      await child.register(auth, { ...options(), resolvers: [resolverOf((token) => token === name ? principal({ id: name }) : undefined)] })
+      child.get('/', secured, who)
+    }, { prefix: `/${name}` })
+  }
+  t.strictSame((await app.inject({ url: '/a', headers: { authorization: 'Bearer a' } })).json(), { id: 'a' })
+  isRefusal(t, await app.inject({ url: '/b', headers: { authorization: 'Bearer a' } }), 'CREDENTIAL_INVALID', { realm: 'b' })
+  isRefusal(t, await app.inject({ url: '/a' }), 'CREDENTIAL_MISSING', { realm: 'a' })
+})
+
+t.test('a context is guarded once, from within or from outside', async (t) => {
+  const app = Fastify()
+  await app.register(ground)
+  await t.rejects(async () => { await app.register(ground) }, { name: 'OptionError', message: /guarded already; register Latchkey once, in the outermost context/ })
+
+  const inner = Fastify()
+  await inner.register(ground)
+  await t.rejects(async () => { await inner.register(async (child) => { await child.register(ground) }) }, { message: /this context is guarded already/ })
+
+  const outer = Fastify()
+  await outer.register(async (child) => { await child.register(ground) })
+  await t.rejects(async () => { await outer.register(ground) }, { message: /a context inside this one is guarded already/ })
+})

@@ -1,0 +1,100 @@
+import { once } from 'node:events'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { text } from 'node:stream/consumers'
+import t, { type Test } from 'tap'
+import { root, start } from '../helpers/child.js'
+
+/** What each example must let in and keep out, with the names of its demo keys. */
+const examples = {
+  'read-write': {
+    keys: ['read', 'write', 'sandbox-read', 'sandbox-write', 'other-workspace'],
+    served: ['read', 'GET', '/devices', 200],
+    refused: ['read', 'DELETE', '/devices/device_1', 403, { error: 'INSUFFICIENT_SCOPE' }]
+  },
+  'resource-actions': {
+    keys: ['read', 'write', 'provision', 'stage', 'manage', 'none'],
+    served: ['read', 'GET', '/v1/devices', 200],
+    refused: ['write', 'GET', '/v1/devices', 403, { code: 'INSUFFICIENT_SCOPE' }]
+  },
+  'company-tokens': {
+    keys: ['read', 'write', 'admin', 'other-company', 'development'],
+    served: ['read', 'GET', '/api/orders/', 200],
+    refused: ['read', 'DELETE', '/api/orders/order_1/', 403, { detail: 'You do not have permission to perform this action.' }]
+  },
+  'tiers-oauth': {
+    keys: ['free-read', 'free', 'pro', 'enterprise', 'enterprise-custom'],
+    served: ['pro', 'GET', '/v1/resources', 200],
+    refused: ['free-read', 'DELETE', '/v1/resources/resource_1', 403, { code: 'INSUFFICIENT_SCOPE' }]
+  },
+  'key-types': {
+    keys: ['read-only', 'read-write', 'staging-read-write', 'other-workspace'],
+    served: ['read-only', 'GET', '/v1/workspace', 200],
+    refused: ['read-only', 'POST', '/v1/actions/action_1/approve', 403, { error: 'forbidden', message: 'This operation requires a read-write key' }]
+  }
+} as const
+
+/** Starts an example as `npm start -- NAME` does, on a free port, and reads what it prints up to its last line. */
+async function npmStart (t: Test, name: string) {
+  const { scripts }: { scripts: { start: string } } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'))
+  const child = start([...scripts.start.split(' '), name], root, { PORT: '0' })
+  const ended = once(child, 'close')
+  t.teardown(async () => {
+    child.kill('SIGKILL')
+    await ended
+  })
+  const errors = text(child.stderr)
+  const printed: string[] = []
+  for await (const line of createInterface({ input: child.stdout })) {
+    printed.push(line)
+    if (line.startsWith('{')) break
+  }
+  const json = printed.at(-1)
+  if (json?.startsWith('{') !== true) throw new Error(`${name} did not start: ${await errors}`)
+  const last: { listening: string, keys: Record<string, string> } = JSON.parse(json)
+  return { child, ended, errors, printed, ...last }
+}
+
+/** What a printed line of curl asks for. */
+function readCurl (line: string): { url: string, init: RequestInit } {
+  const words = (line.match(/'[^']*'|\S+/g) ?? []).map((word) => word.replace(/^'|'$/g, ''))
+  const after = (option: string) => words.filter((_, i) => words[i - 1] === option)
+  const body = after('-d')[0]
+  const headers = after('-H').map((header): [string, string] => {
+    const at = header.indexOf(': ')
+    return [header.slice(0, at), header.slice(at + 2)]
+  })
+  return {
+    url: words.find((word) => word.startsWith('http')) ?? '',
+    init: { method: after('-X')[0] ?? (body === undefined ? 'GET' : 'POST'), headers, ...body !== undefined && { body } }
+  }
+}
+
+for (const [name, { keys: names, served, refused }] of Object.entries(examples)) {
+  t.test(`npm start -- ${name} listens, prints requests to copy and a line of JSON last`, async (t) => {
+    const { child, ended, errors, printed, listening, keys } = await npmStart(t, name)
+    t.match(listening, /^http:\/\/127\.0\.0\.1:\d+$/)
+    t.strictSame(Object.keys(keys), names)
+
+    const send = async ([key, method, path]: readonly [string, string, string, ...unknown[]]) =>
+      await fetch(listening + path, { method, headers: { authorization: `Bearer ${keys[key]}`, 'x-forwarded-proto': 'https' } })
+    t.equal((await send(served)).status, served[3], 'a request that succeeds')
+    const refusal = await send(refused)
+    t.equal(refusal.status, refused[3], 'one that is refused')
+    t.match(await refusal.json(), refused[4])
+
+    const curls = printed.flatMap((line, i) => line.startsWith('curl ') ? [{ line, shows: printed[i - 1] ?? '' }] : [])
+    t.ok(curls.length >= 5, 'there is something to copy')
+    for (const { line, shows } of curls) {
+      const { url, init } = readCurl(line)
+      const { status } = await fetch(url, init)
+      const promised = /: (\d{3})$/.exec(shows)?.[1]
+      t.ok(promised === undefined ? status >= 200 && status < 300 : status === Number(promised), `${shows}: got ${status}`)
+    }
+
+    child.kill('SIGTERM')
+    t.strictSame(await ended, [0, null], 'and it ends when told')
+    for (const secret of Object.values(keys)) t.notMatch(await errors, secret.slice(-49), 'no key on stderr')
+  })
+}

@@ -1,0 +1,68 @@
+import { join } from 'node:path'
+import { defineScopes, type LatchkeyOptions } from 'fastify-latchkey'
+import t, { type Test } from 'tap'
+import { build } from '../../examples/server.js'
+import { root, run } from '../helpers/child.js'
+import { documented } from '../helpers/documented.js'
+
+const offline = { REDOCLY_TELEMETRY: 'off', REDOCLY_SUPPRESS_UPDATE_NOTICE: 'true' }
+
+/** What Redocly's recommended rules find, errors and warnings alike. */
+async function lint (t: Test, document: object): Promise<{ problems: unknown[], version: unknown }> {
+  const directory = t.testdir({ 'openapi.json': JSON.stringify(document) })
+  const cli = join(root, 'node_modules/@redocly/cli/bin/cli.js')
+  const { stdout, stderr } = await run([process.execPath, cli, 'lint', 'openapi.json', '--extends=recommended', '--format=json'], directory, offline)
+  t.match(stdout, /^\{/, 'the linter ran', { diagnostic: false, stderr })
+  return JSON.parse(stdout)
+}
+
+/** An app of levels, with every kind of statement. */
+async function levelsDocument (t: Test, openapi: '3.0.3' | '3.1.0', options: Partial<LatchkeyOptions>): Promise<object> {
+  const levels = defineScopes({ levels: ['READ', 'WRITE', 'ADMIN'], methods: { DELETE: 'ADMIN' } })
+  const named = (operationId: string) => ({ operationId, summary: operationId, response: { 200: { type: 'string', description: 'Done.' } } })
+  const app = await documented({
+    swagger: {
+      openapi: {
+        openapi,
+        info: { title: 'Levels', version: '1.0.0', license: { name: 'MIT', url: 'https://opensource.org/license/mit' } },
+        servers: [{ url: '/' }]
+      }
+    },
+    latchkey: { scopes: levels, ...options },
+    routes (app) {
+      const handler = async (): Promise<string> => 'done'
+      app.get('/things', { schema: named('list'), handler })
+      app.post('/things', { schema: { ...levels.anyOf('ADMIN', ['READ', 'WRITE'], { cost: 2 }), ...named('make') }, handler })
+      app.delete('/things/:id', { schema: { ...named('remove'), response: { '2xx': { type: 'string', description: 'Done.' }, 404: { type: 'string', description: 'Nothing.' } } }, handler })
+      app.get('/me', { schema: { ...levels.secure(), ...named('me') }, handler })
+      app.get('/news', { schema: { security: [{ apiKey: [] }, {}], ...named('news') }, handler })
+      app.get('/health', { schema: { ...levels.open(), ...named('health'), response: { 200: { type: 'string', description: 'Well.' }, '4xx': { type: 'string', description: 'Not well.' } } }, handler })
+    }
+  })
+  t.teardown(() => app.close())
+  return app.swagger()
+}
+
+t.test('the document of the example has nothing that the linter minds', async (t) => {
+  const { app } = await build()
+  t.teardown(() => app.close())
+  await app.ready()
+  t.same((await lint(t, app.swagger())).problems, [])
+})
+
+t.test('neither has one of levels, in any error format', async (t) => {
+  for (const [version, options] of [
+    ['3.1.0', { errors: 'error-message', rateLimitFields: ['draft', 'trio', 'x-ratelimit'] }],
+    ['3.0.3', { errors: 'problem', rateLimitFields: 'trio' }],
+    ['3.0.3', { errors: 'detail', rateLimitFields: false }],
+    ['3.1.0', { errors: 'error' }],
+    ['3.1.0', { errors: 'throw' }],
+    ['3.0.3', { errors: ({ code }) => ({ body: { oops: [code] }, type: 'application/vnd.acme+json' }) }]
+  ] as const satisfies ReadonlyArray<readonly [string, Partial<LatchkeyOptions>]>) {
+    t.same((await lint(t, await levelsDocument(t, version, options))).problems, [], `${version} ${options.errors}`)
+  }
+})
+
+t.test('the linter would say so', async (t) => {
+  t.match((await lint(t, { openapi: '3.1.0', info: {}, paths: { '/x': { get: { security: [{ nowhere: [] }] } } } })).problems, [{ ruleId: String }])
+})

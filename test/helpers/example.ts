@@ -1,0 +1,55 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { root, run, start, type Child, type Finished } from './child.js'
+
+/** What `npm start` runs, without npm around it, so that signals reach the server. */
+async function command (name: string | undefined): Promise<string[]> {
+  const { scripts } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'))
+  const [, ...words] = String(scripts.start).split(' ')
+  return [process.execPath, ...words, ...name === undefined ? [] : [name]]
+}
+
+export interface RunningExample {
+  readonly url: string
+  readonly keys: Readonly<Record<string, string>>
+  /** All of stdout up to the line of JSON. */
+  readonly shown: string
+  /** Sends SIGTERM, or another signal. @returns the exit code, or the signal that it died of */
+  stop (signal?: NodeJS.Signals): Promise<number | NodeJS.Signals | null>
+}
+
+/** Starts an example on a port of its own and waits for its last line of start-up. */
+export async function startExample (name?: string, environment: NodeJS.ProcessEnv = {}): Promise<RunningExample> {
+  const child = start(await command(name), root, { PORT: '0', LOG_LEVEL: 'silent', ...environment })
+  const ended = new Promise<number | NodeJS.Signals | null>((resolve, reject) => {
+    child.once('error', reject).once('close', (code, signal) => resolve(code ?? signal))
+  })
+  const { shown, last } = await startUp(child)
+  const { listening, keys } = JSON.parse(last)
+  return {
+    url: listening,
+    keys,
+    shown,
+    stop (signal = 'SIGTERM') {
+      child.kill(signal)
+      return ended
+    }
+  }
+}
+
+/** Runs an example that is meant to fail at start-up. */
+export async function runExample (name?: string, environment: NodeJS.ProcessEnv = {}): Promise<Finished> {
+  return run(await command(name), root, { PORT: '0', ...environment })
+}
+
+async function startUp (child: Child): Promise<{ shown: string, last: string }> {
+  let shown = ''
+  let complaints = ''
+  child.stderr.setEncoding('utf8').on('data', (text: string) => { complaints += text })
+  for await (const text of child.stdout.setEncoding('utf8').iterator({ destroyOnReturn: false })) {
+    shown += text
+    const last = /^\{"listening":.*\}\n/m.exec(shown)
+    if (last !== null) return { shown, last: last[0] }
+  }
+  throw new Error(`the example ended before it listened: ${complaints}`)
+}
