@@ -105,6 +105,15 @@ t.test('the check runs before a body is parsed, or behind validation where the h
   t.equal((await behind.app.inject(bad)).statusCode, 401, 'authentication stays in front')
 })
 
+t.test('a request whose principal was taken away on its way is not let in', async (t) => {
+  const { app, as } = await guarded(t, { hook: 'preHandler' }, (app) => {
+    app.addHook('preParsing', async (request) => { request.principal = null })
+    routes(app)
+  })
+  refused(t, await as.inject(app, { scopes: ['devices:read'] }, '/devices'), { status: 401, code: 'CREDENTIAL_MISSING', challenge: 'Bearer realm="api"' })
+  t.equal((await as.inject(app, { scopes: [] }, '/everybody')).statusCode, 200)
+})
+
 t.test('a preflight passes, and any other OPTIONS request is guarded', async (t) => {
   for (const hook of ['onRequest', 'preHandler'] as const) {
     const { app, as } = await guarded(t, { hook }, (app) => { app.options('/devices', async () => 'allowed') })
