@@ -115,6 +115,20 @@ t.test('a preflight passes, and any other OPTIONS request is guarded', async (t)
   }
 })
 
+t.test('a principal that a hook of the host took away is nobody: 401 where one is needed, and nothing where none is', async (t) => {
+  const taken = (app: FastifyInstance) => {
+    app.addHook('onRequest', async (request) => { request.principal = null })
+    routes(app)
+    app.options('/devices', async () => 'allowed')
+  }
+  const { app, as } = await guarded(t, { hook: 'preHandler' }, taken)
+  for (const url of ['/devices', '/any', '/anybody']) {
+    refused(t, await as.inject(app, { scopes: ['devices:manage'] }, url), { status: 401, code: 'CREDENTIAL_MISSING', challenge: 'Bearer realm="api"' })
+  }
+  t.equal((await as.inject(app, { scopes: [] }, '/everybody')).body, 'open')
+  t.equal((await as.inject(app, { scopes: [] }, '/optional')).body, 'nobody')
+})
+
 t.test('a scheme is met by its own kind of principal only', async (t) => {
   const oauth = testPrincipals({ kind: 'access-token', scheme: 'oauth' })
   const keys = testPrincipals()
@@ -136,7 +150,7 @@ t.test('statements that can not be met refuse to start, and name their routes', 
   t.match(await state([{ apiKeys: ['devices:read'] }]), /GET \/x names the security scheme "apiKeys"; known: apiKey/)
   t.match(await state([{ apiKey: ['devices:read'], oauth: [] }]), /GET \/x each item of schema\.security must name one scheme/)
   t.match(await state([{}, { apiKey: ['devices:reed'] }]), /GET \/x requires "devices:reed"/)
-  t.match(await state('devices:read'), /GET \/x schema\.security must be an array, not "devices:read"/)
+  t.match(await state('devices:read'), /GET \/x schema\.security, or what the option undeclared answers, must be an array of security requirements, not "devices:read"/)
   t.match(await state([{ apiKey: 'devices:read' }]), /GET \/x the scopes of apiKey in schema\.security must be an array of strings, not "devices:read"/)
   t.match(await state(undefined), /GET \/x states nothing/)
   const two = await bootError(t, {}, (app) => {

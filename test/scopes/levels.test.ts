@@ -1,9 +1,11 @@
-import type { FastifyInstance } from 'fastify'
-import { defineScopes } from 'fastify-latchkey'
+import Fastify, { type FastifyInstance } from 'fastify'
+import latchkey, { allowPlainHttp, defineScopes } from 'fastify-latchkey'
+import { testPrincipals } from 'fastify-latchkey/testing'
 import t from 'tap'
-import { guarded, refused, untyped } from '../helpers/limits.js'
+import { bootError, guarded, refused, untyped } from '../helpers/limits.js'
 
 const levels = defineScopes({ levels: ['READ', 'WRITE', 'ADMIN'], methods: { DELETE: 'ADMIN' } })
+const withOptions = defineScopes({ levels: ['READ', 'WRITE', 'ADMIN'], methods: { DELETE: 'ADMIN', OPTIONS: 'WRITE' } })
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE'] as const
 
 function everything (app: FastifyInstance): void {
@@ -11,20 +13,39 @@ function everything (app: FastifyInstance): void {
 }
 
 t.test('the method of a route is its statement', async (t) => {
-  const { app, as } = await guarded(t, { scopes: levels }, everything)
+  const { app, as } = await guarded(t, { scopes: withOptions }, everything)
   async function accepted (scope: string): Promise<string[]> {
     const answers = await Promise.all(METHODS.map(async (method) => [method, (await as.inject(app, { scopes: [scope] }, untyped({ method, url: '/all' }))).statusCode] as const))
     t.same(answers.filter(([, status]) => status !== 200 && status !== 403), [])
     return answers.filter(([, status]) => status === 200).map(([method]) => method)
   }
-  t.same(await accepted('READ'), ['GET', 'HEAD', 'OPTIONS', 'TRACE'])
+  t.same(await accepted('READ'), ['GET', 'HEAD', 'TRACE'])
   t.same(await accepted('WRITE'), ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'OPTIONS', 'TRACE'])
   t.same(await accepted('ADMIN'), METHODS)
-  t.same(await accepted('read'), ['OPTIONS'])
+  t.same(await accepted('read'), [])
+})
+
+t.test('a handler of all methods must say what OPTIONS needs: it runs there too', async (t) => {
+  t.match(await bootError(t, { scopes: levels }, everything), /^OptionError: fastify-latchkey: OPTIONS \/all states nothing: [^\n]*$/)
+  const { app, as } = await guarded(t, { scopes: withOptions }, everything)
+  const preflight = { method: 'OPTIONS', url: '/all', headers: { origin: 'https://x.example', 'access-control-request-method': 'GET' } } as const
+  refused(t, await app.inject(preflight), { status: 401, code: 'CREDENTIAL_MISSING', challenge: 'Bearer realm="api"' })
+  t.equal((await as.inject(app, { scopes: ['READ'] }, preflight)).statusCode, 403)
+})
+
+t.test('a handler of all methods from before the guard follows the levels, and is refused for what they leave open', async (t) => {
+  const app = Fastify()
+  t.teardown(() => app.close())
+  everything(app)
+  const as = testPrincipals()
+  await app.register(latchkey, { scopes: levels, environment: 'production', keys: false, resolvers: [as.resolver], transport: allowPlainHttp })
+  const status = async (scope: string, method: 'GET' | 'POST' | 'DELETE') => (await as.inject(app, { scopes: [scope] }, { method, url: '/all' })).statusCode
+  t.same([await status('READ', 'GET'), await status('READ', 'POST'), await status('WRITE', 'POST'), await status('WRITE', 'DELETE'), await status('ADMIN', 'DELETE')], [200, 403, 200, 403, 200])
+  refused(t, await as.inject(app, { scopes: ['ADMIN'] }, { method: 'OPTIONS', url: '/all' }), { status: 403, code: 'ROUTE_UNDECLARED' })
 })
 
 t.test('a mutation with READ says so, before its body is looked at', async (t) => {
-  const { app, as } = await guarded(t, { scopes: levels }, everything)
+  const { app, as } = await guarded(t, { scopes: withOptions }, everything)
   const body = refused(t, await as.inject(app, { scopes: ['READ'] }, { method: 'POST', url: '/all', payload: '{', headers: { 'content-type': 'application/json' } }),
     { status: 403, code: 'INSUFFICIENT_SCOPE', challenge: 'Bearer realm="api", error="insufficient_scope", scope="WRITE"' })
   t.match(body, { required: [['WRITE']], granted: ['READ'] })
