@@ -55,8 +55,8 @@ export function createRequirements (table: ScopeTable, schemes: ReadonlyArray<{ 
 
   return {
     satisfiedBy (principal, access) {
-      if (access.mode === 'undeclared') return false
-      if (access.mode !== 'guarded' || access.alternatives.length === 0) return true
+      if (access.mode !== 'guarded') return access.mode !== 'undeclared'
+      if (access.alternatives.length === 0) return true
       const granted = table.grant(principal.scopes)
       for (const { kind, wanted } of compiledOf(access).requirements) {
         if (kind === principal.kind && granted.includes(wanted)) return true
