@@ -68,9 +68,10 @@ const ANY_PRINCIPAL: readonly Alternative[] = []
  * @param shared the handler serves further methods, so that an OPTIONS request runs what they run
  */
 export function readAccess (route: RouteName, schema: RouteOptions['schema'], rules: AccessRules, shared: boolean): RouteAccess {
-  const preflight = route.method === 'OPTIONS' && !shared && schema?.security === undefined
+  const own = schema?.security
+  const preflight = route.method === 'OPTIONS' && !shared && own === undefined
   const faults: string[] = []
-  const stated = schema?.security ?? rules.byMethod(route.method) ?? (preflight ? 'authenticate' : askHost(route, rules.undeclared, faults))
+  const stated = own !== undefined ? own : rules.byMethod(route.method) ?? (preflight ? 'authenticate' : askHost(route, rules.undeclared, faults))
   const { mode, alternatives } = readStatement(stated, faults)
   const { profile, cost } = readRateLimit(schema?.['x-rate-limit'], faults)
   return { ...route, operationId: schema?.operationId, mode: faults.length > 0 ? 'undeclared' : mode, alternatives, profile, cost, preflight, faults }

@@ -83,12 +83,18 @@ export class AccessError extends Refused {
 }
 
 function headersOf (row: Refusal, details: RefusalDetails): Record<string, string> {
-  const headers: Record<string, string> = { 'cache-control': 'no-store', ...details.headers }
+  const headers: Record<string, string> = { ...details.headers, 'cache-control': 'no-store' }
   if (row.challenge !== undefined) {
     headers['www-authenticate'] = challenge(details.realm ?? 'api', row.challenge, details.scope)
   }
-  if (details.retryAfter !== undefined) headers['retry-after'] = String(Math.max(1, Math.ceil(details.retryAfter)))
+  if (details.retryAfter !== undefined) headers['retry-after'] = delaySeconds(details.retryAfter)
   return headers
+}
+
+/** RFC 9110 §10.2.3: whole seconds; never 0, which would invite a client to try again at once. */
+function delaySeconds (seconds: number): string {
+  const whole = Math.ceil(seconds)
+  return String(Number.isSafeInteger(whole) ? Math.max(1, whole) : 1)
 }
 
 /** The challenge of a refusal: RFC 9110 §11.6.1 in the form of RFC 6750 §3. */

@@ -1,4 +1,4 @@
-import { isPrincipal, type Principal } from '../principal.js'
+import { isPrincipal, isSealed, type Principal } from '../principal.js'
 import { isThenable } from '../time.js'
 
 /** Turns a credential into a principal. Keys and OAuth tokens each bring one; a host may bring its own. */
@@ -67,6 +67,7 @@ async function resolveLater (pending: PromiseLike<Principal | undefined>, resolv
 
 /** A resolver that answers something else than its kind of principal is broken, and nobody is let in by it. */
 function vouched (found: Principal, { kind, scheme }: Resolver): Principal {
+  if (isSealed(found) && found.kind === kind) return found
   if (isPrincipal(found) && found.kind === kind) {
     if (Object.isFrozen(found) && Object.isFrozen(found.scopes)) return found
     const copy = Object.freeze({ ...found, scopes: Object.freeze([...found.scopes]) })

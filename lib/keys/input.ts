@@ -54,20 +54,21 @@ export function readIssueInput (input: IssueInput, { now, scopes, tagOf }: Known
   if (error !== undefined) throw invalid(explain(error))
   const unknown = own.scopes.find((scope) => !scopes.includes(scope))
   if (unknown !== undefined) throw invalid(`scopes has ${show(unknown)}, which is not declared; declared: ${scopes.join(', ')}`)
-  const { workspace, environment, name, owner, tier, expiresAt } = own
-  const chosen = [...tagOf].find(([served]) => environment === undefined || environment === served)
-  if (chosen === undefined) throw invalid(`environment must be one of ${[...tagOf.keys()].join(', ')}, not ${show(environment)}`)
+  const [first = ''] = tagOf.keys()
+  const { workspace, environment = first, name, owner, tier, expiresAt } = own
+  const tag = tagOf.get(environment)
+  if (tag === undefined) throw invalid(`environment must be one of ${[...tagOf.keys()].join(', ')}, not ${show(environment)}`)
   checkExpiry(expiresAt, now)
   const fields = {
     workspace,
-    environment: chosen[0],
+    environment,
     scopes: Object.freeze([...new Set(own.scopes)]),
     ...name !== undefined && { name },
     ...owner !== undefined && { owner },
     ...tier !== undefined && { tier },
     ...expiresAt !== undefined && { expiresAt: new Date(expiresAt) }
   }
-  return { fields, tag: chosen[1] }
+  return { fields, tag }
 }
 
 function explain ({ type, path, schema, value }: ValueError): string {

@@ -1,4 +1,4 @@
-import type { Principal } from '../principal.js'
+import { sealPrincipal, type Principal } from '../principal.js'
 
 /** The stored record of a key. Holds neither the text nor its hash, so it may be listed and logged. */
 export interface ApiKey {
@@ -42,7 +42,7 @@ export function loadKey (key: ApiKey): LoadedKey {
   const { id, workspace, environment, scopes, owner, tier, expiresAt } = key
   return {
     key: copyKey(key),
-    principal: Object.freeze({
+    principal: sealPrincipal({
       kind: 'api-key',
       id,
       workspace,

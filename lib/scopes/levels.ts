@@ -2,11 +2,11 @@ import { METHODS } from 'node:http'
 import type { Security } from '../access.js'
 import { OptionError, show } from '../options.js'
 
-const SAFE = new Set(['GET', 'HEAD', 'TRACE'])
+const SAFE = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE'])
 
 /**
  * What a route states by its method: safe methods (RFC 9110 §9.2.1) need the first level and all others the second,
- * unless `methods` says otherwise. HEAD follows GET; OPTIONS states nothing by itself.
+ * unless `methods` says otherwise. HEAD follows GET. Real CORS preflights need nobody, whatever is stated here.
  */
 export function createByMethod (levels: readonly string[], methods: Readonly<Record<string, string>>): (method: string) => Security | undefined {
   const stated = new Map<string, string>()
@@ -20,8 +20,7 @@ export function createByMethod (levels: readonly string[], methods: Readonly<Rec
 
   function levelOf (method: string): string | undefined {
     const level = stated.get(method) ?? (method === 'HEAD' ? stated.get('GET') : undefined)
-    if (level !== undefined || method === 'OPTIONS') return level
-    return SAFE.has(method) ? safe : unsafe
+    return level ?? (SAFE.has(method) ? safe : unsafe)
   }
 
   return function byMethod (method) {

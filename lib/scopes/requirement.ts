@@ -13,6 +13,12 @@ interface Compiled {
   readonly faults: readonly string[]
 }
 
+const kCompiled = Symbol('latchkey.compiled')
+
+declare module '../access.js' {
+  interface RouteAccess { [kCompiled]?: Compiled }
+}
+
 export interface Requirements {
   satisfiedBy (principal: Principal, access: RouteAccess): boolean
   /** What of a declaration can never be met. */
@@ -27,7 +33,6 @@ export function createRequirements (table: ScopeTable, schemes: ReadonlyArray<{ 
   const kinds = new Map(schemes.map(({ scheme, kind }) => [scheme, kind]))
   const twofold = schemes.find(({ scheme, kind }) => kinds.get(scheme) !== kind)
   if (twofold !== undefined) throw new OptionError(`the security scheme ${show(twofold.scheme)} stands for two kinds of principal; give each kind of resolver a scheme of its own`)
-  const compiled = new WeakMap<RouteAccess, Compiled>()
 
   function compile (access: RouteAccess): Compiled {
     const requirements: Requirement[] = []
@@ -45,12 +50,8 @@ export function createRequirements (table: ScopeTable, schemes: ReadonlyArray<{ 
   }
 
   function compiledOf (access: RouteAccess): Compiled {
-    let found = compiled.get(access)
-    if (found === undefined) {
-      found = compile(access)
-      compiled.set(access, found)
-    }
-    return found
+    access[kCompiled] ??= compile(access)
+    return access[kCompiled]
   }
 
   return {

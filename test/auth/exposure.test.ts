@@ -66,6 +66,16 @@ t.test('a query that is no object is not looked at', async (t) => {
   }
 })
 
+t.test('values of a query that are no text are passed over', async (t) => {
+  const told = deferred<Exposure>()
+  const { app } = await guard(t, {
+    fastify: { routerOptions: { querystringParser: () => ({ deep: { key: GOOD }, number: 5, list: [null, GOOD] }) } },
+    auth: { onExposed: told.resolve }
+  })
+  isRefusal(t, await app.inject({ url: '/guarded?x' }), 'CREDENTIAL_MISSING')
+  t.match(await told.promise, { where: 'query' })
+})
+
 t.test('only the first eight values of a query are looked at', async (t) => {
   const { app, resolver, exposed, settled } = await watched(t)
   await app.inject({ url: `/guarded?${Array.from({ length: 50 }, (_, i) => `p${i}=v${i}`).join('&')}&k=${GOOD}` })

@@ -1,3 +1,7 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import http from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import rateLimit from '@fastify/rate-limit'
 import type { FastifyInstance } from 'fastify'
 import t, { type Test } from 'tap'
@@ -165,7 +169,7 @@ t.test('a client that hangs up before the answer is counted where it came from',
     asked.resolve()
     return answer.promise
   })
-  const { app } = await three(t, { auth: { resolvers: [slow] }, before: (app) => app.addHook('onRequestAbort', async (_request) => closed.resolve()) })
+  const { app } = await three(t, { fastify: { logger: false }, auth: { resolvers: [slow] }, before: (app) => app.addHook('onRequestAbort', async (_request) => closed.resolve()) })
   const port = await listen(app)
   for (let i = 0; i < 3; i++) {
     asked = deferred()
@@ -193,6 +197,19 @@ t.test('where the address can\'t be told, the refusal stands and the log hears o
   for (let i = 0; i < 3; i++) await app.inject({ url: '/guarded', headers })
   failing = true
   isRefusal(t, await app.inject({ url: '/guarded', headers: { ...headers, ...BEARER } }), 'AUTHENTICATION_UNAVAILABLE', { headers: { 'retry-after': '1' } })
+})
+
+t.test('all clients of a Unix socket are one address, which no client of another can lock out', async (t) => {
+  const { app } = await three(t)
+  const folder = await mkdtemp(join(tmpdir(), 'latchkey-socket-'))
+  t.teardown(() => rm(folder, { recursive: true }))
+  const socketPath = join(folder, 's')
+  await app.listen({ path: socketPath })
+  const get = (headers: Record<string, string>) => new Promise<number | undefined>((resolve, reject) => {
+    http.get({ socketPath, path: '/guarded', headers, agent: false }, (response) => { response.resume(); resolve(response.statusCode) }).on('error', reject)
+  })
+  t.strictSame([await get(wrong), await get(wrong), await get(wrong), await get(BEARER)], [401, 401, 401, 429])
+  t.equal((await app.inject({ url: '/guarded', headers: BEARER, remoteAddress: '192.0.2.1' })).statusCode, 200)
 })
 
 t.test('a flood from many addresses takes bounded memory: those last seen are remembered', async (t) => {

@@ -18,7 +18,8 @@ const OLD_DRAFT = ['ratelimit-limit', 'ratelimit-remaining', 'ratelimit-reset']
 export const speed: readonly Row[] = [
   { name: 'plain', server: 'plain', shape: SHAPE, fields: [], base: 'plain' },
   { name: 'latchkey-memory', server: 'latchkey-memory', shape: SHAPE, fields: DRAFT, base: 'plain' },
-  { name: 'glued-memory', server: 'glued-memory', shape: SHAPE, fields: OLD_DRAFT, base: 'plain' }
+  { name: 'glued-memory', server: 'glued-memory', shape: SHAPE, fields: OLD_DRAFT, base: 'plain' },
+  { name: 'handwritten', server: 'handwritten', shape: SHAPE, fields: DRAFT, base: 'plain' }
 ]
 
 function plain (name: string, routes: number): Row {

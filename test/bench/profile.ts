@@ -16,7 +16,7 @@ export async function profile (folder: string, plan: Plan): Promise<string> {
 
 async function costsOf (folder: string, row: Row, plan: Plan): Promise<Cost[]> {
   const load = startLoad(folder)
-  const server = await startServer(folder, row)
+  const server = await startServer(folder, row, plan)
   try {
     for (let n = 0; n < plan.warmups; n++) await round(server, load, plan)
     await server.child.ask('profile', null, Done)

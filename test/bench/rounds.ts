@@ -5,7 +5,7 @@ import { Done, Listening, Micros } from './messages.js'
 import { probe } from './probe.js'
 
 export interface Plan {
-  /** Times that all contenders are started anew: one process is up to 15 % faster than the next for as long as it runs. */
+  /** Times that all contenders are started anew: of two processes of one server, one can be faster for as long as they run. */
   readonly groups: number
   /** Rounds of each contender in a group before those that count. */
   readonly warmups: number
@@ -14,7 +14,15 @@ export interface Plan {
   /** Requests of one round. */
   readonly requests: number
   readonly connections: number
+  /** Lets V8 compile and collect on threads of its own, as in production. */
+  readonly threads: boolean
 }
+
+/**
+ * Compiling and collecting on the one thread costs the same CPU time, which is counted either way, but happens at the same
+ * points of every run. With threads, plain Fastify ends up in one of two states that are 2.5 µs a request apart.
+ */
+const STEADY = ['--single-threaded']
 
 export interface Measured {
   /** Median CPU time of the server process per request, user and system, in µs. */
@@ -29,8 +37,8 @@ export interface Running {
   readonly listening: Listening
 }
 
-export async function startServer (folder: string, row: Row): Promise<Running> {
-  const child = startChild(join(folder, 'test/bench/servers/serve.js'), [row.server, JSON.stringify(row.shape)])
+export async function startServer (folder: string, row: Row, { threads }: Plan): Promise<Running> {
+  const child = startChild(join(folder, 'test/bench/servers/serve.js'), [row.server, JSON.stringify(row.shape)], threads ? [] : STEADY)
   const listening = await child.ask('listening', null, Listening)
   await probe(row, listening)
   return { row, child, listening }
@@ -71,7 +79,7 @@ async function compareOnce (folder: string, rows: readonly Row[], plan: Plan): P
   const servers: Running[] = []
   const means = new Map<string, number>()
   try {
-    for (const row of rows) servers.push(await startServer(folder, row))
+    for (const row of rows) servers.push(await startServer(folder, row, plan))
     for (let turn = -plan.warmups; turn < plan.rounds; turn++) {
       for (const server of rotate(servers, turn + plan.warmups)) {
         const micros = await round(server, load, plan)

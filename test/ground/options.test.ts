@@ -3,7 +3,7 @@ import { Type } from '@sinclair/typebox'
 import t, { type Test } from 'tap'
 import { allowPlainHttp, auth, type AuthOptions } from '../../lib/auth/index.js'
 import { ground, groundOf } from '../../lib/ground.js'
-import { accepted, checkOptions, OptionError, show } from '../../lib/options.js'
+import { accepted, checkOptions, OptionError, show, withMethods } from '../../lib/options.js'
 import { BEARER, goodResolver, guard, principal, secured } from '../helpers/guard.js'
 
 /** Registers `ground`, and `auth` where its options are given, from plain JavaScript's point of view. */
@@ -154,6 +154,13 @@ t.test('what is accepted is asked with the value, wherever it stands', async (t)
   t.throws(() => checkOptions(schema, { one: 3 }, ''), { message: /option one must be an even number, not 3/ })
   t.throws(() => checkOptions(schema, { one: 2, many: [4, 5] }, ''), { message: /option many\.1 must be an even number, not 5/ })
   t.throws(() => checkOptions(schema, {}, ''), { message: /option one is missing; it must be an even number/ })
+})
+
+t.test('what has methods may have them from its class', async (t) => {
+  class Store { take () {} }
+  const schema = Type.Object({ store: withMethods(['take'], 'a store') })
+  for (const store of [new Store(), { take () {} }, Object.create({ take () {} })]) t.doesNotThrow(() => checkOptions(schema, { store }, ''))
+  for (const store of [{}, { take: 1 }, null, 'x', Store]) t.throws(() => checkOptions(schema, { store }, ''), { message: /option store must be a store, not / })
 })
 
 t.test('a value is shown short', async (t) => {

@@ -136,7 +136,7 @@ t.test('statements that can not be met refuse to start, and name their routes', 
   t.match(await state([{ apiKeys: ['devices:read'] }]), /GET \/x names the security scheme "apiKeys"; known: apiKey/)
   t.match(await state([{ apiKey: ['devices:read'], oauth: [] }]), /GET \/x each item of schema\.security must name one scheme/)
   t.match(await state([{}, { apiKey: ['devices:reed'] }]), /GET \/x requires "devices:reed"/)
-  t.match(await state('devices:read'), /GET \/x schema\.security must be an array, not "devices:read"/)
+  t.match(await state('devices:read'), /GET \/x schema\.security, or what the option undeclared answers, must be an array of security requirements, not "devices:read"/)
   t.match(await state([{ apiKey: 'devices:read' }]), /GET \/x the scopes of apiKey in schema\.security must be an array of strings, not "devices:read"/)
   t.match(await state(undefined), /GET \/x states nothing/)
   const two = await bootError(t, {}, (app) => {

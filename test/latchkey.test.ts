@@ -1,0 +1,124 @@
+import Fastify from 'fastify'
+import latchkey, { allowPlainHttp, defineScopes, latchkey as named, OptionError, type LatchkeyOptions } from 'fastify-latchkey'
+import { testPrincipals } from 'fastify-latchkey/testing'
+import t from 'tap'
+import { bootError, guarded, refused, scopes, untyped } from './helpers/limits.js'
+
+const minute = [{ name: 'minute', quota: 5, window: 60 }]
+
+t.test('the plugin is the default export', async (t) => {
+  t.equal(latchkey, named)
+})
+
+t.test('prefix and environment are all that a host must say', async (t) => {
+  const app = Fastify()
+  t.teardown(() => app.close())
+  await app.register(latchkey, { scopes, environment: 'production', keys: { prefix: 'acme' } })
+  app.get('/', { schema: scopes.secure('devices:read') }, async () => 'in')
+  const { text } = await app.keys.issue({ workspace: 'w1', scopes: ['devices:read'] })
+  const ask = (protocol: string) => app.inject({ url: `${protocol}://api.example/`, headers: { authorization: `Bearer ${text}` } })
+  refused(t, await ask('http'), { status: 403, code: 'INSECURE_TRANSPORT' })
+})
+
+t.test('resolvers of the host are asked before API keys, and stand beside them', async (t) => {
+  const { app, as } = await guarded(t, { keys: { prefix: 'acme' } })
+  t.equal((await as.inject(app, { scopes: [] }, '/')).statusCode, 200)
+  const { text } = await app.keys.issue({ workspace: 'w1', scopes: [] })
+  t.equal((await app.inject({ url: '/', headers: { authorization: `Bearer ${text}` } })).statusCode, 200)
+  t.equal(app.resolvers[0], as.resolver)
+  t.equal(app.resolvers.length, 2)
+})
+
+t.test('without keys there is no app.keys', async (t) => {
+  const { app, as } = await guarded(t)
+  t.equal(app.hasDecorator('keys'), false)
+  t.same(app.resolvers, [as.resolver])
+})
+
+t.test('nobody to be authenticated by is refused at boot', async (t) => {
+  t.match(await bootError(t, { keys: false, resolvers: undefined }), /option keys is false and there are no resolvers, so nobody could be authenticated/)
+  t.match(await bootError(t, { keys: false, resolvers: [] }), /option resolvers must be an array with at least one resolver/)
+})
+
+t.test('options are checked at boot: path, what was given, what to write', async (t) => {
+  const rows: Array<[unknown, RegExp]> = [
+    [{ scope: scopes }, /^OptionError: fastify-latchkey: unknown option scope; known here: /],
+    [{ scopes: undefined }, /option scopes must be what defineScopes returned, not undefined/],
+    [{ environment: undefined }, /option environment must be the environment this host serves/],
+    [{ environment: '' }, /option environment must be the environment this host serves/],
+    [{ environment: [] }, /option environment must be the environment this host serves/],
+    [{ keys: undefined }, /option keys must be \{ prefix: 'acme' \}, or false with resolvers of your own, not undefined/],
+    [{ keys: true }, /option keys must be \{ prefix: 'acme' \}/],
+    [{ keys: { prefix: 'acme', prefixes: 'x' } }, /unknown option keys\.prefixes; known here: prefix, tags, store/],
+    [{ limits: null }, /option limits must be an object, or false for no limits, not null/],
+    [{ limits: { tiers: { free: [{ name: 'f', quota: -1, window: 1 }] } } }, /option limits\.tiers\.free\.0\.quota must be a whole number/],
+    [{ byMethod: () => undefined }, /unknown option byMethod/],
+    [{ resolvers: [{}] }, /option resolvers must be |option resolvers\.0 must be a resolver/],
+    [{ transport: 'plain' }, /option transport must be allowPlainHttp/],
+    [{ deadline: '1' }, /option deadline must be seconds/],
+    [{ hook: 'onSend' }, /option hook must be 'onRequest' or 'preHandler'/],
+  ]
+  for (const [options, message] of rows) t.match(await bootError(t, untyped(options)), message)
+})
+
+t.test('an environment that is served and not counted refuses to start', async (t) => {
+  const keys = { prefix: 'acme' }
+  const row = (options: Partial<LatchkeyOptions>) => bootError(t, options)
+  t.match(await row({ environment: ['production', 'staging', 'dev'] }), /option limits\.environments lacks staging, dev; add a profile: \{ "staging": \[\{ name, quota, window \}\] \}, or \[\] for no limit/)
+  t.match(await row({ environment: 'staging' }), /lacks staging/)
+  t.match(await row({ environment: 'toString' }), /lacks toString/)
+  t.match(await row({ environment: ['production', 'sandbox'], limits: { environments: { production: minute } } }), /lacks sandbox/)
+  t.match(await row({ keys, environment: () => 'production', limits: { environments: { production: minute } } }), /lacks sandbox/, 'the function may serve whatever keys are issued for')
+  t.match(await row({ keys: { prefix: 'acme', tags: { live: 'production', dev: 'development' } }, environment: () => 'production' }), /lacks development/)
+})
+
+t.test('an environment that is not served needs no profile, nor any where nothing is counted', async (t) => {
+  const keys = { prefix: 'acme' }
+  for (const options of [
+    { keys, environment: 'production', limits: { environments: { production: minute } } },
+    { keys, environment: () => 'production' },
+    { keys: { prefix: 'acme', tags: { dev: 'development' } }, environment: 'development', limits: false },
+    { keys: { prefix: 'acme', tags: { dev: 'development' } }, environment: () => 'development', limits: { environments: { development: [] } } },
+    { environment: () => 'wherever' },
+  ] satisfies Array<Partial<LatchkeyOptions>>) {
+    const { app } = await guarded(t, options)
+    await app.ready()
+  }
+})
+
+t.test('a context is guarded once, and a child context may be guarded alone', async (t) => {
+  const { app } = await guarded(t)
+  await t.rejects(async () => { await app.register(latchkey, { scopes, environment: 'production', keys: { prefix: 'acme' } }) }, OptionError)
+
+  const host = Fastify()
+  t.teardown(() => host.close())
+  const as = testPrincipals()
+  host.get('/free', async () => 'free')
+  await host.register(async (child) => {
+    await child.register(latchkey, { scopes, environment: 'production', keys: false, resolvers: [as.resolver], transport: allowPlainHttp })
+    child.get('/inside', { schema: scopes.secure('devices:read') }, async () => 'inside')
+  })
+  t.equal((await host.inject('/free')).statusCode, 200)
+  t.equal((await host.inject('/inside')).statusCode, 401)
+  t.equal((await as.inject(host, { scopes: ['devices:read'] }, '/inside')).body, 'inside')
+})
+
+t.test('auth, then limits, then scopes: a weak key pays for its probing, a missing one does not', async (t) => {
+  const { app, as } = await guarded(t, { limits: { environments: { production: [{ name: 'p', quota: 1, window: 60 }], sandbox: [] } } }, (app) => {
+    app.get('/', { schema: scopes.secure('devices:read') }, async () => 'in')
+  })
+  t.equal((await app.inject('/')).statusCode, 401)
+  t.equal((await as.inject(app, { scopes: [] }, '/')).statusCode, 403)
+  refused(t, await as.inject(app, { scopes: ['devices:read'] }, '/'), { status: 429, code: 'RATE_LIMITED', retryAfter: 60 })
+})
+
+t.test('keys and catalogue agree: a scope of levels is issued as one of resources is', async (t) => {
+  const levels = defineScopes({ levels: ['READ', 'WRITE'] })
+  const { app } = await guarded(t, { scopes: levels, keys: { prefix: 'acme' } }, (app) => { app.post('/', async () => 'made') })
+  const status = async (scope: string) => {
+    const { text } = await app.keys.issue({ workspace: 'w1', scopes: [scope] })
+    return (await app.inject({ method: 'POST', url: '/', headers: { authorization: `Bearer ${text}` } })).statusCode
+  }
+  t.same([await status('READ'), await status('WRITE')], [403, 200])
+  await t.rejects(app.keys.issue({ workspace: 'w1', scopes: ['devices:read'] }), { code: 'KEY_INPUT_INVALID' })
+})

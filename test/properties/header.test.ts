@@ -1,0 +1,72 @@
+import fc from 'fast-check'
+import t from 'tap'
+import { MAX_TOKEN_LENGTH, readAuthorization, readCredential } from '../../lib/auth/index.js'
+
+type Verdict = 'none' | 'malformed' | 'too-long' | { token: string }
+
+/**
+ * The reference: a parser of the rules as they are written, a character at a time, that shares nothing with the library.
+ *
+ *   value       = scheme [ 1*SP token68 ]           ; RFC 9110 §11.4
+ *   scheme      = "Bearer" in any case, else nobody's
+ *   token68     = 1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"="
+ */
+function reference (value: string): Verdict {
+  const characters = [...value].flatMap((character) => character.split(''))
+  for (const character of characters) {
+    const octet = character.charCodeAt(0)
+    if (octet !== 9 && (octet < 32 || octet > 126)) return 'malformed'
+  }
+  let at = 0
+  const take = (accepts: (character: string) => boolean): string => {
+    const from = at
+    while (at < characters.length && accepts(characters[at] ?? '')) at++
+    return characters.slice(from, at).join('')
+  }
+  for (const letter of 'bearer') {
+    if (characters[at]?.toLowerCase() !== letter) return 'none'
+    at++
+  }
+  if (take((character) => character === ' ') === '') return 'malformed'
+  const body = take((character) => 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/'.includes(character))
+  const padding = take((character) => character === '=')
+  if (body === '' || at < characters.length) return 'malformed'
+  return body.length + padding.length > 256 ? 'too-long' : { token: body + padding }
+}
+
+function verdictOf (presented: ReturnType<typeof readAuthorization>): Verdict {
+  return presented.type === 'token' ? { token: presented.token } : presented.type
+}
+
+const token = fc.oneof(
+  fc.stringMatching(/^[A-Za-z0-9\-._~+/]{1,20}={0,3}$/),
+  fc.integer({ min: MAX_TOKEN_LENGTH - 3, max: MAX_TOKEN_LENGTH + 3 }).map((length) => 'k'.repeat(length)),
+  fc.string({ maxLength: 20 }),
+  fc.string({ unit: 'binary', maxLength: 8 })
+)
+const scheme = fc.oneof(fc.mixedCase(fc.constant('bearer')), fc.constantFrom('Bearer', 'Basic', 'Digest', 'Bear', 'Bearers', '', '\u0412earer', 'bearer\u017f', 'be\u0430rer', 'beare\u0155'), fc.string({ maxLength: 8 }))
+const separator = fc.oneof(fc.constantFrom(' ', '  ', '', '\t', ' \t', '\u00a0', ',', '=', ':', '\r\n ', '\0'), fc.string({ unit: fc.constantFrom(' ', '\t'), maxLength: 5 }))
+const value = fc.oneof(
+  fc.tuple(scheme, separator, token).map((parts) => parts.join('')),
+  fc.tuple(scheme, separator, token, separator, token).map((parts) => parts.join('')),
+  fc.string({ unit: 'binary', maxLength: 40 }),
+  fc.string({ unit: fc.constantFrom('B', 'e', 'a', 'r', 'R', ' ', '\t', '=', '.', 'k', ','), maxLength: 16 })
+)
+
+t.test('whatever the field value, the reader says what the grammar says', async (t) => {
+  fc.assert(fc.property(value, (value) => {
+    t.strictSame(verdictOf(readAuthorization(value)), reference(value), JSON.stringify(value))
+  }), { numRuns: 3000 })
+})
+
+const name = fc.oneof(fc.mixedCase(fc.constant('authorization')), fc.constantFrom('Host', 'X-Authorization', 'authorizatiom', 'Proxy-Authorization', '__proto__', 'constructor', ''))
+const lines = fc.array(fc.tuple(name, value), { maxLength: 5 })
+
+t.test('whatever the header lines, none is nobody, one is read, and several are malformed', async (t) => {
+  fc.assert(fc.property(lines, (lines) => {
+    const values = lines.filter(([name]) => name.toLowerCase() === 'authorization').map(([, value]) => value)
+    const [first] = values
+    const expected = first === undefined ? 'none' : values.length > 1 ? 'malformed' : reference(first)
+    t.strictSame(verdictOf(readCredential({ rawHeaders: lines.flat() })), expected)
+  }), { numRuns: 2000 })
+})
