@@ -29,7 +29,7 @@ interface Known {
   readonly tagOf: ReadonlyMap<string, string>
 }
 
-const word = (what: string) => Type.String({ minLength: 1, maxLength: 256, pattern: '^[^\\x00-\\x1f\\x7f]+$', description: `${what} of 1 to 256 characters without control characters` })
+const word = (what: string) => Type.String({ minLength: 1, maxLength: 256, pattern: '^[^\\x00-\\x1f\\x7f-\\x9f]+$', description: `${what} of 1 to 256 characters without control characters` })
 
 const schema = Type.Object({
   workspace: word('a workspace'),

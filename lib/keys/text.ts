@@ -23,11 +23,12 @@ export interface KeyText {
 export interface KeyTextParts { readonly tag: string, readonly hint: string }
 
 const ALPHABET = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
-const BASE62 = /^[0-9A-Za-z]+$/
 const SECRET_BYTES = 32
 const SECRET_LENGTH = 43
 const CHECKSUM_LENGTH = 6
 const TAIL_LENGTH = SECRET_LENGTH + CHECKSUM_LENGTH
+/** Says the length too: counted from the right, the parts of a short text overlap. */
+const TAIL = new RegExp(`^[0-9A-Za-z]{${TAIL_LENGTH}}$`)
 /** Characters of the secret that may be shown to tell keys apart. */
 const HINT_LENGTH = 4
 
@@ -50,7 +51,7 @@ export function createKeyText (prefix: string, tags: readonly string[]): KeyText
     parse (text) {
       const at = text.length - TAIL_LENGTH
       const tag = known.get(text.slice(0, at))
-      if (tag === undefined || !BASE62.test(text.slice(at)) || !hasChecksum(text)) return undefined
+      if (tag === undefined || !TAIL.test(text.slice(at)) || !hasChecksum(text)) return undefined
       return { tag, hint: hintOf(text) }
     }
   }

@@ -124,6 +124,20 @@ t.test('a preflight passes, and any other OPTIONS request is guarded', async (t)
   }
 })
 
+t.test('a principal that a hook of the host took away is nobody: 401 where one is needed, and nothing where none is', async (t) => {
+  const taken = (app: FastifyInstance) => {
+    app.addHook('onRequest', async (request) => { request.principal = null })
+    routes(app)
+    app.options('/devices', async () => 'allowed')
+  }
+  const { app, as } = await guarded(t, { hook: 'preHandler' }, taken)
+  for (const url of ['/devices', '/any', '/anybody']) {
+    refused(t, await as.inject(app, { scopes: ['devices:manage'] }, url), { status: 401, code: 'CREDENTIAL_MISSING', challenge: 'Bearer realm="api"' })
+  }
+  t.equal((await as.inject(app, { scopes: [] }, '/everybody')).body, 'open')
+  t.equal((await as.inject(app, { scopes: [] }, '/optional')).body, 'nobody')
+})
+
 t.test('a scheme is met by its own kind of principal only', async (t) => {
   const oauth = testPrincipals({ kind: 'access-token', scheme: 'oauth' })
   const keys = testPrincipals()

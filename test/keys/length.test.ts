@@ -1,0 +1,36 @@
+import { crc32 } from 'node:zlib'
+import { createKeys, createKeyText, type KeyStore } from 'fastify-latchkey/keys'
+import { InvalidCredential } from 'fastify-latchkey'
+import t from 'tap'
+
+const ALPHABET = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
+
+/** `body` with the checksum that makes it look genuine. */
+function summed (body: string): string {
+  let rest = crc32(body)
+  let digits = ''
+  for (let i = 0; i < 6; i++) {
+    digits = ALPHABET.charAt(rest % 62) + digits
+    rest = Math.floor(rest / 62)
+  }
+  return body + digits
+}
+
+t.test('a key of any length but its own is not read, however good its checksum and whatever its prefix', async (t) => {
+  for (const prefix of ['ab', 'abc', 'acme', 'acmes', 'my_app', 'my_2nd_app', `x${'0'.repeat(31)}`]) {
+    for (const tag of ['live', 'test', '1', 'x'.repeat(16)]) {
+      const text = createKeyText(prefix, [tag])
+      const start = `${prefix}_${tag}_`
+      const read = Array.from({ length: 101 }, (_, length) => length).filter((length) => text.parse(summed(start + 'a'.repeat(length))) !== undefined)
+      t.same(read, [43], start)
+    }
+  }
+})
+
+t.test('a short text with a good checksum is refused without asking the store', async (t) => {
+  const asked: string[] = []
+  const store: KeyStore = { insert () {}, get: () => undefined, update: () => true, findByHash (hash) { asked.push(hash); return undefined } }
+  const { resolver } = createKeys({ prefix: 'acmes', store }, { clock: Date.now, scopes: [], deadline: 1 })
+  for (let length = 0; length < 43; length++) t.throws(() => resolver.resolve(summed(`acmes_live_${'a'.repeat(length)}`), 0), InvalidCredential)
+  t.same(asked, [])
+})

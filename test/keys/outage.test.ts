@@ -1,0 +1,85 @@
+import Fastify from 'fastify'
+import latchkey, { allowPlainHttp, defineScopes } from 'fastify-latchkey'
+import { createMemoryKeyStore, type KeyStore } from 'fastify-latchkey/keys'
+import { fakeClock } from 'fastify-latchkey/testing'
+import t, { type Test } from 'tap'
+import { keepLines } from '../helpers/doors.js'
+import { refused, untyped } from '../helpers/limits.js'
+
+const scopes = defineScopes({ resources: { devices: ['read'] } })
+
+/** A route that says whether its handler ran, keys in this store, and all that is logged. */
+async function watched (t: Test, store: KeyStore) {
+  const log = keepLines()
+  const clock = fakeClock()
+  const app = Fastify({ logger: { level: 'trace', stream: log.stream } })
+  t.teardown(() => app.close())
+  await app.register(latchkey, { scopes, environment: 'production', keys: { prefix: 'acme', store }, transport: allowPlainHttp, clock: clock.now, failures: false, limits: false, deadline: 0.02 })
+  let ran = 0
+  app.get('/devices', { schema: scopes.secure('devices:read') }, async () => { ran++; return {} })
+  await app.ready()
+  return { app, log, clock, ran: () => ran, ask: (text: string) => app.inject({ url: '/devices', headers: { authorization: `Bearer ${text}` } }) }
+}
+
+t.test('no outage of a store lets anybody through to the handler, and the log hears no key', async (t) => {
+  const fault = new Error('SELECT secret-argument')
+  const failing: Array<[string, Partial<KeyStore>]> = [
+    ['recall throws', { recall () { throw fault } }],
+    ['recall answers null', { recall: () => untyped(null) }],
+    ['recall promises, which it must not', { recall: () => untyped(Promise.resolve(undefined)) }],
+    ['findByHash throws', { recall: () => undefined, findByHash () { throw fault } }],
+    ['findByHash rejects', { recall: () => undefined, findByHash: () => Promise.reject(fault) }],
+    ['findByHash never settles', { recall: () => undefined, findByHash: () => new Promise<never>(() => {}) }]
+  ]
+  for (const [what, replaced] of failing) {
+    const { app, log, ran, ask } = await watched(t, { ...createMemoryKeyStore(), ...replaced })
+    const { text } = await app.keys.issue({ workspace: 'w1', scopes: ['devices:read'] })
+    const response = await ask(text)
+    const { detail } = refused(t, response, { status: 503, code: 'AUTHENTICATION_UNAVAILABLE', retryAfter: 1 })
+    t.equal(detail, 'Authentication is temporarily unavailable; retry after a short backoff.', what)
+    t.equal(ran(), 0, what)
+    for (const secret of ['secret-argument', text, text.slice(-49)]) t.notOk((response.body + log.text).includes(secret), what)
+  }
+})
+
+t.test('a store that comes back is asked again', async (t) => {
+  const memory = createMemoryKeyStore()
+  let down = true
+  const { app, ran, ask } = await watched(t, {
+    insert: memory.insert,
+    get: memory.get,
+    update: memory.update,
+    async findByHash (hash) {
+      if (down) throw new Error('down')
+      return await memory.findByHash(hash)
+    }
+  })
+  const { text } = await app.keys.issue({ workspace: 'w1', scopes: ['devices:read'] })
+  refused(t, await ask(text), { status: 503, code: 'AUTHENTICATION_UNAVAILABLE', retryAfter: 1 })
+  down = false
+  t.equal((await ask(text)).statusCode, 200)
+  t.equal(ran(), 1)
+})
+
+t.test('a key without scopes is refused where one is needed, and told which', async (t) => {
+  const { app, ran, ask } = await watched(t, createMemoryKeyStore())
+  const { text } = await app.keys.issue({ workspace: 'w1', scopes: [] })
+  const body = refused(t, await ask(text), { status: 403, code: 'INSUFFICIENT_SCOPE', challenge: 'Bearer realm="api", error="insufficient_scope", scope="devices:read"' })
+  t.match(body, { required: [['devices:read']], granted: [] })
+  t.equal(ran(), 0)
+})
+
+t.test('neither a good key nor a revoked one, an expired one or a mistyped one is ever logged', async (t) => {
+  const { app, log, clock, ask } = await watched(t, createMemoryKeyStore())
+  const issue = (expiresAt?: Date) => app.keys.issue({ workspace: 'w1', scopes: ['devices:read'], expiresAt })
+  const [good, revoked, expired] = [await issue(), await issue(), await issue(new Date(clock.now() + 1_000))]
+  await app.keys.revoke('w1', revoked.key.id)
+  clock.advance(1)
+  const mistyped = `${good.text.slice(0, -1)}${good.text.endsWith('0') ? '1' : '0'}`
+  const texts = [good.text, revoked.text, expired.text, mistyped]
+  const statuses: number[] = []
+  for (const text of texts) statuses.push((await ask(text)).statusCode)
+  t.strictSame(statuses, [200, 401, 401, 401])
+  for (const text of texts) t.notOk(log.text.includes(text.slice(-49)))
+  t.match(log.text, revoked.key.id, 'but which key it was, operators read')
+})

@@ -1,0 +1,28 @@
+import { createHash } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import { crc32 } from 'node:zlib'
+import t from 'tap'
+import { vectors } from './vectors.js'
+
+/** Base62 by the place value of each digit, most significant first: not how the library writes it. */
+function base62 (number: bigint, length: number): string {
+  const digits = [...'0123456789', ...'ABCDEFGHIJKLMNOPQRSTUVWXYZ', ...'abcdefghijklmnopqrstuvwxyz']
+  return Array.from({ length }, (_, i) => digits[Number(number / 62n ** BigInt(length - 1 - i) % 62n)]).join('')
+}
+
+t.test('the vectors follow from the format as the README describes it, without the library', async (t) => {
+  for (const { prefix, tag, secret, text, hash } of vectors) {
+    const bytes = Buffer.from(secret, 'hex')
+    const number = bytes.reduce((sum, byte, i) => sum + (BigInt(byte) << BigInt(8 * (31 - i))), 0n)
+    const body = `${prefix}_${tag}_${base62(number, 43)}`
+    t.equal(bytes.length, 32)
+    t.equal(body + base62(BigInt(crc32(body)), 6), text)
+    t.equal(createHash('sha256').update(text, 'ascii').digest('base64url'), hash)
+  }
+})
+
+t.test('the README quotes the vectors, each whole and no others', async (t) => {
+  const readme = await readFile(new URL('../../README.md', import.meta.url), 'utf8')
+  const quoted = [...readme.matchAll(/^\| `(\w+)` \| `(\w+)` \| `([0-9a-f]{64})` \| `(\w+)` \| `([\w-]{43})` \|$/gm)].map(([, prefix, tag, secret, text, hash]) => ({ prefix, tag, secret, text, hash }))
+  t.strictSame(quoted, vectors)
+})

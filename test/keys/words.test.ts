@@ -1,0 +1,24 @@
+import { createKeys } from 'fastify-latchkey/keys'
+import { fakeClock } from 'fastify-latchkey/testing'
+import t from 'tap'
+
+const { keys } = createKeys({ prefix: 'acme' }, { clock: fakeClock().now, scopes: [], deadline: 1 })
+
+t.test('no control character of ASCII or Latin-1 gets into a key, wherever it stands', async (t) => {
+  const codes = [...Array.from({ length: 0x20 }, (_, code) => code), ...Array.from({ length: 0x21 }, (_, code) => 0x7f + code)]
+  for (const field of ['workspace', 'name', 'owner', 'tier']) {
+    for (const code of codes) {
+      const control = String.fromCharCode(code)
+      for (const value of [control, `${control}a`, `a${control}b`, `a${control}`]) {
+        await t.rejects(keys.issue({ workspace: 'w1', scopes: [], [field]: value }), { code: 'KEY_INPUT_INVALID', statusCode: 400, detail: /without control characters/ }, `${field} U+${code.toString(16)}`)
+      }
+    }
+  }
+})
+
+t.test('words of any script are kept as they are', async (t) => {
+  for (const word of ['Zoë', '名前', 'ключ', '🔑', 'a b', '"quoted"', '\u00a0', 'x'.repeat(256)]) {
+    const { key } = await keys.issue({ workspace: word, scopes: [], name: word, owner: word, tier: word })
+    t.same([key.workspace, key.name, key.owner, key.tier], [word, word, word, word])
+  }
+})
