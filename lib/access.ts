@@ -78,14 +78,14 @@ export function readAccess (route: RouteName, schema: RouteOptions['schema'], ru
 }
 
 /** What a request that no route matches must show before it learns that: any valid credential. */
-export const NO_ROUTE: RouteAccess = Object.freeze({
+export const NO_ROUTE: RouteAccess = {
   method: '*', url: '*', operationId: undefined, mode: 'guarded', alternatives: ANY_PRINCIPAL, profile: undefined, cost: 1, preflight: true, faults: []
-})
+}
 
 /** A method that the matched route does not serve: a hook changed it after the routing. Nobody may. */
-export const NO_METHOD: RouteAccess = Object.freeze({
+export const NO_METHOD: RouteAccess = {
   ...NO_ROUTE, mode: 'undeclared', preflight: false, faults: ['was matched by another method']
-})
+}
 
 function askHost (route: RouteName, undeclared: Undeclared, faults: string[]): Security | 'refuse' | 'authenticate' {
   try {

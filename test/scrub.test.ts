@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import t from 'tap'
 import { pathOf, scrub, scrubLine, withhold } from '../lib/scrub.js'
+import './helpers/seed.js'
 
 const key = `acme_live_${'aB3'.repeat(14)}x${'c9Q'.repeat(2)}`
 

@@ -2,7 +2,7 @@ import type { Server } from 'node:http'
 import Fastify, { type FastifyHttpOptions, type FastifyInstance, type FastifyRequest } from 'fastify'
 import type { Test } from 'tap'
 import latchkey, { allowPlainHttp, defineScopes, type LatchkeyOptions } from 'fastify-latchkey'
-import { serverOptions } from 'fastify-latchkey/server'
+import { notFound, serverOptions } from 'fastify-latchkey/server'
 import { fakeClock } from 'fastify-latchkey/testing'
 
 export const scopes = defineScopes({ resources: { devices: ['read', 'write', 'manage'], reports: ['read'] } })
@@ -15,6 +15,7 @@ export async function platform (t: Test, { routes = devices, fastify = {}, ...op
   const app = Fastify(serverOptions(fastify))
   t.teardown(() => app.close())
   await app.register(latchkey, { scopes, environment: 'production', keys: { prefix: 'acme' }, transport: allowPlainHttp, clock: clock.now, ...options })
+  app.setNotFoundHandler(notFound)
   routes(app)
   const issue = async (...scopes: ReadonlyArray<'devices:read' | 'devices:write' | 'devices:manage' | 'reports:read'>) => (await app.keys.issue({ workspace: 'w1', scopes })).text
   const expiring = await app.keys.issue({ workspace: 'w1', scopes: ['devices:read'], expiresAt: new Date(clock.now() + 1000) })

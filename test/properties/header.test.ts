@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import t from 'tap'
 import { MAX_TOKEN_LENGTH, readAuthorization, readCredential } from '../../lib/auth/index.js'
+import '../helpers/seed.js'
 
 type Verdict = 'none' | 'malformed' | 'too-long' | { token: string }
 

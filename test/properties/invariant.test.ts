@@ -4,6 +4,7 @@ import type { FastifyInstance } from 'fastify'
 import t from 'tap'
 import { scopes, platform } from '../helpers/platform.js'
 import { exchange, listen, request } from '../helpers/doors.js'
+import '../helpers/seed.js'
 
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE'] as const
 

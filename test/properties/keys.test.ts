@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { createKeys, createKeyText, formatKeyText, hashKeyText, type KeyStore } from 'fastify-latchkey/keys'
 import { InvalidCredential } from 'fastify-latchkey'
 import t from 'tap'
+import '../helpers/seed.js'
 
 const ALPHABET = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
 const prefix = fc.stringMatching(/^[a-z][a-z0-9_]{0,30}[a-z0-9]$/)

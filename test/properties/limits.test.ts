@@ -4,6 +4,7 @@ import type { LimitStore } from 'fastify-latchkey'
 import t from 'tap'
 import { principal } from '../helpers/limits.js'
 import { naiveCounter, type NaiveCounter } from '../helpers/naive-limits.js'
+import '../helpers/seed.js'
 
 const START = Date.UTC(2026, 0, 1)
 

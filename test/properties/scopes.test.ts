@@ -3,6 +3,7 @@ import { defineScopes } from 'fastify-latchkey'
 import t from 'tap'
 import { principal } from '../helpers/limits.js'
 import { Bits } from '../../lib/scopes/bits.js'
+import '../helpers/seed.js'
 
 /** Sizes around the borders of 32-bit words. */
 const size = fc.oneof(fc.constantFrom(1, 31, 32, 33, 63, 64, 65, 127, 128, 129, 200), fc.integer({ min: 1, max: 200 }))
