@@ -24,6 +24,8 @@ export interface ApiKey {
 export interface LoadedKey {
   readonly key: ApiKey
   readonly principal: Principal
+  /** Good before this instant, in milliseconds since the epoch: what a request looks at first. */
+  readonly goodUntil: number
 }
 
 /** A record of its own, frozen: dates can't be, so each holder gets others. */
@@ -42,6 +44,7 @@ export function loadKey (key: ApiKey): LoadedKey {
   const { id, workspace, environment, scopes, owner, tier, expiresAt } = key
   return {
     key: copyKey(key),
+    goodUntil: key.revokedAt === undefined ? expiresAt?.getTime() ?? Infinity : -Infinity,
     principal: sealPrincipal({
       kind: 'api-key',
       id,

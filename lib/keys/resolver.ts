@@ -28,6 +28,7 @@ export function createKeyResolver (text: KeyText, store: KeyStore): Resolver {
 
 function admit (loaded: LoadedKey | undefined, now: number): Principal {
   if (loaded === undefined) throw new InvalidCredential('unknown key')
+  if (now < loaded.goodUntil) return loaded.principal
   const refusal = refusalOf(loaded.key, now)
   if (refusal !== undefined) throw new InvalidCredential(`key ${loaded.key.id}: ${refusal}`, refusal)
   if (loaded.principal === undefined) throw new TypeError('the key store answered a record without a principal')
