@@ -25,6 +25,10 @@ export interface Principal {
   readonly tier?: string
   /** For the handler's information: its resolver is who refuses it from then on. */
   readonly expiresAt?: Date
+  /** The secret that was presented was rotated away and stops working at this instant. */
+  readonly secretRetiresAt?: Date
+  /** Of the record that this was made from; grows with every change of it. Without one, the record can't change. */
+  readonly version?: number
 }
 
 declare module 'fastify' {

@@ -11,11 +11,12 @@ export interface Resolver {
   readonly description: Readonly<Record<string, unknown>>
   /**
    * @param now milliseconds since the epoch
+   * @param fresh the principal as it is now, whatever this process holds of it: something has changed
    * @returns the principal, or undefined when the credential is not of this resolver's form. A frozen one with frozen
    * scopes is shared by the requests that carry the credential; of any other each request gets a frozen copy.
    * @throws InvalidCredential when it is of its form but not good; any other error counts as an outage (503)
    */
-  resolve (token: string, now: number): Principal | undefined | PromiseLike<Principal | undefined>
+  resolve (token: string, now: number, fresh?: boolean): Principal | undefined | PromiseLike<Principal | undefined>
 }
 
 /** True when `value` can be asked; what a host gives is looked at before the first request asks it. */
@@ -51,18 +52,18 @@ export class UnknownForm extends InvalidCredential {
  * Asks the resolvers in turn; the first that knows the credential answers. Synchronous as long as they are.
  * @throws InvalidCredential when none knows it
  */
-export function resolve (resolvers: readonly Resolver[], token: string, now: number): Principal | Promise<Principal> {
+export function resolve (resolvers: readonly Resolver[], token: string, now: number, fresh = false): Principal | Promise<Principal> {
   for (const resolver of resolvers) {
-    const found = resolver.resolve(token, now)
-    if (isThenable(found)) return resolveLater(found, resolver, resolvers.slice(resolvers.indexOf(resolver) + 1), token, now)
+    const found = resolver.resolve(token, now, fresh)
+    if (isThenable(found)) return resolveLater(found, resolver, resolvers.slice(resolvers.indexOf(resolver) + 1), token, now, fresh)
     if (found !== undefined) return vouched(found, resolver)
   }
   throw new UnknownForm()
 }
 
-async function resolveLater (pending: PromiseLike<Principal | undefined>, resolver: Resolver, others: readonly Resolver[], token: string, now: number): Promise<Principal> {
+async function resolveLater (pending: PromiseLike<Principal | undefined>, resolver: Resolver, others: readonly Resolver[], token: string, now: number, fresh: boolean): Promise<Principal> {
   const found = await pending
-  return found === undefined ? resolve(others, token, now) : vouched(found, resolver)
+  return found === undefined ? resolve(others, token, now, fresh) : vouched(found, resolver)
 }
 
 /** A resolver that answers something else than its kind of principal is broken, and nobody is let in by it. */

@@ -9,7 +9,7 @@ import { checkOptions, withMethods } from '../options.js'
 import { within, type Clock } from '../time.js'
 import { readIssueInput, type IssueFields, type IssueInput } from './input.js'
 import { createMemoryKeyStore } from './memory.js'
-import type { ApiKey } from './record.js'
+import { copyKey, type ApiKey } from './record.js'
 import { createKeyResolver } from './resolver.js'
 import type { KeyStore } from './store.js'
 import { createKeyText, hashKeyText, hintOf } from './text.js'
@@ -46,7 +46,7 @@ declare module 'fastify' {
 export const keysOptions = Type.Object({
   prefix: Type.String({ description: 'lower-case letters, digits and underscores, such as \'acme\'' }),
   tags: Type.Optional(Type.Record(Type.String(), Type.String({ minLength: 1, description: 'the name of an environment' }), { minProperties: 1, description: '{ tag: environment }' })),
-  store: Type.Optional(withMethods(['insert', 'findByHash', 'get', 'update'], 'a key store: an object with insert, findByHash, get and update'))
+  store: Type.Optional(withMethods(['insert', 'findByHash', 'get', 'list', 'update', 'recordUse'], 'a key store: an object with insert, findByHash, get, list, update and recordUse'))
 }, { additionalProperties: false, description: '{ prefix, tags?, store? }, or false' })
 
 /** What the keys room needs to know of its host. */
@@ -72,7 +72,8 @@ export function createKeys (options: KeysOptions, { clock, scopes, deadline }: K
 
   async function insert (fields: IssueFields, tag: string): Promise<{ key: ApiKey, text: string }> {
     const secret = text.generate(tag)
-    const key: ApiKey = Object.freeze({ id: `key_${randomUUID()}`, ...fields, hint: hintOf(secret), createdAt: new Date(clock()), version: 1 })
+    const createdAt = new Date(clock())
+    const key = copyKey({ id: `key_${randomUUID()}`, ...fields, secrets: [{ generation: 1, hint: hintOf(secret), createdAt }], createdAt, version: 1 })
     await store.insert(key, hashKeyText(secret))
     return { key, text: secret }
   }
@@ -82,7 +83,7 @@ export function createKeys (options: KeysOptions, { clock, scopes, deadline }: K
       const key = await store.get(workspace, id)
       if (key === undefined) throw new AccessError('KEY_NOT_FOUND')
       if (key.revokedAt !== undefined) return key
-      const revoked = Object.freeze({ ...key, revokedAt: new Date(clock()), version: key.version + 1 })
+      const revoked = copyKey({ ...key, revokedAt: new Date(clock()), version: key.version + 1 })
       if (await store.update(revoked)) return revoked
     }
     throw new Error('the key store refuses every update')
@@ -117,6 +118,6 @@ export const keys = fp<{ keys: Keys }>(async function latchkeyKeys (app: Fastify
 
 export { createMemoryKeyStore } from './memory.js'
 export { createKeyText, formatKeyText, hashKeyText, type KeyText, type KeyTextParts } from './text.js'
-export { loadKey, type ApiKey, type LoadedKey } from './record.js'
+export { loadKey, MAX_SECRETS, type ApiKey, type KeyMetadata, type KeySecret, type LoadedKey } from './record.js'
 export type { IssueInput } from './input.js'
-export type { KeyStore } from './store.js'
+export type { KeyList, KeyPage, KeyPosition, KeyStore, KeyUse } from './store.js'

@@ -1,22 +1,54 @@
 import { copyKey, loadKey, type ApiKey, type LoadedKey } from './record.js'
-import type { KeyStore } from './store.js'
+import type { KeyPosition, KeyStore, KeyUse } from './store.js'
+
+/** A record with the hashes of its secrets, by generation. */
+interface Stored {
+  key: ApiKey
+  readonly hashes: Map<number, string>
+}
 
 /** Keys of one process; gone when it ends. */
 export function createMemoryKeyStore (): KeyStore {
   const byHash = new Map<string, LoadedKey>()
-  const hashes = new Map<string, string>()
+  const byId = new Map<string, Stored>()
+  /** Oldest first. */
+  const workspaces = new Map<string, Stored[]>()
 
-  function find (workspace: string, id: string): { hash: string, key: ApiKey } | undefined {
-    const hash = hashes.get(id)
-    const loaded = hash === undefined ? undefined : byHash.get(hash)
-    return hash === undefined || loaded?.key.workspace !== workspace ? undefined : { hash, key: loaded.key }
+  function find (workspace: string, id: string): Stored | undefined {
+    const stored = byId.get(id)
+    return stored?.key.workspace === workspace ? stored : undefined
+  }
+
+  function keep (stored: Stored): void {
+    const listed = new Set(stored.key.secrets.map(({ generation }) => generation))
+    for (const [generation, hash] of stored.hashes) {
+      if (listed.has(generation)) {
+        byHash.set(hash, loadKey(stored.key, generation))
+      } else {
+        byHash.delete(hash)
+        stored.hashes.delete(generation)
+      }
+    }
+  }
+
+  function note ({ workspace, id, lastUsedAt, scopesUsedAt }: KeyUse): void {
+    const stored = find(workspace, id)
+    if (stored === undefined) return
+    const { key } = stored
+    const used = { ...key.scopesUsedAt }
+    for (const [scope, at] of Object.entries(scopesUsedAt)) used[scope] = later(used[scope], at)
+    stored.key = copyKey({ ...key, lastUsedAt: later(key.lastUsedAt, lastUsedAt), scopesUsedAt: used })
   }
 
   return {
     insert (key, hash) {
-      if (byHash.has(hash) || hashes.has(key.id)) throw new Error('a key with this id or hash exists')
-      byHash.set(hash, loadKey(key))
-      hashes.set(key.id, hash)
+      if (byHash.has(hash) || byId.has(key.id)) throw new Error('a key with this id or hash exists')
+      const stored = { key: copyKey(key), hashes: new Map([[newestGeneration(key), hash]]) }
+      byId.set(key.id, stored)
+      keep(stored)
+      const others = workspaces.get(key.workspace) ?? []
+      workspaces.set(key.workspace, others)
+      others.splice(countUpTo(others, key), 0, stored)
     },
     findByHash: (hash) => byHash.get(hash),
     recall: (hash) => byHash.get(hash),
@@ -24,11 +56,67 @@ export function createMemoryKeyStore (): KeyStore {
       const stored = find(workspace, id)
       return stored === undefined ? undefined : copyKey(stored.key)
     },
-    update (key) {
+    list (workspace, { limit, after, owner, environment }) {
+      const all = workspaces.get(workspace) ?? []
+      const keys: ApiKey[] = []
+      for (let i = (after === undefined ? all.length : countBefore(all, after)) - 1; i >= 0; i--) {
+        const key = all[i]?.key
+        if (key === undefined || (owner ?? key.owner) !== key.owner || (environment ?? key.environment) !== key.environment) continue
+        const last = keys.at(-1)
+        if (keys.length === limit && last !== undefined) return { keys, next: { createdAt: last.createdAt, id: last.id } }
+        keys.push(copyKey(key))
+      }
+      return { keys, next: undefined }
+    },
+    update (key, hash) {
       const stored = find(key.workspace, key.id)
       if (stored?.key.version !== key.version - 1) return false
-      byHash.set(stored.hash, loadKey(key))
+      if (hash !== undefined) {
+        if (byHash.has(hash)) throw new Error('a key with this hash exists')
+        stored.hashes.set(newestGeneration(key), hash)
+      }
+      const { lastUsedAt, scopesUsedAt, createdAt } = stored.key
+      stored.key = copyKey({ ...key, createdAt, ...lastUsedAt !== undefined && { lastUsedAt }, ...scopesUsedAt !== undefined && { scopesUsedAt } })
+      keep(stored)
       return true
+    },
+    recordUse (uses) {
+      for (const use of uses) note(use)
     }
   }
+}
+
+function newestGeneration ({ secrets }: ApiKey): number {
+  return secrets.at(-1)?.generation ?? 0
+}
+
+function later (stored: Date | undefined, at: Date): Date {
+  return stored === undefined || stored < at ? at : stored
+}
+
+/** How many of these lie before `position`, which may be none of them. */
+function countBefore (sorted: readonly Stored[], position: KeyPosition): number {
+  return count(sorted, (key) => compare(key, position) < 0)
+}
+
+function countUpTo (sorted: readonly Stored[], position: KeyPosition): number {
+  return count(sorted, (key) => compare(key, position) <= 0)
+}
+
+/** How many at the beginning fulfil what holds for a beginning only. */
+function count (sorted: readonly Stored[], holds: (key: ApiKey) => boolean): number {
+  let low = 0
+  let high = sorted.length
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    const stored = sorted[middle]
+    if (stored !== undefined && holds(stored.key)) low = middle + 1
+    else high = middle
+  }
+  return low
+}
+
+/** Oldest first; ids are compared by code units, as stores that keep bytes do. */
+function compare (a: KeyPosition, b: KeyPosition): number {
+  return a.createdAt.getTime() - b.createdAt.getTime() || (a.id < b.id ? -1 : a.id > b.id ? 1 : 0)
 }

@@ -1,7 +1,7 @@
 import { InvalidCredential, type Resolver } from '../auth/index.js'
 import type { Principal } from '../principal.js'
 import { isThenable } from '../time.js'
-import { refusalOf, type LoadedKey } from './record.js'
+import type { LoadedKey } from './record.js'
 import type { KeyStore } from './store.js'
 import { hashKeyText, type KeyText } from './text.js'
 
@@ -14,13 +14,13 @@ export function createKeyResolver (text: KeyText, store: KeyStore): Resolver {
     scheme: 'apiKey',
     kind: 'api-key',
     description: { type: 'http', scheme: 'bearer', description: 'API key: `Authorization: Bearer <key>`.' },
-    resolve (token, now) {
+    resolve (token, now, fresh) {
       if (!text.claims(token)) return undefined
       const hash = hashKeyText(token)
-      const held = store.recall?.(hash)
+      const held = fresh ? undefined : store.recall?.(hash)
       if (held !== undefined) return admit(held, now)
       if (text.parse(token) === undefined) throw new InvalidCredential('not the text of a key')
-      const found = store.findByHash(hash)
+      const found = store.findByHash(hash, fresh)
       return isThenable(found) ? found.then((loaded) => admit(loaded, now)) : admit(found, now)
     }
   }
@@ -28,9 +28,8 @@ export function createKeyResolver (text: KeyText, store: KeyStore): Resolver {
 
 function admit (loaded: LoadedKey | undefined, now: number): Principal {
   if (loaded === undefined) throw new InvalidCredential('unknown key')
-  if (now < loaded.goodUntil) return loaded.principal
-  const refusal = refusalOf(loaded.key, now)
-  if (refusal !== undefined) throw new InvalidCredential(`key ${loaded.key.id}: ${refusal}`, refusal)
-  if (loaded.principal === undefined) throw new TypeError('the key store answered a record without a principal')
-  return loaded.principal
+  const { goodUntil, refusal, principal } = loaded
+  if (principal === undefined || refusal === undefined) throw new TypeError('the key store answered something else than a loaded key')
+  if (now < goodUntil) return principal
+  throw new InvalidCredential(`key ${principal.id}: ${refusal}`, refusal)
 }

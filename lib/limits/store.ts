@@ -29,6 +29,11 @@ export interface Outcome {
   readonly admitted: boolean
   /** One for each policy of the take, in its order. */
   readonly policies: readonly PolicyOutcome[]
+  /**
+   * The largest version that any process has marked the principal with, 0 where no marker is left; left out by stores
+   * that keep none. A principal of another version is loaded anew before its request goes on.
+   */
+  readonly marker?: number
 }
 
 /**
@@ -37,6 +42,12 @@ export interface Outcome {
  */
 export interface LimitStore {
   take (take: Take): Outcome | Promise<Outcome>
+  /**
+   * Marks a principal with the version of its record, for every process that takes from this store. A marker only grows,
+   * and outlives whatever the processes hold of the principal. A store with `mark` answers `marker` to every take of a
+   * principal that has a version, also to one of no policies.
+   */
+  mark? (principal: string, version: number): Promise<void>
 }
 
 /** What a verdict tells the caller, in whole units and seconds. @param counted units that this take took */

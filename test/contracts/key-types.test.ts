@@ -82,7 +82,7 @@ t.test('"Find existing keys or create new ones in FloKit → Settings → API Ke
   const { app } = await start(t)
   for (const [name, scopes] of Object.entries(keyTypes)) {
     const { key, text } = await app.keys.issue({ workspace: 'acme', scopes, name })
-    const { id, createdAt, hint, ...rest } = key
+    const { id, createdAt, secrets, ...rest } = key
     t.strictSame(rest, { workspace: 'acme', environment: 'production', scopes, name, version: 1 })
     t.match(text, /^flokit_live_[0-9A-Za-z]{49}$/)
     t.notMatch(JSON.stringify(key), text.slice(-49))

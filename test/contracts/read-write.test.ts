@@ -201,7 +201,7 @@ t.test('"(see API reference for the exact status code per route)", "API referenc
 t.test('"Installation — obtaining a key": a key is issued for a workspace, an environment and scopes, and shown once', async (t) => {
   const { app } = await start(t)
   const { key, text } = await app.keys.issue({ workspace: 'north', scopes: ['READ'], environment: 'sandbox', name: 'reports' })
-  const { id, createdAt, hint, ...rest } = key
+  const { id, createdAt, secrets, ...rest } = key
   t.match(text, /^fleet_test_[0-9A-Za-z]{49}$/)
   t.strictSame(rest, { workspace: 'north', environment: 'sandbox', scopes: ['READ'], name: 'reports', version: 1 })
   answered(t, await as(app, text)('GET /devices'), 200, north.devices)

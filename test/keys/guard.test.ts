@@ -35,6 +35,8 @@ function asyncStore (replaced: Partial<KeyStore> = {}): KeyStore & { asked: numb
     },
     get: async (...args: Parameters<KeyStore['get']>) => await memory.get(...args),
     update: async (...args: Parameters<KeyStore['update']>) => await memory.update(...args),
+    list: async (...args: Parameters<KeyStore['list']>) => await memory.list(...args),
+    recordUse: async (...args: Parameters<KeyStore['recordUse']>) => await memory.recordUse(...args),
     ...replaced,
   }
   return store
@@ -53,7 +55,7 @@ for (const [kind, make] of [['a store of values', createMemoryKeyStore], ['a sto
     const { key, text } = await issue({ owner: 'u1', tier: 'enterprise', environment: 'sandbox', expiresAt })
     const response = await ask(text)
     t.equal(response.statusCode, 200)
-    t.same(response.json(), { kind: 'api-key', id: key.id, workspace: 'w1', environment: 'sandbox', scopes: ['devices:read'], owner: 'u1', tier: 'enterprise', expiresAt: expiresAt.toISOString() })
+    t.same(response.json(), { kind: 'api-key', id: key.id, workspace: 'w1', environment: 'sandbox', scopes: ['devices:read'], owner: 'u1', tier: 'enterprise', expiresAt: expiresAt.toISOString(), version: 1 })
   })
 
   t.test(`${kind}: a key is good until the millisecond before it expires, and only its holder reads why`, async (t) => {

@@ -1,5 +1,5 @@
 import { defineScopes, type ApiKey, type IssueInput } from 'fastify-latchkey'
-import { createKeys, createMemoryKeyStore, hashKeyText, type Keys, type KeyStore } from 'fastify-latchkey/keys'
+import { createKeys, createMemoryKeyStore, hashKeyText, type Keys, type KeyStore, type LoadedKey } from 'fastify-latchkey/keys'
 import { fakeClock } from 'fastify-latchkey/testing'
 import t from 'tap'
 import { bootError, guarded, untyped } from '../helpers/limits.js'
@@ -31,7 +31,7 @@ t.test('a key is issued with what was asked for, and nothing else', async (t) =>
     name: 'nightly',
     owner: 'u1',
     tier: 'pro',
-    hint: text.slice(10, 14),
+    secrets: [{ generation: 1, hint: text.slice(10, 14), createdAt: new Date(clock.now()) }],
     createdAt: new Date(clock.now()),
     expiresAt,
     version: 1,
@@ -44,8 +44,8 @@ t.test('what may be left out is left out: the first environment, and no expiry',
   t.match(text, /^acme_live_/)
   t.equal(key.environment, 'production')
   t.same(key.scopes, [], 'no scopes grant nothing')
-  t.same(Object.keys(key).sort(), ['createdAt', 'environment', 'hint', 'id', 'scopes', 'version', 'workspace'])
-  t.same(Object.keys((await keysWith().issue({ ...input, name: undefined, expiresAt: undefined })).key).sort(), ['createdAt', 'environment', 'hint', 'id', 'scopes', 'version', 'workspace'])
+  t.same(Object.keys(key).sort(), ['createdAt', 'environment', 'id', 'scopes', 'secrets', 'version', 'workspace'])
+  t.same(Object.keys((await keysWith().issue({ ...input, name: undefined, expiresAt: undefined })).key).sort(), ['createdAt', 'environment', 'id', 'scopes', 'secrets', 'version', 'workspace'])
 })
 
 t.test('every wrong field is refused with its name and the fix', async (t) => {
@@ -72,7 +72,7 @@ t.test('every wrong field is refused with its name and the fix', async (t) => {
     [{ expiresAt: new Date(0) }, /^expiresAt must be in the future/],
     [{ expiresAt: new Date(8.64e15) }, /^expiresAt must be before the year 10000; leave it out for a key that does not expire/],
     [{ expiresAt: new Date(Date.UTC(10_000, 0, 1)) }, /^expiresAt must be before the year 10000/],
-    ...['id', 'hash', 'createdAt', 'version', 'hint', 'revokedAt', 'secret', 'prefix', 'constructor'].map((field): [object, RegExp] => [{ [field]: 'x' }, new RegExp(`^"${field}" is not a field of a key`)]),
+    ...['id', 'hash', 'createdAt', 'version', 'hint', 'secrets', 'generation', 'revokedAt', 'secret', 'prefix', 'constructor'].map((field): [object, RegExp] => [{ [field]: 'x' }, new RegExp(`^"${field}" is not a field of a key`)]),
     [JSON.parse('{"__proto__":{"tier":"enterprise"}}'), /^"__proto__" is not a field of a key/],
   ]
   for (const [more, detail] of rows) t.match(await detailOf({ ...input, ...more }), detail)
@@ -137,10 +137,10 @@ t.test('what hosts do to the record they get does nothing to the one that is sto
   expiresAt.setTime(8e15)
   key.expiresAt?.setTime(8e15)
   untyped<ApiKey>(await store.get('w1', key.id)).expiresAt?.setTime(8e15)
-  const loaded = untyped<{ key: ApiKey, principal: { expiresAt?: Date } }>(store.findByHash(hashKeyText(text)))
+  const loaded = untyped<LoadedKey>(store.findByHash(hashKeyText(text)))
   loaded.principal.expiresAt?.setTime(8e15)
   t.equal(await stored(), due)
-  t.equal(loaded.key.expiresAt?.getTime(), due)
+  t.equal(loaded.goodUntil, due)
 })
 
 t.test('options of keys are checked at boot', async (t) => {
@@ -150,7 +150,7 @@ t.test('options of keys are checked at boot', async (t) => {
     [{ prefix: 'acme', tags: {} }, /option keys\.tags must be \{ tag: environment \}/],
     [{ prefix: 'acme', tags: { live: '' } }, /option keys\.tags\.live must be the name of an environment, not ""/],
     [{ prefix: 'acme', tags: { Live: 'production' } }, /option keys\.tags has "Live"/],
-    [{ prefix: 'acme', store: { insert () {}, findByHash () {} } }, /option keys\.store must be a key store: an object with insert, findByHash, get and update/],
+    [{ prefix: 'acme', store: { insert () {}, findByHash () {} } }, /option keys\.store must be a key store: an object with insert, findByHash, get, list, update and recordUse/],
     [{ prefix: 'acme', secret: 'x' }, /unknown option keys\.secret; known here: prefix, tags, store/],
     ['acme', /option keys must be \{ prefix: 'acme' \}, or false with resolvers of your own, not "acme"/],
   ]
@@ -160,6 +160,8 @@ t.test('options of keys are checked at boot', async (t) => {
     findByHash () { return undefined }
     get () { return undefined }
     update () { return true }
+    list () { return { keys: [], next: undefined } }
+    recordUse () {}
   }
   const { app } = await guarded(t, { keys: { prefix: 'acme', store: new Store() } })
   await app.ready()

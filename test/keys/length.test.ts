@@ -1,7 +1,8 @@
 import { crc32 } from 'node:zlib'
-import { createKeys, createKeyText, type KeyStore } from 'fastify-latchkey/keys'
+import { createKeys, createKeyText } from 'fastify-latchkey/keys'
 import { InvalidCredential } from 'fastify-latchkey'
 import t from 'tap'
+import { keyStore } from '../helpers/key-store.js'
 
 const ALPHABET = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
 
@@ -29,7 +30,7 @@ t.test('a key of any length but its own is not read, however good its checksum a
 
 t.test('a short text with a good checksum is refused without asking the store', async (t) => {
   const asked: string[] = []
-  const store: KeyStore = { insert () {}, get: () => undefined, update: () => true, findByHash (hash) { asked.push(hash); return undefined } }
+  const store = keyStore({ findByHash (hash) { asked.push(hash); return undefined } })
   const { resolver } = createKeys({ prefix: 'acmes', store }, { clock: Date.now, scopes: [], deadline: 1 })
   for (let length = 0; length < 43; length++) t.throws(() => resolver.resolve(summed(`acmes_live_${'a'.repeat(length)}`), 0), InvalidCredential)
   t.same(asked, [])

@@ -4,6 +4,7 @@ import { createMemoryKeyStore, type KeyStore } from 'fastify-latchkey/keys'
 import { fakeClock } from 'fastify-latchkey/testing'
 import t, { type Test } from 'tap'
 import { keepLines } from '../helpers/doors.js'
+import { keyStore } from '../helpers/key-store.js'
 import { refused, untyped } from '../helpers/limits.js'
 
 const scopes = defineScopes({ resources: { devices: ['read'] } })
@@ -45,15 +46,13 @@ t.test('no outage of a store lets anybody through to the handler, and the log he
 t.test('a store that comes back is asked again', async (t) => {
   const memory = createMemoryKeyStore()
   let down = true
-  const { app, ran, ask } = await watched(t, {
+  const { app, ran, ask } = await watched(t, keyStore({
     insert: memory.insert,
-    get: memory.get,
-    update: memory.update,
     async findByHash (hash) {
       if (down) throw new Error('down')
       return await memory.findByHash(hash)
     }
-  })
+  }))
   const { text } = await app.keys.issue({ workspace: 'w1', scopes: ['devices:read'] })
   refused(t, await ask(text), { status: 503, code: 'AUTHENTICATION_UNAVAILABLE', retryAfter: 1 })
   down = false

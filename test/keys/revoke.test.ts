@@ -99,7 +99,7 @@ t.test('a store that fails is 503, and its words stay behind', async (t) => {
   for (const [what, replaced] of failing) {
     const memory = createMemoryKeyStore()
     const { keys } = keyring({ ...memory, ...replaced })
-    const key: ApiKey = Object.freeze({ id: 'key_1', workspace: 'w1', environment: 'production', scopes: [], hint: 'abcd', createdAt: new Date(0), version: 1 })
+    const key: ApiKey = Object.freeze({ id: 'key_1', workspace: 'w1', environment: 'production', scopes: [], secrets: [], createdAt: new Date(0), version: 1 })
     await memory.insert(key, 'hash')
     const expected = { name: 'AccessError', code: 'KEYS_UNAVAILABLE', statusCode: 503, headers: { 'retry-after': '1', 'cache-control': 'no-store' } }
     for (const work of [keys.issue({ workspace: 'w1', scopes: [] }), keys.revoke('w1', 'key_1')]) {

@@ -45,7 +45,7 @@ app.get('/levels', { schema: levels.secure('WRITE') }, async () => null)
 const { key, text } = await app.keys.issue({
   workspace: 'w1', scopes: ['devices:read', 'deployments:stage'], environment: 'sandbox', expiresAt: new Date(),
 })
-export const issued: { id: string, hint: string, text: string } = { id: key.id, hint: key.hint, text }
+export const issued: { id: string, hints: readonly string[], text: string } = { id: key.id, hints: key.secrets.map(({ hint }) => hint), text }
 export const table = app.scopesByResource()
 routeUpgrades(app)
 app.get('/live', { schema: scopes.secure('devices:read') }, async (request, reply) => {
