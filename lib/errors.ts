@@ -61,12 +61,18 @@ const Refused = createError<string, number>('ACCESS_REFUSED', 'Refused', 500, Er
  * beside what only the log hears (`reason`).
  */
 export class AccessError extends Refused {
+  readonly #refusal = true
   override readonly code: RefusalCode
   override readonly statusCode: number
   readonly headers: Readonly<Record<string, string>>
   readonly reason: string | undefined
   readonly detail: string | undefined
   readonly extensions: Readonly<Record<string, unknown>>
+
+  /** By a field that nobody else can set, and without a walk: requests are asked for it that are not refused. */
+  static override [Symbol.hasInstance] (value: unknown): boolean {
+    return typeof value === 'object' && value !== null && #refusal in value
+  }
 
   constructor (code: RefusalCode, details: RefusalDetails = {}) {
     super()

@@ -55,6 +55,7 @@ export class UnknownForm extends InvalidCredential {
 export function resolve (resolvers: readonly Resolver[], token: string, now: number, fresh = false): Principal | Promise<Principal> {
   for (const resolver of resolvers) {
     const found = resolver.resolve(token, now, fresh)
+    if (isSealed(found)) return vouched(found, resolver)
     if (isThenable(found)) return resolveLater(found, resolver, resolvers.slice(resolvers.indexOf(resolver) + 1), token, now, fresh)
     if (found !== undefined) return vouched(found, resolver)
   }

@@ -6,13 +6,16 @@ import type { Principal } from '../principal.js'
 import { isThenable, within } from '../time.js'
 import type { CompiledPolicy } from './policy.js'
 import type { Profiles } from './profiles.js'
-import type { LimitStore, Outcome, PolicyOutcome } from './store.js'
+import { isOwn, type MemoryLimitStore } from './memory.js'
+import type { LimitStore, Outcome, PolicyOutcome, Take } from './store.js'
 
 /** What the limiter says of one request. */
 export interface Judgement {
   readonly outcome: 'admitted' | 'limited' | 'too-costly' | 'unavailable'
   readonly policies: readonly PolicyOutcome[]
   readonly error?: AccessError
+  /** The store knows another version of the principal, or none: it must be loaded anew, and judged again. */
+  readonly stale?: boolean
 }
 
 export interface Limiter {
@@ -23,7 +26,7 @@ export interface Limiter {
 interface Parts {
   readonly ground: Ground
   readonly profiles: Profiles
-  readonly store: LimitStore
+  readonly store: LimitStore | MemoryLimitStore
   /** Seconds. */
   readonly deadline: number
 }
@@ -32,29 +35,45 @@ const UNLIMITED: Judgement = { outcome: 'admitted', policies: [] }
 
 /** profile → cost within capacity → one take of all policies. */
 export function createLimiter ({ ground, profiles, store, deadline }: Parts): Limiter {
+  const marks = 'mark' in store && store.mark !== undefined
+  const own = isOwn(store) ? store : undefined
+
   function judge (access: RouteAccess, principal: Principal): Judgement | Promise<Judgement> {
     try {
       const { cost } = access
       const policies = profiles.select(access, principal)
-      if (policies.length === 0) return UNLIMITED
+      if (policies.length === 0 && !(marks && principal.version !== undefined)) return UNLIMITED
       for (const policy of policies) {
         if (cost > policy.capacity && policy.quota > 0) return tooCostly(policy, cost)
       }
       const now = ground.clock()
       if (!Number.isFinite(now)) throw new TypeError('the clock does not tell the time')
-      const taken = store.take({ policies, principal, cost, now })
-      if (!isThenable(taken)) return read(taken, policies)
-      return within(taken, deadline, 'the limit store').then((answer) => read(answer, policies)).catch(unavailable)
+      const take = { policies, principal, cost, now }
+      if (own !== undefined) return judgementOf(own.take(take), principal)
+      const taken = store.take(take)
+      return isThenable(taken) ? judgeLater(taken, take) : read(taken, take)
+    } catch (fault) {
+      return unavailable(fault)
+    }
+  }
+
+  async function judgeLater (taken: PromiseLike<Outcome>, take: Take): Promise<Judgement> {
+    try {
+      return read(await within(taken, deadline, 'the limit store'), take)
     } catch (fault) {
       return unavailable(fault)
     }
   }
 
   /** A store that answers nothing, or nonsense, has not decided. */
-  function read (answer: unknown, asked: readonly CompiledPolicy[]): Judgement {
-    if (!isOutcomeOf(asked, answer)) throw new TypeError('the limit store did not answer an outcome')
-    const { admitted, policies } = answer
-    return admitted ? { outcome: 'admitted', policies } : { outcome: 'limited', policies, error: limited(policies) }
+  function read (answer: unknown, { policies, principal }: Take): Judgement {
+    if (!isOutcomeOf(policies, answer)) throw new TypeError('the limit store did not answer an outcome')
+    return judgementOf(answer, principal)
+  }
+
+  function judgementOf ({ admitted, policies, marker }: Outcome, { version }: Principal): Judgement {
+    const stale = marker !== undefined && version !== undefined && marker !== version
+    return admitted ? { outcome: 'admitted', policies, stale } : { outcome: 'limited', policies, error: limited(policies), stale }
   }
 
   function limited (policies: readonly PolicyOutcome[]): AccessError {
@@ -95,7 +114,7 @@ function isOutcomeOf (asked: readonly CompiledPolicy[], value: unknown): value i
     if (!isOutcomeOfPolicy(asked[i], one)) return false
     if (!one.admitted) admitted = false
   }
-  return 'admitted' in value && value.admitted === admitted
+  return 'admitted' in value && value.admitted === admitted && !('marker' in value && value.marker !== undefined && !isCount(value.marker))
 }
 
 function isOutcomeOfPolicy (asked: CompiledPolicy | undefined, value: unknown): value is PolicyOutcome {

@@ -47,7 +47,7 @@ export interface LimitStore {
    * and outlives whatever the processes hold of the principal. A store with `mark` answers `marker` to every take of a
    * principal that has a version, also to one of no policies.
    */
-  mark? (principal: string, version: number): Promise<void>
+  mark? (principal: Pick<Principal, 'id' | 'workspace' | 'environment'>, version: number): Promise<void>
 }
 
 /** What a verdict tells the caller, in whole units and seconds. @param counted units that this take took */
