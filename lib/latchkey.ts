@@ -43,7 +43,7 @@ export const latchkey = fp<LatchkeyOptions>(async function latchkey (app: Fastif
   checkShape(options)
   const { errors, undeclared, rateLimitFields, realm, clock = Date.now, environment, transport, deadline, failures, onExposed } = options
 
-  const keyring = options.keys === false ? undefined : createKeys(options.keys, { clock, scopes: options.scopes.names, deadline: deadline ?? 1 })
+  const keyring = options.keys === false ? undefined : createKeys(options.keys, { clock, scopes: options.scopes.names, expand: options.scopes.expand, deadline: deadline ?? 1, marked: options.limits !== false && options.limits?.store?.mark !== undefined, log: app.log })
   checkEnvironments(options, keyring?.environments ?? [])
   const resolvers = [...options.resolvers ?? [], ...keyring === undefined ? [] : [keyring.resolver]]
 
@@ -51,7 +51,7 @@ export const latchkey = fp<LatchkeyOptions>(async function latchkey (app: Fastif
   await app.register(auth, { resolvers, environment, transport, deadline, failures, onExposed })
   if (options.limits !== false) await app.register(limits, options.limits ?? {})
   await app.register(scopes, { scopes: options.scopes, schemes: resolvers, hook: options.hook })
-  if (keyring !== undefined) await app.register(keys, { keys: keyring.keys })
+  if (keyring !== undefined) await app.register(keys, { keys: keyring.keys, side: keyring.side, hook: options.hook })
   await app.register(docs, { scopes: options.scopes })
 }, { name: 'fastify-latchkey', fastify: '5.x' })
 

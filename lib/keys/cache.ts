@@ -22,6 +22,8 @@ export interface RecordCacheOptions {
 
 export interface RecordCache extends KeyStore {
   recall (hash: string): LoadedKey | undefined
+  /** Seconds. */
+  readonly maxAge: number
   /** Ends the subscription to `changes`; the store itself stays open. */
   release (): void
 }
@@ -115,6 +117,7 @@ export function createRecordCache (store: KeyStore, { maxRecords = 10_000, maxAg
   }
 
   return {
+    maxAge,
     recall,
     release,
     findByHash: (hash, fresh = false) => fresh ? reload(hash) : recall(hash) ?? flights.get(hash) ?? share(hash, load(hash, false)),

@@ -1,5 +1,5 @@
 /** A key has changed: what is older than this version must not be used any more. */
-export interface KeyChange {
+export interface ChangedKey {
   readonly id: string
   readonly version: number
 }
@@ -10,14 +10,14 @@ export interface KeyChange {
  */
 export interface KeyChanges {
   /** Resolves when the others were told, as far as that is known. */
-  publish (change: KeyChange): void | Promise<void>
+  publish (change: ChangedKey): void | Promise<void>
   /** @returns what ends the subscription */
-  subscribe (listener: (change: KeyChange) => void): () => void
+  subscribe (listener: (change: ChangedKey) => void): () => void
 }
 
 /** The bus of one process, for several apps over one store. */
 export function createProcessChanges (): KeyChanges {
-  const listeners = new Set<(change: KeyChange) => void>()
+  const listeners = new Set<(change: ChangedKey) => void>()
   return {
     publish (change) {
       const faults: unknown[] = []
@@ -31,7 +31,7 @@ export function createProcessChanges (): KeyChanges {
       if (faults.length > 0) throw new AggregateError(faults, 'not everybody could hear of a change of a key')
     },
     subscribe (listener) {
-      const own = (change: KeyChange): void => listener(change)
+      const own = (change: ChangedKey): void => listener(change)
       listeners.add(own)
       return () => { listeners.delete(own) }
     }
@@ -47,7 +47,7 @@ export interface ChangeLog {
   /** Whatever was asked before is no answer any more. @param version that the key has at least; 0 when that is not known */
   note (id: string, version: number, now: number): void
   /** As `note`, unless so much is known already. */
-  hear (change: KeyChange, now: number): void
+  hear (change: ChangedKey, now: number): void
   /** True when an answer to a question of this turn may be older than the key is. */
   outdates (id: string, version: number, turn: number): boolean
 }

@@ -10,11 +10,12 @@ import { within, type Clock } from '../time.js'
 import { readIssueInput, type IssueFields, type IssueInput } from './input.js'
 import { createMemoryKeyStore } from './memory.js'
 import { copyKey, type ApiKey } from './record.js'
+import { addRequestHooks, createRequestSide, requestOptions, type KeysLog, type RequestOptions, type RequestSide } from './request.js'
 import { createKeyResolver } from './resolver.js'
 import type { KeyStore } from './store.js'
 import { createKeyText, hashKeyText, hintOf } from './text.js'
 
-export interface KeysOptions {
+export interface KeysOptions extends RequestOptions {
   /** How all keys of this host begin: lower-case letters, digits and underscores, such as `acme`. */
   prefix: string
   /** Tag in the text → environment; `{ live: 'production', test: 'sandbox' }` by default. */
@@ -35,6 +36,8 @@ export interface Keys {
    * @throws AccessError `KEY_NOT_FOUND`, also for a key of another workspace; `KEYS_UNAVAILABLE` when the store fails
    */
   revoke (workspace: string, id: string): Promise<ApiKey>
+  /** Lets the next request of an owner's keys ask `permissionsOf` again, in this process. */
+  forgetPermissions (owner: string, workspace: string): void
   /** Finds keys of this host in text: for secret scanners and log redaction. */
   readonly pattern: RegExp
 }
@@ -46,8 +49,9 @@ declare module 'fastify' {
 export const keysOptions = Type.Object({
   prefix: Type.String({ description: 'lower-case letters, digits and underscores, such as \'acme\'' }),
   tags: Type.Optional(Type.Record(Type.String(), Type.String({ minLength: 1, description: 'the name of an environment' }), { minProperties: 1, description: '{ tag: environment }' })),
-  store: Type.Optional(withMethods(['insert', 'findByHash', 'get', 'list', 'update', 'recordUse'], 'a key store: an object with insert, findByHash, get, list, update and recordUse'))
-}, { additionalProperties: false, description: '{ prefix, tags?, store? }, or false' })
+  store: Type.Optional(withMethods(['insert', 'findByHash', 'get', 'list', 'update', 'recordUse'], 'a key store: an object with insert, findByHash, get, list, update and recordUse')),
+  ...requestOptions
+}, { additionalProperties: false, description: '{ prefix, tags?, store?, … }, or false' })
 
 /** What the keys room needs to know of its host. */
 export interface KeysHost {
@@ -56,6 +60,12 @@ export interface KeysHost {
   readonly scopes: readonly string[]
   /** Seconds that the store may take to issue or revoke. */
   readonly deadline: number
+  /** The limits store marks principals with their version; false by default. */
+  readonly marked?: boolean | undefined
+  /** All scopes that scopes grant, with what they imply; nothing further by default. */
+  readonly expand?: ((scopes: readonly string[]) => readonly string[]) | undefined
+  /** Where faults off the requests' path are told; nowhere by default. */
+  readonly log?: KeysLog | undefined
 }
 
 const defaultTags = { live: 'production', test: 'sandbox' }
@@ -63,9 +73,11 @@ const defaultTags = { live: 'production', test: 'sandbox' }
 const MAX_ATTEMPTS = 10
 
 /** Makes the keys of one host: what `app.keys` is, the resolver that `auth` asks, and the environments keys can have. */
-export function createKeys (options: KeysOptions, { clock, scopes, deadline }: KeysHost): { keys: Keys, resolver: Resolver, environments: readonly string[] } {
+export function createKeys (options: KeysOptions, { clock, scopes, deadline, marked = false, expand = asTheyAre, log = silent }: KeysHost): { keys: Keys, resolver: Resolver, environments: readonly string[], side: RequestSide } {
   checkOptions(keysOptions, options, 'keys')
-  const { prefix, tags = defaultTags, store = createMemoryKeyStore() } = options
+  const { prefix, tags = defaultTags } = options
+  const side = createRequestSide(options, { store: options.store ?? createMemoryKeyStore(), clock, deadline, marked, expand, log })
+  const { store, permissions } = side
   const text = createKeyText(prefix, Object.keys(tags))
   const tagOf = new Map(Object.entries(tags).map(([tag, environment]) => [environment, tag]))
   const environments = [...tagOf.keys()]
@@ -95,9 +107,10 @@ export function createKeys (options: KeysOptions, { clock, scopes, deadline }: K
       const { tag, fields } = readIssueInput(input, { now: clock(), scopes, tagOf })
       return await inTime(insert(fields, tag), deadline)
     },
-    revoke: (workspace, id) => inTime(revoke(workspace, id), deadline)
+    revoke: (workspace, id) => inTime(revoke(workspace, id), deadline),
+    forgetPermissions: (owner, workspace) => permissions?.forget(owner, workspace)
   }
-  return { keys, resolver: createKeyResolver(text, store), environments }
+  return { keys, resolver: createKeyResolver(text, store, { permissions }), environments, side }
 }
 
 /** Errors of stores carry the arguments of the failed command, so they stay behind. */
@@ -110,14 +123,28 @@ async function inTime<T> (work: Promise<T>, deadline: number): Promise<T> {
   }
 }
 
-/** Hangs `keys` on the context as `app.keys`. */
-export const keys = fp<{ keys: Keys }>(async function latchkeyKeys (app: FastifyInstance, options: { keys: Keys }) {
+const silent: KeysLog = { warn () {}, error () {} }
+const asTheyAre = (scopes: readonly string[]): readonly string[] => scopes
+
+export interface KeysPluginOptions {
+  keys: Keys
+  side: RequestSide
+  /** Where scopes are checked. */
+  hook?: 'onRequest' | 'preHandler' | undefined
+}
+
+/** Hangs `keys` on the context as `app.keys`, and notes what keys are used for. */
+export const keys = fp<KeysPluginOptions>(async function latchkeyKeys (app: FastifyInstance, { keys, side, hook = 'onRequest' }: KeysPluginOptions) {
   groundOf(app)
-  app.decorate('keys', options.keys)
+  app.decorate('keys', keys)
+  addRequestHooks(app, side, hook)
 }, { name: 'latchkey-keys', fastify: '5.x' })
 
+export { createRecordCache, type RecordCache, type RecordCacheOptions } from './cache.js'
+export { createProcessChanges, type ChangedKey, type KeyChanges } from './changes.js'
 export { createMemoryKeyStore } from './memory.js'
 export { createKeyText, formatKeyText, hashKeyText, type KeyText, type KeyTextParts } from './text.js'
 export { loadKey, MAX_SECRETS, type ApiKey, type KeyMetadata, type KeySecret, type LoadedKey } from './record.js'
+export type { PermissionsOf } from './permissions.js'
 export type { IssueInput } from './input.js'
 export type { KeyList, KeyPage, KeyPosition, KeyStore, KeyUse } from './store.js'
