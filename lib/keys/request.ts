@@ -1,8 +1,9 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { Type } from '@sinclair/typebox'
 import { describeFault } from '../errors.js'
 import { groundOf } from '../ground.js'
 import { OptionError, withMethods } from '../options.js'
+import type { Principal } from '../principal.js'
 import type { Clock } from '../time.js'
 import { createRecordCache, type RecordCache } from './cache.js'
 import type { KeyChanges } from './changes.js'
@@ -109,14 +110,24 @@ export function addRequestHooks (app: FastifyInstance, { recorder, expand, relea
   const ofKeys = new Set(app.resolvers.filter(({ kind }) => kind === 'api-key').map(({ scheme }) => scheme))
   const needOf = createNeeds(expand, (scheme) => ofKeys.has(scheme))
 
-  app.addHook('onRequest', function announceRetiring ({ principal }, reply, done) {
-    if (principal !== null) announceRetirement(principal, reply)
+  const early = hook === 'onRequest'
+
+  /** A principal without a version was not made from a record. */
+  function note (request: FastifyRequest, principal: Principal): void {
+    if (recorder !== undefined && principal.kind === 'api-key' && principal.version !== undefined) recorder.note(principal, needOf(ground.accessOf(request), principal))
+  }
+
+  app.addHook('onRequest', function announceAndNote (request, reply, done) {
+    const { principal } = request
+    if (principal !== null) {
+      announceRetirement(principal, reply)
+      if (early) note(request, principal)
+    }
     done()
   })
-  if (recorder !== undefined) {
-    app.addHook(hook, function noteUse (request: FastifyRequest, reply: FastifyReply, done: () => void) {
-      const { principal } = request
-      if (principal?.kind === 'api-key') recorder.note(principal, needOf(ground.accessOf(request), principal))
+  if (!early) {
+    app.addHook('preHandler', function noteUse (request, reply, done) {
+      if (request.principal !== null) note(request, request.principal)
       done()
     })
   }

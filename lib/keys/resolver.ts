@@ -9,7 +9,7 @@ import { hashKeyText, type KeyText } from './text.js'
 export interface ResolverParts {
   /** Bounds keys by what their owners may do. */
   readonly permissions?: Permissions | undefined
-  /** Hears of every key that is let in; must not throw. */
+  /** Hears of every secret that has proved good; must not throw. */
   readonly onUse?: ((loaded: LoadedKey) => void) | undefined
 }
 
