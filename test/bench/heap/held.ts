@@ -33,6 +33,11 @@ async function holdRecords (count: number, baseline: () => void): Promise<unknow
   return app
 }
 
+/** Text as it comes over a wire: in one piece, where V8 keeps what was put together as a tree of its parts. */
+function flat (text: string): string {
+  return Buffer.from(text).toString('latin1')
+}
+
 /** Keys of a store elsewhere, each of which was used once: nothing is held of them but by the cache. */
 async function holdCached (count: number, baseline: () => void): Promise<unknown> {
   const createdAt = new Date(START)
@@ -40,13 +45,13 @@ async function holdCached (count: number, baseline: () => void): Promise<unknown
   const store: KeyStore = {
     ...nothing,
     findByHash: async (hash) => loadKey({
-      id: `key_${randomUUID()}`,
-      workspace: `workspace-${hash.slice(0, 2)}`,
+      id: flat(`key_${randomUUID()}`),
+      workspace: flat(`workspace-${hash.slice(0, 2)}`),
       environment: 'production',
-      owner: `user-${hash.slice(0, 3)}`,
+      owner: flat(`user-${hash.slice(0, 3)}`),
       tier: 'pro',
       scopes: ['devices:read'],
-      secrets: [{ generation: 1, hint: hash.slice(0, 4), createdAt }],
+      secrets: [{ generation: 1, hint: flat(hash.slice(0, 4)), createdAt }],
       createdAt,
       expiresAt: new Date(START + 90 * 86_400_000),
       version: 1
