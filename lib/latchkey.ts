@@ -5,7 +5,7 @@ import { auth, authOptions, type AuthOptions, type Resolver } from './auth/index
 import { docs } from './docs/index.js'
 import { ground, groundOptions, type GroundOptions } from './ground.js'
 import { createKeys, keys, keysOptions, type KeysHost, type KeysOptions } from './keys/index.js'
-import { defaultEnvironments, limits, limitsOptions, type LimitsOptions, type LimitStore } from './limits/index.js'
+import { defaultEnvironments, limits, limitsOptions, type LimitsOptions } from './limits/index.js'
 import { checkOptions, OptionError } from './options.js'
 import { scopes, scopesOptions, type Catalogue } from './scopes/index.js'
 

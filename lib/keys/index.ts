@@ -99,6 +99,7 @@ export { createMemoryKeyStore } from './memory.js'
 export { createKeyText, formatKeyText, hashKeyText, type KeyText, type KeyTextParts } from './text.js'
 export { loadKey, MAX_SECRETS, type ApiKey, type KeyMetadata, type KeySecret, type LoadedKey } from './record.js'
 
+export { keyRoutes, type KeyRoutesOptions, type KeyWorkspace } from './routes.js'
 export type { Changed, KeyCaller, Keys } from './keys.js'
 export type { KeyActor, KeyEvent, KeyListener } from './events.js'
 export type { IssueInput, ListInput, RevokeInput, RotateInput, UpdateInput } from './shapes.js'
