@@ -5,6 +5,7 @@ import type { ScopeName } from '../register.js'
 import { isThenable, within } from '../time.js'
 import { createBoundedMap, type Kept } from './bounded.js'
 import { shared, type LoadedKey } from './record.js'
+import type { Log } from './use.js'
 
 type Answer = readonly ScopeName[] | undefined | null
 
@@ -20,7 +21,7 @@ export interface PermissionsParts {
   /** Seconds that the host may take. */
   readonly deadline: number
   /** Hears, once, of scopes in an answer that nobody has declared. */
-  readonly warn: (message: string) => void
+  readonly log: Log
 }
 
 export interface Permissions {
@@ -49,7 +50,7 @@ const MAX_OWNERS = 10_000
 const GONE = 'The owner of the API key is gone.'
 
 /** Bounds the keys of every owner by the permissions that the owner has while they are used. */
-export function createPermissions ({ permissionsOf, maxAge, expand, deadline, warn }: PermissionsParts): Permissions {
+export function createPermissions ({ permissionsOf, maxAge, expand, deadline, log }: PermissionsParts): Permissions {
   const grants = createBoundedMap<Grant>(MAX_OWNERS, (grant) => { grant.until = -Infinity })
   const flights = new Map<string, Promise<Grant>>()
   /** What requests share, as long as neither the key nor the permissions of its owner are others. */
@@ -90,7 +91,7 @@ export function createPermissions ({ permissionsOf, maxAge, expand, deadline, wa
     const unknown = warned ? undefined : answer.find((scope) => expand([scope]).length === 0)
     if (unknown !== undefined) {
       warned = true
-      warn(`keys.permissionsOf answers ${show(unknown)}, which is not declared and grants nothing; this is said once`)
+      log(`${show(unknown)} is not declared`, 'keys.permissionsOf answers a scope that grants nothing; this is said once')
     }
     return { scopes: shared(expand(answer)), from: now, until, used: false }
   }

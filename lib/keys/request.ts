@@ -11,7 +11,7 @@ import { createNeeds } from './needs.js'
 import { createPermissions, type Permissions, type PermissionsOf } from './permissions.js'
 import { announceRetirement } from './retiring.js'
 import type { KeyStore } from './store.js'
-import { createUseRecorder, type UseRecorder } from './use.js'
+import { createUseRecorder, type Log, type UseRecorder } from './use.js'
 
 export interface RequestOptions {
   /**
@@ -44,11 +44,6 @@ export const requestOptions = {
   permissionsMaxAge: Type.Optional(Type.Number({ exclusiveMinimum: 0, maximum: 3600, description: 'seconds above 0 and at most 3600' }))
 }
 
-export interface KeysLog {
-  warn (message: string): void
-  error (entry: object, message: string): void
-}
-
 export interface RequestParts {
   readonly store: KeyStore
   readonly clock: Clock
@@ -58,7 +53,7 @@ export interface RequestParts {
   readonly marked: boolean
   /** All scopes that scopes grant, with what they imply. */
   readonly expand: (scopes: readonly string[]) => readonly string[]
-  readonly log: KeysLog
+  readonly log: Log
 }
 
 /** What the keys of one host do while requests run, beside being found. */
@@ -84,7 +79,7 @@ export function createRequestSide ({ cache, recordUse = true, permissionsOf, per
     store,
     bound: records?.maxAge ?? 0,
     expand,
-    permissions: permissionsOf && createPermissions({ permissionsOf, maxAge, expand, deadline, warn: (message) => log.warn(message) }),
+    permissions: permissionsOf && createPermissions({ permissionsOf, maxAge, expand, deadline, log }),
     recorder: recordUse === false ? undefined : createUseRecorder({ store, clock, interval, deadline, log }),
     release: () => records?.release()
   }
@@ -100,7 +95,7 @@ function createCache (cache: RequestOptions['cache'], { store, clock, deadline, 
     ...cache,
     clock,
     deadline,
-    onFault: (fault) => log.error({ reason: describeFault(fault) }, 'the bus of key changes could not be told of one')
+    onFault: (fault) => log(describeFault(fault), 'the bus of key changes could not be told of one')
   })
 }
 

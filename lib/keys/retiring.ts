@@ -2,7 +2,7 @@ import type { FastifyReply } from 'fastify'
 import { describeFault } from '../errors.js'
 import type { Principal } from '../principal.js'
 import type { LoadedKey } from './record.js'
-import type { UseLog } from './use.js'
+import type { Log } from './use.js'
 
 /**
  * Tells a caller that the secret it presented was rotated away, and when it stops working: an HTTP date (IMF-fixdate,
@@ -21,7 +21,7 @@ export function announceRetirement ({ secretRetiresAt }: Principal, reply: Fasti
 export type BeginGrace = (workspace: string, id: string, generation: number) => void | PromiseLike<unknown>
 
 /** Begins the grace of a key's earlier secret once its successor is used: no request waits for it, or fails with it. */
-export function createFirstUse (beginGrace: BeginGrace, log: UseLog): (loaded: LoadedKey) => void {
+export function createFirstUse (beginGrace: BeginGrace, log: Log): (loaded: LoadedKey) => void {
   const beginning = new Set<string>()
 
   async function begin ({ principal: { workspace, id }, generation }: LoadedKey): Promise<void> {
@@ -32,7 +32,7 @@ export function createFirstUse (beginGrace: BeginGrace, log: UseLog): (loaded: L
       await Promise.resolve()
       await beginGrace(workspace, id, generation)
     } catch (fault) {
-      log.error({ key: id, reason: describeFault(fault) }, 'the grace of a rotated secret could not begin; the next use tries again')
+      log(describeFault(fault), `the grace of a rotated secret of ${id} could not begin; the next use tries again`)
     } finally {
       beginning.delete(name)
     }

@@ -10,14 +10,13 @@ export interface UseRecorderParts {
   readonly interval: number
   /** Seconds that the store may take for each batch. */
   readonly deadline: number
-  readonly log: UseLog
+  readonly log: Log
   /** Keys whose uses wait to be written at most; 100,000 by default. */
   readonly most?: number | undefined
 }
 
-export interface UseLog {
-  error (entry: object, message: string): void
-}
+/** Takes what went wrong beside requests. */
+export type Log = (reason: string, message: string) => void
 
 /** Collects uses of keys while requests run, and writes them in batches while none waits for it. */
 export interface UseRecorder {
@@ -75,7 +74,7 @@ export function createUseRecorder ({ store, clock, interval, deadline, log, most
 
   /** As many as there are now: what is noted meanwhile goes with the next. */
   async function write (): Promise<boolean> {
-    if (missed > 0) log.error({ missed }, 'uses of keys were not noted: too many keys wait to be written')
+    if (missed > 0) log('too many keys wait for theirs to be written', `${missed} uses of keys were not noted`)
     missed = 0
     for (let left = pending.size; left > 0; left -= BATCH) {
       const batch = take()
@@ -84,7 +83,7 @@ export function createUseRecorder ({ store, clock, interval, deadline, log, most
         if (isThenable(written)) await within(written, deadline, 'the key store')
       } catch (fault) {
         for (const [id, used] of batch) putBack(id, used)
-        log.error({ reason: describeFault(fault), keys: pending.size }, 'uses of keys could not be written; they wait for the next time')
+        log(describeFault(fault), `uses of ${pending.size} keys could not be written; they wait for the next time`)
         return false
       }
     }
@@ -121,7 +120,7 @@ export function createUseRecorder ({ store, clock, interval, deadline, log, most
       await flushing
       const all = await flush()
       clearTimeout(timer)
-      if (!all) log.error({ keys: pending.size }, 'uses of keys are lost: the key store did not take them before the end')
+      if (!all) log('the key store did not take them before the end', `uses of ${pending.size} keys are lost`)
     }
   }
 }

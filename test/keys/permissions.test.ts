@@ -19,7 +19,7 @@ function bounded (permissionsOf: PermissionsOf, parts: Partial<PermissionsParts>
     maxAge: 10,
     expand: scopes.expand,
     deadline: 0.05,
-    warn: (message) => said.push(message),
+    log: (reason, message) => said.push(`${message}: ${reason}`),
     ...parts
   })
   return { clock, said, asked, permissions, bound: (loaded = load()) => permissions.bound(loaded, clock.now()) }
@@ -126,7 +126,7 @@ t.test('scopes that nobody has declared grant nothing, and are named once', asyn
   const { bound, said } = bounded((owner) => untyped(['devices:reed', 'devices:read', owner]))
   t.match(bound(), { scopes: ['devices:read'] })
   t.match(bound(load({ owner: 'u2' })), { scopes: ['devices:read'] })
-  t.same(said, ['keys.permissionsOf answers "devices:reed", which is not declared and grants nothing; this is said once'])
+  t.same(said, ['keys.permissionsOf answers a scope that grants nothing; this is said once: "devices:reed" is not declared'])
 })
 
 t.test('what is forgotten is asked again, and a question from before does not bring it back', async (t) => {

@@ -45,7 +45,7 @@ t.test('a caller reads when its secret stops working, and only the caller with t
 
 function firstUse (beginGrace: BeginGrace) {
   const said: string[] = []
-  return { said, use: createFirstUse(beginGrace, { error: (entry, message) => said.push(`${message} ${JSON.stringify(entry)}`) }) }
+  return { said, use: createFirstUse(beginGrace, (reason, message) => said.push(`${message}: ${reason}`)) }
 }
 
 const tick = () => new Promise((resolve) => setImmediate(resolve))
@@ -94,7 +94,7 @@ t.test('a grace that can\'t begin is logged without the store\'s words, and the 
     t.equal(tried, n)
   }
   t.same(said, [
-    'the grace of a rotated secret could not begin; the next use tries again {"key":"key_1","reason":"Error"}',
-    'the grace of a rotated secret could not begin; the next use tries again {"key":"key_1","reason":"a thrown string"}'
+    'the grace of a rotated secret of key_1 could not begin; the next use tries again: Error',
+    'the grace of a rotated secret of key_1 could not begin; the next use tries again: a thrown string'
   ])
 })

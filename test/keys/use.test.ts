@@ -13,7 +13,7 @@ function recorder (recordUse?: KeyStore['recordUse'], parts: Partial<UseRecorder
   const written: KeyUse[][] = []
   const said: string[] = []
   const store = { recordUse: recordUse ?? ((uses: readonly KeyUse[]) => { written.push([...uses]) }) }
-  const log = { error: (entry: object, message: string) => { said.push(`${message} ${JSON.stringify(entry)}`) } }
+  const log = (reason: string, message: string) => { said.push(`${message}: ${reason}`) }
   return { clock, written, said, uses: createUseRecorder({ store, clock: clock.now, interval: 3600, deadline: 0.05, log, ...parts }) }
 }
 
@@ -78,7 +78,7 @@ t.test('what the store does not take waits, with what comes meanwhile, and is wr
   t.equal(uses.flush(), first, 'one at a time')
   fail.open()
   t.equal(await first, false)
-  t.same(said, ['uses of keys could not be written; they wait for the next time {"reason":"Error","keys":2}'])
+  t.same(said, ['uses of 2 keys could not be written; they wait for the next time: Error'])
   down = false
   await until(async () => (await memory.get('w1', 'key_1'))?.lastUsedAt !== undefined)
   t.match(await memory.get('w1', 'key_1'), { lastUsedAt: at(1), scopesUsedAt: { 'devices:read': at(1), 'reports:read': at(0) } })
@@ -133,7 +133,7 @@ t.test('what the store does not take at the end is lost, and logged', async (t) 
   const { uses, said } = recorder(() => { throw new Error('down') })
   uses.note(principal('key_1'), READ)
   await uses.close()
-  t.equal(said.at(-1), 'uses of keys are lost: the key store did not take them before the end {"keys":1}')
+  t.equal(said.at(-1), 'uses of 1 keys are lost: the key store did not take them before the end')
 })
 
 t.test('writes go in batches of a thousand, and what fails stops them', async (t) => {
@@ -161,8 +161,8 @@ t.test('memory is bounded: a full recorder writes at once, and counts what it ca
     stuck.uses.note(principal(`key_${n}`), READ)
     await stuck.uses.flush()
   }
-  t.match(stuck.said.join('\n'), 'uses of keys were not noted: too many keys wait to be written {"missed":1}')
-  t.match(stuck.said.at(-1), '"keys":2')
+  t.match(stuck.said.join('\n'), '1 uses of keys were not noted: too many keys wait for theirs to be written')
+  t.match(stuck.said.at(-1), 'uses of 2 keys could not be written')
 })
 
 t.test('a clock that tells nothing notes nothing', async (t) => {
