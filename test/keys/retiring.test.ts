@@ -1,12 +1,12 @@
 import latchkey, { allowPlainHttp } from 'fastify-latchkey'
-import { createKeyText, createMemoryKeyStore, hashKeyText, loadKey, type ApiKey } from 'fastify-latchkey/keys'
+import { createKeyText, createMemoryKeyStore, createProcessChanges, hashKeyText, loadKey, type ApiKey } from 'fastify-latchkey/keys'
 import { fakeClock } from 'fastify-latchkey/testing'
 import Fastify from 'fastify'
 import t from 'tap'
 import { createKeyResolver } from '../../lib/keys/resolver.js'
 import { createFirstUse, type BeginGrace } from '../../lib/keys/retiring.js'
 import { scopes, untyped } from '../helpers/limits.js'
-import { gate, record } from '../helpers/slow-keys.js'
+import { gate, record, slowStore, until } from '../helpers/slow-keys.js'
 
 const text = createKeyText('acme', ['live', 'test'])
 const [OLD, NEW] = [text.generate('live'), text.generate('live')]
@@ -97,4 +97,24 @@ t.test('a grace that can\'t begin is logged without the store\'s words, and the 
     'the grace of a rotated secret of key_1 could not begin; the next use tries again: Error',
     'the grace of a rotated secret of key_1 could not begin; the next use tries again: a thrown string'
   ])
+})
+
+t.test('over HTTP: the earlier secret stays until the grace that the new one\'s first use began has passed', async (t) => {
+  const clock = fakeClock()
+  const app = Fastify()
+  t.teardown(() => app.close())
+  await app.register(latchkey, { scopes, environment: 'production', keys: { prefix: 'acme', store: slowStore(), cache: { changes: createProcessChanges() } }, transport: allowPlainHttp, clock: clock.now, failures: false })
+  app.get('/', { schema: scopes.secure('devices:read') }, async () => 'in')
+  const ask = (key: string) => app.inject({ url: '/', headers: { authorization: `Bearer ${key}` } })
+  const issued = await app.keys.issue({ workspace: 'w1', scopes: ['devices:read'] })
+  const rotated = await app.keys.rotate('w1', issued.key.id, { grace: 60, graceFrom: 'first-use' })
+  clock.advance(1000)
+  t.match(await ask(issued.text), { statusCode: 200, headers: { 'api-key-retires': undefined } }, 'no use yet, no end')
+  t.match(await ask(rotated.text), { statusCode: 200 })
+  await until(async () => (await app.keys.get('w1', issued.key.id)).version === 3)
+  t.match(await ask(issued.text), { statusCode: 200, headers: { 'api-key-retires': new Date(clock.now() + 60_000).toUTCString() } })
+  clock.advance(60)
+  t.match(await ask(issued.text), { statusCode: 401 })
+  t.match(await ask(rotated.text), { statusCode: 200 })
+  t.equal((await app.keys.get('w1', issued.key.id)).version, 3, 'begun once')
 })
