@@ -99,6 +99,15 @@ t.test('while the store is down warm keys go on to their bound, and cold ones ge
   refused(t, await ask(cold.text), { status: 401, code: 'CREDENTIAL_INVALID', challenge: 'Bearer realm="api", error="invalid_token"' })
 })
 
+t.test('a thousand requests for one cold key are one question to the store', async (t) => {
+  const store = slowStore()
+  const { ask, issue } = await keyed(t, { store, cache: { changes: createProcessChanges() } }, { resolvers: [session], limits: false, deadline: 10 })
+  const { text } = await issue('devices:read')
+  const answers = await Promise.all(Array.from({ length: 1000 }, () => ask(text)))
+  t.equal(answers.filter(({ statusCode }) => statusCode === 200).length, 1000)
+  t.same(store.asked, [false])
+})
+
 t.test('two apps over one store and one bus: what one revokes, the other refuses', async (t) => {
   const store = slowStore()
   const cache = { changes: createProcessChanges() }
