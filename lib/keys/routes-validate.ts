@@ -1,5 +1,5 @@
 import type { TSchema } from '@sinclair/typebox'
-import { Value } from '@sinclair/typebox/value'
+import { Value, ValueErrorType, type ValueError } from '@sinclair/typebox/value'
 import { explain, invalid } from './input.js'
 
 /**
@@ -10,6 +10,12 @@ export function compileValidator ({ schema, httpPart }: { schema: TSchema, httpP
   return function validate (given: unknown): { value: unknown } | { error: Error } {
     const value = httpPart === 'body' ? given ?? {} : Value.Convert(schema, Value.Clone(given))
     const error = Value.Errors(schema, value).First()
-    return error === undefined ? { value } : { error: invalid(explain(error)) }
+    return error === undefined ? { value } : { error: invalid(explainPart(error, httpPart)) }
   }
+}
+
+/** Descriptions of these schemas are for the document, so the message is the validator's. */
+function explainPart (error: ValueError, httpPart: string | undefined): string {
+  if (error.type === ValueErrorType.ObjectAdditionalProperties) return explain(error)
+  return `${error.path.slice(1).replaceAll('/', '.') || String(httpPart)}: ${error.message}`
 }

@@ -76,6 +76,7 @@ export async function keyRoutes (app: FastifyInstance, options: KeyRoutesOptions
     }
     return {
       schema: { security: stated, ...counted, operationId: `api_keys.${operation}`, summary, tags: ['api keys'], ...schema, response: { ...refused, ...found } },
+      prefixTrailingSlash: 'no-slash' as const,
       onRequest: (request: FastifyRequest) => callers.identify(request, scopes[need])
     }
   }

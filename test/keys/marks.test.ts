@@ -4,6 +4,11 @@ import t from 'tap'
 import { guarded, untyped } from '../helpers/limits.js'
 import { keyring } from '../helpers/keyring.js'
 
+/** The attempts wait beside the process, and don't keep it. */
+async function until (holds: () => boolean): Promise<void> {
+  while (!holds()) await pause(5)
+}
+
 const input = { workspace: 'w1', scopes: [] }
 
 t.test('every change is marked with its version before the caller hears of it', async (t) => {
@@ -33,7 +38,7 @@ t.test('where it can\'t be, the change stands, the answer says the bound, and th
     const { key, text } = await keys.issue(input)
     t.match(await keys.revoke('w1', key.id), { holdsWithin: 60, key: { version: 2 } })
     t.equal(await opens(text), 'The API key was revoked.')
-    while (tried < 3) await pause(10)
+    await until(() => tried === 3)
     t.equal((await keys.revoke('w1', key.id)).holdsWithin, 0)
     t.equal(tried, 4)
     t.equal(logged.length, 2)
@@ -71,7 +76,7 @@ t.test('they end by themselves as well', async (t) => {
   const { keys, logged } = keyring(t, {}, { mark: async () => { tried++; throw new Error('down') } })
   const { key } = await keys.issue(input)
   await keys.revoke('w1', key.id)
-  while (tried < 9) await new Promise((resolve) => real(resolve, 5))
+  await until(() => tried === 9)
   await new Promise((resolve) => real(resolve, 20))
   t.equal(tried, 9)
   t.same(pauses, [100, 200, 400, 800, 1600, 3200, 6400, 12_800])
@@ -85,19 +90,19 @@ t.test('an app marks by the store of its counters, and stops when it closes', as
     marks: marked,
     async mark (...version) { this.marks.push(version) }
   }
-  const { app } = await guarded(t, { keys: { prefix: 'acme' }, resolvers: [], limits: { store } })
+  const { app } = await guarded(t, { keys: { prefix: 'acme' }, limits: { store } })
   const { key } = await app.keys.issue(input)
   t.match(await app.keys.revoke('w1', key.id), { holdsWithin: 0 })
   t.same(marked, [[key.id, 2]])
   await app.close()
 
   const broken: LimitStore = { ...createMemoryLimitStore(), mark: () => Promise.reject(new Error('down')) }
-  const second = await guarded(t, { keys: { prefix: 'acme' }, resolvers: [], limits: { store: broken } })
+  const second = await guarded(t, { keys: { prefix: 'acme' }, limits: { store: broken } })
   await second.app.keys.revoke('w1', (await second.app.keys.issue(input)).key.id)
   await second.app.close()
 
   for (const limits of [false, undefined, { store: createMemoryLimitStore() }] as const) {
-    const plain = await guarded(t, { keys: { prefix: 'acme' }, resolvers: [], limits })
+    const plain = await guarded(t, { keys: { prefix: 'acme' }, limits })
     t.match(await plain.app.keys.revoke('w1', (await plain.app.keys.issue(input)).key.id), { holdsWithin: 0 })
   }
 })
