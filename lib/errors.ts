@@ -26,6 +26,7 @@ export const refusals = {
   KEYS_UNAVAILABLE: { statusCode: 503, message: 'Keys are temporarily unavailable; retry after a short backoff.' },
   KEY_INPUT_INVALID: { statusCode: 400, message: 'The description of the key is not valid.' },
   KEY_NOT_FOUND: { statusCode: 404, message: 'There is no such key.' },
+  KEY_CONFLICT: { statusCode: 409, message: 'The key is not in the state that this change needs.' },
   NOT_FOUND: { statusCode: 404, message: 'There is nothing here.' },
   BAD_REQUEST: { statusCode: 400, message: 'The request could not be read.' },
   REQUEST_TIMEOUT: { statusCode: 408, message: 'The request did not arrive in time.' },

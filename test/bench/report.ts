@@ -36,13 +36,14 @@ function measuredTable (measured: ReadonlyMap<string, Measured>): string {
   ])
 }
 
-function heapTable ({ window, bucket, sliding, keyRecord, glued }: HeapPerCredential): string {
+function heapTable ({ window, bucket, sliding, keyRecord, cachedKey, glued }: HeapPerCredential): string {
   return table([
     ['', 'bytes'],
     ['counter, fixed window', String(window)],
     ['counter, token bucket', String(bucket)],
     ['counter, sliding window', String(sliding)],
     ['key record and principal, found by hash and id', String(keyRecord)],
+    ['key in the record cache, found by hash', String(cachedKey)],
     ['counter of @fastify/rate-limit', String(glued)]
   ])
 }
