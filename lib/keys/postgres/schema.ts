@@ -75,7 +75,8 @@ export async function migrate ({ run, transaction }: Sql, schema: string): Promi
 }
 
 async function versionOf (run: Run, schema: string): Promise<number> {
-  const [server] = await run('SELECT pg_is_in_recovery() AS replica, to_regclass($1::text) IS NOT NULL AS made', [`${schema}.migrations`])
+  // Asked of the table of tables: to_regclass may answer from what this connection remembers from before it had the lock.
+  const [server] = await run('SELECT pg_is_in_recovery() AS replica, EXISTS (SELECT 1 FROM pg_tables WHERE schemaname = $1 AND tablename = \'migrations\') AS made', [schema])
   if (server?.replica === true) throw new KeysOnReplica()
   if (server?.made !== true) return 0
   const [row] = await run(`SELECT coalesce(max(version), 0) AS version FROM ${schema}.migrations`, [])

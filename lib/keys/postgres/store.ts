@@ -51,7 +51,7 @@ export function createSqlKeyStore (sql: Sql, schema: string): SqlKeyStore {
       const merged = mergeUses(uses)
       if (merged.length > 0) await run(statements.recordUse, columnsOf(merged))
     },
-    close: () => sql.close()
+    close: once(sql.close)
   }
 }
 
