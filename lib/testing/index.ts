@@ -85,4 +85,5 @@ function withToken (request: InjectOptions, token: string): InjectOptions {
   return { ...request, headers: { ...Object.fromEntries(others), authorization: `Bearer ${token}` } }
 }
 
-export { keyStoreConformance, type KeyStoreCase } from './key-store.js'
+export { keyStoreConformance } from './key-store.js'
+export type { KeyStoreCase } from './key-store-drafts.js'

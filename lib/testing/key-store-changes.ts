@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
-import type { KeyStoreCase } from './key-store.js'
-import { at, changed, inserted, isRefused, newHash, newWorkspace, secret } from './key-store-drafts.js'
+import { at, changed, inserted, isRefused, newHash, newWorkspace, secret, type KeyStoreCase } from './key-store-drafts.js'
 
 export const changes: readonly KeyStoreCase[] = [
   {

@@ -2,6 +2,13 @@ import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { hashKeyText, type ApiKey, type KeySecret, type KeyStore } from '../keys/index.js'
 
+/** One sentence of the contract of key stores. */
+export interface KeyStoreCase {
+  readonly name: string
+  /** Rejects with an `AssertionError` where the store does otherwise. Makes keys of a workspace of its own. */
+  run (store: KeyStore): Promise<void>
+}
+
 /** An instant with milliseconds that are easily lost. */
 export const START = Date.UTC(2026, 0, 1, 12, 30, 15, 123)
 
@@ -37,7 +44,7 @@ export function changed (key: ApiKey, more: Partial<ApiKey> = {}): ApiKey {
 
 /** A store may throw at once or later. */
 export async function isRefused (work: () => void | boolean | Promise<void | boolean>, what: string): Promise<void> {
-  await assert.rejects(async () => { await work() }, what)
+  await assert.rejects(Promise.resolve().then(work), what)
 }
 
 /** What people may write into a record. */

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import type { ApiKey, KeyPage, KeyStore } from '../keys/index.js'
-import type { KeyStoreCase } from './key-store.js'
-import { at, inserted, newWorkspace } from './key-store-drafts.js'
+import { at, inserted, newWorkspace, type KeyStoreCase } from './key-store-drafts.js'
 
 /** Ids of all pages, one after the other. */
 async function walk (store: KeyStore, workspace: string, page: KeyPage): Promise<string[]> {
@@ -16,10 +15,9 @@ export const lists: readonly KeyStoreCase[] = [
     name: 'a list is newest first, by id where keys were created at once, and its pages are the whole',
     async run (store) {
       const workspace = newWorkspace()
-      const instants = [5, 1, 5, 3, 5, 0, 5, -1e9, 3, 5]
-      const ids = ['a', 'Z', 'A', 'b', '_', '0', 'aa', 'z', 'B', '~'].map((name) => `${workspace}-${name}`)
+      const instants = [['a', 5], ['Z', 1], ['A', 5], ['b', 3], ['_', 5], ['0', 0], ['aa', 5], ['z', -1e9], ['B', 3], ['~', 5]] as const
       const made: ApiKey[] = []
-      for (const [i, id] of ids.entries()) made.push((await inserted(store, workspace, { id, createdAt: at(instants.at(i) ?? 0) })).key)
+      for (const [name, later] of instants) made.push((await inserted(store, workspace, { id: `${workspace}-${name}`, createdAt: at(later) })).key)
       const expected = made.sort((a, b) => b.createdAt.getTime() - a.createdAt.getTime() || (a.id < b.id ? 1 : -1))
       assert.deepStrictEqual(await store.list(workspace, { limit: 100 }), { keys: expected, next: undefined })
       for (const limit of [1, 2, 3, 9, 10, 11]) {

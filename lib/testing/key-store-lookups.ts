@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import type { ApiKey } from '../keys/index.js'
-import type { KeyStoreCase } from './key-store.js'
-import { at, changed, draft, inserted, isRefused, newHash, newWorkspace, ODD_WORDS, secret } from './key-store-drafts.js'
+import { at, changed, draft, inserted, isRefused, newHash, newWorkspace, ODD_WORDS, secret, type KeyStoreCase } from './key-store-drafts.js'
 
 export const lookups: readonly KeyStoreCase[] = [
   {

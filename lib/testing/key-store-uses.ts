@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import type { ApiKey, KeyStore } from '../keys/index.js'
-import type { KeyStoreCase } from './key-store.js'
-import { at, changed, inserted, newHash, newWorkspace, secret } from './key-store-drafts.js'
+import { at, changed, inserted, newHash, newWorkspace, secret, type KeyStoreCase } from './key-store-drafts.js'
 
 async function usesOf (store: KeyStore, { workspace, id }: ApiKey) {
   const key = await store.get(workspace, id)

@@ -6,7 +6,7 @@ import { draft, inserted } from '../../lib/testing/key-store-drafts.js'
 import { run } from '../helpers/child.js'
 import { startPostgres } from '../helpers/postgres.js'
 
-const child = fileURLToPath(new URL('migrate-child.ts', import.meta.url))
+const child = fileURLToPath(new URL('../helpers/migrate.ts', import.meta.url))
 const server = await startPostgres(t)
 
 async function open (t: Test, url: string): Promise<{ store: SqlKeyStore, client: pg.Client }> {

@@ -30,6 +30,7 @@ t.test('options that do not fit are refused at boot, by name and with the fix', 
     [{ redis: {} }, 'option redis must be a Redis or a Cluster of ioredis, not an object with nothing in it'],
     [{ redis, namespace: 'a{b}' }, 'option namespace must be 1 to 64 letters, digits and characters of : . _ -, not "a{b}"'],
     [{ redis, timeout: 0 }, 'option timeout must be seconds: a number above 0, at most 3600, not 0'],
+    [{ redis, timeout: 3601 }, 'option timeout must be seconds: a number above 0, at most 3600, not 3601'],
     [{ redis, timeout: '1' }, 'option timeout must be seconds: a number above 0, at most 3600, not "1"'],
     [{ redis, deadline: 1 }, 'unknown option deadline; known here: redis, namespace, timeout']
   ]
@@ -144,7 +145,7 @@ t.test('all of a namespace lies under its name', async (t) => {
 t.test('an answer that is none is an error, and no unknown key', async (t) => {
   const { hash } = await inserted(plain, newWorkspace())
   const odd = through(async (real, name, ...args) => name === 'eval' ? 'OK' : await real(name, ...args))
-  await t.rejects(Promise.resolve(odd.findByHash(hash)), { name: 'TypeError', message: 'Redis has answered something else than a hash' })
+  await t.rejects(Promise.resolve(odd.findByHash(hash)), { name: 'TypeError', message: 'Redis has answered something else than a list' })
 })
 
 t.test('a Redis that is away fails within the time-out, keeps nothing for later, and is used again when it is back', async (t) => {

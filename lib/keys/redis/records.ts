@@ -18,15 +18,19 @@ export function fieldsOf (key: ApiKey, hashes: ReadonlyMap<string, number>): str
 
 /** @param reply of READ: names and values in turn; none where there is no record */
 export function recordOf (reply: unknown): StoredRecord | undefined {
-  if (!Array.isArray(reply)) throw new TypeError('Redis has answered something else than a hash')
-  const fields = new Map<string, string>()
-  for (let i = 0; i < reply.length; i += 2) fields.set(String(reply[i]), String(reply[i + 1]))
+  const texts = textsOf(reply)
+  const fields = new Map(texts.flatMap((name, i) => i % 2 === 0 ? [[name, String(texts[i + 1])] as const] : []))
   const record = fields.get('record')
   if (record === undefined) return undefined
   return {
     key: readKey(record, Number(fields.get('createdAt')), useOf(fields)),
     hashes: new Map<string, number>(JSON.parse(String(fields.get('hashes'))))
   }
+}
+
+export function textsOf (reply: unknown): readonly string[] {
+  if (!Array.isArray(reply)) throw new TypeError('Redis has answered something else than a list')
+  return reply.map(String)
 }
 
 function useOf (fields: ReadonlyMap<string, string>): StoredUse | undefined {

@@ -6,7 +6,7 @@ import type { KeyPage, KeyStore } from '../store.js'
 import { mergeUses } from '../uses.js'
 import type { Command } from './client.js'
 import { idOf, memberOf, type Layout } from './layout.js'
-import { fieldsOf, marksOf, recordOf, type StoredRecord } from './records.js'
+import { fieldsOf, marksOf, recordOf, textsOf, type StoredRecord } from './records.js'
 import { READ, USE, WRITE } from './scripts.js'
 
 interface Write {
@@ -82,17 +82,16 @@ export function createStore (command: Command, layout: Layout): KeyStore {
       const name = owner !== undefined ? layout.list(workspace, 'owner', owner) : environment !== undefined ? layout.list(workspace, 'environment', environment) : layout.list(workspace)
       const keys: ApiKey[] = []
       for (let below = after === undefined ? '+' : `(${memberOf(after.createdAt, after.id)}`; ;) {
-        const members = await command('zrevrangebylex', name, below, '-', 'LIMIT', '0', String(limit + 1))
-        const ids = Array.isArray(members) ? members.map((member) => idOf(String(member))) : []
-        for (const stored of await Promise.all(ids.map((id) => read(workspace, id)))) {
+        const members = textsOf(await command('zrevrangebylex', name, below, '-', 'LIMIT', '0', String(limit + 1)))
+        for (const stored of await Promise.all(members.map((member) => read(workspace, idOf(member))))) {
           const key = stored?.key
           if (key === undefined || (environment ?? key.environment) !== key.environment) continue
           const last = keys.at(-1)
           if (keys.length === limit && last !== undefined) return { keys, next: { createdAt: last.createdAt, id: last.id } }
           keys.push(key)
         }
-        if (!Array.isArray(members) || members.length <= limit) return { keys, next: undefined }
-        below = `(${String(members.at(-1))}`
+        if (members.length <= limit) return { keys, next: undefined }
+        below = `(${members.at(-1)}`
       }
     },
     async update (key, hash) {
