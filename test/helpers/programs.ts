@@ -45,14 +45,23 @@ export async function startProgram (command: readonly string[], ready: RegExp, u
   })
   const pid = Number(/^pid (\d+)$/m.exec(output)?.[1])
   const all = (name: NodeJS.Signals): void => {
-    for (const one of [pid, ...childrenOf(pid)]) process.kill(one, name)
+    for (const one of [pid, ...childrenOf(pid)]) send(one, name)
   }
   return {
     pid,
     gone,
-    signal: (name) => { process.kill(pid, name) },
+    signal: (name) => send(pid, name),
     freeze: () => all('SIGSTOP'),
     thaw: () => all('SIGCONT')
+  }
+}
+
+/** A child may have ended since it was listed. */
+function send (pid: number, name: NodeJS.Signals): void {
+  try {
+    process.kill(pid, name)
+  } catch (fault) {
+    if (!(fault instanceof Error && 'code' in fault && fault.code === 'ESRCH')) throw fault
   }
 }
 
