@@ -54,7 +54,7 @@ export async function startPostgres (t: Test, ...args: readonly string[]): Promi
   }
   async function start (...more: readonly string[]): Promise<void> {
     const settings = ['fsync=off', 'full_page_writes=off', 'listen_addresses=', `unix_socket_directories=${folder}`, 'shared_buffers=16MB', 'log_min_messages=log', 'lc_messages=C', ...args, ...more]
-    program = await startProgram([join(bin, 'postgres'), '-D', data, ...settings.flatMap((setting) => ['-c', setting])], /ready to accept/, owner)
+    program = await startProgram([join(bin, 'postgres'), '-D', data, ...settings.flatMap((setting) => ['-c', setting])], folder, /ready to accept/, owner)
   }
 
   t.teardown(() => end('SIGQUIT'))

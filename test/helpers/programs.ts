@@ -14,12 +14,18 @@ export interface Program {
   thaw (): void
 }
 
-/** Says its own id, then waits: for the program, or for the end of whoever holds the other end of its input. */
+/**
+ * Says its own id, then waits: for the program, or for the end of whoever holds the other end of its input. Of that end
+ * the kernel tells a group with stopped processes by SIGHUP.
+ */
 const WATCH = `
+trap '' HUP
+folder=$1
+shift
 exec 3<&0
 "$@" 3<&- </dev/null &
 child=$!
-(cat <&3 >/dev/null; pkill -CONT -P $child; kill -CONT $child; kill -KILL $child; pkill -KILL -P $child) 2>/dev/null &
+(cat <&3 >/dev/null; pkill -CONT -P $child; kill -CONT $child; kill -KILL $child; pkill -KILL -P $child; sleep 1; rm -rf $folder) 2>/dev/null &
 watcher=$!
 echo "pid $child"
 exec 3<&-
@@ -27,10 +33,10 @@ wait $child
 kill $watcher 2>/dev/null
 `
 
-/** @param ready what its output says when it can be spoken to */
-export async function startProgram (command: readonly string[], ready: RegExp, user?: string): Promise<Program> {
+/** @param folder removed when this process ends without having stopped it @param ready what its output says when it can be spoken to */
+export async function startProgram (command: readonly string[], folder: string, ready: RegExp, user?: string): Promise<Program> {
   const as = user === undefined ? [] : ['runuser', '-u', user, '--']
-  const child = spawn('env', ['-u', 'NODE_OPTIONS', ...as, 'sh', '-c', WATCH, 'sh', ...command], { stdio: ['pipe', 'pipe', 'pipe'], cwd: '/' })
+  const child = spawn('env', ['-u', 'NODE_OPTIONS', ...as, 'sh', '-c', WATCH, 'sh', folder, ...command], { stdio: ['pipe', 'pipe', 'pipe'], cwd: '/' })
   const gone = once(child, 'close')
   let output = ''
   await new Promise<void>((resolve, reject) => {

@@ -23,7 +23,7 @@ export async function startRedis (t: Test, ...args: readonly string[]): Promise<
   const port = await freePort()
   let program: Program | undefined
   async function start (): Promise<void> {
-    program = await startProgram(['redis-server', '--port', String(port), '--bind', '127.0.0.1', '--dir', folder, '--save', '', '--appendonly', 'no', ...args], /Ready to accept/i)
+    program = await startProgram(['redis-server', '--port', String(port), '--bind', '127.0.0.1', '--dir', folder, '--save', '', '--appendonly', 'no', ...args], folder, /Ready to accept/i)
   }
   async function stop (): Promise<void> {
     const ending = program
