@@ -8,7 +8,7 @@ import type { Clock } from '../time.js'
 import { createTell, type KeyListener } from './events.js'
 import type { Keys } from './keys.js'
 import { createLifecycle } from './lifecycle.js'
-import { createMarks } from './marks.js'
+import { createMarks, type Mark } from './marks.js'
 import { createMemoryKeyStore } from './memory.js'
 import { createPrivilege } from './privilege.js'
 import { addRequestHooks, createRequestSide, requestOptions, type RequestOptions, type RequestSide } from './request.js'
@@ -55,7 +55,7 @@ export interface KeysHost {
   /** Seconds that the store may take for a change. */
   readonly deadline: number
   /** Tells every process of a key's version. */
-  readonly mark?: ((id: string, version: number) => Promise<void>) | undefined
+  readonly mark?: Mark | undefined
   /** Seconds that a process may go by what it holds of a key where it can't be told; those of the record cache by default. */
   readonly cacheBound?: number | undefined
   /** Takes what went wrong beside a call; nobody does by default. */

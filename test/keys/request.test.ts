@@ -37,7 +37,7 @@ function markedLimits (): LimitStore {
   const marks = new Map<string, number>()
   return {
     take: async (take) => ({ ...await memory.take(take), marker: marks.get(take.principal.id) ?? take.principal.version ?? 0 }),
-    async mark (id, version) { marks.set(id, Math.max(version, marks.get(id) ?? 0)) }
+    async mark ({ id }, version) { marks.set(id, Math.max(version, marks.get(id) ?? 0)) }
   }
 }
 
