@@ -1,4 +1,4 @@
-import type { KeyEvent } from 'fastify-latchkey/keys'
+import { createKeys, type KeyEvent } from 'fastify-latchkey/keys'
 import t from 'tap'
 import { caller, keyring } from '../helpers/keyring.js'
 import { bootError, untyped } from '../helpers/limits.js'
@@ -59,6 +59,11 @@ t.test('a listener that throws or rejects breaks nothing, and its words stay beh
     await new Promise(setImmediate)
     t.same(logged, ['keys.onEvent failed: TypeError', 'keys.onEvent failed: TypeError'])
   }
+})
+
+t.test('where nobody takes what went wrong, it is dropped', async (t) => {
+  const { keys } = createKeys({ prefix: 'acme', onEvent () { throw new Error('x') } }, { clock: Date.now, scopes: [], deadline: 1 })
+  t.match(await keys.issue({ workspace: 'w1', scopes: [] }), { key: { version: 1 } })
 })
 
 t.test('nobody waits for a listener, and nobody need listen', async (t) => {

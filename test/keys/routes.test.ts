@@ -1,3 +1,4 @@
+import { createMemoryKeyStore } from 'fastify-latchkey/keys'
 import t from 'tap'
 import { keyApi } from '../helpers/key-routes.js'
 import { refused } from '../helpers/limits.js'
@@ -75,12 +76,22 @@ t.test('a key is changed, rotated and revoked', async (t) => {
 })
 
 t.test('what was used is shown, and what has expired says so', async (t) => {
-  const { app, send, clock } = await keyApi(t, { latchkey: { keys: { prefix: 'acme' } } })
-  const { key } = await app.keys.issue({ workspace: 'w1', scopes: ['devices:read'], expiresAt: new Date(clock.now() + 1000) })
-  clock.advance(1)
-  const shown = (await send('reader', `GET /api-keys/${key.id}`)).json()
-  t.equal(shown.status, 'expired')
-  t.equal(shown.lastUsedAt, undefined)
+  const store = createMemoryKeyStore()
+  const { app, send, clock } = await keyApi(t, { latchkey: { keys: { prefix: 'acme', store } } })
+  const { key } = await app.keys.issue({ workspace: 'w1', scopes: ['devices:read', 'devices:write'], expiresAt: new Date(clock.now() + 2000) })
+  const fresh = (await send('reader', `GET /api-keys/${key.id}`)).json()
+  t.same([fresh.status, fresh.lastUsedAt, fresh.scopesUsedAt], ['active', undefined, undefined])
+  const used = new Date(clock.now() + 1000)
+  await store.recordUse([{ workspace: 'w1', id: key.id, lastUsedAt: used, scopesUsedAt: { 'devices:read': used } }])
+  clock.advance(2)
+  t.match((await send('reader', `GET /api-keys/${key.id}`)).json(), { status: 'expired', lastUsedAt: used.toISOString(), scopesUsedAt: { 'devices:read': used.toISOString() }, version: 1 })
+})
+
+t.test('a key of no secrets has no advice', async (t) => {
+  const store = createMemoryKeyStore()
+  const { send } = await keyApi(t, { latchkey: { keys: { prefix: 'acme', store } }, routes: { rotateEvery: 60 } })
+  await store.insert({ id: 'key_1', workspace: 'w1', environment: 'production', scopes: [], secrets: [], createdAt: new Date(0), version: 1 }, 'hash')
+  t.equal((await send('reader', 'GET /api-keys/key_1')).json().rotateBy, undefined)
 })
 
 t.test('each operation needs its scope', async (t) => {
