@@ -6,7 +6,7 @@ import { withhold } from '../scrub.js'
 import { isThenable, within } from '../time.js'
 import type { FailureMeter } from './failures.js'
 import { readCredential, type Presented } from './header.js'
-import { InvalidCredential, resolve, type Resolver } from './resolver.js'
+import { InvalidCredential, readableBy, resolve, type Resolver } from './resolver.js'
 
 /** One environment, several, or what a request says of it. */
 export type Environments = string | readonly string[] | ((request: FastifyRequest) => string | readonly string[])
@@ -31,9 +31,10 @@ export interface Authenticator {
 /** header → failed attempts of the address → resolvers → environment. */
 export function createAuthenticator ({ ground, resolvers, environment, deadline, meter }: Parts): Authenticator {
   const { refusal, clock } = ground
+  const readable = readableBy(resolvers)
 
   function admit (request: FastifyRequest, optional: boolean): Admission | Promise<Admission> {
-    const presented = readCredential(request.raw)
+    const presented = readCredential(request.raw, readable)
     if (presented.type === 'none') return optional ? null : refusal('CREDENTIAL_MISSING')
     const exceeded = meter?.exceeded(request)
     if (exceeded === undefined) return examine(request, presented)
@@ -48,19 +49,19 @@ export function createAuthenticator ({ ground, resolvers, environment, deadline,
     if (carriesTokenInQuery(request)) {
       return failed(request, refusal('CREDENTIAL_MALFORMED', { reason: 'a credential in the header and access_token in the query' }))
     }
-    return identify(request, presented.token)
+    return identify(request, presented.token, presented.scheme)
   }
 
-  function identify (request: FastifyRequest, token: string): Admission | Promise<Admission> {
+  function identify (request: FastifyRequest, token: string, scheme: 'DPoP' | undefined): Admission | Promise<Admission> {
     try {
-      const found = resolve(resolvers, token, clock())
+      const found = resolve(resolvers, token, clock(), false, scheme && request)
       if (!isThenable(found)) return admitTo(request, found)
       meter?.note(request)
       return within(found, deadline, 'a resolver')
         .then((principal) => admitTo(request, principal))
-        .catch((fault: unknown) => explain(request, token, fault))
+        .catch((fault: unknown) => explain(request, token, scheme, fault))
     } catch (fault) {
-      return explain(request, token, fault)
+      return explain(request, token, scheme, fault)
     }
   }
 
@@ -84,12 +85,14 @@ export function createAuthenticator ({ ground, resolvers, environment, deadline,
     throw new TypeError('the option environment did not answer a string or an array of strings')
   }
 
-  function explain (request: FastifyRequest, token: string, fault: unknown): AccessError {
+  function explain (request: FastifyRequest, token: string, scheme: 'DPoP' | undefined, fault: unknown): AccessError {
     try {
       if (!(fault instanceof InvalidCredential)) return unavailable(fault)
       return failed(request, refusal('CREDENTIAL_INVALID', {
         reason: withhold(fault.message, token),
-        ...fault.detail !== undefined && { detail: withhold(fault.detail, token) }
+        ...fault.detail !== undefined && { detail: withhold(fault.detail, token) },
+        ...scheme !== undefined && { scheme },
+        ...fault.proof
       }))
     } catch (unreadable) {
       return unavailable(unreadable)
