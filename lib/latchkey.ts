@@ -45,7 +45,8 @@ export const latchkey = fp<LatchkeyOptions>(async function latchkey (app: Fastif
 
   const keyring = options.keys === false ? undefined : createKeys(options.keys, { clock, scopes: options.scopes.names, deadline: deadline ?? 1 })
   checkEnvironments(options, keyring?.environments ?? [])
-  const resolvers = [...options.resolvers ?? [], ...keyring === undefined ? [] : [keyring.resolver]]
+  const { resolvers: given = [] } = options
+  const resolvers = [...given, ...keyring === undefined ? [] : [keyring.resolver]].sort(lastOfAnyForm)
 
   await app.register(ground, { errors, undeclared, rateLimitFields, realm, clock, byMethod: options.scopes.byMethod })
   await app.register(auth, { resolvers, environment, transport, deadline, failures, onExposed })
@@ -54,6 +55,11 @@ export const latchkey = fp<LatchkeyOptions>(async function latchkey (app: Fastif
   if (keyring !== undefined) await app.register(keys, { keys: keyring.keys })
   await app.register(docs, { scopes: options.scopes })
 }, { name: 'fastify-latchkey', fastify: '5.x' })
+
+/** An API key must not be shown to who would take any text for a token. */
+function lastOfAnyForm (one: Resolver, other: Resolver): number {
+  return Number(one.anyForm === true) - Number(other.anyForm === true)
+}
 
 function checkShape (options: LatchkeyOptions): void {
   if (typeof options.keys === 'object') checkOptions(keysOptions, options.keys, 'keys')

@@ -13,6 +13,8 @@ export interface Resolver {
   readonly description: Readonly<Record<string, unknown>>
   /** Characters of the longest credential that it is asked about; 256 where left out. */
   readonly maxLength?: number
+  /** It takes any text for a credential of its own, so `latchkey` asks it after all others. */
+  readonly anyForm?: boolean
   /**
    * Signature algorithms of the DPoP proofs (RFC 9449) that it checks, as the challenge tells them. Without them it is
    * never asked about what came as `Authorization: DPoP`.
