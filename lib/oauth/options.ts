@@ -42,7 +42,7 @@ export interface TokenOptions {
   transport?: typeof allowPlainHttp | undefined
 }
 
-export const url = (description: string) => Type.String({ pattern: '^https?://[^\\s/?#@]+[^\\s#]*$', description })
+export const url = (description: string) => Type.String({ pattern: '^https?://[^\\s/?#@]+([/?][^\\s#]*)?$', description })
 const seconds = (minimum: number, maximum: number) => Type.Number({ minimum, maximum, description: `seconds from ${minimum} to ${maximum}` })
 const name = Type.String({ minLength: 1 })
 const source = Type.Optional(Type.Union([name, Type.Function([], Type.Unknown())], { description: 'the name of a claim, or a function of all claims' }))
