@@ -36,21 +36,20 @@ export async function fetchJson ({ url, deadline, headers, form }: ProviderReque
       redirect: 'manual',
       signal: AbortSignal.timeout(deadline * 1000)
     })
-    if (response.status !== 200) {
-      await response.body?.cancel()
-      throw new ProviderUnavailable(`STATUS_${response.status}`)
-    }
-    return readObject(await readText(response))
+    const { status, body } = response
+    if (status === 200 && body !== null) return readObject(await readText(body))
+    await body?.cancel()
+    throw new ProviderUnavailable(`STATUS_${status}`)
   } catch (fault) {
     if (fault instanceof ProviderUnavailable) throw fault
     throw new ProviderUnavailable(fault instanceof Error && fault.name === 'TimeoutError' ? 'TIMEOUT' : 'UNREACHABLE')
   }
 }
 
-async function readText ({ body }: Pick<Response, 'body'>): Promise<string> {
+async function readText (body: AsyncIterable<Uint8Array>): Promise<string> {
   const chunks: Uint8Array[] = []
   let size = 0
-  for await (const chunk of body ?? []) {
+  for await (const chunk of body) {
     size += chunk.byteLength
     if (size > MAX_BYTES) throw new ProviderUnavailable('TOO_LARGE')
     chunks.push(chunk)

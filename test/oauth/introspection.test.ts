@@ -81,6 +81,7 @@ t.test('without an audience, where the host says so', async (t) => {
 t.test('a revoked token is noticed after the stated age, and never outlives its exp', async (t) => {
   const { authority, seen, answer } = await start(t)
   const { app } = await guarded(t, authority, [resolverOf(authority, { cache: { maxAge: 30 } })])
+  answer({ exp: undefined })
   t.equal((await get(app, TOKEN)).statusCode, 200)
   answer({ active: false })
   authority.clock.advance(29.999)
@@ -120,6 +121,14 @@ t.test('the cache is bounded, forgets the oldest, and is passed by who asks afre
   t.equal(asked, 4, 'a was forgotten')
   await resolver.resolve('a', now, true)
   t.equal(asked, 5)
+})
+
+t.test('opaque tokens may be bound too', async (t) => {
+  const { authority } = await start(t, { token_type: 'DPoP', cnf: { jkt: 'x' } })
+  const { app } = await guarded(t, authority, [resolverOf(authority, { dpop: true })])
+  const response = await app.inject({ url: '/devices', headers: { authorization: `DPoP ${TOKEN}`, dpop: 'a.b.c' } })
+  t.equal(response.statusCode, 401)
+  t.match(response.headers['www-authenticate'], 'DPoP realm="api", error="invalid_dpop_proof", algs=')
 })
 
 t.test('keys of this host are never shown to the server', async (t) => {
