@@ -23,8 +23,10 @@ export interface Example {
   /** Texts of the demo keys, by a name that says what each may do. */
   readonly keys: Readonly<Record<string, string>>
   readonly tries: readonly Try[]
-  /** Pages for the browser. */
+  /** Pages for the browser: paths, or URLs of other servers. */
   readonly pages?: readonly string[]
+  /** Where access tokens come from. */
+  readonly oauth?: Readonly<Record<string, string>>
 }
 
 /** What a test puts in the place of the real world. */
@@ -70,15 +72,15 @@ async function choose (name: string | undefined, build: Build): Promise<Build> {
 /** Listens on PORT of this machine alone, prints requests to copy, and a line of JSON last. Ends with code 0 on SIGINT or SIGTERM. */
 async function run (build: Build): Promise<void> {
   const port = readPort(process.env.PORT)
-  const { title, app, keys, tries, pages = [] } = await build()
+  const { title, app, keys, tries, pages = [], oauth } = await build()
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.once(signal, () => { app.close().then(() => process.exit(0), fail) })
   }
   const url = await app.listen({ host: '127.0.0.1', port })
   console.log(`${title}: ${url}\n`)
-  for (const page of pages) console.log(`  ${url}${page}`)
+  for (const page of pages) console.log(`  ${new URL(page, url).href}`)
   for (const one of tries) console.log(`\n# ${one.shows}\n${curl(url, one, keys)}`)
-  console.log(`\n${JSON.stringify({ listening: url, keys })}`)
+  console.log(`\n${JSON.stringify({ listening: url, keys, oauth })}`)
 }
 
 /** Says what is wrong, without a stack trace, and ends with code 1. */

@@ -7,7 +7,7 @@ import { withhold } from '../scrub.js'
 import { isThenable, within } from '../time.js'
 import type { FailureMeter } from './failures.js'
 import { readCredential, type Presented } from './header.js'
-import { InvalidCredential, resolve, type Resolver } from './resolver.js'
+import { InvalidCredential, readableBy, resolve, type Resolver } from './resolver.js'
 
 /** One environment, several, or what a request says of it. */
 export type Environments = string | readonly string[] | ((request: FastifyRequest) => string | readonly string[])
@@ -39,9 +39,10 @@ export interface Authenticator {
 /** header → failed attempts of the address → resolvers → environment. */
 export function createAuthenticator ({ ground, resolvers, environment, deadline, meter }: Parts): Authenticator {
   const { refusal, clock } = ground
+  const readable = readableBy(resolvers)
 
   function admit (request: FastifyRequest, optional: boolean): Admission | Promise<Admission> {
-    const presented = readCredential(request.raw)
+    const presented = readCredential(request.raw, readable)
     if (presented.type === 'none') return optional ? null : refusal('CREDENTIAL_MISSING')
     const exceeded = meter?.exceeded(request)
     return exceeded === undefined ? examine(request, presented) : examineWithin(exceeded, request, presented)
@@ -64,24 +65,24 @@ export function createAuthenticator ({ ground, resolvers, environment, deadline,
     if (carriesTokenInQuery(request)) {
       return failed(request, refusal('CREDENTIAL_MALFORMED', { reason: 'a credential in the header and access_token in the query' }))
     }
-    return identify(request, presented.token, false)
+    return identify(request, presented.token, presented.scheme, false)
   }
 
-  function identify (request: FastifyRequest, token: string, fresh: boolean): Identified | Promise<Identified> {
+  function identify (request: FastifyRequest, token: string, scheme: 'DPoP' | undefined, fresh: boolean): Identified | Promise<Identified> {
     try {
-      const found = resolve(resolvers, token, clock(), fresh)
-      return found instanceof Promise ? identifyLater(found, request, token) : admitTo(request, found)
+      const found = resolve(resolvers, token, clock(), fresh, scheme && request)
+      return found instanceof Promise ? identifyLater(found, request, token, scheme) : admitTo(request, found)
     } catch (fault) {
-      return explain(request, token, fault)
+      return explain(request, token, scheme, fault)
     }
   }
 
-  async function identifyLater (found: Promise<Principal>, request: FastifyRequest, token: string): Promise<Identified> {
+  async function identifyLater (found: Promise<Principal>, request: FastifyRequest, token: string, scheme: 'DPoP' | undefined): Promise<Identified> {
     meter?.note(request)
     try {
       return admitTo(request, await within(found, deadline, 'a resolver'))
     } catch (fault) {
-      return explain(request, token, fault)
+      return explain(request, token, scheme, fault)
     }
   }
 
@@ -105,12 +106,14 @@ export function createAuthenticator ({ ground, resolvers, environment, deadline,
     throw new TypeError('the option environment did not answer a string or an array of strings')
   }
 
-  function explain (request: FastifyRequest, token: string, fault: unknown): AccessError {
+  function explain (request: FastifyRequest, token: string, scheme: 'DPoP' | undefined, fault: unknown): AccessError {
     try {
       if (!(fault instanceof InvalidCredential)) return unavailable(fault)
       return failed(request, refusal('CREDENTIAL_INVALID', {
         reason: withhold(fault.message, token),
-        ...fault.detail !== undefined && { detail: withhold(fault.detail, token) }
+        ...fault.detail !== undefined && { detail: withhold(fault.detail, token) },
+        ...scheme !== undefined && { scheme },
+        ...fault.proof
       }))
     } catch (unreadable) {
       return unavailable(unreadable)
@@ -129,8 +132,8 @@ export function createAuthenticator ({ ground, resolvers, environment, deadline,
   return {
     admit,
     admitAnew (request) {
-      const presented = readCredential(request.raw)
-      return presented.type === 'token' ? identify(request, presented.token, true) : refusal('CREDENTIAL_MISSING')
+      const presented = readCredential(request.raw, readable)
+      return presented.type === 'token' ? identify(request, presented.token, presented.scheme, true) : refusal('CREDENTIAL_MISSING')
     }
   }
 }

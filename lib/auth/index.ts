@@ -68,6 +68,8 @@ export const auth = fp<AuthOptions>(async function latchkeyAuth (app: FastifyIns
   const ground = groundOf(app)
   if (transport !== undefined && transport !== allowPlainHttp) throw new OptionError('option transport must be allowPlainHttp, imported from fastify-latchkey, not another symbol')
   const plainAllowed = transport === allowPlainHttp
+  const dpop = resolvers.flatMap((resolver) => resolver.dpop ?? [])
+  if (dpop.length > 0) ground.challenge.dpop = [...new Set(dpop)]
   for (const warning of transportWarnings(app, plainAllowed)) app.log.warn(warning)
 
   const meter = failures === false ? undefined : createFailureMeter(app, failures)
@@ -133,7 +135,7 @@ function isGiven (value: string | undefined): boolean {
 }
 
 export { allowPlainHttp } from './transport.js'
-export { InvalidCredential, type Resolver } from './resolver.js'
+export { InvalidCredential, type ProofFault, type Resolver } from './resolver.js'
 export { readAuthorization, readCredential, MAX_TOKEN_LENGTH, type Presented } from './header.js'
 export type { Exposure } from './exposure.js'
 export type { FailureBudget } from './failures.js'

@@ -12,6 +12,7 @@ async function command (name: string | undefined): Promise<string[]> {
 export interface RunningExample {
   readonly url: string
   readonly keys: Readonly<Record<string, string>>
+  readonly oauth: Readonly<Record<string, string>>
   /** All of stdout up to the line of JSON. */
   readonly shown: string
   /** Sends SIGTERM, or another signal. @returns the exit code, or the signal that it died of */
@@ -25,10 +26,11 @@ export async function startExample (name?: string, environment: NodeJS.ProcessEn
     child.once('error', reject).once('close', (code, signal) => resolve(code ?? signal))
   })
   const { shown, last } = await startUp(child)
-  const { listening, keys } = JSON.parse(last)
+  const { listening, keys, oauth = {} } = JSON.parse(last)
   return {
     url: listening,
     keys,
+    oauth,
     shown,
     stop (signal = 'SIGTERM') {
       child.kill(signal)
