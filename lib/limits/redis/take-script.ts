@@ -10,11 +10,14 @@ import { script, VALUE } from './script.js'
  * lists of [kind, id, quota, window in µs, µs of one unit, capacity, whether it is the workspace's],
  * runs of takes alike: how many, cost, list, …].
  * Answers now, and unless it is too late for each take: its marker, then of each policy remaining and reset, which is
- * -1 - reset where the policy refuses. A marker of -1 stands alone: one of its keys holds something else.
+ * -1 - reset where the policy refuses. A marker of -1 stands alone: one of its keys holds something else. Where the time is
+ * not Redis' own, keys live an hour at least, since that time may stand still.
  */
 export const takeScript = script(`${VALUE}
 local now, latest, lifetime, lists, runs = unpack(cjson.decode(ARGV[1]))
+local shortest = 3600000
 if now == 0 then
+  shortest = 1
   local time = redis.call('TIME')
   now = time[1] * 1000000 + time[2]
 end
@@ -164,7 +167,7 @@ for _, name in ipairs(changed) do
       latest_expiry = math.max(latest_expiry, field[1])
     end
   end
-  redis.call('SET', name, table.concat(parts), 'PX', math.ceil((latest_expiry - now) / 1000))
+  redis.call('SET', name, table.concat(parts), 'PX', math.max(shortest, math.ceil((latest_expiry - now) / 1000)))
 end
 return answer
 `)
