@@ -46,7 +46,8 @@ export function createLimiter ({ ground, profiles, store, deadline }: Parts): Li
       if (!Number.isFinite(now)) throw new TypeError('the clock does not tell the time')
       const taken = store.take({ policies, principal, cost, now })
       if (!isThenable(taken)) return read(taken, policies)
-      return within(taken, deadline, 'the limit store').then((answer) => read(answer, policies)).catch(unavailable)
+      const inTime = store.deadline === undefined ? within(taken, deadline, 'the limit store') : taken
+      return inTime.then((answer) => read(answer, policies)).then(undefined, unavailable)
     } catch (fault) {
       return unavailable(fault)
     }

@@ -53,6 +53,8 @@ export class LimitStoreUnavailable extends Error {
  * Whoever can't decide throws or rejects; the hook answers 503.
  */
 export interface LimitStore {
+  /** Seconds within which `take` settles by itself, whatever happens; no other deadline is set for it then. */
+  readonly deadline?: number
   take (take: Take): Outcome | Promise<Outcome>
   /**
    * Marks a principal with the version of its record, for every process that takes from this store. A marker only grows,

@@ -1,4 +1,4 @@
-import { LimitStoreUnavailable, type LimitStore, type Outcome } from '../store.js'
+import { LimitStoreUnavailable, type LimitStore, type Outcome, type Take } from '../store.js'
 import { compilePolicy, type Profile } from '../policy.js'
 import type { Principal } from '../../principal.js'
 import { within } from '../../time.js'
@@ -52,7 +52,7 @@ export function createRedisLimitStore (options: RedisLimitStoreOptions): RedisLi
   const { namespace = 'latchkey', deadline = 0.1, onUnavailable = 'reject', processes = 1, markerLifetime = 3_600, log = processWarnings, clockOfTakes = false } = options
   const { client, refusal, disconnect } = clientOf(options, deadline)
   const names = createNames(namespace)
-  const answerWithout = otherwiseOf(onUnavailable, processes)
+  const without = otherwiseOf(onUnavailable, processes)
 
   const breaker = createBreaker({
     now: () => performance.now(),
@@ -77,15 +77,20 @@ export function createRedisLimitStore (options: RedisLimitStoreOptions): RedisLi
     }
   }
 
-  function refuse (reason: string): never {
+  function answerWithout (take: Take, reason: string): Outcome | Promise<Outcome> {
+    return without(take, breaker.retryAfter(), reason)
+  }
+
+  function refuse (_take: Take, reason: string): never {
     throw new LimitStoreUnavailable(breaker.retryAfter(), reason)
   }
 
   return {
+    deadline,
     take (take) {
-      if (breaker.enter()) return sender.take(take, (reason) => answerWithout(take, breaker.retryAfter(), reason))
+      if (breaker.enter()) return sender.take(take, answerWithout)
       publishUnavailable(1, 0)
-      return answerWithout(take, breaker.retryAfter(), 'Redis is not asked until a probe is answered')
+      return answerWithout(take, 'Redis is not asked until a probe is answered')
     },
     mark: (principal, version) => change(markScript, names.principal(principal), [version, markerLifetime * 1000]),
     async ready () {

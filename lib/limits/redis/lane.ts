@@ -6,7 +6,7 @@ export interface Waiting {
   readonly resolve: (outcome: Outcome | Promise<Outcome>) => void
   readonly reject: (fault: unknown) => void
   /** What it is answered when Redis can't; may throw. */
-  readonly otherwise: (reason: string) => Outcome | Promise<Outcome>
+  readonly otherwise: (take: Take, reason: string) => Outcome | Promise<Outcome>
 }
 
 /** The takes of one tick that go to Redis together, or that never leave. */
@@ -24,6 +24,7 @@ export interface LaneParts {
   /** Milliseconds. */
   readonly deadline: number
   readonly send: (batch: Batch) => void
+  /** Called once the deadline has passed and what had arrived by then has been read, also after the loop was blocked. */
   readonly expired: (batch: Batch) => void
 }
 
@@ -53,7 +54,7 @@ export function createLane ({ deadline, send, expired }: LaneParts): (waiting: W
         for (const one of waiting) settle(one, answer)
       }
     }
-    const timer = setTimeout(() => expired(batch), deadline)
+    const timer = setTimeout(() => setImmediate(() => expired(batch)), deadline)
     const begun: Filling = { batch, waiting, immediate: setImmediate(() => flush(begun)) }
     return begun
   }

@@ -19,8 +19,16 @@ export interface Names {
 export function createNames (namespace: string): Names {
   const tagged = ({ workspace, environment }: Named): string =>
     `${namespace}:{${environment.length},${workspace.length},${environment}${workspace}}`
+  const known = new WeakMap<Named, string>()
   return {
-    principal: (of) => wellFormed(`${tagged(of)}:${of.id}`, namespace, of),
+    principal (of) {
+      let name = known.get(of)
+      if (name === undefined) {
+        name = wellFormed(`${tagged(of)}:${of.id}`, namespace, of)
+        known.set(of, name)
+      }
+      return name
+    },
     workspace: (of) => wellFormed(tagged(of), namespace, of)
   }
 }

@@ -94,7 +94,7 @@ export function createSender ({ client, link, breaker, names, deadline, markerLi
     waitingNow -= outcomes.length
     breaker.succeeded()
     let next = 0
-    batch.settle(({ otherwise }) => outcomes[next++] ?? otherwise('WRONGTYPE'))
+    batch.settle(({ take, otherwise }) => outcomes[next++] ?? otherwise(take, 'WRONGTYPE'))
     publishDecided(outcomes, (performance.now() - sentAt) / 1000)
   }
 
@@ -103,7 +103,7 @@ export function createSender ({ client, link, breaker, names, deadline, markerLi
     held.delete(batch)
     waitingNow -= batch.waiting.length
     breaker.failed(reason)
-    batch.settle(({ otherwise }) => otherwise(reason))
+    batch.settle(({ take, otherwise }) => otherwise(take, reason))
     publishUnavailable(batch.waiting.length, (performance.now() - batch.until + deadline) / 1000)
   }
 
@@ -111,7 +111,7 @@ export function createSender ({ client, link, breaker, names, deadline, markerLi
     take (take, otherwise) {
       if (waitingNow >= MOST_WAITING) {
         publishUnavailable(1, 0)
-        return otherwise('too many wait')
+        return otherwise(take, 'too many wait')
       }
       waitingNow++
       return new Promise((resolve, reject) => routeOf(take).add({ take, resolve, reject, otherwise }))
