@@ -71,6 +71,7 @@ export function createRedisLimitStore (options: RedisLimitStoreOptions): RedisLi
   /** For changes, which may come late: a marker only grows, and a reset is asked for. */
   async function change (script: Script, name: string, args: readonly number[]): Promise<void> {
     try {
+      await link.usable(deadline * 1000)
       await within(run(client, script, [name], args.map(String), () => true), deadline, 'Redis')
     } catch (fault) {
       throw new LimitStoreUnavailable(breaker.retryAfter(), reasonOf(fault))

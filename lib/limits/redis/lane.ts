@@ -61,12 +61,13 @@ export function createLane ({ deadline, send, expired }: LaneParts): (waiting: W
 
   function flush ({ batch, immediate }: Filling): void {
     clearImmediate(immediate)
-    if (filling?.batch === batch) filling = undefined
-    if (batch.open) send(batch)
+    filling = undefined
+    if (performance.now() < batch.until) send(batch)
+    else expired(batch)
   }
 
   return function add (waiting) {
-    if (filling === undefined || !filling.batch.open) filling = begin()
+    filling ??= begin()
     filling.waiting.push(waiting)
     if (filling.waiting.length === LARGEST_BATCH) flush(filling)
   }
