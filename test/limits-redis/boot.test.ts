@@ -11,7 +11,7 @@ t.test('a Redis that does what is needed says nothing', async (t) => {
   await store.ready()
   await store.ready()
   t.same(store.log.lines, [])
-  t.same(await server.client().keys('*'), ['latchkey:{!check}'].filter(() => false), 'and keeps nothing of the check')
+  t.ok(await server.client().pttl('latchkey:{!check}') <= 1000, 'and keeps nothing of the check for long')
 })
 
 t.test('an account without the rights is refused with the commands to grant; with them it passes', async (t) => {
@@ -53,10 +53,11 @@ t.test('a Redis that may evict counters is advised against', async (t) => {
   t.same(store.log.lines, [{ level: 'warn', message: 'limits: Redis may evict counters; set maxmemory-policy noeviction', fields: { maxmemoryPolicy: 'allkeys-lru' } }])
   const admin = server.client()
   await admin.call('ACL', 'SETUSER', 'app', 'on', 'nopass', '~*', '+@all', '-info')
-  const blind = redisStore(t, { redis: new Redis({ port: server.port, username: 'app', password: 'x', enableReadyCheck: false }) })
+  const redis = new Redis({ port: server.port, host: '127.0.0.1', username: 'app', password: 'x', enableReadyCheck: false })
+  t.teardown(() => redis.disconnect())
+  const blind = redisStore(t, { redis })
   await blind.ready()
   t.same(blind.log.lines, [], 'nothing where it can\'t be asked')
-  await admin.client('KILL', 'USER', 'app')
 })
 
 t.test('a Redis that can\'t be reached is no boot error: a line, and it is used once it can', async (t) => {

@@ -58,7 +58,7 @@ t.test('local: each process enforces its share, of every policy and at least 1, 
   const wide = [...policies, compilePolicy({ name: 'few', quota: 2, window: 60, burst: 3 }), compilePolicy({ name: 'never', quota: 0, window: 60 })]
   t.same(await store.take({ ...take, policies: wide }), {
     admitted: false,
-    policies: [{ policy: wide[0], admitted: true, remaining: 2, reset: 60 }, { policy: wide[1], admitted: true, remaining: 1, reset: 0 }, { policy: wide[2], admitted: false, remaining: 0, reset: 60 }],
+    policies: [{ policy: wide[0], admitted: true, remaining: 2, reset: 60 }, { policy: wide[1], admitted: true, remaining: 1, reset: 60 }, { policy: wide[2], admitted: false, remaining: 0, reset: 60 }],
   })
   for (const remaining of [1, 0]) t.same(await store.take(take), { admitted: true, policies: [{ policy: policies[0], admitted: true, remaining, reset: 60 }] })
   t.same(await store.take(take), { admitted: false, policies: [{ policy: policies[0], admitted: false, remaining: 0, reset: 60 }] })

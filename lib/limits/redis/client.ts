@@ -61,7 +61,7 @@ export async function run (client: RedisClient, { lua, sha }: Script, keys: read
 /** The word that a reply of Redis begins its refusal with; undefined for faults of the connection. */
 export function codeOf (fault: unknown): string | undefined {
   if (!(fault instanceof Error) || fault.name !== 'ReplyError') return undefined
-  if (/\bACL failure in script\b/.test(fault.message)) return 'NOPERM'
+  if (/ACL failure in script|user executing the script can't/.test(fault.message)) return 'NOPERM'
   const [code] = /^[A-Z]{2,20}\b/.exec(fault.message) ?? ['ERR']
   return code
 }
