@@ -114,4 +114,4 @@ function tell (onDecision: NonNullable<LimitsOptions['onDecision']>, decision: D
 export { createMemoryLimitStore, LimitStoreFull, type MemoryLimitStoreOptions } from './memory.js'
 export { defaultEnvironments, defaultTiers } from './profiles.js'
 export { compilePolicy, type CompiledPolicy, type Policy, type Profile } from './policy.js'
-export type { LimitStore, Outcome, PolicyOutcome, Take } from './store.js'
+export { LimitStoreUnavailable, type LimitStore, type Outcome, type PolicyOutcome, type Take } from './store.js'

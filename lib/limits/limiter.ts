@@ -7,7 +7,7 @@ import { isThenable, within } from '../time.js'
 import type { CompiledPolicy } from './policy.js'
 import type { Profiles } from './profiles.js'
 import { isOwn, type MemoryLimitStore } from './memory.js'
-import type { LimitStore, Outcome, PolicyOutcome, Take } from './store.js'
+import { LimitStoreUnavailable, type LimitStore, type Outcome, type PolicyOutcome, type Take } from './store.js'
 
 /** What the limiter says of one request. */
 export interface Judgement {
@@ -32,6 +32,8 @@ interface Parts {
 }
 
 const UNLIMITED: Judgement = { outcome: 'admitted', policies: [] }
+/** Unavailable without an error: nobody is refused. */
+const UNCOUNTED: Judgement = { outcome: 'unavailable', policies: [] }
 
 /** profile → cost within capacity → one take of all policies. */
 export function createLimiter ({ ground, profiles, store, deadline }: Parts): Limiter {
@@ -59,7 +61,7 @@ export function createLimiter ({ ground, profiles, store, deadline }: Parts): Li
 
   async function judgeLater (taken: PromiseLike<Outcome>, take: Take): Promise<Judgement> {
     try {
-      return read(await within(taken, deadline, 'the limit store'), take)
+      return read(await (store.deadline === undefined ? within(taken, deadline, 'the limit store') : taken), take)
     } catch (fault) {
       return unavailable(fault)
     }
@@ -67,6 +69,7 @@ export function createLimiter ({ ground, profiles, store, deadline }: Parts): Li
 
   /** A store that answers nothing, or nonsense, has not decided. */
   function read (answer: unknown, { policies, principal }: Take): Judgement {
+    if (isUncounted(answer)) return UNCOUNTED
     if (!isOutcomeOf(policies, answer)) throw new TypeError('the limit store did not answer an outcome')
     return judgementOf(answer, principal)
   }
@@ -98,11 +101,18 @@ export function createLimiter ({ ground, profiles, store, deadline }: Parts): Li
 
   /** Our own words may be logged; those of a store may hold anything. */
   function unavailable (fault: unknown): Judgement {
-    const reason = fault instanceof OptionError ? fault.message : describeFault(fault)
-    return { outcome: 'unavailable', policies: [], error: ground.refusal('LIMITER_UNAVAILABLE', { reason, retryAfter: 1 }) }
+    const own = fault instanceof OptionError || fault instanceof LimitStoreUnavailable
+    const reason = own ? fault.message : describeFault(fault)
+    const retryAfter = fault instanceof LimitStoreUnavailable ? fault.retryAfter : 1
+    return { outcome: 'unavailable', policies: [], error: ground.refusal('LIMITER_UNAVAILABLE', { reason, retryAfter }) }
   }
 
   return { judge }
+}
+
+/** True where the host of a store chose to admit what can't be counted. */
+function isUncounted (value: unknown): boolean {
+  return isObject(value) && 'uncounted' in value && value.uncounted === true
 }
 
 /** True for an answer to exactly these policies that agrees with itself. */

@@ -1,62 +1,96 @@
+import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
+import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { Cluster, Redis, type RedisOptions } from 'ioredis'
-import type { Test } from 'tap'
-import { run } from './child.js'
-import { freePort, startProgram, type Program } from './programs.js'
+import { setTimeout as pause } from 'node:timers/promises'
+import { Redis } from 'ioredis'
+import { portOf } from './doors.js'
+import { start, type Child } from './child.js'
 
-/** A Redis of its own on a free port, which keeps nothing. */
 export interface RedisServer {
   readonly port: number
-  /** Disconnected when the test ends. */
-  client (options?: Omit<RedisOptions, 'replyMapping'>): Redis
-  start (): Promise<void>
-  stop (): Promise<void>
-  freeze (): void
-  thaw (): void
+  readonly url: string
+  /** Another connection for the test itself, closed with the server. */
+  client (): Redis
+  signal (signal: NodeJS.Signals): void
+  /** Ends it with SIGKILL and waits for that. */
+  kill (): Promise<void>
+  /** Starts it on the same port, as empty as at first. */
+  restart (): Promise<void>
 }
 
-export async function startRedis (t: Test, ...args: readonly string[]): Promise<RedisServer> {
+/** What a test has to clean up; a tap test, or what stands in for one. */
+export interface Owner { teardown (clean: () => unknown): void }
+
+/** A port that was free a moment ago. */
+export async function freePort (): Promise<number> {
+  const probe = createServer().listen(0, '127.0.0.1')
+  await once(probe, 'listening')
+  const port = portOf(probe)
+  await new Promise((resolve) => probe.close(resolve))
+  return port
+}
+
+/** A redis-server of the test's own, without persistence; gone when the test ends, however it ends. */
+export async function startRedis (owner: Owner, args: readonly string[] = [], program = 'redis-server'): Promise<RedisServer> {
   const folder = await mkdtemp(join(tmpdir(), 'latchkey-redis-'))
-  t.teardown(() => rm(folder, { recursive: true, force: true }))
   const port = await freePort()
-  let program: Program | undefined
-  async function start (): Promise<void> {
-    program = await startProgram(['redis-server', '--port', String(port), '--bind', '127.0.0.1', '--dir', folder, '--save', '', '--appendonly', 'no', ...args], folder, /Ready to accept/i)
+  const clients: Redis[] = []
+  let child: Child | undefined
+
+  async function boot (): Promise<void> {
+    child = start([program, '--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--daemonize', 'no', '--dir', folder, ...args], folder)
+    child.on('error', () => {})
+    child.stderr.resume()
+    child.stdout.resume()
+    await answers(port, child)
   }
-  async function stop (): Promise<void> {
-    const ending = program
-    program = undefined
-    ending?.thaw()
-    ending?.signal('SIGKILL')
-    await ending?.gone
+
+  async function kill (): Promise<void> {
+    const running = child
+    child = undefined
+    if (running === undefined || running.exitCode !== null || running.signalCode !== null) return
+    const ended = once(running, 'exit')
+    running.kill('SIGKILL')
+    await ended
   }
-  t.teardown(stop)
-  await start()
+
+  owner.teardown(async () => {
+    for (const client of clients) client.disconnect()
+    await kill()
+    await rm(folder, { recursive: true, force: true })
+  })
+  await boot()
   return {
     port,
-    client (options = {}) {
-      const client = new Redis({ port, host: '127.0.0.1', ...options })
+    url: `redis://127.0.0.1:${port}`,
+    client () {
+      const client = new Redis({ port, host: '127.0.0.1', maxRetriesPerRequest: null })
       client.on('error', () => {})
-      t.teardown(() => client.disconnect())
+      clients.push(client)
       return client
     },
-    start,
-    stop,
-    freeze: () => program?.freeze(),
-    thaw: () => program?.thaw()
+    signal: (signal) => { child?.kill(signal) },
+    kill,
+    restart: boot
   }
 }
 
-/** Three masters that share the slots. */
-export async function startCluster (t: Test): Promise<Cluster> {
-  const servers = await Promise.all([1, 2, 3].map(() => startRedis(t, '--cluster-enabled', 'yes', '--cluster-node-timeout', '2000')))
-  const nodes = servers.map(({ port }) => `127.0.0.1:${port}`)
-  const made = await run(['redis-cli', '--cluster', 'create', ...nodes, '--cluster-yes'])
-  if (made.code !== 0) throw new Error(`redis-cli: ${made.stdout}${made.stderr}`)
-  const cluster = new Cluster(servers.map(({ port }) => ({ host: '127.0.0.1', port })))
-  cluster.on('error', () => {})
-  t.teardown(() => cluster.disconnect())
-  return cluster
+async function answers (port: number, child: Child): Promise<void> {
+  for (let tries = 0; tries < 1000 && child.exitCode === null; tries++) {
+    if (/^(\+PONG|-NOAUTH)/.test(await ping(port))) return
+    await pause(10)
+  }
+  throw new Error('redis-server did not start; install redis-server (and redis-sentinel) to run these tests')
+}
+
+/** What a server says to PING; nothing where there is none. */
+function ping (port: number): Promise<string> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1')
+    socket.on('error', () => resolve(''))
+    socket.once('data', (chunk) => { resolve(chunk.toString()); socket.destroy() })
+    socket.write('PING\r\n')
+  })
 }

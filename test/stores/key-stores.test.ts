@@ -8,7 +8,7 @@ import { createPgliteKeyStore, createPostgresKeyStore } from 'fastify-latchkey/k
 import { createRedisKeyStore } from 'fastify-latchkey/keys/redis'
 import { keyStoreConformance } from 'fastify-latchkey/testing'
 import { startPostgres } from '../helpers/postgres.js'
-import { startCluster, startRedis } from '../helpers/redis-server.js'
+import { startCluster, startRedis } from '../helpers/redis-keys.js'
 
 async function conforms (t: Test, store: KeyStore): Promise<void> {
   t.teardown(() => store.close?.())

@@ -5,7 +5,7 @@ import type { ApiKey, KeyStore } from 'fastify-latchkey/keys'
 import { createRedisKeyStore, type RedisKeyStoreOptions } from 'fastify-latchkey/keys/redis'
 import { changed, draft, inserted, newHash, newWorkspace, secret } from '../../lib/testing/key-store-drafts.js'
 import { untyped } from '../helpers/limits.js'
-import { startRedis } from '../helpers/redis-server.js'
+import { startRedis } from '../helpers/redis-keys.js'
 
 const server = await startRedis(t)
 const redis = server.client()
