@@ -2,6 +2,7 @@ import { realpathSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import type { FastifyInstance, FastifyServerOptions } from 'fastify'
 import type { IssueInput } from 'fastify-latchkey'
+import type { Storage } from './storage.js'
 
 /** A request for a newcomer to copy. */
 export interface Try {
@@ -23,8 +24,10 @@ export interface Example {
   /** Texts of the demo keys, by a name that says what each may do. */
   readonly keys: Readonly<Record<string, string>>
   readonly tries: readonly Try[]
-  /** Pages for the browser. */
+  /** Pages for the browser: paths, or URLs of other servers. */
   readonly pages?: readonly string[]
+  /** Where access tokens come from. */
+  readonly oauth?: Readonly<Record<string, string>>
 }
 
 /** What a test puts in the place of the real world. */
@@ -32,6 +35,8 @@ export interface BuildOptions {
   /** Milliseconds since the epoch. */
   readonly clock?: () => number
   readonly logger?: NonNullable<FastifyServerOptions['logger']>
+  /** What outlives the process; nothing without it. */
+  readonly storage?: Storage
 }
 
 /** What every file of the examples exports as `build`. */
@@ -40,10 +45,11 @@ export type Build = (options?: BuildOptions) => Promise<Example>
 /** To stderr, so that stdout is left to what a newcomer reads. */
 export const logger = { level: process.env.LOG_LEVEL ?? 'warn', stream: process.stderr }
 
-/** Issues a demo key for each name. */
-export async function issueKeys<N extends string> (app: FastifyInstance, inputs: Readonly<Record<N, IssueInput>>): Promise<Record<string, string>> {
+/** Issues a demo key for each name that has none from an earlier run. */
+export async function issueKeys<N extends string> (app: FastifyInstance, inputs: Readonly<Record<N, IssueInput>>, storage?: Storage): Promise<Record<string, string>> {
   const keys: Record<string, string> = {}
-  for (const [name, input] of Object.entries<IssueInput>(inputs)) keys[name] = (await app.keys.issue(input)).text
+  for (const [name, input] of Object.entries<IssueInput>(inputs)) keys[name] = await storage?.recall(name) ?? (await app.keys.issue({ name, ...input })).text
+  storage?.remember(keys)
   return keys
 }
 
@@ -70,15 +76,15 @@ async function choose (name: string | undefined, build: Build): Promise<Build> {
 /** Listens on PORT of this machine alone, prints requests to copy, and a line of JSON last. Ends with code 0 on SIGINT or SIGTERM. */
 async function run (build: Build): Promise<void> {
   const port = readPort(process.env.PORT)
-  const { title, app, keys, tries, pages = [] } = await build()
+  const { title, app, keys, tries, pages = [], oauth } = await build()
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.once(signal, () => { app.close().then(() => process.exit(0), fail) })
   }
   const url = await app.listen({ host: '127.0.0.1', port })
   console.log(`${title}: ${url}\n`)
-  for (const page of pages) console.log(`  ${url}${page}`)
+  for (const page of pages) console.log(`  ${new URL(page, url).href}`)
   for (const one of tries) console.log(`\n# ${one.shows}\n${curl(url, one, keys)}`)
-  console.log(`\n${JSON.stringify({ listening: url, keys })}`)
+  console.log(`\n${JSON.stringify({ listening: url, keys, oauth })}`)
 }
 
 /** Says what is wrong, without a stack trace, and ends with code 1. */

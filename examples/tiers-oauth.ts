@@ -1,9 +1,15 @@
+import swagger from '@fastify/swagger'
+import swaggerUi from '@fastify/swagger-ui'
 import Fastify from 'fastify'
-import { defineScopes, latchkey, notFound, principalOf, serverOptions } from 'fastify-latchkey'
+import { allowPlainHttp, defineScopes, latchkey, notFound, principalOf, serverOptions } from 'fastify-latchkey'
+import { createIntrospectionResolver, createJwtResolver, protectedResource } from 'fastify-latchkey/oauth'
 import { issueKeys, logger as stderr, type BuildOptions, type Example } from './base.js'
+import { startFront } from './front.js'
+import { exampleRequest, introspector, RESOURCE, startProvider } from './oauth-provider.js'
 import { createTable, type ById, type Fields } from './records.js'
 
-const scopes = defineScopes({ resources: { resources: ['read', 'write', 'manage'] } })
+/** Each route takes an API key or an access token of a user, with the same scopes. */
+const scopes = defineScopes({ resources: { resources: ['read', 'write', 'manage'] }, schemes: ['apiKey', 'oauth'] })
 
 /** Requests an hour, and how many of them may come at once. */
 const tiers = {
@@ -17,17 +23,45 @@ const tiers = {
 const environments = { production: tiers.free }
 
 /**
- * Plain HTTP is refused: there is no allowPlainHttp here. TLS ends at a proxy on this machine, whose word
+ * Plain HTTP is refused: there is no allowPlainHttp here for callers. TLS ends at a proxy on this machine, whose word
  * `X-Forwarded-Proto: https` is believed, and nobody else's.
  */
 export async function build ({ clock, logger = stderr }: BuildOptions = {}): Promise<Example> {
   const app = Fastify(serverOptions({ logger, trustProxy: '127.0.0.1' }))
+  const provider = await startProvider(scopes.names)
+  const front = await startFront(app.server)
+  app.addHook('onClose', async () => { await Promise.all([provider.close(), front.close()]) })
+
+  const issuer = provider.url
+  const { authorize, verifier } = exampleRequest(issuer)
+  const endpoint = (name: string) => `${issuer}/oauth2/${name}`
+  const tokens = {
+    claims: { workspace: 'workspace', tier: 'tier' },
+    authorizationCode: { authorizationUrl: endpoint('authorize'), tokenUrl: endpoint('token'), refreshUrl: endpoint('token') },
+    scopes,
+    dpop: { origin: front.url },
+    transport: allowPlainHttp // between this machine's API and its authorization server
+  } as const
+
+  await app.register(swagger, { openapi: { openapi: '3.1.0', info: { title: 'Platform API', version: '2.1.0' }, servers: [{ url: '/' }] } })
   await app.register(latchkey, {
     scopes,
     keys: { prefix: 'platform', tags: { live: 'production' } },
+    resolvers: [
+      createJwtResolver({ ...tokens, issuers: [{ issuer, audience: RESOURCE, algorithms: ['ES256'] }] }),
+      createIntrospectionResolver({ ...tokens, issuer, audience: RESOURCE, endpoint: endpoint('introspect'), client: introspector, cache: false })
+    ],
     environment: 'production',
     limits: { tiers, environments },
+    undeclared: ({ url }) => url.startsWith('/docs') ? 'public' : 'refuse',
     clock
+  })
+  await app.register(protectedResource, { resource: RESOURCE, authorizationServers: [issuer], scopes, name: 'Platform API' })
+  await app.register(swaggerUi, {
+    routePrefix: '/docs',
+    staticCSP: `default-src 'self'; connect-src 'self' ${issuer}; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'`,
+    uiConfig: { tryItOutEnabled: true, validatorUrl: null },
+    initOAuth: { clientId: 'docs', usePkceWithAuthorizationCodeGrant: true, scopes: ['resources:read'] }
   })
   app.setNotFoundHandler(notFound)
 
@@ -45,7 +79,7 @@ export async function build ({ clock, logger = stderr }: BuildOptions = {}): Pro
 
   const headers = { 'X-Forwarded-Proto': 'https' }
   return {
-    title: 'Tiers of requests an hour, over HTTPS alone',
+    title: 'Tiers of requests an hour, over HTTPS alone, for API keys and OAuth 2.0',
     app,
     keys: await issueKeys(app, {
       'free-read': { workspace: 'acme', scopes: ['resources:read'], tier: 'free' },
@@ -54,13 +88,16 @@ export async function build ({ clock, logger = stderr }: BuildOptions = {}): Pro
       enterprise: { workspace: 'acme', scopes: ['resources:manage'], tier: 'enterprise' },
       'enterprise-custom': { workspace: 'acme', scopes: ['resources:manage'], tier: 'enterprise-custom' }
     }),
+    pages: [`${front.url}/docs`, authorize],
+    oauth: { issuer, authorize, verifier, token: endpoint('token'), front: front.url },
     tries: [
       { shows: 'plain HTTP: 403', key: 'pro', path: '/v1/resources' },
       { shows: 'through a proxy that speaks TLS; the tier is in RateLimit-Policy', key: 'pro', path: '/v1/resources', headers },
       { shows: 'no key: 401', path: '/v1/resources', headers },
       { shows: 'a key without the scope: 403', key: 'free-read', method: 'POST', path: '/v1/resources', headers, body: { name: 'Invoice' } },
       { shows: 'Free has 1,000 an hour, 100 of them at once', key: 'free', path: '/v1/resources', headers },
-      { shows: 'Enterprise is not limited: no RateLimit fields', key: 'enterprise', path: '/v1/resources', headers }
+      { shows: 'Enterprise is not limited: no RateLimit fields', key: 'enterprise', path: '/v1/resources', headers },
+      { shows: 'where OAuth clients get a token; sign in at /docs as ada (demo-ada) of acme or grace (demo-grace) of globex', path: '/.well-known/oauth-protected-resource', headers }
     ]
   }
 }

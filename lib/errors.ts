@@ -38,15 +38,27 @@ export const refusals = {
 /** A stable word for a refusal, made for programs to compare. */
 export type RefusalCode = keyof typeof refusals
 
-export interface RefusalDetails {
+/** What the challenges of one context have in common. */
+export interface ChallengeTerms {
+  /** Protection space (RFC 9110 §11.5). */
+  realm?: string
+  /** Where the protected resource says how to get a token (RFC 9728 §5.1). */
+  resourceMetadata?: string
+  /** Algorithms of DPoP proofs: with them there is a second challenge (RFC 9449 §7.1). */
+  dpop?: readonly string[]
+}
+
+export interface RefusalDetails extends ChallengeTerms {
   /** For the log only; never sent. What a store threw comes here through `describeFault`. */
   reason?: string
   /** Public, about this request: sent as `detail` of a problem. */
   detail?: string
   /** Further public members of the body, such as `required` and `granted`. */
   extensions?: Record<string, unknown>
-  /** Protection space of the challenge (RFC 9110 §11.5). */
-  realm?: string
+  /** The scheme that the credential came by, where it was not Bearer: its challenge says what was wrong. */
+  scheme?: 'DPoP'
+  /** What was wrong with the proof of possession, in the place of the row's error. */
+  error?: string
   /** Scopes that would have sufficed, space-separated in the challenge (RFC 6750 §3). */
   scope?: readonly string[]
   /** Whole seconds, at least 1 (RFC 9110 §10.2.3). */
@@ -62,12 +74,18 @@ const Refused = createError<string, number>('ACCESS_REFUSED', 'Refused', 500, Er
  * beside what only the log hears (`reason`).
  */
 export class AccessError extends Refused {
+  readonly #refusal = true
   override readonly code: RefusalCode
   override readonly statusCode: number
   readonly headers: Readonly<Record<string, string>>
   readonly reason: string | undefined
   readonly detail: string | undefined
   readonly extensions: Readonly<Record<string, unknown>>
+
+  /** By a field that nobody else can set, and without a walk: requests are asked for it that are not refused. */
+  static override [Symbol.hasInstance] (value: unknown): boolean {
+    return typeof value === 'object' && value !== null && #refusal in value
+  }
 
   constructor (code: RefusalCode, details: RefusalDetails = {}) {
     super()
@@ -86,7 +104,7 @@ export class AccessError extends Refused {
 function headersOf (row: Refusal, details: RefusalDetails): Record<string, string> {
   const headers: Record<string, string> = { ...details.headers, 'cache-control': 'no-store' }
   if (row.challenge !== undefined) {
-    headers['www-authenticate'] = challenge(details.realm ?? 'api', row.challenge, details.scope)
+    headers['www-authenticate'] = challenges(row.challenge, details)
   }
   if (details.retryAfter !== undefined) headers['retry-after'] = delaySeconds(details.retryAfter)
   return headers
@@ -98,12 +116,16 @@ function delaySeconds (seconds: number): string {
   return String(Number.isSafeInteger(whole) ? Math.max(1, whole) : 1)
 }
 
-/** The challenge of a refusal: RFC 9110 §11.6.1 in the form of RFC 6750 §3. */
-function challenge (realm: string, error: string, scope: readonly string[] | undefined): string {
-  let text = `Bearer realm="${realm}"`
-  if (error !== '') text += `, error="${error}"`
-  if (scope !== undefined && scope.length > 0) text += `, scope="${scope.join(' ')}"`
-  return text
+/**
+ * The challenges of a refusal (RFC 9110 §11.6.1): that of RFC 6750 §3 and, where proofs are taken, that of RFC 9449 §7.1.
+ * What was wrong stands with the scheme that was used.
+ */
+function challenges (given: string, { realm = 'api', scope = [], resourceMetadata, dpop, scheme, error = given }: RefusalDetails): string {
+  const fault = (error === '' ? '' : `, error="${error}"`) + (scope.length > 0 ? `, scope="${scope.join(' ')}"` : '')
+  const metadata = resourceMetadata === undefined ? '' : `, resource_metadata="${resourceMetadata}"`
+  const bearer = `Bearer realm="${realm}"${scheme === undefined ? fault : ''}${metadata}`
+  if (dpop === undefined) return bearer
+  return `${bearer}, DPoP realm="${realm}"${scheme === undefined ? '' : fault}, algs="${dpop.join(' ')}"${metadata}`
 }
 
 /**

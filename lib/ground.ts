@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from
 import fp from 'fastify-plugin'
 import { Type } from '@sinclair/typebox'
 import { NO_METHOD, NO_ROUTE, readAccess, type RouteAccess, type Security, type Undeclared } from './access.js'
-import { AccessError, type RefusalCode, type RefusalDetails } from './errors.js'
+import { AccessError, type ChallengeTerms, type RefusalCode, type RefusalDetails } from './errors.js'
 import { fieldsOf, fieldWriters, type Allowance, type FieldFormat } from './fields.js'
 import { render, rendererOf, renderers, type ErrorFormat } from './formats.js'
 import { checkOptions, OptionError } from './options.js'
@@ -26,6 +26,8 @@ export interface GroundOptions {
 /** What all rooms of one guarded context stand on. */
 export interface Ground {
   readonly clock: Clock
+  /** What every challenge of this context says; rooms add to it before the first request. */
+  readonly challenge: ChallengeTerms
   readonly errors: ErrorFormat
   readonly rateLimitFields: readonly FieldFormat[]
   /** The routes of this context that were registered after it was guarded. */
@@ -80,6 +82,7 @@ export const ground = fp<GroundOptions>(async function latchkeyGround (app: Fast
   const writers = chosen.map((format) => fieldWriters[format])
   const renderer = rendererOf(errors)
   const routes: RouteAccess[] = []
+  const challenge: ChallengeTerms = { realm }
   const earlier = new WeakMap<object, AccessByMethod>()
 
   function compile (method: string | string[], url: string, schema: RouteOptions['schema']): AccessByMethod {
@@ -114,6 +117,7 @@ export const ground = fp<GroundOptions>(async function latchkeyGround (app: Fast
   app.decorateRequest('principal', null)
   app.decorate(kGround, {
     clock,
+    challenge,
     errors,
     rateLimitFields: chosen,
     routes,
@@ -125,7 +129,7 @@ export const ground = fp<GroundOptions>(async function latchkeyGround (app: Fast
       request[kAccess] ??= find(request)
       return request[kAccess]
     },
-    refusal: (code, details) => new AccessError(code, { realm, ...details }),
+    refusal: (code, details) => new AccessError(code, { ...challenge, ...details }),
     refuse (request, reply, error) {
       log(request, error)
       if (reply.sent) return

@@ -45,13 +45,14 @@ export const latchkey = fp<LatchkeyOptions>(async function latchkey (app: Fastif
 
   const keyring = options.keys === false ? undefined : createKeys(options.keys, keysHost(app, { ...options, clock }))
   checkEnvironments(options, keyring?.environments ?? [])
-  const resolvers = [...options.resolvers ?? [], ...keyring === undefined ? [] : [keyring.resolver]]
+  const { resolvers: given = [] } = options
+  const resolvers = [...given, ...keyring === undefined ? [] : [keyring.resolver]].sort(lastOfAnyForm)
 
   await app.register(ground, { errors, undeclared, rateLimitFields, realm, clock, byMethod: options.scopes.byMethod })
   await app.register(auth, { resolvers, environment, transport, deadline, failures, onExposed })
   if (options.limits !== false) await app.register(limits, options.limits ?? {})
   await app.register(scopes, { scopes: options.scopes, schemes: resolvers, hook: options.hook })
-  if (keyring !== undefined) await app.register(keys, keyring)
+  if (keyring !== undefined) await app.register(keys, { ...keyring, hook: options.hook })
   await app.register(docs, { scopes: options.scopes })
 }, { name: 'fastify-latchkey', fastify: '5.x' })
 
@@ -67,6 +68,11 @@ function keysHost (app: FastifyInstance, { scopes, clock, realm, deadline = 1, l
     mark: counters?.mark?.bind(counters),
     log: (reason, message) => app.log.error({ reason }, message)
   }
+}
+
+/** An API key must not be shown to who would take any text for a token. */
+function lastOfAnyForm (one: Resolver, other: Resolver): number {
+  return Number(one.anyForm === true) - Number(other.anyForm === true)
 }
 
 function checkShape (options: LatchkeyOptions): void {

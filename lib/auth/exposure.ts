@@ -3,8 +3,8 @@ import { describeFault } from '../errors.js'
 import type { Principal } from '../principal.js'
 import { within, type Clock } from '../time.js'
 import type { FailureMeter } from './failures.js'
-import { readAuthorization, readCredential } from './header.js'
-import { InvalidCredential, resolve, UnknownForm, type Resolver } from './resolver.js'
+import { readAuthorization, readCredential, type Readable } from './header.js'
+import { InvalidCredential, readableBy, resolve, UnknownForm, type Resolver } from './resolver.js'
 
 /** A real credential that others could read on its way. */
 export interface Exposure {
@@ -30,11 +30,12 @@ const LOOKED_AT = 8
 /** Looks up what a refused request exposed, beside the answer and never in its way; only real credentials are reported. */
 export function createExposureReport ({ resolvers, clock, deadline, meter, onExposed }: Parts) {
   if (onExposed === undefined) return function nobodyListens (): void {}
+  const readable = readableBy(resolvers)
 
   async function look (request: FastifyRequest, where: Exposure['where']): Promise<void> {
     const { ip } = request
     meter?.note(request)
-    const tokens = where === 'query' ? tokensInQuery(request) : [...tokenInHeader(request), ...tokensInQuery(request)]
+    const tokens = where === 'query' ? tokensInQuery(request, readable) : [...tokenInHeader(request, readable), ...tokensInQuery(request, readable)]
     for (const token of tokens.slice(0, LOOKED_AT)) {
       if (await meter?.exceeded(request) !== undefined) return
       const principal = await identify(request, token)
@@ -59,16 +60,16 @@ export function createExposureReport ({ resolvers, clock, deadline, meter, onExp
   }
 }
 
-function tokenInHeader ({ raw }: FastifyRequest): string[] {
-  const presented = readCredential(raw)
+function tokenInHeader ({ raw }: FastifyRequest, readable: Readable): string[] {
+  const presented = readCredential(raw, readable)
   return presented.type === 'token' ? [presented.token] : []
 }
 
-function tokensInQuery ({ query }: FastifyRequest): string[] {
+function tokensInQuery ({ query }: FastifyRequest, readable: Readable): string[] {
   if (typeof query !== 'object' || query === null) return []
   return Object.values(query).flat().flatMap((value: unknown) => {
     if (typeof value !== 'string') return []
-    const presented = readAuthorization(`Bearer ${value}`)
+    const presented = readAuthorization(`Bearer ${value}`, readable)
     return presented.type === 'token' ? [presented.token] : []
   })
 }

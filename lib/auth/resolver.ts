@@ -1,5 +1,7 @@
+import type { FastifyRequest } from 'fastify'
 import { isPrincipal, isSealed, type Principal } from '../principal.js'
 import { isThenable } from '../time.js'
+import { MAX_TOKEN_LENGTH, type Readable } from './header.js'
 
 /** Turns a credential into a principal. Keys and OAuth tokens each bring one; a host may bring its own. */
 export interface Resolver {
@@ -9,14 +11,24 @@ export interface Resolver {
   readonly kind: Principal['kind']
   /** OpenAPI security scheme object. */
   readonly description: Readonly<Record<string, unknown>>
+  /** Characters of the longest credential that it is asked about; 256 where left out. */
+  readonly maxLength?: number
+  /** It takes any text for a credential of its own, so `latchkey` asks it after all others. */
+  readonly anyForm?: boolean
+  /**
+   * Signature algorithms of the DPoP proofs (RFC 9449) that it checks, as the challenge tells them. Without them it is
+   * never asked about what came as `Authorization: DPoP`.
+   */
+  readonly dpop?: readonly string[]
   /**
    * @param now milliseconds since the epoch
    * @param fresh the principal as it is now, whatever this process holds of it: something has changed
+   * @param bound the request, where the credential came as `Authorization: DPoP`: its proof is in there
    * @returns the principal, or undefined when the credential is not of this resolver's form. A frozen one with frozen
    * scopes is shared by the requests that carry the credential; of any other each request gets a frozen copy.
    * @throws InvalidCredential when it is of its form but not good; any other error counts as an outage (503)
    */
-  resolve (token: string, now: number, fresh?: boolean): Principal | undefined | PromiseLike<Principal | undefined>
+  resolve (token: string, now: number, fresh?: boolean, bound?: FastifyRequest): Principal | undefined | PromiseLike<Principal | undefined>
 }
 
 /** True when `value` can be asked; what a host gives is looked at before the first request asks it. */
@@ -26,18 +38,41 @@ export function isResolver (value: unknown): boolean {
   return typeof candidate.resolve === 'function' &&
     typeof candidate.scheme === 'string' && candidate.scheme !== '' &&
     (candidate.kind === 'api-key' || candidate.kind === 'access-token') &&
-    typeof candidate.description === 'object' && candidate.description !== null
+    typeof candidate.description === 'object' && candidate.description !== null &&
+    (candidate.maxLength === undefined || Number.isSafeInteger(candidate.maxLength)) &&
+    (candidate.dpop === undefined || Array.isArray(candidate.dpop))
+}
+
+/** What header lines a context reads for its resolvers. */
+export function readableBy (resolvers: readonly Resolver[]): Readable {
+  return {
+    maxLength: Math.max(...resolvers.map(maxLengthOf)),
+    dpop: resolvers.some(({ dpop }) => dpop !== undefined)
+  }
+}
+
+function maxLengthOf ({ maxLength = MAX_TOKEN_LENGTH }: Resolver): number {
+  return maxLength
+}
+
+/** What a challenge says of a proof of possession that was refused (RFC 9449 §7.1). */
+export interface ProofFault {
+  readonly error: 'invalid_dpop_proof' | 'use_dpop_nonce'
+  /** Response headers, such as a new nonce. */
+  readonly headers?: Readonly<Record<string, string>>
 }
 
 /** A credential of the right form that must not be let in. */
 export class InvalidCredential extends Error {
   /** Public; only for callers who proved possession of the full secret. */
   readonly detail: string | undefined
+  readonly proof: ProofFault | undefined
   /** @param reason for the log only */
-  constructor (reason: string, detail?: string) {
+  constructor (reason: string, detail?: string, proof?: ProofFault) {
     super(reason)
     this.name = 'InvalidCredential'
     this.detail = detail
+    this.proof = proof
   }
 }
 
@@ -52,18 +87,20 @@ export class UnknownForm extends InvalidCredential {
  * Asks the resolvers in turn; the first that knows the credential answers. Synchronous as long as they are.
  * @throws InvalidCredential when none knows it
  */
-export function resolve (resolvers: readonly Resolver[], token: string, now: number, fresh = false): Principal | Promise<Principal> {
+export function resolve (resolvers: readonly Resolver[], token: string, now: number, fresh = false, bound?: FastifyRequest): Principal | Promise<Principal> {
   for (const resolver of resolvers) {
-    const found = resolver.resolve(token, now, fresh)
-    if (isThenable(found)) return resolveLater(found, resolver, resolvers.slice(resolvers.indexOf(resolver) + 1), token, now, fresh)
+    if (token.length > maxLengthOf(resolver) || (bound !== undefined && resolver.dpop === undefined)) continue
+    const found = resolver.resolve(token, now, fresh, bound)
+    if (isSealed(found)) return vouched(found, resolver)
+    if (isThenable(found)) return resolveLater(found, resolver, resolvers.slice(resolvers.indexOf(resolver) + 1), token, now, fresh, bound)
     if (found !== undefined) return vouched(found, resolver)
   }
   throw new UnknownForm()
 }
 
-async function resolveLater (pending: PromiseLike<Principal | undefined>, resolver: Resolver, others: readonly Resolver[], token: string, now: number, fresh: boolean): Promise<Principal> {
+async function resolveLater (pending: PromiseLike<Principal | undefined>, resolver: Resolver, others: readonly Resolver[], token: string, now: number, fresh: boolean, bound: FastifyRequest | undefined): Promise<Principal> {
   const found = await pending
-  return found === undefined ? resolve(others, token, now, fresh) : vouched(found, resolver)
+  return found === undefined ? resolve(others, token, now, fresh, bound) : vouched(found, resolver)
 }
 
 /** A resolver that answers something else than its kind of principal is broken, and nobody is let in by it. */

@@ -8,14 +8,16 @@ import type { Clock } from '../time.js'
 import { createTell, type KeyListener } from './events.js'
 import type { Keys } from './keys.js'
 import { createLifecycle } from './lifecycle.js'
-import { createMarks } from './marks.js'
+import { createMarks, type Mark } from './marks.js'
 import { createMemoryKeyStore } from './memory.js'
 import { createPrivilege } from './privilege.js'
+import { addRequestHooks, createRequestSide, requestOptions, type RequestOptions, type RequestSide } from './request.js'
 import { createKeyResolver } from './resolver.js'
+import { createFirstUse } from './retiring.js'
 import type { KeyStore } from './store.js'
 import { createKeyText } from './text.js'
 
-export interface KeysOptions {
+export interface KeysOptions extends RequestOptions {
   /** How all keys of this host begin: lower-case letters, digits and underscores, such as `acme`. */
   prefix: string
   /** Tag in the text → environment; `{ live: 'production', test: 'sandbox' }` by default. */
@@ -37,8 +39,9 @@ export const keysOptions = Type.Object({
   tags: Type.Optional(Type.Record(Type.String(), Type.String({ minLength: 1, description: 'the name of an environment' }), { minProperties: 1, description: '{ tag: environment }' })),
   store: Type.Optional(withMethods(['insert', 'findByHash', 'get', 'list', 'update', 'recordUse'], 'a key store: an object with insert, findByHash, get, list, update and recordUse')),
   metadata: Type.Optional(accepted((value) => typeof value === 'object' && value !== null && Kind in value, 'a TypeBox schema, such as Type.Object({ team: Type.String() })')),
-  onEvent: Type.Optional(Type.Function([], Type.Unknown(), { description: 'a function of the event' }))
-}, { additionalProperties: false, description: '{ prefix, tags?, store?, metadata?, onEvent? }, or false' })
+  onEvent: Type.Optional(Type.Function([], Type.Unknown(), { description: 'a function of the event' })),
+  ...requestOptions
+}, { additionalProperties: false, description: '{ prefix, tags?, store?, … }, or false' })
 
 /** What the keys room needs to know of its host. */
 export interface KeysHost {
@@ -52,8 +55,8 @@ export interface KeysHost {
   /** Seconds that the store may take for a change. */
   readonly deadline: number
   /** Tells every process of a key's version. */
-  readonly mark?: ((id: string, version: number) => Promise<void>) | undefined
-  /** Seconds that a process may go by what it holds of a key where it can't be told; 0 by default: it holds nothing. */
+  readonly mark?: Mark | undefined
+  /** Seconds that a process may go by what it holds of a key where it can't be told; those of the record cache by default. */
   readonly cacheBound?: number | undefined
   /** Takes what went wrong beside a call; nobody does by default. */
   readonly log?: ((reason: string, message: string) => void) | undefined
@@ -65,36 +68,49 @@ export interface Keyring {
   readonly resolver: Resolver
   /** Those that keys can have. */
   readonly environments: readonly string[]
+  /** What goes on beside requests. */
+  readonly side: RequestSide
   /** Ends what goes on beside calls. */
   close (): void
 }
 
 /** Makes the keys of one host: what `app.keys` is, the resolver that `auth` asks, and the environments keys can have. */
-export function createKeys (options: KeysOptions, { clock, scopes, expand = (scopes) => scopes, realm = 'api', deadline, mark, cacheBound = 0, log = () => {} }: KeysHost): Keyring {
+export function createKeys (options: KeysOptions, { clock, scopes, expand = (scopes) => scopes, realm = 'api', deadline, mark, cacheBound, log = () => {} }: KeysHost): Keyring {
   checkOptions(keysOptions, options, 'keys')
-  const { prefix, tags = defaultTags, store = createMemoryKeyStore(), metadata, onEvent } = options
+  const { prefix, tags = defaultTags, metadata, onEvent } = options
+  const side = createRequestSide(options, { store: options.store ?? createMemoryKeyStore(), clock, deadline, marked: mark !== undefined, expand, log })
+  const { store, permissions } = side
   const text = createKeyText(prefix, Object.keys(tags))
   const tagOf = new Map(Object.entries(tags).map(([tag, environment]) => [environment, tag]))
-  const marks = createMarks({ mark, cacheBound, deadline, log })
+  const marks = createMarks({ mark, cacheBound: cacheBound ?? side.bound, deadline, log })
   const privilege = createPrivilege(expand, realm)
   const tell = createTell(onEvent, clock, log)
   const lifecycle = createLifecycle({ text, store, clock, deadline, scopes, tagOf, metadata, privilege, marks, tell })
 
   return {
-    keys: { ...lifecycle, pattern: text.pattern },
-    resolver: createKeyResolver(text, store),
+    keys: { ...lifecycle, pattern: text.pattern, forgetPermissions: (owner, workspace) => permissions?.forget(owner, workspace) },
+    resolver: createKeyResolver(text, store, { permissions, onUse: createFirstUse(lifecycle.beginGrace, log) }),
     environments: [...tagOf.keys()],
+    side,
     close: marks.close
   }
 }
 
-/** Hangs `keys` on the context as `app.keys`. */
-export const keys = fp<Pick<Keyring, 'keys'> & Partial<Keyring>>(async function latchkeyKeys (app: FastifyInstance, { keys, close }: Pick<Keyring, 'keys'> & Partial<Keyring>) {
+export interface KeysPluginOptions extends Pick<Keyring, 'keys' | 'side' | 'close'> {
+  /** Where scopes are checked. */
+  hook?: 'onRequest' | 'preHandler' | undefined
+}
+
+/** Hangs `keys` on the context as `app.keys`, and notes what keys are used for. */
+export const keys = fp<KeysPluginOptions>(async function latchkeyKeys (app: FastifyInstance, { keys, side, close, hook = 'onRequest' }: KeysPluginOptions) {
   groundOf(app)
   app.decorate('keys', keys)
-  app.addHook('onClose', async () => close?.())
+  app.addHook('onClose', async () => close())
+  addRequestHooks(app, side, hook)
 }, { name: 'latchkey-keys', fastify: '5.x' })
 
+export { createRecordCache, type RecordCache, type RecordCacheOptions } from './cache.js'
+export { createProcessChanges, type ChangedKey, type KeyChanges } from './changes.js'
 export { createMemoryKeyStore } from './memory.js'
 export { createKeyText, formatKeyText, hashKeyText, type KeyText, type KeyTextParts } from './text.js'
 export { loadKey, MAX_SECRETS, type ApiKey, type KeyMetadata, type KeySecret, type LoadedKey } from './record.js'
@@ -102,5 +118,6 @@ export { loadKey, MAX_SECRETS, type ApiKey, type KeyMetadata, type KeySecret, ty
 export { keyRoutes, type KeyRoutesOptions, type KeyWorkspace } from './routes.js'
 export type { Changed, KeyCaller, Keys } from './keys.js'
 export type { KeyActor, KeyEvent, KeyListener } from './events.js'
+export type { PermissionsOf } from './permissions.js'
 export type { IssueInput, ListInput, RevokeInput, RotateInput, UpdateInput } from './shapes.js'
 export type { KeyList, KeyPage, KeyPosition, KeyStore, KeyUse } from './store.js'

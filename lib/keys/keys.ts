@@ -57,6 +57,8 @@ export interface Keys {
   reportExposed (texts: readonly string[], options?: { revoke?: boolean | undefined }): Promise<{ received: number }>
   /** True when the principal's scopes, with what they imply, include all of these. */
   grants (principal: Pick<Principal, 'scopes'>, scopes: readonly string[]): boolean
+  /** Lets the next request of an owner's keys ask `permissionsOf` again, in this process. */
+  forgetPermissions (owner: string, workspace: string): void
   /** Finds keys of this host in text: for secret scanners and log redaction. */
   readonly pattern: RegExp
 }

@@ -33,7 +33,7 @@ interface Parts {
 }
 
 /** input → read → decide → compare and set → tell → mark. */
-export function createLifecycle ({ text, store, clock, deadline, scopes, tagOf, metadata, privilege, marks, tell }: Parts): Omit<Keys, 'pattern'> {
+export function createLifecycle ({ text, store, clock, deadline, scopes, tagOf, metadata, privilege, marks, tell }: Parts): Omit<Keys, 'pattern' | 'forgetPermissions'> {
   const known = (by?: Principal): Known => ({ now: clock(), scopes, tagOf, metadata, by })
   const change = (target: Target, next: Next) => inTime(changeStored(store, target, next), deadline)
 
@@ -45,7 +45,7 @@ export function createLifecycle ({ text, store, clock, deadline, scopes, tagOf, 
     throw invalid(`expiresAt must be ${new Date(end).toISOString()} at the latest, when the credential ends that manages the key`)
   }
 
-  const keys: Omit<Keys, 'pattern'> = {
+  const keys: Omit<Keys, 'pattern' | 'forgetPermissions'> = {
     async issue (input, { by } = {}) {
       const { tag, fields } = readIssueInput(input, known(by))
       if (by !== undefined && fields.workspace !== by.workspace) throw new AccessError('KEY_NOT_FOUND')

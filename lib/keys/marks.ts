@@ -11,8 +11,11 @@ export interface Marks {
   close (): void
 }
 
+/** Tells every process of a key's version. */
+export type Mark = (key: Pick<ApiKey, 'id' | 'workspace' | 'environment'>, version: number) => Promise<void>
+
 interface Parts {
-  readonly mark: ((id: string, version: number) => Promise<void>) | undefined
+  readonly mark: Mark | undefined
   /** Seconds. */
   readonly cacheBound: number
   /** Seconds. */
@@ -31,30 +34,30 @@ export function createMarks ({ mark, cacheBound, deadline, log }: Parts): Marks 
   const timers = new Set<NodeJS.Timeout>()
   let closed = false
 
-  async function write (write: NonNullable<typeof mark>, id: string, version: number, attempt: number): Promise<number> {
+  async function write (mark: Mark, key: ApiKey, attempt: number): Promise<number> {
     try {
-      await within(write(id, version), deadline, 'the store of markers')
+      await within(mark(key, key.version), deadline, 'the store of markers')
       return 0
     } catch (fault) {
-      log(describeFault(fault), `the change of key ${id} was not marked; it holds within ${cacheBound} s`)
-      if (!closed && attempt < RETRIES && timers.size < MAX_WAITING) retry(write, id, version, attempt)
+      log(describeFault(fault), `the change of key ${key.id} was not marked; it holds within ${cacheBound} s`)
+      if (!closed && attempt < RETRIES && timers.size < MAX_WAITING) retry(mark, key, attempt)
       return cacheBound
     }
   }
 
   /** A marker only grows, so one that comes late does no harm. */
-  function retry (mark: Parameters<typeof write>[0], id: string, version: number, attempt: number): void {
+  function retry (mark: Mark, key: ApiKey, attempt: number): void {
     const timer = setTimeout(() => {
       timers.delete(timer)
-      write(mark, id, version, attempt + 1)
+      write(mark, key, attempt + 1)
     }, FIRST_PAUSE * 2 ** attempt)
     timer.unref()
     timers.add(timer)
   }
 
   return {
-    async spread ({ id, version }) {
-      return mark === undefined ? cacheBound : await write(mark, id, version, 0)
+    async spread (key) {
+      return mark === undefined ? cacheBound : await write(mark, key, 0)
     },
     close () {
       closed = true

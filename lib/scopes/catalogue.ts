@@ -14,6 +14,8 @@ export interface ScopesDefinition<R extends Resources, L extends readonly string
   levels?: L
   /** The level that a route of this method needs where it states nothing; overrides the defaults. */
   methods?: Readonly<Record<string, NoInfer<L>[number]>>
+  /** Security schemes that `secure`, `anyOf` and levels state, any of which will do; `['apiKey']` by default. OAuth's is `oauth`. */
+  schemes?: readonly string[]
 }
 
 export type Resources = Readonly<Record<string, readonly string[]>>
@@ -25,6 +27,8 @@ export type ScopesOf<R extends Resources, L extends readonly string[]> =
 /** The declared scopes, numbered, each with the set of scopes it grants. */
 export interface ScopeTable<S extends string = string> {
   readonly names: readonly S[]
+  /** Security schemes that routes state by this catalogue. */
+  readonly schemes: readonly string[]
   has (name: string): name is S
   /** All scopes that `scopes` grant, with what they imply; unknown names grant nothing. */
   expand (scopes: readonly string[]): S[]
@@ -43,7 +47,8 @@ const definitionSchema = Type.Object({
   resources: Type.Optional(Type.Record(Type.String(), Type.Array(Type.String(), { minItems: 1, description: 'an array with at least one action' }), { description: '{ resource: [actions] }' })),
   implies: Type.Optional(Type.Record(Type.String(), strings, { description: '{ scope: [scopes] }' })),
   levels: Type.Optional(strings),
-  methods: Type.Optional(Type.Record(Type.String(), Type.String({ description: 'one of the levels' }), { description: '{ METHOD: level }' }))
+  methods: Type.Optional(Type.Record(Type.String(), Type.String({ description: 'one of the levels' }), { description: '{ METHOD: level }' })),
+  schemes: Type.Optional(Type.Array(Type.String({ minLength: 1 }), { minItems: 1, uniqueItems: true, description: 'an array of different security schemes, such as [\'apiKey\', \'oauth\']' }))
 }, { additionalProperties: false, description: '{ resources, implies? } or { levels, methods? }' })
 
 /** Builds the table. @throws OptionError that names the scope */
@@ -52,7 +57,7 @@ export function createScopeTable<const R extends Resources, const L extends read
 ): ScopeTable<ScopesOf<R, L>> {
   type S = ScopesOf<R, L>
   checkOptions(definitionSchema, definition, 'scopes')
-  const { resources = {}, implies = {}, levels = [], methods = {} } = definition
+  const { resources = {}, implies = {}, levels = [], methods = {}, schemes = ['apiKey'] } = definition
   const names: string[] = []
   const included = new Map<string, string[]>()
 
@@ -99,6 +104,7 @@ export function createScopeTable<const R extends Resources, const L extends read
 
   return Object.freeze({
     names: Object.freeze(declared),
+    schemes: Object.freeze([...schemes]),
     levels: Object.freeze(levels.filter(isDeclared)),
     has: isDeclared,
     grant,
@@ -115,7 +121,7 @@ export function createScopeTable<const R extends Resources, const L extends read
       }
       return new Bits(wanted)
     },
-    byMethod: createByMethod(levels, methods)
+    byMethod: createByMethod(levels, methods, schemes)
   } satisfies ScopeTable<S>)
 }
 

@@ -42,6 +42,8 @@ export interface Catalogue<S extends string = string> extends ScopeTable<S> {
  * With `levels`, the method of a route is its statement: `defineScopes({ levels: ['READ', 'WRITE', 'ADMIN'] })` lets
  * GET and HEAD need READ and the other methods WRITE; `methods: { DELETE: 'ADMIN' }` changes that.
  *
+ * With `schemes: ['apiKey', 'oauth']` what routes state is met by API keys and by access tokens alike.
+ *
  * @throws OptionError when a name can't be a scope (RFC 6749 §3.3), is declared twice or is not declared
  */
 export function defineScopes<const R extends Resources = Record<never, never>, const L extends readonly string[] = readonly []> (
@@ -53,7 +55,7 @@ export function defineScopes<const R extends Resources = Record<never, never>, c
   function declare (alternatives: ReadonlyArray<readonly unknown[]>, rateLimits: readonly RateLimitDeclaration[]): Declaration {
     const [rateLimit, second] = rateLimits
     if (second !== undefined) throw new OptionError('scopes are declared with two rate limits; state { profile, cost } once')
-    const security = alternatives.map((scopes) => ({ apiKey: scopes.map(known) }))
+    const security = alternatives.map((scopes) => scopes.map(known)).flatMap((scopes) => table.schemes.map((scheme) => ({ [scheme]: scopes })))
     return rateLimit === undefined ? { security } : { security, 'x-rate-limit': rateLimit }
   }
 

@@ -8,7 +8,7 @@ const SAFE = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE'])
  * What a route states by its method: safe methods (RFC 9110 §9.2.1) need the first level and all others the second,
  * unless `methods` says otherwise. HEAD follows GET. Real CORS preflights need nobody, whatever is stated here.
  */
-export function createByMethod (levels: readonly string[], methods: Readonly<Record<string, string>>): (method: string) => Security | undefined {
+export function createByMethod (levels: readonly string[], methods: Readonly<Record<string, string>>, schemes: readonly string[]): (method: string) => Security | undefined {
   const stated = new Map<string, string>()
   for (const [name, level] of Object.entries(methods)) {
     const method = name.toUpperCase()
@@ -25,6 +25,6 @@ export function createByMethod (levels: readonly string[], methods: Readonly<Rec
 
   return function byMethod (method) {
     const level = levelOf(method)
-    return level === undefined ? undefined : [{ apiKey: [level] }]
+    return level === undefined ? undefined : schemes.map((scheme) => ({ [scheme]: [level] }))
   }
 }

@@ -7,7 +7,7 @@ import type { ScopeTable } from './catalogue.js'
 
 /** The refusal of a principal that satisfies none of `alternatives`: says what was required and what was granted. */
 export function insufficientScope (ground: Pick<Ground, 'refusal'>, alternatives: readonly Alternative[], principal: Principal): AccessError {
-  const required = alternatives.map(({ scopes }) => scopes)
+  const required = [...new Map(alternatives.map(({ scopes }) => [JSON.stringify(scopes), scopes])).values()]
   const wanted = required.map((scopes) => scopes.join(' and ') || 'another kind of credential').join(', or ')
   return ground.refusal('INSUFFICIENT_SCOPE', {
     reason: `needs ${wanted}`,

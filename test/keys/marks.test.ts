@@ -13,7 +13,7 @@ const input = { workspace: 'w1', scopes: [] }
 
 t.test('every change is marked with its version before the caller hears of it', async (t) => {
   const marked: Array<[string, number]> = []
-  const { keys } = keyring(t, {}, { cacheBound: 60, mark: async (id, version) => { marked.push([id, version]) } })
+  const { keys } = keyring(t, {}, { cacheBound: 60, mark: async ({ id }, version) => { marked.push([id, version]) } })
   const { key } = await keys.issue(input)
   const { id } = key
   t.same(marked, [], 'nobody can hold a new key yet')
@@ -88,7 +88,7 @@ t.test('an app marks by the store of its counters, and stops when it closes', as
   const store: LimitStore & { marks: unknown[] } = {
     ...createMemoryLimitStore(),
     marks: marked,
-    async mark (...version) { this.marks.push(version) }
+    async mark ({ id }, version) { this.marks.push([id, version]) }
   }
   const { app } = await guarded(t, { keys: { prefix: 'acme' }, limits: { store } })
   const { key } = await app.keys.issue(input)

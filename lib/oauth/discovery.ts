@@ -1,0 +1,57 @@
+import type { JSONWebKeySet } from 'jose'
+import { fetchJson, ProviderUnavailable, type Json } from './provider.js'
+
+export interface Place {
+  readonly issuer: string
+  /** Where its keys are; by discovery where left out. */
+  readonly jwksUri: string | undefined
+  /** Seconds for each request. */
+  readonly deadline: number
+  /** Whether an address may be asked. */
+  readonly allows: (url: string) => boolean
+}
+
+/** Loads the key set of an issuer, by RFC 8414 or OpenID Connect Discovery where it is not told where the keys are. */
+export function createKeySetLoader ({ issuer, jwksUri, deadline, allows }: Place): () => Promise<JSONWebKeySet> {
+  let found = jwksUri
+
+  async function discover (): Promise<string> {
+    const metadata = await fetchJson({ url: authorizationServerUrl(issuer), deadline })
+      .catch(() => fetchJson({ url: openIdConfigurationUrl(issuer), deadline }))
+    return readMetadata(metadata)
+  }
+
+  /** RFC 8414 §3.3: metadata of another issuer must not be used. */
+  function readMetadata ({ issuer: named, jwks_uri: uri }: Json): string {
+    if (named !== issuer) throw new ProviderUnavailable('ISSUER_DIFFERS')
+    if (typeof uri !== 'string' || !allows(uri)) throw new ProviderUnavailable('NO_JWKS_URI')
+    return uri
+  }
+
+  return async function load () {
+    found ??= await discover()
+    try {
+      const set = await fetchJson({ url: found, deadline })
+      if (isKeySet(set)) return set
+      throw new ProviderUnavailable('NOT_A_KEY_SET')
+    } catch (fault) {
+      found = jwksUri
+      throw fault
+    }
+  }
+}
+
+function isKeySet (value: Json): value is Json & JSONWebKeySet {
+  return Array.isArray(value.keys)
+}
+
+/** RFC 8414 §3.1: the well-known part goes between host and path. */
+function authorizationServerUrl (issuer: string): string {
+  const { origin, pathname } = new URL(issuer)
+  return `${origin}/.well-known/oauth-authorization-server${pathname.replace(/\/$/, '')}`
+}
+
+/** OpenID Connect Discovery 1.0 §4: it goes to the end. */
+export function openIdConfigurationUrl (issuer: string): string {
+  return `${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`
+}

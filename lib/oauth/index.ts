@@ -1,0 +1,13 @@
+/**
+ * `fastify-latchkey/oauth`: OAuth 2.0 access tokens as principals, for the `resolvers` option. Needs `jose`.
+ */
+export { createJwtResolver, MAX_ACCESS_TOKEN, type Algorithm, type JwtIssuer, type JwtResolverOptions } from './jwt.js'
+export { createIntrospectionResolver, type IntrospectionClient, type IntrospectionResolverOptions } from './introspection.js'
+export type { AuthorizationCode, TokenOptions } from './options.js'
+export type { ClaimMap, ClaimSource, Partition } from './principal.js'
+export type { PermissionsOf } from './permissions.js'
+export type { CacheOptions } from './token.js'
+export { protectedResource, type ProtectedResourceOptions } from './resource.js'
+export type { DpopOptions } from './dpop.js'
+export { createMemoryReplayStore, ReplayStoreFull, type ReplayStore } from './replay.js'
+export { ProviderUnavailable } from './provider.js'

@@ -1,0 +1,70 @@
+/** An authorization server that did not answer, or not as it should. Keeps nothing of what it said. */
+export class ProviderUnavailable extends Error {
+  /** A word for the log, such as `STATUS_500`. */
+  readonly code: string
+  constructor (code: string) {
+    super('the authorization server did not answer as it should')
+    this.name = 'ProviderUnavailable'
+    this.code = code
+  }
+}
+
+export interface ProviderRequest {
+  readonly url: string
+  /** Seconds for the whole answer. */
+  readonly deadline: number
+  readonly headers?: Readonly<Record<string, string>>
+  /** Sent as a form by POST; without it, GET. */
+  readonly form?: URLSearchParams
+}
+
+export type Json = Readonly<Record<string, unknown>>
+
+/** Metadata, key sets and introspection answers are a few KiB; what is larger is not one. */
+const MAX_BYTES = 262_144
+
+/**
+ * Asks an authorization server for a JSON object. Redirects are not followed.
+ * @throws ProviderUnavailable whatever goes wrong
+ */
+export async function fetchJson ({ url, deadline, headers, form }: ProviderRequest): Promise<Json> {
+  try {
+    const response = await fetch(url, {
+      method: form === undefined ? 'GET' : 'POST',
+      headers: { accept: 'application/json', ...headers },
+      ...form !== undefined && { body: form },
+      redirect: 'manual',
+      signal: AbortSignal.timeout(deadline * 1000)
+    })
+    const { status, body } = response
+    if (status === 200 && body !== null) return readObject(await readText(body))
+    await body?.cancel()
+    throw new ProviderUnavailable(`STATUS_${status}`)
+  } catch (fault) {
+    if (fault instanceof ProviderUnavailable) throw fault
+    throw new ProviderUnavailable(fault instanceof Error && fault.name === 'TimeoutError' ? 'TIMEOUT' : 'UNREACHABLE')
+  }
+}
+
+async function readText (body: AsyncIterable<Uint8Array>): Promise<string> {
+  const chunks: Uint8Array[] = []
+  let size = 0
+  for await (const chunk of body) {
+    size += chunk.byteLength
+    if (size > MAX_BYTES) throw new ProviderUnavailable('TOO_LARGE')
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks).toString()
+}
+
+function readObject (text: string): Json {
+  try {
+    const value: unknown = JSON.parse(text)
+    if (isObject(value)) return value
+  } catch {}
+  throw new ProviderUnavailable('NOT_JSON')
+}
+
+export function isObject (value: unknown): value is Json {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}

@@ -1,0 +1,33 @@
+/** Remembers proofs that were used. */
+export interface ReplayStore {
+  /**
+   * @param proof what tells one proof from all others
+   * @param until milliseconds since the epoch; nothing needs to be remembered longer
+   * @returns true the first time and false from then on; what it throws is an outage (503)
+   */
+  use (proof: string, until: number, now: number): boolean | PromiseLike<boolean>
+}
+
+/** The store is full of proofs that are all still good. */
+export class ReplayStoreFull extends Error {
+  override readonly name = 'ReplayStoreFull'
+}
+
+/** In this process's memory. @param size proofs held at once; when it is full nobody is let in, rather than a proof twice */
+export function createMemoryReplayStore (size = 100_000): ReplayStore {
+  const used = new Map<string, number>()
+
+  function sweep (now: number): void {
+    for (const [proof, until] of used) if (until <= now) used.delete(proof)
+  }
+
+  return {
+    use (proof, until, now) {
+      if (used.has(proof)) return false
+      if (used.size >= size) sweep(now)
+      if (used.size >= size) throw new ReplayStoreFull('too many proofs at once')
+      used.set(proof, until)
+      return true
+    }
+  }
+}

@@ -1,0 +1,183 @@
+import t, { type Test } from 'tap'
+import { hash, randomUUID } from 'node:crypto'
+import { calculateJwkThumbprint, exportJWK } from 'jose'
+import { allowPlainHttp } from 'fastify-latchkey'
+import { createJwtResolver, createMemoryReplayStore, ReplayStoreFull, type DpopOptions } from 'fastify-latchkey/oauth'
+import { AUDIENCE, createAuthority, createPair, forge, guarded, isRefused, leaks, part, type Claims } from '../helpers/oauth.js'
+
+const ALGS = 'ES256 PS256 RS256 EdDSA Ed25519'
+const invalid = (error: string) => `Bearer realm="api", DPoP realm="api", error="${error}", algs="${ALGS}"`
+
+async function start (t: Test, dpop: true | DpopOptions | false = true) {
+  const authority = await createAuthority(t)
+  const holder = await createPair()
+  const jwk = await exportJWK(holder.publicKey)
+  const jkt = await calculateJwkThumbprint(jwk)
+  const { app, log } = await guarded(t, authority, [createJwtResolver({ issuers: [{ issuer: authority.issuer, audience: AUDIENCE }], transport: allowPlainHttp, dpop: dpop === false ? undefined : dpop })])
+  const token = await authority.issue({ cnf: { jkt } })
+
+  const claimsOf = (over: Claims = {}): Claims => ({
+    htm: 'GET', htu: 'http://api.example.com/devices', iat: Math.floor(authority.clock.now() / 1000), jti: randomUUID(), ath: hash('sha256', token, 'base64url'), ...over
+  })
+  const prove = (over: Claims = {}, header: Claims = {}) => forge(holder.privateKey, { typ: 'dpop+jwt', jwk, ...header }, claimsOf(over))
+  const send = async (dpop: string | string[] | undefined, authorization = `DPoP ${token}`, url = '/devices', host = 'api.example.com') =>
+    await app.inject({ url, headers: { host, authorization, ...dpop !== undefined && { dpop } } })
+  return { authority, app, log, token, holder, jwk, jkt, claimsOf, prove, send }
+}
+
+t.test('a bound token with its proof is let in, whatever the case of the scheme and the query', async (t) => {
+  const { prove, send, token, log } = await start(t)
+  const proof = await prove()
+  const response = await send(proof)
+  t.equal(response.statusCode, 200)
+  t.match(response.json(), { kind: 'access-token', owner: 'user-1' })
+  t.equal((await send(await prove(), `dpop  ${token}`, '/devices?a=b')).statusCode, 200)
+  t.equal((await send(await prove({ htu: 'http://API.example.com:80/devices?x#y' }))).statusCode, 200, 'normalized')
+  leaks(t, proof, [log.text, response.body])
+  leaks(t, token, [log.text, response.body])
+})
+
+t.test('every faulty proof is refused, and the challenge says what and by which algorithms', async (t) => {
+  const { authority, app, prove, send, claimsOf, holder, jwk, token, log } = await start(t)
+  const other = await createPair()
+  const now = authority.clock.now() / 1000
+  const [head = '', body = '', signature = ''] = (await prove()).split('.')
+  const otherJwk = await exportJWK(other.publicKey)
+  const proofs: Record<string, string | string[] | undefined> = {
+    'none at all': undefined,
+    empty: '',
+    two: [await prove(), await prove()],
+    'two in one': `${await prove()}, ${await prove()}`,
+    'no JWT': 'x',
+    'an access token': token,
+    'another typ': await prove({}, { typ: 'JWT' }),
+    'no typ': await prove({}, { typ: undefined }),
+    'no key': await prove({}, { jwk: undefined }),
+    'the key of another with this signature': await prove({}, { jwk: otherJwk }),
+    'another key': await forge(other.privateKey, { typ: 'dpop+jwt', jwk: otherJwk }, claimsOf()),
+    'a private key': await prove({}, { jwk: await exportJWK(holder.privateKey) }),
+    'a secret as key': await forge(Buffer.alloc(32), { typ: 'dpop+jwt', alg: 'HS256', jwk: { kty: 'oct', k: part('x'.repeat(32)) } }, claimsOf()),
+    'alg none': `${part({ typ: 'dpop+jwt', alg: 'none', jwk })}.${body}.${signature}`,
+    'an algorithm that is not taken': await forge((await createPair('ES384')).privateKey, { typ: 'dpop+jwt', alg: 'ES384', jwk: (await createPair('ES384')).jwk }, claimsOf()),
+    'a changed signature': `${head}.${body}.${signature.slice(0, -6)}AAAAAA`,
+    'another method': await prove({ htm: 'POST' }),
+    'the method in small letters': await prove({ htm: 'get' }),
+    'another path': await prove({ htu: 'http://api.example.com/devices/1' }),
+    'another host': await prove({ htu: 'http://evil.example.com/devices' }),
+    'another scheme': await prove({ htu: 'https://api.example.com/devices' }),
+    'no address': await prove({ htu: undefined }),
+    'no URL': await prove({ htu: '/devices' }),
+    'no ath': await prove({ ath: undefined }),
+    'the ath of another token': await prove({ ath: hash('sha256', 'x', 'base64url') }),
+    'iat long ago': await prove({ iat: now - 61 }),
+    'iat to come': await prove({ iat: now + 61 }),
+    'iat as a text': await prove({ iat: String(now) }),
+    'no iat': await prove({ iat: undefined }),
+    'no jti': await prove({ jti: undefined }),
+    'an empty jti': await prove({ jti: '' }),
+    'an endless jti': await prove({ jti: 'x'.repeat(257) }),
+    'jti as a number': await prove({ jti: 1 }),
+    'exp past': await prove({ exp: now - 1 })
+  }
+  for (const [what, proof] of Object.entries(proofs)) {
+    const response = await send(proof)
+    t.equal(response.statusCode, 401, what)
+    t.equal(response.headers['www-authenticate'], invalid('invalid_dpop_proof'), what)
+    t.equal(response.headers['dpop-nonce'], undefined)
+    t.equal(response.json().code, 'CREDENTIAL_INVALID')
+    if (typeof proof === 'string' && proof.length > 100) leaks(t, proof, [log.text, response.body])
+  }
+  t.equal((await send(await prove(), undefined, '/devices', 'a b')).statusCode, 401, 'a host that is none')
+  t.equal((await app.inject({ url: '/devices', headers: { authorization: 'DPoPx' } })).statusCode, 400)
+  t.equal((await send(await prove())).statusCode, 200, 'and a good one still is good')
+})
+
+t.test('a proof is good once, and remembered as long as it would be good', async (t) => {
+  const { authority, prove, send } = await start(t)
+  const proof = await prove({ iat: authority.clock.now() / 1000 + 60 })
+  t.equal((await send(proof)).statusCode, 200)
+  for (const seconds of [0, 60, 59.999, 0.001]) {
+    authority.clock.advance(seconds)
+    const again = await send(proof)
+    t.equal(again.statusCode, 401, `${seconds} s later`)
+    t.equal(again.headers['www-authenticate'], invalid('invalid_dpop_proof'))
+  }
+  t.equal((await send(await prove())).statusCode, 200)
+})
+
+t.test('fifty at once with one proof: one is let in', async (t) => {
+  const { prove, send } = await start(t)
+  const proof = await prove()
+  const all = await Promise.all(Array.from({ length: 50 }, () => send(proof)))
+  t.equal(all.filter(({ statusCode }) => statusCode === 200).length, 1)
+})
+
+t.test('a bound token as Bearer, a bearer token as DPoP, and any of them where proofs are not taken, are refused', async (t) => {
+  const { authority, token, prove, send, app } = await start(t)
+  const bearer = await send(await prove(), `Bearer ${token}`)
+  t.equal(bearer.statusCode, 401)
+  t.equal(bearer.headers['www-authenticate'], `Bearer realm="api", error="invalid_token", DPoP realm="api", algs="${ALGS}"`)
+  const unbound = await authority.issue()
+  const response = await send(await prove({ ath: hash('sha256', unbound, 'base64url') }), `DPoP ${unbound}`)
+  t.equal(response.statusCode, 401)
+  t.equal(response.headers['www-authenticate'], invalid('invalid_token'))
+  t.equal((await send(undefined, `Bearer ${unbound}`)).statusCode, 200, 'bearer tokens go on')
+  t.equal((await app.inject('/devices')).headers['www-authenticate'], `Bearer realm="api", DPoP realm="api", algs="${ALGS}"`)
+  t.equal((await send(undefined, 'DPoP not-a-token')).headers['www-authenticate'], invalid('invalid_token'))
+
+  const without = await start(t, false)
+  const none = await without.send(await without.prove())
+  t.equal(none.statusCode, 401)
+  t.equal(none.headers['www-authenticate'], 'Bearer realm="api"', 'no such scheme here')
+  isRefused(t, await without.send(undefined, `Bearer ${without.token}`), 'CREDENTIAL_INVALID', 'bound')
+})
+
+t.test('nonces: asked for, good for their life, of this API alone', async (t) => {
+  const { authority, prove, send } = await start(t, { nonce: { life: 30 } })
+  const first = await send(await prove())
+  t.equal(first.statusCode, 401)
+  t.equal(first.headers['www-authenticate'], invalid('use_dpop_nonce'))
+  const nonce = String(first.headers['dpop-nonce'])
+  t.equal((await send(await prove({ nonce }))).statusCode, 200)
+  t.equal((await send(await prove({ nonce }))).statusCode, 200, 'again, with another proof')
+  for (const wrong of [undefined, 1, '', 'x', `${nonce}x`, `1${nonce}`, nonce.slice(0, -2), `.${nonce}`, `${(authority.clock.now() + 1).toString(36)}.${nonce.split('.')[1]}`]) {
+    const refused = await send(await prove({ nonce: wrong }))
+    t.equal(refused.headers['www-authenticate'], invalid('use_dpop_nonce'), String(wrong))
+  }
+  authority.clock.advance(30)
+  t.equal((await send(await prove({ nonce }))).statusCode, 401, 'over')
+  const secret = 'a secret of all processes of one API'
+  const [one, other] = [await start(t, { nonce: { secret } }), await start(t, { nonce: { secret } })]
+  const given = String((await one.send(await one.prove())).headers['dpop-nonce'])
+  t.equal((await other.send(await other.prove({ nonce: given }))).statusCode, 200, 'of another process')
+})
+
+t.test('behind a proxy the address is what the host states', async (t) => {
+  const { prove, send } = await start(t, { origin: 'https://api.platform.com', maxAge: 10, algorithms: ['ES256'] })
+  t.equal((await send(await prove({ htu: 'https://api.platform.com/devices' }))).statusCode, 200)
+  t.equal((await send(await prove())).statusCode, 401)
+})
+
+t.test('a replay store that fails, or is full, lets nobody in', async (t) => {
+  const failing = await start(t, { replay: { use: () => { throw new Error('secret of the store') } } })
+  const response = await failing.send(await failing.prove())
+  isRefused(t, response, 'AUTHENTICATION_UNAVAILABLE')
+  t.notMatch(failing.log.text, 'secret of the store')
+  const rejecting = await start(t, { replay: { use: async () => await Promise.reject(new Error('down')) } })
+  isRefused(t, await rejecting.send(await rejecting.prove()), 'AUTHENTICATION_UNAVAILABLE')
+  const full = await start(t, { replay: createMemoryReplayStore(1) })
+  t.equal((await full.send(await full.prove())).statusCode, 200)
+  isRefused(t, await full.send(await full.prove()), 'AUTHENTICATION_UNAVAILABLE')
+  full.authority.clock.advance(61)
+  t.equal((await full.send(await full.prove())).statusCode, 200, 'until the first is over')
+})
+
+t.test('the memory store holds what is good, and no more than its size', async (t) => {
+  const store = createMemoryReplayStore(2)
+  t.equal(store.use('a', 10, 0), true)
+  t.equal(store.use('a', 10, 5), false)
+  t.equal(store.use('b', 20, 5), true)
+  t.throws(() => store.use('c', 30, 9), ReplayStoreFull)
+  t.equal(store.use('c', 30, 10), true)
+  t.equal(store.use('b', 20, 10), false)
+})

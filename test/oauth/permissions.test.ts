@@ -1,0 +1,64 @@
+import t, { type Test } from 'tap'
+import { allowPlainHttp } from 'fastify-latchkey'
+import { createJwtResolver, type PermissionsOf } from 'fastify-latchkey/oauth'
+import { AUDIENCE, createAuthority, get, guarded, isRefused, scopes } from '../helpers/oauth.js'
+
+async function start (t: Test, permissionsOf: PermissionsOf) {
+  const authority = await createAuthority(t)
+  const resolver = createJwtResolver({ issuers: [{ issuer: authority.issuer, audience: AUDIENCE }], transport: allowPlainHttp, scopes, permissionsOf, permissionsMaxAge: 5 })
+  return { authority, resolver, ...await guarded(t, authority, [resolver]) }
+}
+
+t.test('a token never grants more than its user may, looked at again within the stated bound', async (t) => {
+  let may: readonly string[] | undefined = ['devices:write', 'devices:read']
+  const asked: string[][] = []
+  const { authority, app } = await start(t, (...given) => { asked.push(given); return may })
+  const token = await authority.issue({ scope: 'devices:manage' })
+  t.strictSame((await get(app, token)).json().scopes, ['devices:read', 'devices:write'], 'manage is more than the user may')
+  may = ['devices:manage']
+  authority.clock.advance(4.999)
+  t.strictSame((await get(app, token)).json().scopes, ['devices:read', 'devices:write'])
+  authority.clock.advance(0.001)
+  t.strictSame((await get(app, token)).json().scopes, ['devices:manage'], 'what the user may includes all of it')
+  may = ['devices:write']
+  authority.clock.advance(5)
+  t.equal((await get(app, token)).statusCode, 403)
+  may = undefined
+  authority.clock.advance(5)
+  isRefused(t, await get(app, token), 'CREDENTIAL_INVALID', 'the user is gone')
+  isRefused(t, await get(app, token), 'CREDENTIAL_INVALID', 'and stays so')
+  t.strictSame(asked, Array.from({ length: 4 }, () => ['user-1', 'w1']))
+})
+
+t.test('permissions that come later, or not at all', async (t) => {
+  let answer: () => Promise<readonly string[] | undefined> = async () => ['devices:read']
+  const { authority, app } = await start(t, async () => await answer())
+  const token = await authority.issue()
+  t.strictSame((await get(app, token)).json().scopes, ['devices:read'])
+  t.strictSame((await get(app, token)).json().scopes, ['devices:read'], 'held')
+  answer = async () => await Promise.reject(new Error('down'))
+  authority.clock.advance(5)
+  isRefused(t, await get(app, token), 'AUTHENTICATION_UNAVAILABLE')
+})
+
+t.test('a client that acts for itself is bounded by nobody', async (t) => {
+  const { authority, app } = await start(t, () => { throw new Error('never asked') })
+  t.equal((await get(app, await authority.issue({ sub: 'client-1' }))).statusCode, 200)
+})
+
+t.test('who asks afresh is told afresh, and what is remembered is bounded', async (t) => {
+  let asked = 0
+  const { authority, resolver } = await start(t, () => { asked++; return ['devices:read'] })
+  const now = authority.clock.now()
+  const token = await authority.issue()
+  const first = await resolver.resolve(token, now)
+  t.equal(resolver.resolve(token, now), first, 'synchronously, and shared by all requests')
+  t.equal(asked, 1)
+  await resolver.resolve(token, now, true)
+  t.equal(asked, 2)
+  const tokens = await Promise.all(Array.from({ length: 10_001 }, async (_, i) => await authority.issue({ sub: `user-${i}`, jti: 'x' })))
+  for (const one of tokens) await resolver.resolve(one, now)
+  const before = asked
+  await resolver.resolve(token, now)
+  t.equal(asked, before + 1, 'the first was forgotten')
+})
