@@ -6,8 +6,9 @@ import { heapPerCredential } from './heap.js'
 import { profile } from './profile.js'
 import { asJson, asText, type Results } from './report.js'
 import { compare, type Plan } from './rounds.js'
+import { keyStores } from './stores.js'
 
-const HELP = `npm run bench -- [--json] [--smoke] [--profile] [--only speed|growth|heap] [--threads]
+const HELP = `npm run bench -- [--json] [--smoke] [--profile] [--only speed|growth|heap|stores] [--threads]
   --json     one JSON object on stdout, nothing else
   --smoke    few requests: shows that everything runs, its numbers say nothing
   --profile  where the CPU time of a request goes, instead of how much it is
@@ -25,7 +26,7 @@ const { values: { help, json, smoke, profile: profiling, only, threads } } = par
   }
 })
 
-const parts = ['speed', 'growth', 'heap']
+const parts = ['speed', 'growth', 'heap', 'stores']
 if (only !== undefined && !parts.includes(only)) throw new TypeError(`--only is one of ${parts.join(', ')}, not ${only}`)
 
 const plan: Plan = smoke
@@ -42,7 +43,8 @@ async function measure (folder: string): Promise<Results> {
   return {
     ...wants('speed') && { speed: await compare(folder, speed, plan, say) },
     ...wants('growth') && { growth: await compare(folder, growth, plan, say) },
-    ...wants('heap') && { heap: await heapPerCredential(folder, credentials, say) }
+    ...wants('heap') && { heap: await heapPerCredential(folder, credentials, say) },
+    ...wants('stores') && { stores: await keyStores(credentials, smoke ? 20 : 400, say) }
   }
 }
 
