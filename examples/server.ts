@@ -4,6 +4,7 @@ import { Type, type TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import Fastify from 'fastify'
 import { allowPlainHttp, defineScopes, latchkey, notFound, serverOptions } from 'fastify-latchkey'
 import { scopesHtml } from 'fastify-latchkey/docs'
+import { createRedisLimitStore } from 'fastify-latchkey/limits/redis'
 import { createDevices, Device, Name } from './devices.js'
 import { issueKeys, logger as stderr, main, type BuildOptions, type Example } from './base.js'
 
@@ -31,9 +32,14 @@ export async function build ({ clock, logger = stderr }: BuildOptions = {}): Pro
       tags: [{ name: 'devices', description: 'Devices of your workspace' }]
     }
   })
+  const { REDIS_URL: url } = process.env
+  const store = url === undefined ? undefined : createRedisLimitStore({ url, log: app.log })
+  app.addHook('onClose', async () => store?.close())
+  await store?.ready()
   await app.register(latchkey, {
     scopes,
     keys: { prefix: 'acme' },
+    limits: { store }, // with REDIS_URL=redis://localhost:6379 npm start, processes count together
     environment: process.env.ENVIRONMENT ?? ['production', 'sandbox'],
     undeclared: ({ url }) => url.startsWith('/docs') ? 'public' : 'refuse', // the pages of swagger-ui can't state it themselves
     transport: allowPlainHttp, // for this machine alone; without it, plain HTTP is refused
