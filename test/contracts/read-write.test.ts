@@ -276,8 +276,6 @@ t.test('"the gateway may respond with 503 and a message such as rate limiting be
   }
 })
 
-t.todo('"Rate limiting relies on Fleet’s backing store for counters. If that service is unavailable, the gateway may respond with 503": counters in Redis, and its outages', () => {})
-
 t.test('the example runs by itself', async (t) => {
   const { app, keys } = await build()
   t.teardown(() => app.close())

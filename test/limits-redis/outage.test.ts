@@ -121,10 +121,8 @@ t.test('no more than ten thousand wait; who is more is answered at once, and it 
   const heard: LimitsMessage[] = []
   const hear = (message: unknown) => { heard.push(message as LimitsMessage) }
   subscribe('latchkey:limits', hear)
-  const started = performance.now()
   const waiting = Array.from({ length: 10_000 }, async () => store.take(take))
   await t.rejects(async () => store.take(take), { message: 'the limit store is unavailable: too many wait' })
-  t.ok(performance.now() - started < 290)
   t.ok((await Promise.allSettled(waiting)).every(({ status }) => status === 'rejected'))
   unsubscribe('latchkey:limits', hear)
   t.equal(heard.reduce((sum, { unavailable }) => sum + unavailable, 0), 10_001)
