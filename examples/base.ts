@@ -2,6 +2,7 @@ import { realpathSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import type { FastifyInstance, FastifyServerOptions } from 'fastify'
 import type { IssueInput } from 'fastify-latchkey'
+import type { Storage } from './storage.js'
 
 /** A request for a newcomer to copy. */
 export interface Try {
@@ -34,6 +35,8 @@ export interface BuildOptions {
   /** Milliseconds since the epoch. */
   readonly clock?: () => number
   readonly logger?: NonNullable<FastifyServerOptions['logger']>
+  /** What outlives the process; nothing without it. */
+  readonly storage?: Storage
 }
 
 /** What every file of the examples exports as `build`. */
@@ -42,10 +45,11 @@ export type Build = (options?: BuildOptions) => Promise<Example>
 /** To stderr, so that stdout is left to what a newcomer reads. */
 export const logger = { level: process.env.LOG_LEVEL ?? 'warn', stream: process.stderr }
 
-/** Issues a demo key for each name. */
-export async function issueKeys<N extends string> (app: FastifyInstance, inputs: Readonly<Record<N, IssueInput>>): Promise<Record<string, string>> {
+/** Issues a demo key for each name that has none from an earlier run. */
+export async function issueKeys<N extends string> (app: FastifyInstance, inputs: Readonly<Record<N, IssueInput>>, storage?: Storage): Promise<Record<string, string>> {
   const keys: Record<string, string> = {}
-  for (const [name, input] of Object.entries<IssueInput>(inputs)) keys[name] = (await app.keys.issue(input)).text
+  for (const [name, input] of Object.entries<IssueInput>(inputs)) keys[name] = await storage?.recall(name) ?? (await app.keys.issue({ name, ...input })).text
+  storage?.remember(keys)
   return keys
 }
 

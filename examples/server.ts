@@ -4,11 +4,16 @@ import { Type, type TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import Fastify from 'fastify'
 import { allowPlainHttp, defineScopes, latchkey, notFound, serverOptions } from 'fastify-latchkey'
 import { scopesHtml } from 'fastify-latchkey/docs'
+import { keyRoutes } from 'fastify-latchkey/keys'
 import { createDevices, Device, Name } from './devices.js'
+import { openStorage } from './storage.js'
 import { issueKeys, logger as stderr, main, type BuildOptions, type Example } from './base.js'
 
 const scopes = defineScopes({
-  resources: { devices: ['read', 'write', 'delete', 'reboot', 'manage'] },
+  resources: {
+    devices: ['read', 'write', 'delete', 'reboot', 'manage'],
+    api_keys: ['read', 'write', 'manage']
+  },
   implies: { 'devices:reboot': ['devices:read'] }
 })
 
@@ -21,19 +26,21 @@ const body = Type.Object({ name: Name }, { additionalProperties: false, examples
 const params = Type.Object({ id: Type.String({ examples: ['device_1'] }) })
 
 /** A small devices API: all that guards it is the registration of Latchkey and what each route's schema states. */
-export async function build ({ clock, logger = stderr }: BuildOptions = {}): Promise<Example> {
+export async function build ({ clock, logger = stderr, storage }: BuildOptions = {}): Promise<Example> {
   const app = Fastify(serverOptions({ logger })).withTypeProvider<TypeBoxTypeProvider>()
+  app.addHook('onClose', async () => { await storage?.close() })
   await app.register(swagger, {
     openapi: {
       openapi: '3.1.0',
       info: { title: 'Devices API', version: '1.0.0', description: ABOUT, license: { name: 'MIT', identifier: 'MIT' } },
       servers: [{ url: '/' }],
-      tags: [{ name: 'devices', description: 'Devices of your workspace' }]
+      tags: [{ name: 'devices', description: 'Devices of your workspace' }, { name: 'api keys', description: 'Keys of your workspace' }]
     }
   })
   await app.register(latchkey, {
     scopes,
-    keys: { prefix: 'acme' },
+    keys: { prefix: 'acme', store: storage?.keys },
+    limits: { store: storage?.limits },
     environment: process.env.ENVIRONMENT ?? ['production', 'sandbox'],
     undeclared: ({ url }) => url.startsWith('/docs') ? 'public' : 'refuse', // the pages of swagger-ui can't state it themselves
     transport: allowPlainHttp, // for this machine alone; without it, plain HTTP is refused
@@ -47,6 +54,7 @@ export async function build ({ clock, logger = stderr }: BuildOptions = {}): Pro
     reply.type('text/html; charset=utf-8').send(scopesHtml(app.scopesByResource(), 'Devices API: scopes'))
   })
 
+  await app.register(keyRoutes, { prefix: '/api-keys', rotateEvery: 90 * 86_400 })
   const devicesOf = createDevices()
 
   app.get('/devices', {
@@ -90,8 +98,9 @@ export async function build ({ clock, logger = stderr }: BuildOptions = {}): Pro
       manage: { workspace: 'north', scopes: ['devices:manage'], tier: 'pro' },
       free: { workspace: 'north', scopes: ['devices:reboot'], tier: 'free' },
       sandbox: { workspace: 'north', scopes: ['devices:manage'], environment: 'sandbox' },
-      'other-workspace': { workspace: 'south', scopes: ['devices:manage'], tier: 'enterprise' }
-    }),
+      'other-workspace': { workspace: 'south', scopes: ['devices:manage'], tier: 'enterprise' },
+      admin: { workspace: 'north', scopes: ['api_keys:manage', 'devices:manage'] }
+    }, storage),
     tries: [
       { shows: 'list the devices; see RateLimit', key: 'read', path: '/devices' },
       { shows: 'without a key: 401 and a challenge', path: '/devices' },
@@ -99,7 +108,9 @@ export async function build ({ clock, logger = stderr }: BuildOptions = {}): Pro
       { shows: 'this one may', key: 'write', method: 'POST', path: '/devices', body: { name: 'Till 3' } },
       { shows: 'reboot, at the cost of 10 requests of a burst of 100: the 11th is a 429', key: 'free', method: 'POST', path: '/devices/device_1/reboot' },
       { shows: 'the sandbox has devices of its own; with ENVIRONMENT=production npm start, a 403', key: 'sandbox', path: '/devices' },
-      { shows: 'so has every workspace', key: 'other-workspace', path: '/devices' }
+      { shows: 'so has every workspace', key: 'other-workspace', path: '/devices' },
+      { shows: 'the keys of a workspace, with when each was used last', key: 'admin', path: '/api-keys' },
+      { shows: 'another one, which may only read; its text is shown this once', key: 'admin', method: 'POST', path: '/api-keys', body: { name: 'report', scopes: ['devices:read'] } }
     ]
   }
 }
@@ -109,4 +120,4 @@ const ABOUT = '**Authorize** takes a demo key that `npm start` printed. What eac
 /** What swagger-ui needs, and no other host. */
 const PAGE_POLICY = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'"
 
-await main(import.meta.url, build)
+await main(import.meta.url, async () => await build({ storage: await openStorage(process.env) }))

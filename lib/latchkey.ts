@@ -4,7 +4,7 @@ import { Type } from '@sinclair/typebox'
 import { auth, authOptions, type AuthOptions, type Resolver } from './auth/index.js'
 import { docs } from './docs/index.js'
 import { ground, groundOptions, type GroundOptions } from './ground.js'
-import { createKeys, keys, keysOptions, type KeysOptions } from './keys/index.js'
+import { createKeys, keys, keysOptions, type KeysHost, type KeysOptions } from './keys/index.js'
 import { defaultEnvironments, limits, limitsOptions, type LimitsOptions } from './limits/index.js'
 import { checkOptions, OptionError } from './options.js'
 import { scopes, scopesOptions, type Catalogue } from './scopes/index.js'
@@ -43,7 +43,7 @@ export const latchkey = fp<LatchkeyOptions>(async function latchkey (app: Fastif
   checkShape(options)
   const { errors, undeclared, rateLimitFields, realm, clock = Date.now, environment, transport, deadline, failures, onExposed } = options
 
-  const keyring = options.keys === false ? undefined : createKeys(options.keys, { clock, scopes: options.scopes.names, deadline: deadline ?? 1 })
+  const keyring = options.keys === false ? undefined : createKeys(options.keys, keysHost(app, { ...options, clock }))
   checkEnvironments(options, keyring?.environments ?? [])
   const { resolvers: given = [] } = options
   const resolvers = [...given, ...keyring === undefined ? [] : [keyring.resolver]].sort(lastOfAnyForm)
@@ -52,9 +52,23 @@ export const latchkey = fp<LatchkeyOptions>(async function latchkey (app: Fastif
   await app.register(auth, { resolvers, environment, transport, deadline, failures, onExposed })
   if (options.limits !== false) await app.register(limits, options.limits ?? {})
   await app.register(scopes, { scopes: options.scopes, schemes: resolvers, hook: options.hook })
-  if (keyring !== undefined) await app.register(keys, { keys: keyring.keys })
+  if (keyring !== undefined) await app.register(keys, { ...keyring, hook: options.hook })
   await app.register(docs, { scopes: options.scopes })
 }, { name: 'fastify-latchkey', fastify: '5.x' })
+
+/** The counters' store is what every request asks anyway, so it carries the versions of keys too. */
+function keysHost (app: FastifyInstance, { scopes, clock, realm, deadline = 1, limits }: LatchkeyOptions & Pick<KeysHost, 'clock'>): KeysHost {
+  const counters = limits === false ? undefined : limits?.store
+  return {
+    clock,
+    scopes: scopes.names,
+    expand: scopes.expand,
+    realm,
+    deadline,
+    mark: counters?.mark?.bind(counters),
+    log: (reason, message) => app.log.error({ reason }, message)
+  }
+}
 
 /** An API key must not be shown to who would take any text for a token. */
 function lastOfAnyForm (one: Resolver, other: Resolver): number {

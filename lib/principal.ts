@@ -77,7 +77,7 @@ export function sealPrincipal (principal: Principal): Principal {
   return Object.freeze(sealed)
 }
 
-export function isSealed (value: unknown): boolean {
+export function isSealed (value: unknown): value is Principal {
   return typeof value === 'object' && value !== null && Seal.isOn(value)
 }
 

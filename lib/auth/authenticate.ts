@@ -1,5 +1,6 @@
 import type { FastifyRequest } from 'fastify'
 import { AccessError, describeFault } from '../errors.js'
+import type { Allowance } from '../fields.js'
 import type { Ground } from '../ground.js'
 import type { Principal } from '../principal.js'
 import { withhold } from '../scrub.js'
@@ -20,12 +21,19 @@ interface Parts {
   readonly meter: FailureMeter | undefined
 }
 
+/** What was presented, where something was. */
+type Given = Exclude<Presented, { type: 'none' }>
+
+type Identified = Principal | AccessError
+
 /** A principal, a refusal, or null for nobody where nobody will do. */
-export type Admission = Principal | AccessError | null
+export type Admission = Identified | null
 
 export interface Authenticator {
   /** Never throws and never rejects: what goes wrong is a refusal. */
   admit (request: FastifyRequest, optional: boolean): Admission | Promise<Admission>
+  /** As `admit`, for a request that was admitted before its credential changed: by the truth as it is now. */
+  admitAnew (request: FastifyRequest): Identified | Promise<Identified>
 }
 
 /** header → failed attempts of the address → resolvers → environment. */
@@ -37,35 +45,48 @@ export function createAuthenticator ({ ground, resolvers, environment, deadline,
     const presented = readCredential(request.raw, readable)
     if (presented.type === 'none') return optional ? null : refusal('CREDENTIAL_MISSING')
     const exceeded = meter?.exceeded(request)
-    if (exceeded === undefined) return examine(request, presented)
-    return exceeded.then((allowance) => allowance === undefined
-      ? examine(request, presented)
-      : refusal('TOO_MANY_FAILURES', { retryAfter: allowance.reset, headers: ground.fields([allowance]) })).catch(unavailable)
+    return exceeded === undefined ? examine(request, presented) : examineWithin(exceeded, request, presented)
   }
 
-  function examine (request: FastifyRequest, presented: Exclude<Presented, { type: 'none' }>): Admission | Promise<Admission> {
+  /** Functions that wait stand apart: a closure makes whichever function holds it slower for every request. */
+  async function examineWithin (exceeded: Promise<Allowance | undefined>, request: FastifyRequest, presented: Given): Promise<Admission> {
+    try {
+      const allowance = await exceeded
+      if (allowance === undefined) return await examine(request, presented)
+      return refusal('TOO_MANY_FAILURES', { retryAfter: allowance.reset, headers: ground.fields([allowance]) })
+    } catch (fault) {
+      return unavailable(fault)
+    }
+  }
+
+  function examine (request: FastifyRequest, presented: Given): Admission | Promise<Admission> {
     if (presented.type === 'malformed') return failed(request, refusal('CREDENTIAL_MALFORMED', { reason: presented.reason }))
     if (presented.type === 'too-long') return failed(request, refusal('CREDENTIAL_INVALID', { reason: 'longer than any credential' }))
     if (carriesTokenInQuery(request)) {
       return failed(request, refusal('CREDENTIAL_MALFORMED', { reason: 'a credential in the header and access_token in the query' }))
     }
-    return identify(request, presented.token, presented.scheme)
+    return identify(request, presented.token, presented.scheme, false)
   }
 
-  function identify (request: FastifyRequest, token: string, scheme: 'DPoP' | undefined): Admission | Promise<Admission> {
+  function identify (request: FastifyRequest, token: string, scheme: 'DPoP' | undefined, fresh: boolean): Identified | Promise<Identified> {
     try {
-      const found = resolve(resolvers, token, clock(), false, scheme && request)
-      if (!isThenable(found)) return admitTo(request, found)
-      meter?.note(request)
-      return within(found, deadline, 'a resolver')
-        .then((principal) => admitTo(request, principal))
-        .catch((fault: unknown) => explain(request, token, scheme, fault))
+      const found = resolve(resolvers, token, clock(), fresh, scheme && request)
+      return found instanceof Promise ? identifyLater(found, request, token, scheme) : admitTo(request, found)
     } catch (fault) {
       return explain(request, token, scheme, fault)
     }
   }
 
-  function admitTo (request: FastifyRequest, principal: Principal): Admission {
+  async function identifyLater (found: Promise<Principal>, request: FastifyRequest, token: string, scheme: 'DPoP' | undefined): Promise<Identified> {
+    meter?.note(request)
+    try {
+      return admitTo(request, await within(found, deadline, 'a resolver'))
+    } catch (fault) {
+      return explain(request, token, scheme, fault)
+    }
+  }
+
+  function admitTo (request: FastifyRequest, principal: Principal): Identified {
     const served = servedBy(request)
     if (served === principal.environment || (typeof served !== 'string' && served.includes(principal.environment))) return principal
     const here = typeof served === 'string' ? served : served.join(', ') || 'none'
@@ -108,7 +129,13 @@ export function createAuthenticator ({ ground, resolvers, environment, deadline,
     return refusal('AUTHENTICATION_UNAVAILABLE', { reason: describeFault(fault), retryAfter: 1 })
   }
 
-  return { admit }
+  return {
+    admit,
+    admitAnew (request) {
+      const presented = readCredential(request.raw, readable)
+      return presented.type === 'token' ? identify(request, presented.token, presented.scheme, true) : refusal('CREDENTIAL_MISSING')
+    }
+  }
 }
 
 function isTexts (value: unknown): value is readonly string[] {

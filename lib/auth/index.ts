@@ -5,7 +5,7 @@ import type { RouteAccess } from '../access.js'
 import { AccessError, type RefusalCode } from '../errors.js'
 import { groundOf } from '../ground.js'
 import { accepted, checkOptions, OptionError } from '../options.js'
-import { isThenable } from '../time.js'
+import type { Principal } from '../principal.js'
 import { createAuthenticator, type Admission, type Environments } from './authenticate.js'
 import { createExposureReport, type Exposure } from './exposure.js'
 import { createFailureMeter, type FailureBudget } from './failures.js'
@@ -35,6 +35,12 @@ declare module 'fastify' {
      * @throws AccessError
      */
     authenticate (request: FastifyRequest, reply: FastifyReply): Promise<void>
+    /**
+     * Authenticates a request again, by the truth as it is now: something that this process held has changed.
+     * @returns its principal from now on
+     * @throws AccessError
+     */
+    reauthenticate (request: FastifyRequest): Promise<Principal>
     /** What this context can authenticate by, in the order asked. */
     readonly resolvers: readonly Resolver[]
   }
@@ -79,13 +85,20 @@ export const auth = fp<AuthOptions>(async function latchkeyAuth (app: FastifyIns
     if (access.mode === 'open' || (access.preflight && isPreflight(request))) return done()
 
     const verdict = authenticator.admit(request, access.mode === 'optional')
-    if (isThenable(verdict)) verdict.then((later) => settle(request, reply, done, access, later))
+    if (verdict instanceof Promise) settleLater(request, reply, done, access, verdict)
     else settle(request, reply, done, access, verdict)
   })
 
+  function settleLater (request: FastifyRequest, reply: FastifyReply, done: () => void, access: RouteAccess, verdict: Promise<Admission>): void {
+    verdict.then((later) => settle(request, reply, done, access, later))
+  }
+
   function settle (request: FastifyRequest, reply: FastifyReply, done: () => void, access: RouteAccess, verdict: Admission): void {
-    if (verdict === null || (verdict instanceof AccessError && MAY_HIDE_ONE_IN_QUERY.has(verdict.code))) report(request, 'query')
-    if (verdict instanceof AccessError) return ground.refuse(request, reply, verdict)
+    if (verdict instanceof AccessError) {
+      if (MAY_HIDE_ONE_IN_QUERY.has(verdict.code)) report(request, 'query')
+      return ground.refuse(request, reply, verdict)
+    }
+    if (verdict === null) report(request, 'query')
     request.principal = verdict
     if (access.mode === 'undeclared') {
       return ground.refuse(request, reply, ground.refusal('ROUTE_UNDECLARED', { reason: `${access.method} ${access.url} ${access.faults.join('; ')}` }))
@@ -100,6 +113,12 @@ export const auth = fp<AuthOptions>(async function latchkeyAuth (app: FastifyIns
     const verdict = await authenticator.admit(request, false)
     if (verdict instanceof AccessError) throw verdict
     request.principal = verdict
+  })
+  app.decorate('reauthenticate', async function reauthenticate (request: FastifyRequest) {
+    const verdict = await authenticator.admitAnew(request)
+    if (verdict instanceof AccessError) throw verdict
+    request.principal = verdict
+    return verdict
   })
 }, { name: 'latchkey-auth', fastify: '5.x' })
 

@@ -91,6 +91,7 @@ export function resolve (resolvers: readonly Resolver[], token: string, now: num
   for (const resolver of resolvers) {
     if (token.length > maxLengthOf(resolver) || (bound !== undefined && resolver.dpop === undefined)) continue
     const found = resolver.resolve(token, now, fresh, bound)
+    if (isSealed(found)) return vouched(found, resolver)
     if (isThenable(found)) return resolveLater(found, resolver, resolvers.slice(resolvers.indexOf(resolver) + 1), token, now, fresh, bound)
     if (found !== undefined) return vouched(found, resolver)
   }

@@ -1,42 +1,33 @@
-import { randomUUID } from 'node:crypto'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
-import { Type } from '@sinclair/typebox'
+import { Kind, Type, type TSchema } from '@sinclair/typebox'
 import type { Resolver } from '../auth/index.js'
-import { AccessError, describeFault } from '../errors.js'
 import { groundOf } from '../ground.js'
-import { checkOptions, withMethods } from '../options.js'
-import { within, type Clock } from '../time.js'
-import { readIssueInput, type IssueFields, type IssueInput } from './input.js'
+import { accepted, checkOptions, withMethods } from '../options.js'
+import type { Clock } from '../time.js'
+import { createTell, type KeyListener } from './events.js'
+import type { Keys } from './keys.js'
+import { createLifecycle } from './lifecycle.js'
+import { createMarks, type Mark } from './marks.js'
 import { createMemoryKeyStore } from './memory.js'
-import { copyKey, type ApiKey } from './record.js'
+import { createPrivilege } from './privilege.js'
+import { addRequestHooks, createRequestSide, requestOptions, type RequestOptions, type RequestSide } from './request.js'
 import { createKeyResolver } from './resolver.js'
+import { createFirstUse } from './retiring.js'
 import type { KeyStore } from './store.js'
-import { createKeyText, hashKeyText, hintOf } from './text.js'
+import { createKeyText } from './text.js'
 
-export interface KeysOptions {
+export interface KeysOptions extends RequestOptions {
   /** How all keys of this host begin: lower-case letters, digits and underscores, such as `acme`. */
   prefix: string
   /** Tag in the text → environment; `{ live: 'production', test: 'sandbox' }` by default. */
   tags?: Readonly<Record<string, string>> | undefined
   /** Where keys live; this process's memory by default. */
   store?: KeyStore | undefined
-}
-
-/** What a host does with keys, and what `auth` asks of them. */
-export interface Keys {
-  /**
-   * Issues a key. The text is returned this once and kept nowhere.
-   * @throws AccessError `KEY_INPUT_INVALID` with the field and the fix in `detail`; `KEYS_UNAVAILABLE` when the store fails
-   */
-  issue (input: IssueInput): Promise<{ key: ApiKey, text: string }>
-  /**
-   * Revokes a key of a workspace, at once and for good. Revoking a revoked key changes nothing.
-   * @throws AccessError `KEY_NOT_FOUND`, also for a key of another workspace; `KEYS_UNAVAILABLE` when the store fails
-   */
-  revoke (workspace: string, id: string): Promise<ApiKey>
-  /** Finds keys of this host in text: for secret scanners and log redaction. */
-  readonly pattern: RegExp
+  /** What `metadata` of keys look like; of any form by default. */
+  metadata?: TSchema | undefined
+  /** Hears of every change of a key. What it throws or rejects with is logged and changes nothing; nobody waits for it. */
+  onEvent?: KeyListener | undefined
 }
 
 declare module 'fastify' {
@@ -46,78 +37,87 @@ declare module 'fastify' {
 export const keysOptions = Type.Object({
   prefix: Type.String({ description: 'lower-case letters, digits and underscores, such as \'acme\'' }),
   tags: Type.Optional(Type.Record(Type.String(), Type.String({ minLength: 1, description: 'the name of an environment' }), { minProperties: 1, description: '{ tag: environment }' })),
-  store: Type.Optional(withMethods(['insert', 'findByHash', 'get', 'list', 'update', 'recordUse'], 'a key store: an object with insert, findByHash, get, list, update and recordUse'))
-}, { additionalProperties: false, description: '{ prefix, tags?, store? }, or false' })
+  store: Type.Optional(withMethods(['insert', 'findByHash', 'get', 'list', 'update', 'recordUse'], 'a key store: an object with insert, findByHash, get, list, update and recordUse')),
+  metadata: Type.Optional(accepted((value) => typeof value === 'object' && value !== null && Kind in value, 'a TypeBox schema, such as Type.Object({ team: Type.String() })')),
+  onEvent: Type.Optional(Type.Function([], Type.Unknown(), { description: 'a function of the event' })),
+  ...requestOptions
+}, { additionalProperties: false, description: '{ prefix, tags?, store?, … }, or false' })
 
 /** What the keys room needs to know of its host. */
 export interface KeysHost {
   readonly clock: Clock
   /** The catalogue's names; scopes of keys must be among them. */
   readonly scopes: readonly string[]
-  /** Seconds that the store may take to issue or revoke. */
+  /** All scopes that scopes grant, with what they imply; themselves alone by default. */
+  readonly expand?: ((scopes: readonly string[]) => readonly string[]) | undefined
+  /** Protection space of challenges; `api` by default. */
+  readonly realm?: string | undefined
+  /** Seconds that the store may take for a change. */
   readonly deadline: number
+  /** Tells every process of a key's version. */
+  readonly mark?: Mark | undefined
+  /** Seconds that a process may go by what it holds of a key where it can't be told; those of the record cache by default. */
+  readonly cacheBound?: number | undefined
+  /** Takes what went wrong beside a call; nobody does by default. */
+  readonly log?: ((reason: string, message: string) => void) | undefined
 }
 
 const defaultTags = { live: 'production', test: 'sandbox' }
-/** Changes of one key by others that a revocation yields to before it gives up. */
-const MAX_ATTEMPTS = 10
+export interface Keyring {
+  readonly keys: Keys
+  readonly resolver: Resolver
+  /** Those that keys can have. */
+  readonly environments: readonly string[]
+  /** What goes on beside requests. */
+  readonly side: RequestSide
+  /** Ends what goes on beside calls. */
+  close (): void
+}
 
 /** Makes the keys of one host: what `app.keys` is, the resolver that `auth` asks, and the environments keys can have. */
-export function createKeys (options: KeysOptions, { clock, scopes, deadline }: KeysHost): { keys: Keys, resolver: Resolver, environments: readonly string[] } {
+export function createKeys (options: KeysOptions, { clock, scopes, expand = (scopes) => scopes, realm = 'api', deadline, mark, cacheBound, log = () => {} }: KeysHost): Keyring {
   checkOptions(keysOptions, options, 'keys')
-  const { prefix, tags = defaultTags, store = createMemoryKeyStore() } = options
+  const { prefix, tags = defaultTags, metadata, onEvent } = options
+  const side = createRequestSide(options, { store: options.store ?? createMemoryKeyStore(), clock, deadline, marked: mark !== undefined, expand, log })
+  const { store, permissions } = side
   const text = createKeyText(prefix, Object.keys(tags))
   const tagOf = new Map(Object.entries(tags).map(([tag, environment]) => [environment, tag]))
-  const environments = [...tagOf.keys()]
+  const marks = createMarks({ mark, cacheBound: cacheBound ?? side.bound, deadline, log })
+  const privilege = createPrivilege(expand, realm)
+  const tell = createTell(onEvent, clock, log)
+  const lifecycle = createLifecycle({ text, store, clock, deadline, scopes, tagOf, metadata, privilege, marks, tell })
 
-  async function insert (fields: IssueFields, tag: string): Promise<{ key: ApiKey, text: string }> {
-    const secret = text.generate(tag)
-    const createdAt = new Date(clock())
-    const key = copyKey({ id: `key_${randomUUID()}`, ...fields, secrets: [{ generation: 1, hint: hintOf(secret), createdAt }], createdAt, version: 1 })
-    await store.insert(key, hashKeyText(secret))
-    return { key, text: secret }
-  }
-
-  async function revoke (workspace: string, id: string): Promise<ApiKey> {
-    for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
-      const key = await store.get(workspace, id)
-      if (key === undefined) throw new AccessError('KEY_NOT_FOUND')
-      if (key.revokedAt !== undefined) return key
-      const revoked = copyKey({ ...key, revokedAt: new Date(clock()), version: key.version + 1 })
-      if (await store.update(revoked)) return revoked
-    }
-    throw new Error('the key store refuses every update')
-  }
-
-  const keys: Keys = {
-    pattern: text.pattern,
-    async issue (input) {
-      const { tag, fields } = readIssueInput(input, { now: clock(), scopes, tagOf })
-      return await inTime(insert(fields, tag), deadline)
-    },
-    revoke: (workspace, id) => inTime(revoke(workspace, id), deadline)
-  }
-  return { keys, resolver: createKeyResolver(text, store), environments }
-}
-
-/** Errors of stores carry the arguments of the failed command, so they stay behind. */
-async function inTime<T> (work: Promise<T>, deadline: number): Promise<T> {
-  try {
-    return await within(work, deadline, 'the key store')
-  } catch (fault) {
-    if (fault instanceof AccessError) throw fault
-    throw new AccessError('KEYS_UNAVAILABLE', { reason: describeFault(fault), retryAfter: 1 })
+  return {
+    keys: { ...lifecycle, pattern: text.pattern, forgetPermissions: (owner, workspace) => permissions?.forget(owner, workspace) },
+    resolver: createKeyResolver(text, store, { permissions, onUse: createFirstUse(lifecycle.beginGrace, log) }),
+    environments: [...tagOf.keys()],
+    side,
+    close: marks.close
   }
 }
 
-/** Hangs `keys` on the context as `app.keys`. */
-export const keys = fp<{ keys: Keys }>(async function latchkeyKeys (app: FastifyInstance, options: { keys: Keys }) {
+export interface KeysPluginOptions extends Pick<Keyring, 'keys' | 'side' | 'close'> {
+  /** Where scopes are checked. */
+  hook?: 'onRequest' | 'preHandler' | undefined
+}
+
+/** Hangs `keys` on the context as `app.keys`, and notes what keys are used for. */
+export const keys = fp<KeysPluginOptions>(async function latchkeyKeys (app: FastifyInstance, { keys, side, close, hook = 'onRequest' }: KeysPluginOptions) {
   groundOf(app)
-  app.decorate('keys', options.keys)
+  app.decorate('keys', keys)
+  app.addHook('onClose', async () => close())
+  addRequestHooks(app, side, hook)
 }, { name: 'latchkey-keys', fastify: '5.x' })
 
+export { createRecordCache, type RecordCache, type RecordCacheOptions } from './cache.js'
+export { createProcessChanges, type ChangedKey, type KeyChanges } from './changes.js'
 export { createMemoryKeyStore } from './memory.js'
 export { createKeyText, formatKeyText, hashKeyText, type KeyText, type KeyTextParts } from './text.js'
 export { loadKey, MAX_SECRETS, type ApiKey, type KeyMetadata, type KeySecret, type LoadedKey } from './record.js'
-export type { IssueInput } from './input.js'
+
+export { keyRoutes, type KeyRoutesOptions, type KeyWorkspace } from './routes.js'
+export type { Changed, KeyCaller, Keys } from './keys.js'
+export type { KeyActor, KeyEvent, KeyListener } from './events.js'
+export type { PermissionsOf } from './permissions.js'
+export type { IssueInput, ListInput, RevokeInput, RotateInput, UpdateInput } from './shapes.js'
 export type { KeyList, KeyPage, KeyPosition, KeyStore, KeyUse } from './store.js'

@@ -1,89 +1,113 @@
-import { Type } from '@sinclair/typebox'
+import type { TSchema } from '@sinclair/typebox'
 import { Value, ValueErrorType, type ValueError } from '@sinclair/typebox/value'
 import { AccessError } from '../errors.js'
 import { show } from '../options.js'
-import type { ScopeName } from '../register.js'
+import type { Principal } from '../principal.js'
+import { readCursor } from './cursor.js'
+import type { Grace, KeyChange } from './life.js'
+import { readMetadata } from './metadata.js'
 import type { ApiKey } from './record.js'
-
-/** What a new key is made of. */
-export interface IssueInput {
-  workspace: string
-  /** Declared scopes; an empty array grants nothing. */
-  scopes: readonly ScopeName[]
-  /** One of the environments of `keys.tags`; the first of them by default. */
-  environment?: string | undefined
-  name?: string | undefined
-  owner?: string | undefined
-  tier?: string | undefined
-  /** Not valid from this instant on. Left out, the key does not expire by itself. */
-  expiresAt?: Date | undefined
-}
+import { issueSchema, listSchema, revokeSchema, rotateSchema, updateSchema, type IssueInput, type ListInput, type RevokeInput, type RotateInput, type UpdateInput } from './shapes.js'
+import type { KeyPage } from './store.js'
 
 /** The part of a record that its issuer chooses. */
-export type IssueFields = Pick<ApiKey, 'workspace' | 'environment' | 'scopes' | 'name' | 'owner' | 'tier' | 'expiresAt'>
+export type IssueFields = Pick<ApiKey, 'workspace' | 'environment' | 'scopes' | 'name' | 'owner' | 'tier' | 'expiresAt' | 'metadata'>
 
-interface Known {
+export interface Known {
   readonly now: number
   readonly scopes: readonly string[]
   /** Environment → tag. */
   readonly tagOf: ReadonlyMap<string, string>
+  /** What the host's metadata look like. */
+  readonly metadata: TSchema | undefined
+  /** Whose environment, owner and tier a new key has where nothing else is said. */
+  readonly by?: Pick<Principal, 'environment' | 'owner' | 'tier'> | undefined
 }
-
-const word = (what: string) => Type.String({ minLength: 1, maxLength: 256, pattern: '^[^\\x00-\\x1f\\x7f-\\x9f]+$', description: `${what} of 1 to 256 characters without control characters` })
-
-const schema = Type.Object({
-  workspace: word('a workspace'),
-  scopes: Type.Array(Type.String({ description: 'a scope' }), { description: 'an array of scopes' }),
-  environment: Type.Optional(Type.String({ description: 'an environment' })),
-  name: Type.Optional(word('a name')),
-  owner: Type.Optional(word('an owner')),
-  tier: Type.Optional(word('a tier')),
-  expiresAt: Type.Optional(Type.Date({ description: 'a valid Date' }))
-}, { additionalProperties: false })
-
-/** The year 10000: stores and formats can't hold what lies beyond. */
-const BEYOND = Date.UTC(10_000, 0, 1)
 
 /**
  * Reads own properties only: what an input inherits, nobody has stated.
  * @throws AccessError `KEY_INPUT_INVALID`
  */
-export function readIssueInput (input: IssueInput, { now, scopes, tagOf }: Known): { fields: IssueFields, tag: string } {
-  const own: IssueInput = Object.assign(Object.create(null), input)
-  const error = Value.Errors(schema, own).First()
+function own<T> (schema: TSchema, input: T): T {
+  const stated: T = Object.assign(Object.create(null), input)
+  const error = Value.Errors(schema, stated).First()
   if (error !== undefined) throw invalid(explain(error))
-  const unknown = own.scopes.find((scope) => !scopes.includes(scope))
-  if (unknown !== undefined) throw invalid(`scopes has ${show(unknown)}, which is not declared; declared: ${scopes.join(', ')}`)
-  const [first = ''] = tagOf.keys()
-  const { workspace, environment = first, name, owner, tier, expiresAt } = own
-  const tag = tagOf.get(environment)
-  if (tag === undefined) throw invalid(`environment must be one of ${[...tagOf.keys()].join(', ')}, not ${show(environment)}`)
-  checkExpiry(expiresAt, now)
+  return stated
+}
+
+/** @throws AccessError `KEY_INPUT_INVALID`, as the others here */
+export function readIssueInput (input: IssueInput, known: Known): { fields: IssueFields, tag: string } {
+  const given = own(issueSchema, input)
+  const [first = ''] = known.tagOf.keys()
+  const { workspace, environment = known.by?.environment ?? first, name, owner = known.by?.owner, tier = known.by?.tier, expiresAt } = given
+  const scopes = readScopes(given.scopes, known)
+  const tag = known.tagOf.get(environment)
+  if (tag === undefined) throw invalid(`environment must be one of ${[...known.tagOf.keys()].join(', ')}, not ${show(environment)}`)
+  checkExpiry(expiresAt, known)
+  const metadata = readMetadata(given.metadata, known.metadata, invalid)
   const fields = {
     workspace,
     environment,
-    scopes: Object.freeze([...new Set(own.scopes)]),
+    scopes,
     ...name !== undefined && { name },
     ...owner !== undefined && { owner },
     ...tier !== undefined && { tier },
-    ...expiresAt !== undefined && { expiresAt: new Date(expiresAt) }
+    ...expiresAt !== undefined && { expiresAt: new Date(expiresAt) },
+    ...metadata !== undefined && { metadata }
   }
   return { fields, tag }
 }
 
-function explain ({ type, path, schema, value }: ValueError): string {
+export function readUpdateInput (input: UpdateInput, known: Known): { change: KeyChange, version: number | undefined } {
+  const { version, scopes, metadata, ...given } = own(updateSchema, input)
+  checkExpiry(given.expiresAt ?? undefined, known)
+  const change = {
+    ...given,
+    scopes: scopes && readScopes(scopes, known),
+    metadata: metadata === undefined ? undefined : readMetadata(metadata ?? undefined, known.metadata, invalid) ?? null
+  }
+  return { change, version }
+}
+
+export function readRotateInput (input: RotateInput): { grace: Grace, version: number | undefined } {
+  const { grace = 0, graceFrom = 'now', version } = own(rotateSchema, input)
+  return { grace: { seconds: grace, from: graceFrom }, version }
+}
+
+export function readRevokeInput (input: RevokeInput): RevokeInput {
+  return own(revokeSchema, input)
+}
+
+export function readListInput (input: ListInput): KeyPage {
+  const { limit = 50, cursor, owner, environment } = own(listSchema, input)
+  const after = cursor === undefined ? undefined : readCursor(cursor)
+  if (cursor !== undefined && after === undefined) throw invalid('cursor must be `next` of the page before')
+  return { limit, after, owner, environment }
+}
+
+function readScopes (scopes: readonly string[], known: Known): readonly string[] {
+  const unknown = scopes.find((scope) => !known.scopes.includes(scope))
+  if (unknown !== undefined) throw invalid(`scopes has ${show(unknown)}, which is not declared; declared: ${known.scopes.join(', ')}`)
+  return Object.freeze([...new Set(scopes)])
+}
+
+/** The year 10000: stores and formats can't hold what lies beyond. */
+const BEYOND = Date.UTC(10_000, 0, 1)
+
+function checkExpiry (expiresAt: Date | undefined, { now }: Known): void {
+  if (expiresAt === undefined) return
+  if (!(expiresAt.getTime() > now)) throw invalid('expiresAt must be in the future')
+  if (expiresAt.getTime() >= BEYOND) throw invalid('expiresAt must be before the year 10000; leave it out for a key that does not expire')
+}
+
+/** What is wrong with a field, and what it must be. */
+export function explain ({ type, path, schema, value }: ValueError): string {
   const field = path.slice(1).replaceAll('/', '.')
   return type === ValueErrorType.ObjectAdditionalProperties
     ? `${show(field)} is not a field of a key`
     : `${field} must be ${schema.description}, not ${show(value)}`
 }
 
-function checkExpiry (expiresAt: Date | undefined, now: number): void {
-  if (expiresAt === undefined) return
-  if (!(expiresAt.getTime() > now)) throw invalid('expiresAt must be in the future')
-  if (expiresAt.getTime() >= BEYOND) throw invalid('expiresAt must be before the year 10000; leave it out for a key that does not expire')
-}
-
-function invalid (detail: string): AccessError {
+export function invalid (detail: string): AccessError {
   return new AccessError('KEY_INPUT_INVALID', { detail, reason: detail })
 }

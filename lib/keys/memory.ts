@@ -1,5 +1,8 @@
+import { newestGeneration } from './codec.js'
+import { KeyTaken } from './fault.js'
 import { copyKey, loadKey, type ApiKey, type LoadedKey } from './record.js'
 import type { KeyPosition, KeyStore, KeyUse } from './store.js'
+import { later, laterOfEach } from './uses.js'
 
 /** A record with the hashes of its secrets, by generation. */
 interface Stored {
@@ -35,15 +38,13 @@ export function createMemoryKeyStore (): KeyStore {
     const stored = find(workspace, id)
     if (stored === undefined) return
     const { key } = stored
-    const used = { ...key.scopesUsedAt }
-    for (const [scope, at] of Object.entries(scopesUsedAt)) used[scope] = later(used[scope], at)
-    stored.key = copyKey({ ...key, lastUsedAt: later(key.lastUsedAt, lastUsedAt), scopesUsedAt: used })
+    stored.key = copyKey({ ...key, lastUsedAt: later(key.lastUsedAt, lastUsedAt), scopesUsedAt: laterOfEach(key.scopesUsedAt ?? {}, scopesUsedAt) })
   }
 
   return {
     insert (key, hash) {
-      if (byHash.has(hash) || byId.has(key.id)) throw new Error('a key with this id or hash exists')
-      const stored = { key: copyKey(key), hashes: new Map([[newestGeneration(key), hash]]) }
+      if (byHash.has(hash) || byId.has(key.id)) throw new KeyTaken()
+      const stored = { key: copyKey(withoutUse(key)), hashes: new Map([[newestGeneration(key), hash]]) }
       byId.set(key.id, stored)
       keep(stored)
       const others = workspaces.get(key.workspace) ?? []
@@ -72,11 +73,11 @@ export function createMemoryKeyStore (): KeyStore {
       const stored = find(key.workspace, key.id)
       if (stored?.key.version !== key.version - 1) return false
       if (hash !== undefined) {
-        if (byHash.has(hash)) throw new Error('a key with this hash exists')
+        if (byHash.has(hash)) throw new KeyTaken()
         stored.hashes.set(newestGeneration(key), hash)
       }
       const { lastUsedAt, scopesUsedAt, createdAt } = stored.key
-      stored.key = copyKey({ ...key, createdAt, ...lastUsedAt !== undefined && { lastUsedAt }, ...scopesUsedAt !== undefined && { scopesUsedAt } })
+      stored.key = copyKey({ ...withoutUse(key), createdAt, ...lastUsedAt !== undefined && { lastUsedAt }, ...scopesUsedAt !== undefined && { scopesUsedAt } })
       keep(stored)
       return true
     },
@@ -86,12 +87,9 @@ export function createMemoryKeyStore (): KeyStore {
   }
 }
 
-function newestGeneration ({ secrets }: ApiKey): number {
-  return secrets.at(-1)?.generation ?? 0
-}
-
-function later (stored: Date | undefined, at: Date): Date {
-  return stored === undefined || stored < at ? at : stored
+/** Use is written by `recordUse` alone. */
+function withoutUse ({ lastUsedAt: _at, scopesUsedAt: _scopes, ...key }: ApiKey): ApiKey {
+  return key
 }
 
 /** How many of these lie before `position`, which may be none of them. */

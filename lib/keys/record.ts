@@ -124,7 +124,7 @@ const MAX_LISTS = 10_000
 const lists = new Map<string, readonly string[]>()
 
 /** One frozen list for all keys of equal scopes: less memory, and what it grants is worked out once. */
-function shared (scopes: readonly string[]): readonly string[] {
+export function shared (scopes: readonly string[]): readonly string[] {
   const name = JSON.stringify(scopes)
   let list = lists.get(name)
   if (list === undefined) {

@@ -1,15 +1,29 @@
 import { InvalidCredential, type Resolver } from '../auth/index.js'
 import type { Principal } from '../principal.js'
 import { isThenable } from '../time.js'
+import type { Permissions } from './permissions.js'
 import type { LoadedKey } from './record.js'
 import type { KeyStore } from './store.js'
 import { hashKeyText, type KeyText } from './text.js'
 
+export interface ResolverParts {
+  /** Bounds keys by what their owners may do. */
+  readonly permissions?: Permissions | undefined
+  /** Hears of every secret that has proved good; must not throw. */
+  readonly onUse?: ((loaded: LoadedKey) => void) | undefined
+}
+
 /**
- * Text → hash → record → still good → principal. A key that this process holds is found first, since only its own text has
- * its hash; any other must look like a key down to its checksum before the store is asked.
+ * Text → hash → record → still good → principal, bounded by its owner's permissions. A key that this process holds
+ * is found first, since only its own text has its hash; any other must look like a key down to its checksum before the store is asked.
  */
-export function createKeyResolver (text: KeyText, store: KeyStore): Resolver {
+export function createKeyResolver (text: KeyText, store: KeyStore, { permissions, onUse }: ResolverParts = {}): Resolver {
+  function admit (found: LoadedKey | undefined, now: number): Principal | Promise<Principal> {
+    const loaded = good(found, now)
+    onUse?.(loaded)
+    return permissions === undefined ? loaded.principal : permissions.bound(loaded, now)
+  }
+
   return {
     scheme: 'apiKey',
     kind: 'api-key',
@@ -26,10 +40,10 @@ export function createKeyResolver (text: KeyText, store: KeyStore): Resolver {
   }
 }
 
-function admit (loaded: LoadedKey | undefined, now: number): Principal {
+function good (loaded: LoadedKey | undefined, now: number): LoadedKey {
   if (loaded === undefined) throw new InvalidCredential('unknown key')
   const { goodUntil, refusal, principal } = loaded
   if (principal === undefined || refusal === undefined) throw new TypeError('the key store answered something else than a loaded key')
-  if (now < goodUntil) return principal
+  if (now < goodUntil) return loaded
   throw new InvalidCredential(`key ${principal.id}: ${refusal}`, refusal)
 }

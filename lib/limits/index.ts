@@ -2,13 +2,14 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { Type } from '@sinclair/typebox'
 import type { RouteAccess } from '../access.js'
-import { describeFault } from '../errors.js'
+import { AccessError, describeFault } from '../errors.js'
 import { groundOf } from '../ground.js'
 import { checkOptions, OptionError, show, withMethods } from '../options.js'
 import type { Principal } from '../principal.js'
 import { isThenable } from '../time.js'
 import { createLimiter, type Judgement } from './limiter.js'
 import { createMemoryLimitStore } from './memory.js'
+import { createRenewal } from './renewal.js'
 import { createProfiles, profileOptions, type ProfileOptions, type Profiles } from './profiles.js'
 import type { LimitStore, PolicyOutcome } from './store.js'
 
@@ -59,18 +60,30 @@ export const limits = fp<LimitsOptions>(async function latchkeyLimits (app: Fast
   })
 
   const limiter = createLimiter({ ground, profiles, store, deadline })
+  const renew = createRenewal({ app, ground, limiter, profiles, store, deadline })
 
   app.addHook('onRequest', function limit (request, reply, done) {
-    if (request.principal === null) return done()
-    const judgement = limiter.judge(ground.accessOf(request), request.principal)
-    if (isThenable(judgement)) judgement.then((later) => conclude(request, reply, done, later))
-    else conclude(request, reply, done, judgement)
+    const { principal } = request
+    if (principal === null) return done()
+    const judgement = limiter.judge(ground.accessOf(request), principal)
+    if (judgement instanceof Promise || judgement.stale === true) concludeLater(request, reply, done, principal, judgement)
+    else conclude(request, reply, done, principal, judgement)
   })
 
-  function conclude (request: FastifyRequest, reply: FastifyReply, done: () => void, { outcome, policies, error }: Judgement): void {
-    if (onDecision !== undefined && request.principal !== null) {
-      tell(onDecision, { outcome, principal: request.principal, cost: ground.accessOf(request).cost, policies, dryRun }, request)
-    }
+  async function concludeLater (request: FastifyRequest, reply: FastifyReply, done: () => void, principal: Principal, pending: Judgement | Promise<Judgement>): Promise<void> {
+    const judgement = await pending
+    if (judgement.stale !== true) return conclude(request, reply, done, principal, judgement)
+    const renewed = await renew(request, principal, judgement).catch(refusalOf)
+    if (renewed instanceof AccessError) ground.refuse(request, reply, renewed)
+    else conclude(request, reply, done, renewed.principal, renewed.judgement)
+  }
+
+  function refusalOf (fault: unknown): AccessError {
+    return fault instanceof AccessError ? fault : ground.refusal('AUTHENTICATION_UNAVAILABLE', { reason: describeFault(fault), retryAfter: 1 })
+  }
+
+  function conclude (request: FastifyRequest, reply: FastifyReply, done: () => void, principal: Principal, { outcome, policies, error }: Judgement): void {
+    if (onDecision !== undefined) tell(onDecision, { outcome, principal, cost: ground.accessOf(request).cost, policies, dryRun }, request)
     if (dryRun) return done()
     if (error !== undefined) return ground.refuse(request, reply, error)
     ground.announce(reply, policies)
@@ -101,4 +114,4 @@ function tell (onDecision: NonNullable<LimitsOptions['onDecision']>, decision: D
 export { createMemoryLimitStore, LimitStoreFull, type MemoryLimitStoreOptions } from './memory.js'
 export { defaultEnvironments, defaultTiers } from './profiles.js'
 export { compilePolicy, type CompiledPolicy, type Policy, type Profile } from './policy.js'
-export type { LimitStore, Outcome, PolicyOutcome, Take } from './store.js'
+export { LimitStoreUnavailable, type LimitStore, type Outcome, type PolicyOutcome, type Take } from './store.js'

@@ -6,13 +6,16 @@ import type { Principal } from '../principal.js'
 import { isThenable, within } from '../time.js'
 import type { CompiledPolicy } from './policy.js'
 import type { Profiles } from './profiles.js'
-import type { LimitStore, Outcome, PolicyOutcome } from './store.js'
+import { isOwn, type MemoryLimitStore } from './memory.js'
+import { LimitStoreUnavailable, type LimitStore, type Outcome, type PolicyOutcome, type Take } from './store.js'
 
 /** What the limiter says of one request. */
 export interface Judgement {
   readonly outcome: 'admitted' | 'limited' | 'too-costly' | 'unavailable'
   readonly policies: readonly PolicyOutcome[]
   readonly error?: AccessError
+  /** The store knows another version of the principal, or none: it must be loaded anew, and judged again. */
+  readonly stale?: boolean
 }
 
 export interface Limiter {
@@ -23,38 +26,57 @@ export interface Limiter {
 interface Parts {
   readonly ground: Ground
   readonly profiles: Profiles
-  readonly store: LimitStore
+  readonly store: LimitStore | MemoryLimitStore
   /** Seconds. */
   readonly deadline: number
 }
 
 const UNLIMITED: Judgement = { outcome: 'admitted', policies: [] }
+/** Unavailable without an error: nobody is refused. */
+const UNCOUNTED: Judgement = { outcome: 'unavailable', policies: [] }
 
 /** profile → cost within capacity → one take of all policies. */
 export function createLimiter ({ ground, profiles, store, deadline }: Parts): Limiter {
+  const marks = 'mark' in store && store.mark !== undefined
+  const own = isOwn(store) ? store : undefined
+
   function judge (access: RouteAccess, principal: Principal): Judgement | Promise<Judgement> {
     try {
       const { cost } = access
       const policies = profiles.select(access, principal)
-      if (policies.length === 0) return UNLIMITED
+      if (policies.length === 0 && !(marks && principal.version !== undefined)) return UNLIMITED
       for (const policy of policies) {
         if (cost > policy.capacity && policy.quota > 0) return tooCostly(policy, cost)
       }
       const now = ground.clock()
       if (!Number.isFinite(now)) throw new TypeError('the clock does not tell the time')
-      const taken = store.take({ policies, principal, cost, now })
-      if (!isThenable(taken)) return read(taken, policies)
-      return within(taken, deadline, 'the limit store').then((answer) => read(answer, policies)).catch(unavailable)
+      const take = { policies, principal, cost, now }
+      if (own !== undefined) return judgementOf(own.take(take), principal)
+      const taken = store.take(take)
+      return isThenable(taken) ? judgeLater(taken, take) : read(taken, take)
+    } catch (fault) {
+      return unavailable(fault)
+    }
+  }
+
+  async function judgeLater (taken: PromiseLike<Outcome>, take: Take): Promise<Judgement> {
+    try {
+      return read(await (store.deadline === undefined ? within(taken, deadline, 'the limit store') : taken), take)
     } catch (fault) {
       return unavailable(fault)
     }
   }
 
   /** A store that answers nothing, or nonsense, has not decided. */
-  function read (answer: unknown, asked: readonly CompiledPolicy[]): Judgement {
-    if (!isOutcomeOf(asked, answer)) throw new TypeError('the limit store did not answer an outcome')
-    const { admitted, policies } = answer
-    return admitted ? { outcome: 'admitted', policies } : { outcome: 'limited', policies, error: limited(policies) }
+  function read (answer: unknown, { policies, principal }: Take): Judgement {
+    if (isUncounted(answer)) return UNCOUNTED
+    if (!isOutcomeOf(policies, answer)) throw new TypeError('the limit store did not answer an outcome')
+    return judgementOf(answer, principal)
+  }
+
+  function judgementOf ({ admitted, policies, marker }: Outcome, { version }: Principal): Judgement {
+    const stale = marker !== undefined && version !== undefined && marker !== version
+    return admitted ? { outcome: 'admitted', policies, stale } : { outcome: 'limited', policies, error: limited(policies), stale }
   }
 
   function limited (policies: readonly PolicyOutcome[]): AccessError {
@@ -79,11 +101,18 @@ export function createLimiter ({ ground, profiles, store, deadline }: Parts): Li
 
   /** Our own words may be logged; those of a store may hold anything. */
   function unavailable (fault: unknown): Judgement {
-    const reason = fault instanceof OptionError ? fault.message : describeFault(fault)
-    return { outcome: 'unavailable', policies: [], error: ground.refusal('LIMITER_UNAVAILABLE', { reason, retryAfter: 1 }) }
+    const own = fault instanceof OptionError || fault instanceof LimitStoreUnavailable
+    const reason = own ? fault.message : describeFault(fault)
+    const retryAfter = fault instanceof LimitStoreUnavailable ? fault.retryAfter : 1
+    return { outcome: 'unavailable', policies: [], error: ground.refusal('LIMITER_UNAVAILABLE', { reason, retryAfter }) }
   }
 
   return { judge }
+}
+
+/** True where the host of a store chose to admit what can't be counted. */
+function isUncounted (value: unknown): boolean {
+  return isObject(value) && 'uncounted' in value && value.uncounted === true
 }
 
 /** True for an answer to exactly these policies that agrees with itself. */
@@ -95,7 +124,7 @@ function isOutcomeOf (asked: readonly CompiledPolicy[], value: unknown): value i
     if (!isOutcomeOfPolicy(asked[i], one)) return false
     if (!one.admitted) admitted = false
   }
-  return 'admitted' in value && value.admitted === admitted
+  return 'admitted' in value && value.admitted === admitted && !('marker' in value && value.marker !== undefined && !isCount(value.marker))
 }
 
 function isOutcomeOfPolicy (asked: CompiledPolicy | undefined, value: unknown): value is PolicyOutcome {

@@ -22,8 +22,22 @@ const SWEPT_PER_NEW = 2
 /** Counters looked at with each new one that finds no room: enough to find some soon, too few to be felt. */
 const SWEPT_WHEN_FULL = 1_000
 
+/** Decides at once, and is known to answer what it should. */
+export interface MemoryLimitStore extends LimitStore {
+  take (take: Take): Outcome
+  /** Counters that it holds. */
+  readonly size: number
+}
+
+const made = new WeakSet<LimitStore>()
+
+/** True for a store of this file. */
+export function isOwn (store: LimitStore): store is MemoryLimitStore {
+  return made.has(store)
+}
+
 /** Counters of one process. Exact, synchronous, bounded; a live counter is never dropped to make room. */
-export function createMemoryLimitStore ({ maxPartitions = 1_000_000 }: MemoryLimitStoreOptions = {}): LimitStore & { readonly size: number } {
+export function createMemoryLimitStore ({ maxPartitions = 1_000_000 }: MemoryLimitStoreOptions = {}): MemoryLimitStore {
   const ledgers = new Map<string, Ledger>()
   let size = 0
 
@@ -55,9 +69,9 @@ export function createMemoryLimitStore ({ maxPartitions = 1_000_000 }: MemoryLim
     return takes
   }
 
-  return {
+  const store: MemoryLimitStore = {
     get size () { return size },
-    take (take: Take): Outcome {
+    take (take) {
       const now = Math.floor(take.now * 1000)
       let takes = look(take, now)
       let admitted = true
@@ -72,6 +86,8 @@ export function createMemoryLimitStore ({ maxPartitions = 1_000_000 }: MemoryLim
       return { admitted, policies }
     }
   }
+  made.add(store)
+  return store
 }
 
 /** What one policy says of a take, with where it is to be kept. */
@@ -140,5 +156,6 @@ function * rounds<T> (items: Iterable<T>): Generator<T, never> {
 
 /** States are written in place: a look-up less, and nothing left for the garbage collector. */
 function overwrite (state: number[], next: readonly number[]): void {
-  next.forEach((number, i) => { state[i] = number })
+  let i = 0
+  for (const number of next) state[i++] = number
 }

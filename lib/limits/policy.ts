@@ -34,6 +34,8 @@ export type Profile = readonly Policy[]
 /** A policy made ready: the same numbers under the same name count together, whichever profile holds them. */
 export interface CompiledPolicy extends Policy {
   readonly id: string
+  /** Which of the algorithms decides it. */
+  readonly kind: keyof typeof algorithms
   readonly algorithm: Algorithm
   readonly item: string
   /** Most units that can be had at once. */
@@ -55,6 +57,7 @@ export function compilePolicy (policy: Policy): CompiledPolicy {
   return Object.freeze({
     ...policy,
     id: [name, kind, quota, window, burst ?? '', partition].join(';'),
+    kind,
     algorithm: algorithms[kind],
     item: policyItem(name, quota, window),
     capacity: quota === 0 ? 0 : burst ?? quota,

@@ -46,13 +46,24 @@ export function createProfiles ({ environments = defaultEnvironments, tiers = de
   const byEnvironment = compile(environments, 'environments')
   const byTier = compile(tiers, 'tiers')
   const byName = compile(profiles, 'profiles')
+
+  function find (profile: string | undefined, tier: string | undefined, environment: string): readonly CompiledPolicy[] {
+    if (profile !== undefined) return chosen(byName.get(profile), `profiles.${profile}`)
+    const ofTier = tier === undefined ? undefined : byTier.get(tier)
+    return ofTier ?? chosen(byEnvironment.get(environment), `environments.${environment}`)
+  }
+
+  /** Most requests are of the same kind as the one before. */
+  let last: { readonly profile: string | undefined, readonly tier: string | undefined, readonly environment: string, readonly policies: readonly CompiledPolicy[] } | undefined
+
   return {
     names: [...byName.keys()],
     has: (name) => byName.has(name),
     select ({ profile }, { tier, environment }) {
-      if (profile !== undefined) return chosen(byName.get(profile), `profiles.${profile}`)
-      const ofTier = tier === undefined ? undefined : byTier.get(tier)
-      return ofTier ?? chosen(byEnvironment.get(environment), `environments.${environment}`)
+      if (last?.environment !== environment || last.tier !== tier || last.profile !== profile) {
+        last = { profile, tier, environment, policies: find(profile, tier, environment) }
+      }
+      return last.policies
     }
   }
 }

@@ -34,6 +34,18 @@ export interface Outcome {
    * that keep none. A principal of another version is loaded anew before its request goes on.
    */
   readonly marker?: number
+  /** Nothing could be counted and `policies` is empty: the host chose to admit such requests. */
+  readonly uncounted?: true
+}
+
+/** A store's word that it can't decide now, and when it may again; becomes 503 with `Retry-After`. */
+export class LimitStoreUnavailable extends Error {
+  readonly code = 'LATCHKEY_ERR_LIMIT_STORE_UNAVAILABLE'
+  /** @param retryAfter seconds, at least 1 */
+  constructor (readonly retryAfter: number, reason: string) {
+    super(`the limit store is unavailable: ${reason}`)
+    this.name = 'LimitStoreUnavailable'
+  }
 }
 
 /**
@@ -41,13 +53,15 @@ export interface Outcome {
  * Whoever can't decide throws or rejects; the hook answers 503.
  */
 export interface LimitStore {
+  /** Seconds within which `take` settles by itself, whatever happens; no other deadline is set for it then. */
+  readonly deadline?: number
   take (take: Take): Outcome | Promise<Outcome>
   /**
    * Marks a principal with the version of its record, for every process that takes from this store. A marker only grows,
    * and outlives whatever the processes hold of the principal. A store with `mark` answers `marker` to every take of a
    * principal that has a version, also to one of no policies.
    */
-  mark? (principal: string, version: number): Promise<void>
+  mark? (principal: Pick<Principal, 'id' | 'workspace' | 'environment'>, version: number): Promise<void>
 }
 
 /** What a verdict tells the caller, in whole units and seconds. @param counted units that this take took */

@@ -84,3 +84,6 @@ function withToken (request: InjectOptions, token: string): InjectOptions {
   const others = Object.entries(request.headers ?? {}).filter(([name]) => name.toLowerCase() !== 'authorization')
   return { ...request, headers: { ...Object.fromEntries(others), authorization: `Bearer ${token}` } }
 }
+
+export { keyStoreConformance } from './key-store.js'
+export type { KeyStoreCase } from './key-store-drafts.js'

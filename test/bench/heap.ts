@@ -2,13 +2,13 @@ import { join } from 'node:path'
 import { Type } from '@sinclair/typebox'
 import { startChild } from './child.js'
 
-const kinds = ['window', 'bucket', 'sliding', 'keyRecord', 'glued'] as const
+const kinds = ['window', 'bucket', 'sliding', 'keyRecord', 'cachedKey', 'glued'] as const
 
 export type HeapPerCredential = Record<typeof kinds[number] | 'credentials', number>
 
 /** Bytes that a process keeps per active credential; each kind in a process of its own. */
 export async function heapPerCredential (folder: string, credentials: number, say: (text: string) => void): Promise<HeapPerCredential> {
-  const bytes: HeapPerCredential = { credentials, window: NaN, bucket: NaN, sliding: NaN, keyRecord: NaN, glued: NaN }
+  const bytes: HeapPerCredential = { credentials, window: NaN, bucket: NaN, sliding: NaN, keyRecord: NaN, cachedKey: NaN, glued: NaN }
   for (const name of kinds) {
     const child = startChild(join(folder, 'test/bench/heap/weigh.js'), [], ['--expose-gc', '--max-old-space-size=4096'])
     try {

@@ -2,25 +2,27 @@ import { relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { speed, type Row } from './contenders.js'
 import { CpuProfile, Done } from './messages.js'
+import type { BenchRedis } from './redis.js'
 import { round, startLoad, startServer, type Plan } from './rounds.js'
 import { table } from './table.js'
 
 interface Cost { readonly area: string, readonly name: string, readonly micros: number }
 
 /** Where the CPU time of a request goes, in µs a request: by area for all contenders, by function for Latchkey. */
-export async function profile (folder: string, plan: Plan): Promise<string> {
+export async function profile (folder: string, plan: Plan, redis: BenchRedis): Promise<string> {
   const costs = new Map<string, Cost[]>()
-  for (const row of speed) costs.set(row.name, await costsOf(folder, row, plan))
-  return [byArea(costs), byFunction(costs.get('latchkey-memory') ?? [], costs.get('plain') ?? [])].join('\n\n')
+  for (const row of speed) costs.set(row.name, await costsOf(folder, row, plan, redis))
+  const plain = costs.get('plain') ?? []
+  return [byArea(costs), ...['latchkey-memory', 'latchkey-redis'].map((name) => byFunction(name, costs.get(name) ?? [], plain))].join('\n\n')
 }
 
-async function costsOf (folder: string, row: Row, plan: Plan): Promise<Cost[]> {
+async function costsOf (folder: string, row: Row, plan: Plan, redis: BenchRedis): Promise<Cost[]> {
   const load = startLoad(folder)
   const server = await startServer(folder, row, plan)
   try {
-    for (let n = 0; n < plan.warmups; n++) await round(server, load, plan)
+    for (let n = 0; n < plan.warmups; n++) await round(server, load, plan, redis)
     await server.child.ask('profile', null, Done)
-    await round(server, load, plan)
+    await round(server, load, plan, redis)
     const { nodes, samples, timeDeltas } = await server.child.ask('profiled', null, CpuProfile)
     const micros = new Map<number, number>()
     samples.forEach((node, n) => micros.set(node, (micros.get(node) ?? 0) + (timeDeltas[n + 1] ?? 0)))
@@ -61,14 +63,14 @@ function byArea (costs: ReadonlyMap<string, readonly Cost[]>): string {
 }
 
 /** What Latchkey costs over plain Fastify, dearest first: its own functions, and those of others that it makes run longer. */
-function byFunction (costs: readonly Cost[], plain: readonly Cost[]): string {
+function byFunction (of: string, costs: readonly Cost[], plain: readonly Cost[]): string {
   const without = sum(plain, ({ name }) => name)
   const top = [...sum(costs, ({ name }) => name)]
     .map(([name, micros]) => ({ name, micros, added: micros - (without.get(name) ?? 0) }))
     .sort((a, b) => b.added - a.added)
     .slice(0, 40)
   return table([
-    ['self time in latchkey-memory, µs per request', 'added', 'all'],
+    [`self time in ${of}, µs per request`, 'added', 'all'],
     ...top.map(({ name, micros, added }) => [name, added.toFixed(3), micros.toFixed(3)])
   ])
 }

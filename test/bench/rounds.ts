@@ -3,6 +3,7 @@ import { startChild, type Child } from './child.js'
 import type { Row } from './contenders.js'
 import { Done, Listening, Micros } from './messages.js'
 import { probe } from './probe.js'
+import type { BenchRedis } from './redis.js'
 
 export interface Plan {
   /** Times that all contenders are started anew: of two processes of one server, one can be faster for as long as they run. */
@@ -29,6 +30,14 @@ export interface Measured {
   readonly cpuMicros: number
   /** Median over the groups of: CPU time of the base in the group / CPU time of this one. */
   readonly ratio: number
+  /** Median CPU time of Redis per request, in µs, for contenders that use one. */
+  readonly redisMicros?: number
+}
+
+/** CPU times of one round per request, in µs. */
+export interface Spent {
+  readonly own: number
+  readonly redis: number
 }
 
 export interface Running {
@@ -52,38 +61,42 @@ export function startLoad (folder: string): Child {
  * One round of load on one server; the connections stand before the clock starts.
  * No garbage collection is forced here: a full one makes V8 drop code, and a third of the round goes into getting it back.
  */
-export async function round ({ child, listening: { port, paths, keys } }: Running, load: Child, { connections, requests }: Plan): Promise<number> {
+export async function round ({ row, child, listening: { port, paths, keys } }: Running, load: Child, { connections, requests }: Plan, redis: BenchRedis): Promise<Spent> {
+  const redisCpu = async (): Promise<number> => row.redis === undefined ? 0 : redis.cpu()
   await load.ask('open', { port, paths, keys, connections }, Done)
+  const redisBefore = await redisCpu()
   const before = await child.ask('cpu', null, Micros)
   await load.ask('send', requests, Done)
   const after = await child.ask('cpu', null, Micros)
+  const redisAfter = await redisCpu()
   await load.ask('close', null, Done)
-  return (after - before) / requests
+  return { own: (after - before) / requests, redis: (redisAfter - redisBefore) / requests }
 }
 
 /** Medians over groups of interleaved rounds, so that whatever else the machine does meets all alike. */
-export async function compare (folder: string, rows: readonly Row[], plan: Plan, say: (text: string) => void): Promise<Map<string, Measured>> {
-  const taken = new Map<string, number[]>(rows.map(({ name }) => [name, []]))
+export async function compare (folder: string, rows: readonly Row[], plan: Plan, redis: BenchRedis, say: (text: string) => void): Promise<Map<string, Measured>> {
+  const taken = new Map<string, Spent[]>(rows.map(({ name }) => [name, []]))
   for (let group = 0; group < plan.groups; group++) {
-    for (const [name, micros] of await compareOnce(folder, rotate(rows, group), plan)) {
-      taken.get(name)?.push(micros)
-      say(`group ${group + 1}/${plan.groups}  ${micros.toFixed(1).padStart(6)} µs  ${name}`)
+    for (const [name, spent] of await compareOnce(folder, rotate(rows, group), plan, redis)) {
+      taken.get(name)?.push(spent)
+      say(`group ${group + 1}/${plan.groups}  ${spent.own.toFixed(1).padStart(6)} µs  ${name}`)
     }
   }
-  return new Map(rows.map(({ name, base }) => [name, summarise(taken.get(name) ?? [], taken.get(base) ?? [])]))
+  return new Map(rows.map(({ name, base, redis }) => [name, summarise(taken.get(name) ?? [], taken.get(base) ?? [], redis === true)]))
 }
 
 /** One group: every contender in a new process, rounds in the order A B C, B C A, … */
-async function compareOnce (folder: string, rows: readonly Row[], plan: Plan): Promise<Map<string, number>> {
+async function compareOnce (folder: string, rows: readonly Row[], plan: Plan, redis: BenchRedis): Promise<Map<string, Spent>> {
   const load = startLoad(folder)
   const servers: Running[] = []
-  const means = new Map<string, number>()
+  const means = new Map<string, Spent>()
   try {
     for (const row of rows) servers.push(await startServer(folder, row, plan))
     for (let turn = -plan.warmups; turn < plan.rounds; turn++) {
       for (const server of rotate(servers, turn + plan.warmups)) {
-        const micros = await round(server, load, plan)
-        if (turn >= 0) means.set(server.row.name, (means.get(server.row.name) ?? 0) + micros / plan.rounds)
+        const spent = await round(server, load, plan, redis)
+        const { own, redis: ofRedis } = means.get(server.row.name) ?? { own: 0, redis: 0 }
+        if (turn >= 0) means.set(server.row.name, { own: own + spent.own / plan.rounds, redis: ofRedis + spent.redis / plan.rounds })
       }
     }
     return means
@@ -92,8 +105,12 @@ async function compareOnce (folder: string, rows: readonly Row[], plan: Plan): P
   }
 }
 
-function summarise (micros: readonly number[], base: readonly number[]): Measured {
-  return { cpuMicros: median(micros), ratio: median(micros.map((own, group) => (base[group] ?? NaN) / own)) }
+function summarise (spent: readonly Spent[], base: readonly Spent[], redis: boolean): Measured {
+  return {
+    cpuMicros: median(spent.map(({ own }) => own)),
+    ratio: median(spent.map(({ own }, group) => (base[group]?.own ?? NaN) / own)),
+    ...redis && { redisMicros: median(spent.map((one) => one.redis)) }
+  }
 }
 
 /** `items` from the one at `by` on, and around. */

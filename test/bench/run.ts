@@ -5,6 +5,7 @@ import { growth, speed } from './contenders.js'
 import { heapPerCredential } from './heap.js'
 import { profile } from './profile.js'
 import { asJson, asText, type Results } from './report.js'
+import { withRedis, type BenchRedis } from './redis.js'
 import { compare, type Plan } from './rounds.js'
 
 const HELP = `npm run bench -- [--json] [--smoke] [--profile] [--only speed|growth|heap] [--threads]
@@ -37,19 +38,21 @@ function say (progress: string): void {
   console.error(progress)
 }
 
-async function measure (folder: string): Promise<Results> {
+async function measure (folder: string, redis: BenchRedis): Promise<Results> {
   const wants = (part: string): boolean => only === undefined || only === part
   return {
-    ...wants('speed') && { speed: await compare(folder, speed, plan, say) },
-    ...wants('growth') && { growth: await compare(folder, growth, plan, say) },
+    ...wants('speed') && { speed: await compare(folder, speed, plan, redis, say) },
+    ...wants('growth') && { growth: await compare(folder, growth, plan, redis, say) },
     ...wants('heap') && { heap: await heapPerCredential(folder, credentials, say) }
   }
 }
 
 async function report (folder: string): Promise<string> {
-  if (profiling) return profile(folder, smoke ? plan : { ...plan, requests: 60_000 })
-  const results = await measure(folder)
-  return json ? asJson(results) : asText(results)
+  return withRedis(async (redis) => {
+    if (profiling) return profile(folder, smoke ? plan : { ...plan, requests: 60_000 }, redis)
+    const results = await measure(folder, redis)
+    return json ? asJson(results) : asText(results)
+  })
 }
 
 if (help) {

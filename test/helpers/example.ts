@@ -1,4 +1,5 @@
-import { readFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { root, run, start, type Child, type Finished } from './child.js'
 
@@ -21,10 +22,11 @@ export interface RunningExample {
 
 /** Starts an example on a port of its own and waits for its last line of start-up. */
 export async function startExample (name?: string, environment: NodeJS.ProcessEnv = {}): Promise<RunningExample> {
-  const child = start(await command(name), root, { PORT: '0', LOG_LEVEL: 'silent', ...environment })
+  const folder = await mkdtemp(join(tmpdir(), 'latchkey-example-'))
+  const child = start(await command(name), root, { PORT: '0', LOG_LEVEL: 'silent', LATCHKEY_DATA: folder, ...environment })
   const ended = new Promise<number | NodeJS.Signals | null>((resolve, reject) => {
     child.once('error', reject).once('close', (code, signal) => resolve(code ?? signal))
-  })
+  }).finally(() => rm(folder, { recursive: true, force: true }))
   const { shown, last } = await startUp(child)
   const { listening, keys, oauth = {} } = JSON.parse(last)
   return {
@@ -41,7 +43,8 @@ export async function startExample (name?: string, environment: NodeJS.ProcessEn
 
 /** Runs an example that is meant to fail at start-up. */
 export async function runExample (name?: string, environment: NodeJS.ProcessEnv = {}): Promise<Finished> {
-  return run(await command(name), root, { PORT: '0', ...environment })
+  const folder = await mkdtemp(join(tmpdir(), 'latchkey-example-'))
+  return run(await command(name), root, { PORT: '0', LATCHKEY_DATA: folder, ...environment }).finally(() => rm(folder, { recursive: true, force: true }))
 }
 
 async function startUp (child: Child): Promise<{ shown: string, last: string }> {

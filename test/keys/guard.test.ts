@@ -128,8 +128,9 @@ t.test('a store that fails is 503, never 401 and never in', async (t) => {
     ['answers null later', async () => untyped(null)],
     ['answers true', () => untyped(true)],
     ['answers an empty record', () => untyped({})],
-    ['answers a record without a principal', () => untyped({ key: { id: 'k' } })],
-    ['answers a principal of another kind', () => untyped({ key: { id: 'k' }, principal: { kind: 'access-token', id: 'k', workspace: 'w1', environment: 'production', scopes: ['devices:read'] } })],
+    ['answers what has no principal', () => untyped({ goodUntil: Infinity, refusal: 'r' })],
+    ['answers a principal that says nothing else', () => untyped({ principal: { kind: 'api-key', id: 'k', workspace: 'w1', environment: 'production', scopes: ['devices:read'] } })],
+    ['answers a principal of another kind', () => untyped({ goodUntil: Infinity, refusal: 'r', principal: { kind: 'access-token', id: 'k', workspace: 'w1', environment: 'production', scopes: ['devices:read'] } })],
   ]
   const text = formatKeyText('acme', 'live', new Uint8Array(32))
   for (const [fault, findByHash] of faults) {

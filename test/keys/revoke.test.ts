@@ -15,9 +15,10 @@ t.test('revoking says when, and is another version of the key', async (t) => {
   const { keys, issue, clock } = keyring()
   const key = await issue()
   clock.advance(5)
-  const revoked = await keys.revoke('w1', key.id)
-  t.same(revoked, { ...key, revokedAt: new Date(clock.now()), version: 2 })
+  const { key: revoked, holdsWithin } = await keys.revoke('w1', key.id, { reason: 'left the company' })
+  t.same(revoked, { ...key, revokedAt: new Date(clock.now()), revokedReason: 'left the company', version: 2 })
   t.ok(Object.isFrozen(revoked))
+  t.equal(holdsWithin, 0, 'nothing holds keys for itself')
 })
 
 t.test('revoking again changes nothing', async (t) => {
@@ -25,7 +26,7 @@ t.test('revoking again changes nothing', async (t) => {
   const key = await issue()
   const first = await keys.revoke('w1', key.id)
   clock.advance(5)
-  t.same(await keys.revoke('w1', key.id), first)
+  t.same(await keys.revoke('w1', key.id, { reason: 'another reason' }), first)
 })
 
 t.test('a key of another workspace is as unknown as one that never was', async (t) => {
@@ -44,7 +45,7 @@ t.test('two at once revoke once', async (t) => {
   const { keys, issue } = keyring({ ...memory, get: async (...args) => await memory.get(...args), update: async (key) => await memory.update(key) })
   const key = await issue()
   const both = await Promise.all([keys.revoke('w1', key.id), keys.revoke('w1', key.id)])
-  t.same(both.map(({ version }) => version), [2, 2])
+  t.same(both.map(({ key }) => key.version), [2, 2])
 })
 
 t.test('a change that came in between is kept, and the key is revoked all the same', async (t) => {
@@ -62,7 +63,7 @@ t.test('a change that came in between is kept, and the key is revoked all the sa
     },
   })
   const key = await issue()
-  t.match(await keys.revoke('w1', key.id), { name: 'renamed meanwhile', version: 3, revokedAt: Date })
+  t.match(await keys.revoke('w1', key.id), { key: { name: 'renamed meanwhile', version: 3, revokedAt: Date } })
   t.match(await memory.get('w1', key.id), { name: 'renamed meanwhile', version: 3, revokedAt: Date })
 })
 

@@ -1,6 +1,8 @@
+import { hash, randomUUID } from 'node:crypto'
 import rateLimit from '@fastify/rate-limit'
 import Fastify from 'fastify'
 import latchkey, { allowPlainHttp, defineScopes, type Principal } from 'fastify-latchkey'
+import { createMemoryKeyStore, createRecordCache, loadKey, type KeyStore } from 'fastify-latchkey/keys'
 import { compilePolicy, createMemoryLimitStore, type Policy } from 'fastify-latchkey/limits'
 
 /** Makes `count` credentials, or what is kept of each; `baseline` is called when only the next step is to be weighed. */
@@ -31,6 +33,36 @@ async function holdRecords (count: number, baseline: () => void): Promise<unknow
   return app
 }
 
+/** Text as it comes over a wire: in one piece, where V8 keeps what was put together as a tree of its parts. */
+function flat (text: string): string {
+  return Buffer.from(text).toString('latin1')
+}
+
+/** Keys of a store elsewhere, each of which was used once: nothing is held of them but by the cache. */
+async function holdCached (count: number, baseline: () => void): Promise<unknown> {
+  const createdAt = new Date(START)
+  const { recall: _recall, ...nothing } = createMemoryKeyStore()
+  const store: KeyStore = {
+    ...nothing,
+    findByHash: async (hash) => loadKey({
+      id: flat(`key_${randomUUID()}`),
+      workspace: flat(`workspace-${hash.slice(0, 2)}`),
+      environment: 'production',
+      owner: flat(`user-${hash.slice(0, 3)}`),
+      tier: 'pro',
+      scopes: ['devices:read'],
+      secrets: [{ generation: 1, hint: flat(hash.slice(0, 4)), createdAt }],
+      createdAt,
+      expiresAt: new Date(START + 90 * 86_400_000),
+      version: 1
+    }, 1)
+  }
+  const cache = createRecordCache(store, { maxRecords: count, clock: () => START })
+  baseline()
+  for (let n = 0; n < count; n++) await cache.findByHash(hash('sha256', `${n}`, 'base64url'))
+  return cache
+}
+
 /** The counters of @fastify/rate-limit for callers that have each made one request. */
 async function holdGlued (count: number, baseline: () => void): Promise<unknown> {
   const principals = Array.from({ length: count }, (_, n) => principal(n))
@@ -54,6 +86,7 @@ export const held = {
   bucket: counters({ quota: 1000, window: 3600, burst: 100 }),
   sliding: counters({ quota: 100, window: 60, sliding: true }),
   keyRecord: holdRecords,
+  cachedKey: holdCached,
   glued: holdGlued
 } as const satisfies Record<string, Hold>
 

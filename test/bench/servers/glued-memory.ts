@@ -2,7 +2,8 @@ import { hash } from 'node:crypto'
 import bearerAuth from '@fastify/bearer-auth'
 import rateLimit from '@fastify/rate-limit'
 import Fastify, { type preHandlerHookHandler } from 'fastify'
-import { QUOTA, type Build } from './contender.js'
+import type { Redis } from 'ioredis'
+import { QUOTA, type Build, type Contender, type Shape } from './contender.js'
 import { randomKeys } from './random-keys.js'
 import { addRoutes } from './routes.js'
 
@@ -16,7 +17,10 @@ declare module 'fastify' {
 }
 
 /** What people put together today: @fastify/bearer-auth, a scope check of their own and @fastify/rate-limit. */
-export const build: Build = async function gluedMemory ({ keys, routes }) {
+export const build: Build = (shape) => buildGlued(shape)
+
+/** @param redis where @fastify/rate-limit counts; in memory by default */
+export async function buildGlued ({ keys, routes }: Shape, redis?: Redis): Promise<Contender> {
   const texts = randomKeys(keys)
   const [weak = ''] = randomKeys(1)
   const records = new Map<string, KeyRecord>(texts.map((text, n) => [digest(text), { id: `key_${n}`, scopes: new Set(['devices:read', 'devices:write']) }]))
@@ -38,6 +42,7 @@ export const build: Build = async function gluedMemory ({ keys, routes }) {
     max: QUOTA,
     timeWindow: 60_000,
     enableDraftSpec: true,
+    ...redis !== undefined && { redis },
     keyGenerator: (request) => request.gluedCaller?.id ?? request.ip
   })
 

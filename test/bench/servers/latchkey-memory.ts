@@ -1,10 +1,14 @@
 import Fastify from 'fastify'
 import latchkey, { allowPlainHttp, defineScopes } from 'fastify-latchkey'
-import { QUOTA, type Build } from './contender.js'
+import type { LimitStore } from 'fastify-latchkey'
+import { QUOTA, type Build, type Contender, type Shape } from './contender.js'
 import { addRoutes } from './routes.js'
 
 /** Latchkey with keys and counters in memory: environment, scope and policies checked, fields of the current draft. */
-export const build: Build = async function latchkeyMemory ({ keys, routes, scopes: size, policies }) {
+export const build: Build = (shape) => buildLatchkey(shape)
+
+/** @param store where counters live; in memory by default */
+export async function buildLatchkey ({ keys, routes, scopes: size, policies }: Shape, store?: LimitStore): Promise<Contender> {
   const scopes = defineScopes({ resources: resources(size) })
   const names = [...scopes.names]
   const required = names.slice(0, 10)
@@ -14,7 +18,7 @@ export const build: Build = async function latchkeyMemory ({ keys, routes, scope
     scopes,
     environment: 'production',
     keys: { prefix: 'acme' },
-    limits: { environments: { production: Array.from({ length: policies }, (_, n) => ({ name: `p${n}`, quota: QUOTA, window: 60 * (n + 1) })) } },
+    limits: { store, environments: { production: Array.from({ length: policies }, (_, n) => ({ name: `p${n}`, quota: QUOTA, window: 60 * (n + 1) })) } },
     transport: allowPlainHttp
   })
   addRoutes(app, routes, (n) => ({ schema: scopes.secure(...required.slice(n % required.length).slice(0, 1)) }))

@@ -1,0 +1,94 @@
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { KeyStore, LimitStore } from 'fastify-latchkey'
+import { createMemoryKeyStore, hashKeyText } from 'fastify-latchkey/keys'
+import { createPgliteKeyStore, createPostgresKeyStore } from 'fastify-latchkey/keys/postgres'
+import { createRedisLimitStore } from 'fastify-latchkey/limits/redis'
+
+/** What of an example outlives it. */
+export interface Storage {
+  readonly keys: KeyStore
+  /** Counters that processes share; in memory without them. */
+  readonly limits?: LimitStore
+  /** The text of a demo key of an earlier run that is still good. A host of yours keeps no texts; a demo may. */
+  recall (name: string): Promise<string | undefined>
+  /** Keeps the texts of the demo keys for the next run. */
+  remember (texts: Readonly<Record<string, string>>): void
+  close (): Promise<void>
+}
+
+const inMemory: Storage = {
+  keys: createMemoryKeyStore(),
+  recall: async () => undefined,
+  remember () {},
+  close: async () => {}
+}
+
+/**
+ * Keys in the Postgres of DATABASE_URL, else in an embedded one in the folder LATCHKEY_DATA (`.latchkey` by default);
+ * counters in the Redis of REDIS_URL, else in memory.
+ */
+export async function openStorage ({ DATABASE_URL, REDIS_URL, LATCHKEY_DATA = '.latchkey' }: NodeJS.ProcessEnv): Promise<Storage> {
+  mkdirSync(LATCHKEY_DATA, { recursive: true, mode: 0o700 })
+  const unlock = lock(LATCHKEY_DATA)
+  if (unlock === undefined && DATABASE_URL === undefined) {
+    console.error(`another process keeps its keys in ${LATCHKEY_DATA}: those of this one are in memory. LATCHKEY_DATA=<folder> names another folder`)
+    return inMemory
+  }
+  const keys = DATABASE_URL === undefined ? createPgliteKeyStore({ dataDir: join(LATCHKEY_DATA, 'keys') }) : createPostgresKeyStore({ connectionString: DATABASE_URL })
+  const limits = REDIS_URL === undefined ? undefined : createRedisLimitStore({ url: REDIS_URL })
+  await keys.migrate()
+  await limits?.ready()
+  const file = join(LATCHKEY_DATA, 'demo-keys.json')
+  const texts = readTexts(file)
+
+  return {
+    keys,
+    ...limits !== undefined && { limits },
+    async recall (name) {
+      const text = texts.get(name)
+      const found = text === undefined ? undefined : await keys.findByHash(hashKeyText(text))
+      return found !== undefined && Date.now() < found.goodUntil ? text : undefined
+    },
+    remember (texts) { writeFileSync(file, JSON.stringify(texts), { mode: 0o600 }) },
+    async close () {
+      limits?.close()
+      await keys.close()
+      unlock?.()
+    }
+  }
+}
+
+function readTexts (file: string): ReadonlyMap<string, string> {
+  try {
+    const texts: Record<string, string> = JSON.parse(readFileSync(file, 'utf8'))
+    return new Map(Object.entries(texts))
+  } catch {
+    return new Map()
+  }
+}
+
+/** An embedded database belongs to one process. @returns undefined when another one has it */
+function lock (folder: string): (() => void) | undefined {
+  const file = join(folder, 'process')
+  const owner = readOwner(file)
+  if (owner !== undefined && isRunning(owner)) return undefined
+  writeFileSync(file, String(process.pid))
+  return () => rmSync(file, { force: true })
+}
+
+function readOwner (file: string): number | undefined {
+  try {
+    return Number(readFileSync(file, 'utf8'))
+  } catch {
+    return undefined
+  }
+}
+
+function isRunning (pid: number): boolean {
+  try {
+    return pid !== process.pid && process.kill(pid, 0)
+  } catch {
+    return false
+  }
+}

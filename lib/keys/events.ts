@@ -1,0 +1,52 @@
+import { describeFault } from '../errors.js'
+import type { Principal } from '../principal.js'
+import { isThenable, type Clock } from '../time.js'
+import type { KeyField } from './life.js'
+import type { ApiKey } from './record.js'
+
+/** Who changed a key, where it was not the host itself. */
+export type KeyActor = Pick<Principal, 'kind' | 'id' | 'owner'>
+
+interface Change {
+  readonly at: Date
+  /** As it is from now on. */
+  readonly key: ApiKey
+  readonly by?: KeyActor
+}
+
+/** A change that has been written. Holds neither a text nor a hash. */
+export type KeyEvent =
+  | Change & { readonly type: 'key.issued' | 'key.rotated' | 'key.revoked' | 'key.expired' }
+  | Change & { readonly type: 'key.updated', readonly changed: readonly KeyField[] }
+  /** Somebody has found a valid text of the key where it must not be. */
+  | Change & { readonly type: 'key.exposed' }
+
+export type KeyListener = (event: KeyEvent) => void | Promise<void>
+
+type Happening =
+  | { readonly type: Exclude<KeyEvent['type'], 'key.updated'> }
+  | { readonly type: 'key.updated', readonly changed: readonly KeyField[] }
+
+export type Tell = (what: Happening, key: ApiKey, by: Principal | undefined) => void
+
+/** Nobody waits for a listener, and what it throws or rejects with changes nothing. */
+export function createTell (listener: KeyListener | undefined, clock: Clock, log: (reason: string, message: string) => void): Tell {
+  if (listener === undefined) return function nobodyListens () {}
+
+  return function tell (what, key, by) {
+    try {
+      const heard = listener({ ...what, at: new Date(clock()), key, ...by !== undefined && { by: actorOf(by) } })
+      if (isThenable(heard)) Promise.resolve(heard).catch(complain)
+    } catch (fault) {
+      complain(fault)
+    }
+  }
+
+  function complain (fault: unknown): void {
+    log(describeFault(fault), 'keys.onEvent failed')
+  }
+}
+
+function actorOf ({ kind, id, owner }: Principal): KeyActor {
+  return { kind, id, ...owner !== undefined && { owner } }
+}

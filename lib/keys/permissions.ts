@@ -1,0 +1,140 @@
+import { InvalidCredential } from '../auth/index.js'
+import { show } from '../options.js'
+import { sealPrincipal, type Principal } from '../principal.js'
+import type { ScopeName } from '../register.js'
+import { isThenable, within } from '../time.js'
+import { createBoundedMap, type Kept } from './bounded.js'
+import { shared, type LoadedKey } from './record.js'
+import type { Log } from './use.js'
+
+type Answer = readonly ScopeName[] | undefined | null
+
+/** What an owner may do in a workspace, as the host knows it; undefined or null when the owner is gone. */
+export type PermissionsOf = (owner: string, workspace: string) => Answer | Promise<Answer>
+
+export interface PermissionsParts {
+  readonly permissionsOf: PermissionsOf
+  /** Seconds for which an answer holds, from when it was asked for. */
+  readonly maxAge: number
+  /** All scopes that scopes grant, with what they imply. */
+  readonly expand: (scopes: readonly string[]) => readonly string[]
+  /** Seconds that the host may take. */
+  readonly deadline: number
+  /** Hears, once, of scopes in an answer that nobody has declared. */
+  readonly log: Log
+}
+
+export interface Permissions {
+  /**
+   * The principal of a key, with no more scopes than its owner has. Synchronous while the owner's permissions are held.
+   * @throws InvalidCredential when the owner is gone; whatever `permissionsOf` throws
+   */
+  bound (loaded: LoadedKey, now: number): Principal | Promise<Principal>
+  /** Lets the next request ask again. */
+  forget (owner: string, workspace: string): void
+}
+
+/** What an owner was found to have. */
+interface Grant extends Kept {
+  /** Good before this instant; -Infinity once it has left the map. */
+  until: number
+  readonly from: number
+  /** With what they imply; undefined when the owner is gone. */
+  readonly scopes: readonly string[] | undefined
+}
+
+interface Bound { grant: Grant, readonly principal: Principal }
+
+/** Owners whose permissions are held at most. */
+const MAX_OWNERS = 10_000
+const GONE = 'The owner of the API key is gone.'
+
+/** Bounds the keys of every owner by the permissions that the owner has while they are used. */
+export function createPermissions ({ permissionsOf, maxAge, expand, deadline, log }: PermissionsParts): Permissions {
+  const grants = createBoundedMap<Grant>(MAX_OWNERS, (grant) => { grant.until = -Infinity })
+  const flights = new Map<string, Promise<Grant>>()
+  /** What requests share, as long as neither the key nor the permissions of its owner are others. */
+  const bounds = new WeakMap<LoadedKey, Bound>()
+  let warned = false
+
+  const isGood = ({ from, until }: Grant, now: number): boolean => now >= from && now < until
+
+  function grantOf (owner: string, workspace: string, now: number): Grant | Promise<Grant> {
+    const name = nameOf(owner, workspace)
+    const held = grants.get(name)
+    if (held !== undefined && isGood(held, now)) return held
+    const flight = flights.get(name)
+    if (flight !== undefined) return flight
+    const asked: unknown = permissionsOf(owner, workspace)
+    return isThenable(asked) ? share(name, asked, now) : keep(name, asked, now)
+  }
+
+  function share (name: string, asked: PromiseLike<unknown>, now: number): Promise<Grant> {
+    const flight: Promise<Grant> = within(asked, deadline, 'permissionsOf').then(
+      (answer) => flights.get(name) === flight ? keep(name, answer, now) : { ...read(answer, now), until: -Infinity })
+    const land = (): void => { if (flights.get(name) === flight) flights.delete(name) }
+    flights.set(name, flight)
+    flight.then(land, land)
+    return flight
+  }
+
+  function keep (name: string, answer: unknown, now: number): Grant {
+    const grant = read(answer, now)
+    grants.set(name, grant)
+    return grant
+  }
+
+  function read (answer: unknown, now: number): Grant {
+    const until = now + maxAge * 1000
+    if (answer === undefined || answer === null) return { scopes: undefined, from: now, until, used: false }
+    if (!isTexts(answer)) throw new TypeError('permissionsOf must answer an array of scopes, or undefined when the owner is gone')
+    const unknown = warned ? undefined : answer.find((scope) => expand([scope]).length === 0)
+    if (unknown !== undefined) {
+      warned = true
+      log(`${show(unknown)} is not declared`, 'keys.permissionsOf answers a scope that grants nothing; this is said once')
+    }
+    return { scopes: shared(expand(answer)), from: now, until, used: false }
+  }
+
+  function apply (loaded: LoadedKey, grant: Grant): Principal {
+    const { scopes } = grant
+    const { principal } = loaded
+    if (scopes === undefined) throw new InvalidCredential(`key ${principal.id}: ${GONE}`, GONE)
+    const before = bounds.get(loaded)
+    if (before?.grant.scopes === scopes) {
+      before.grant = grant
+      return before.principal
+    }
+    const permitted = new Set(scopes)
+    const bound = sealPrincipal({ ...principal, scopes: shared(expand(principal.scopes).filter((scope) => permitted.has(scope))) })
+    bounds.set(loaded, { grant, principal: bound })
+    return bound
+  }
+
+  return {
+    bound (loaded, now) {
+      const { owner, workspace } = loaded.principal
+      if (owner === undefined) return loaded.principal
+      const before = bounds.get(loaded)
+      if (before !== undefined && isGood(before.grant, now)) {
+        before.grant.used = true
+        return before.principal
+      }
+      const grant = grantOf(owner, workspace, now)
+      return isThenable(grant) ? grant.then((later) => apply(loaded, later)) : apply(loaded, grant)
+    },
+    forget (owner, workspace) {
+      const name = nameOf(owner, workspace)
+      grants.delete(name)
+      flights.delete(name)
+    }
+  }
+}
+
+function nameOf (owner: string, workspace: string): string {
+  return JSON.stringify([workspace, owner])
+}
+
+function isTexts (value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.every((one) => typeof one === 'string')
+}

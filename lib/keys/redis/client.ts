@@ -1,0 +1,39 @@
+import { once } from 'node:events'
+import { KeyStoreFault } from '../fault.js'
+import { within } from '../../time.js'
+
+/** What is asked of a client: a `Redis` or a `Cluster` of ioredis is one. */
+export interface RedisClient {
+  readonly status: string
+  readonly options?: object
+  call (command: string, ...args: string[]): Promise<unknown>
+  connect (): Promise<unknown>
+}
+
+export type Command = (command: string, ...args: string[]) => Promise<unknown>
+
+/**
+ * Runs single commands, each within a deadline. A command is given to a connected client only: those that ioredis keeps
+ * for later are run by it long after their caller was told that they failed.
+ */
+export function commandsOf (redis: RedisClient & NodeJS.EventEmitter, timeout: number): Command {
+  let connected: Promise<unknown> | undefined
+
+  async function connect (): Promise<void> {
+    const ready = once(redis, 'ready')
+    if (redis.status === 'wait') redis.connect().catch(ignore)
+    await within(ready, timeout, 'Redis')
+  }
+
+  return async function command (name, ...args) {
+    try {
+      while (redis.status !== 'ready') await (connected ??= connect().finally(() => { connected = undefined }))
+      return await within(redis.call(name, ...args), timeout, 'Redis')
+    } catch (fault) {
+      throw new KeyStoreFault('Redis', fault)
+    }
+  }
+}
+
+/** Of a failed attempt to connect the client tells by its `error` event too. */
+function ignore (): void {}

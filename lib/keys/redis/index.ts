@@ -1,0 +1,49 @@
+import { Type } from '@sinclair/typebox'
+import { accepted, checkOptions, OptionError, withMethods } from '../../options.js'
+import type { KeyStore } from '../store.js'
+import { commandsOf, type RedisClient } from './client.js'
+import { createLayout } from './layout.js'
+import { createStore } from './store.js'
+
+export interface RedisKeyStoreOptions {
+  /** A `Redis` or a `Cluster` of ioredis, such as `app.redis` of @fastify/redis, that the host opens and closes. */
+  redis: RedisClient & NodeJS.EventEmitter
+  /** What the names of all keys in Redis begin with; `latchkey` by default. */
+  namespace?: string | undefined
+  /** Seconds that a command, or waiting for a connection, may take; 1 by default. */
+  timeout?: number | undefined
+}
+
+const options = Type.Object({
+  redis: withMethods(['call', 'connect', 'once'], 'a Redis or a Cluster of ioredis'),
+  namespace: Type.Optional(Type.String({ pattern: '^[A-Za-z0-9:._-]{1,64}$', description: '1 to 64 letters, digits and characters of : . _ -' })),
+  timeout: Type.Optional(accepted((value) => typeof value === 'number' && value > 0 && value <= 3600, 'seconds: a number above 0, at most 3600'))
+}, { additionalProperties: false })
+
+/**
+ * Keys in Redis, one of its own or a Cluster. It is where keys live, not a cache: Redis must keep what it was told
+ * (`appendonly yes`, `maxmemory-policy noeviction`), and the client must read from masters.
+ *
+ * ```ts
+ * const store = createRedisKeyStore({ redis: app.redis })
+ * ```
+ *
+ * @throws OptionError
+ */
+export function createRedisKeyStore (given: RedisKeyStoreOptions): KeyStore {
+  checkOptions(options, given, '')
+  const { redis, namespace = 'latchkey', timeout = 1 } = given
+  checkMasters(redis)
+  return createStore(commandsOf(redis, timeout), createLayout(namespace))
+}
+
+/** A replica may not have heard of a revocation yet. */
+function checkMasters ({ options = {} }: RedisClient): void {
+  const role: unknown = Reflect.get(options, 'role')
+  const scaleReads: unknown = Reflect.get(options, 'scaleReads')
+  if (role === 'slave' || (scaleReads !== undefined && scaleReads !== 'master')) {
+    throw new OptionError('option redis reads from replicas, which may not have heard of a revocation yet: give the key store a client without role: \'slave\', and with scaleReads: \'master\'')
+  }
+}
+
+export { KeyStoreFault, KeyTaken } from '../fault.js'

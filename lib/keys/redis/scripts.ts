@@ -1,0 +1,31 @@
+/**
+ * Writes a record whose stored version is the expected one, and moves it between lists. All keys are of one workspace,
+ * so of one slot. `change` is of this very call: a client that sends it twice is answered the same twice.
+ *
+ * KEYS: record, lists to leave, lists to join. ARGV: change, expected version ('' for a new key), how many lists to
+ * leave, member, then fields and values of the record.
+ */
+export const WRITE = `
+local stored = redis.call('HMGET', KEYS[1], 'change', 'version')
+if stored[1] == ARGV[1] then return 1 end
+if (stored[2] or '') ~= ARGV[2] then return 0 end
+redis.call('HSET', KEYS[1], 'change', ARGV[1], unpack(ARGV, 5))
+local leave = tonumber(ARGV[3])
+for i = 2, #KEYS do
+  if i <= leave + 1 then redis.call('ZREM', KEYS[i], ARGV[4]) else redis.call('ZADD', KEYS[i], 0, ARGV[4]) end
+end
+return 1`
+
+/** All fields of a record and their values, in turn; from a master, as scripts always are. KEYS: record. */
+export const READ = 'return redis.call(\'HGETALL\', KEYS[1])'
+
+/**
+ * Moves instants of a record forwards. KEYS: record. ARGV: field, milliseconds, field, milliseconds, …
+ */
+export const USE = `
+if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
+for i = 1, #ARGV, 2 do
+  local stored = redis.call('HGET', KEYS[1], ARGV[i])
+  if not stored or tonumber(stored) < tonumber(ARGV[i + 1]) then redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end
+end
+return 1`

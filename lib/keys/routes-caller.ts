@@ -1,0 +1,95 @@
+import type { FastifyRequest } from 'fastify'
+import { AccessError, describeFault } from '../errors.js'
+import type { Ground } from '../ground.js'
+import { isPrincipal, principalOf, type Principal } from '../principal.js'
+import { within } from '../time.js'
+import type { Keys } from './keys.js'
+
+/** A workspace that a caller may act in. */
+export interface KeyWorkspace { readonly id: string, readonly name?: string | undefined }
+
+type Awaitable<T> = T | Promise<T>
+
+export interface CallerOptions {
+  /**
+   * The workspaces that a caller may act in beside its own, with the scopes that it has there too; none by default.
+   */
+  workspacesOf?: ((principal: Principal, request: FastifyRequest) => Awaitable<ReadonlyArray<string | KeyWorkspace>>) | undefined
+  /**
+   * Who acts, for hosts whose users manage keys from a session of theirs: the routes then take no credential, and this
+   * alone says who may come in. Null is nobody: 401. A function that reads a cookie must also refuse what other sites
+   * forge. The environment of the principal is the one whose keys it manages.
+   */
+  session?: ((request: FastifyRequest) => Awaitable<Principal | null>) | undefined
+}
+
+export interface Callers {
+  /** Sets who acts where the guard does not. @throws AccessError */
+  identify (request: FastifyRequest, scope: string): Promise<void>
+  /** Who acts, in the workspace that was asked for. @throws AccessError the same as for a key that is missing */
+  callerOf (request: FastifyRequest, workspace: string | undefined): Promise<Principal>
+  /** Where the caller may act, its own workspace first unless the host says otherwise. */
+  workspacesOf (request: FastifyRequest): Promise<Array<KeyWorkspace & { current: boolean }>>
+}
+
+/** Seconds that the host's functions may take. */
+const DEADLINE = 1
+
+export function createCallers ({ workspacesOf, session }: CallerOptions, keys: Pick<Keys, 'grants'>, { refusal }: Pick<Ground, 'refusal'>): Callers {
+  async function identify (request: FastifyRequest, scope: string): Promise<void> {
+    if (session === undefined) return
+    const found: unknown = await ask('AUTHENTICATION_UNAVAILABLE', async () => {
+      const answer: unknown = await session(request)
+      if (answer !== null && answer !== undefined && !isPrincipal(answer)) throw new TypeError('the option session did not answer a principal')
+      return answer
+    })
+    if (!isPrincipal(found)) throw refusal('CREDENTIAL_MISSING')
+    request.principal = Object.freeze({ ...found, scopes: Object.freeze([...found.scopes]) })
+    if (keys.grants(found, [scope])) return
+    throw refusal('INSUFFICIENT_SCOPE', {
+      scope: [scope],
+      reason: `needs ${scope}`,
+      detail: `This operation requires ${scope}; the session grants ${found.scopes.join(', ') || 'nothing'}.`,
+      extensions: { required: [[scope]], granted: found.scopes }
+    })
+  }
+
+  async function reachable (principal: Principal, request: FastifyRequest): Promise<KeyWorkspace[]> {
+    const others = await ask('KEYS_UNAVAILABLE', async () => readWorkspaces(await workspacesOf?.(principal, request) ?? []))
+    return others.some(({ id }) => id === principal.workspace) ? others : [{ id: principal.workspace }, ...others]
+  }
+
+  /** What a host's function throws is an outage, unless it is a refusal. */
+  async function ask<T> (code: 'AUTHENTICATION_UNAVAILABLE' | 'KEYS_UNAVAILABLE', work: () => Promise<T>): Promise<T> {
+    try {
+      return await within(work(), DEADLINE, 'a function of the host')
+    } catch (fault) {
+      throw fault instanceof AccessError ? fault : refusal(code, { reason: describeFault(fault), retryAfter: 1 })
+    }
+  }
+
+  return {
+    identify,
+    async callerOf (request, workspace) {
+      const principal = principalOf(request)
+      if (workspace === undefined || workspace === principal.workspace) return principal
+      const reached = await reachable(principal, request)
+      if (!reached.some(({ id }) => id === workspace)) throw refusal('KEY_NOT_FOUND')
+      return { ...principal, workspace }
+    },
+    async workspacesOf (request) {
+      const principal = principalOf(request)
+      return (await reachable(principal, request)).map((one) => ({ ...one, current: one.id === principal.workspace }))
+    }
+  }
+}
+
+/** @throws TypeError when the host's function answers something else */
+function readWorkspaces (answer: unknown): KeyWorkspace[] {
+  if (!Array.isArray(answer)) throw new TypeError('the option workspacesOf did not answer an array')
+  return answer.map((one: unknown) => {
+    const { id, name }: Partial<Record<keyof KeyWorkspace, unknown>> = typeof one === 'object' && one !== null ? one : { id: one }
+    if (typeof id !== 'string' || id === '') throw new TypeError('the option workspacesOf did not answer workspaces')
+    return { id, ...typeof name === 'string' && { name } }
+  })
+}

@@ -1,0 +1,132 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { Type, type TSchema } from '@sinclair/typebox'
+import type { RateLimitDeclaration } from '../access.js'
+import { AccessError } from '../errors.js'
+import { groundOf } from '../ground.js'
+import { checkOptions, OptionError } from '../options.js'
+import type { ScopeName } from '../register.js'
+import type { ApiKey } from './record.js'
+import { createCallers, type CallerOptions } from './routes-caller.js'
+import { answers, ChangeBody, CreateBody, InWorkspace, ListQuery, Params, refusalOf, RevokeBody, RotateBody, type Body } from './routes-schemas.js'
+import { compileValidator } from './routes-validate.js'
+import { viewOf } from './routes-view.js'
+
+export interface KeyRoutesOptions extends CallerOptions {
+  /** What a caller needs to read keys, to create and change them, and to rotate and revoke them; `api_keys:read` and so on by default. */
+  scopes?: { readonly read: ScopeName, readonly write: ScopeName, readonly manage: ScopeName } | undefined
+  /** What creating and rotating count as; one request of the caller's quota by default. */
+  issuing?: RateLimitDeclaration | undefined
+  /** Seconds after which a secret should be another one, shown as `rotateBy`; 90 days are 7,776,000. */
+  rotateEvery?: number | undefined
+}
+
+const scope = Type.String({ minLength: 1, description: 'a declared scope' })
+const callable = (what: string) => Type.Optional(Type.Function([], Type.Unknown(), { description: what }))
+const optionsSchema = Type.Object({
+  scopes: Type.Optional(Type.Object({ read: scope, write: scope, manage: scope }, { additionalProperties: false, description: '{ read, write, manage }' })),
+  workspacesOf: callable('a function of the principal and the request'),
+  session: callable('a function of the request'),
+  issuing: Type.Optional(Type.Object({}, { description: '{ profile, cost }' })),
+  rotateEvery: Type.Optional(Type.Number({ exclusiveMinimum: 0, description: 'seconds above 0' })),
+  prefix: Type.Optional(Type.Unknown()),
+  logLevel: Type.Optional(Type.Unknown()),
+  logSerializers: Type.Optional(Type.Unknown())
+}, { additionalProperties: false })
+
+interface ById { Params: Body<typeof Params> }
+interface Within { Querystring: Body<typeof InWorkspace> }
+
+const defaultScopes: NonNullable<KeyRoutesOptions['scopes']> = { read: 'api_keys:read', write: 'api_keys:write', manage: 'api_keys:manage' }
+
+/**
+ * Routes by which the callers of an API manage its keys, after `latchkey` and below a prefix of the host's choice:
+ *
+ * ```ts
+ * await app.register(keyRoutes, { prefix: '/api-keys' })
+ * ```
+ *
+ * A caller sees and changes keys of its workspace and environment alone, and hands out nothing that it may not do itself.
+ *
+ * @throws OptionError at boot
+ */
+export async function keyRoutes (app: FastifyInstance, options: KeyRoutesOptions): Promise<void> {
+  checkOptions(optionsSchema, options, 'keyRoutes')
+  if (!app.hasDecorator('keys')) throw new OptionError('register keyRoutes after latchkey, in a context where it has keys')
+  const { scopes = defaultScopes, issuing, rotateEvery } = options
+  const { keys } = app
+  const ground = groundOf(app)
+  const callers = createCallers(options, keys, ground)
+  const view = (key: ApiKey) => viewOf(key, ground.clock(), rotateEvery)
+
+  app.setValidatorCompiler<TSchema>(compileValidator)
+  app.setErrorHandler(function refuse (fault, request, reply) {
+    if (!(fault instanceof AccessError)) throw fault
+    ground.refuse(request, reply, fault)
+  })
+  app.addHook('onSend', async function keepFromCaches (_request, reply) { reply.header('cache-control', 'no-store') })
+
+  /** What each route has in common. */
+  function stating (need: keyof typeof scopes, operation: string, summary: string, schema: object, found: object) {
+    const stated = options.session !== undefined ? [] : [...new Set(app.resolvers.map(({ scheme }) => scheme))].map((scheme) => ({ [scheme]: [scopes[need]] }))
+    const counted = issuing !== undefined && (operation === 'create' || operation === 'rotate') ? { 'x-rate-limit': issuing } : {}
+    const refused = {
+      400: refusalOf(ground, ['KEY_INPUT_INVALID', ...options.session === undefined ? ['CREDENTIAL_MALFORMED' as const] : []]),
+      404: refusalOf(ground, ['KEY_NOT_FOUND']),
+      ...options.session !== undefined && { 401: refusalOf(ground, ['CREDENTIAL_MISSING']), 403: refusalOf(ground, ['INSUFFICIENT_SCOPE']), 503: refusalOf(ground, ['AUTHENTICATION_UNAVAILABLE', 'KEYS_UNAVAILABLE']) }
+    }
+    return {
+      schema: { security: stated, ...counted, operationId: `api_keys.${operation}`, summary, tags: ['api keys'], ...schema, response: { ...refused, ...found } },
+      prefixTrailingSlash: 'no-slash' as const,
+      onRequest: (request: FastifyRequest) => callers.identify(request, scopes[need])
+    }
+  }
+  const conflict = { 409: refusalOf(ground, ['KEY_CONFLICT']) }
+
+  app.post<Within & { Body: Body<typeof CreateBody> }>('/', stating('write', 'create', 'Issue a key', { body: CreateBody, querystring: InWorkspace }, { 201: answers.issued }), async (request, reply) => {
+    const by = await callers.callerOf(request, request.query.workspace)
+    const { expiresAt, ...fields } = request.body
+    const { key, text } = await keys.issue({ ...fields, workspace: by.workspace, expiresAt: dateOf(expiresAt) }, { by })
+    reply.code(201)
+    return { key: view(key), text }
+  })
+
+  app.get<{ Querystring: Body<typeof ListQuery> }>('/', stating('read', 'list', 'List keys', { querystring: ListQuery }, { 200: answers.list }), async (request) => {
+    const { workspace, limit, cursor, owner } = request.query
+    const by = await callers.callerOf(request, workspace)
+    const page = await keys.list(by.workspace, { limit, cursor, owner, environment: by.environment })
+    return { ...page, keys: page.keys.map(view) }
+  })
+
+  app.get('/workspaces', stating('read', 'workspaces', 'List the workspaces that you may act in', {}, { 200: answers.workspaces }), (request) => callers.workspacesOf(request))
+
+  app.get<ById & Within>('/:id', stating('read', 'get', 'Get a key', { params: Params, querystring: InWorkspace }, { 200: answers.key }), async (request) => {
+    const by = await callers.callerOf(request, request.query.workspace)
+    return view(await keys.get(by.workspace, request.params.id, { by }))
+  })
+
+  app.patch<ById & Within & { Body: Body<typeof ChangeBody> }>('/:id', stating('write', 'update', 'Change a key', { params: Params, querystring: InWorkspace, body: ChangeBody }, { 200: answers.changed, ...conflict }), async (request) => {
+    const by = await callers.callerOf(request, request.query.workspace)
+    const { expiresAt, ...fields } = request.body
+    const { key, holdsWithin } = await keys.update(by.workspace, request.params.id, { ...fields, expiresAt: expiresAt === null ? null : dateOf(expiresAt) }, { by })
+    return { key: view(key), holdsWithin }
+  })
+
+  app.post<ById & Within & { Body: Body<typeof RotateBody> }>('/:id/rotate', stating('manage', 'rotate', 'Give a key another secret', { params: Params, querystring: InWorkspace, body: RotateBody }, { 200: answers.rotated, ...conflict }), async (request) => {
+    const by = await callers.callerOf(request, request.query.workspace)
+    const { key, ...rest } = await keys.rotate(by.workspace, request.params.id, request.body, { by })
+    return { key: view(key), ...rest }
+  })
+
+  app.post<ById & Within & { Body: Body<typeof RevokeBody> }>('/:id/revoke', stating('manage', 'revoke', 'Revoke a key, for good', { params: Params, querystring: InWorkspace, body: RevokeBody }, { 200: answers.changed }), async (request) => {
+    const by = await callers.callerOf(request, request.query.workspace)
+    const { key, holdsWithin } = await keys.revoke(by.workspace, request.params.id, request.body, { by })
+    return { key: view(key), holdsWithin }
+  })
+}
+
+/** A text that names no instant becomes an invalid Date, which is refused as one. */
+function dateOf (text: string | undefined): Date | undefined {
+  return text === undefined ? undefined : new Date(text)
+}
+
+export type { KeyWorkspace } from './routes-caller.js'

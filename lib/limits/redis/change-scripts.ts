@@ -1,0 +1,21 @@
+import { script, VALUE } from './script.js'
+
+/** KEYS[1], ARGV: version, ms that a marker lives. Answers the marker that stands then. */
+export const markScript = script(`${VALUE}
+local raw = redis.call('GET', KEYS[1])
+local key = decode(raw)
+if not key then return redis.error_reply('WRONGTYPE not a value of this store') end
+local marker = math.max(key.marker, tonumber(ARGV[1]))
+local lives = math.max(redis.call('PTTL', KEYS[1]), tonumber(ARGV[2]))
+redis.call('SET', KEYS[1], 'K1' .. struct.pack('<d', marker) .. (raw and raw:sub(11) or ''), 'PX', lives)
+return marker
+`)
+
+/** KEYS[1], ARGV: ms that a marker lives. Forgets what was counted, not the marker. */
+export const resetScript = script(`${VALUE}
+local key = decode(redis.call('GET', KEYS[1]))
+if not key then return redis.error_reply('WRONGTYPE not a value of this store') end
+if key.marker == 0 then return redis.call('DEL', KEYS[1]) end
+redis.call('SET', KEYS[1], 'K1' .. struct.pack('<d', key.marker), 'PX', tonumber(ARGV[1]))
+return 1
+`)

@@ -1,0 +1,84 @@
+import type { Outcome, Take } from '../store.js'
+
+/** A take that waits for its outcome. */
+export interface Waiting {
+  readonly take: Take
+  readonly resolve: (outcome: Outcome | Promise<Outcome>) => void
+  readonly reject: (fault: unknown) => void
+  /** What it is answered when Redis can't; may throw. */
+  readonly otherwise: (take: Take, reason: string) => Outcome | Promise<Outcome>
+}
+
+/** The takes of one tick that go to Redis together, or that never leave. */
+export interface Batch {
+  readonly waiting: readonly Waiting[]
+  /** Monotonic milliseconds from which on nobody waits. */
+  readonly until: number
+  /** False once everybody has been answered. */
+  readonly open: boolean
+  /** Answers everybody by `answer`; whoever it throws for, with that. */
+  settle (answer: (waiting: Waiting) => Outcome | Promise<Outcome>): void
+}
+
+export interface LaneParts {
+  /** Milliseconds. */
+  readonly deadline: number
+  readonly send: (batch: Batch) => void
+  /** Called once the deadline has passed and what had arrived by then has been read, also after the loop was blocked. */
+  readonly expired: (batch: Batch) => void
+}
+
+/** Takes of one batch at most: keeps a script under a few milliseconds, and its keys within what Lua can unpack. */
+export const LARGEST_BATCH = 500
+
+interface Filling {
+  readonly batch: Batch
+  readonly waiting: Waiting[]
+  readonly immediate: NodeJS.Immediate
+}
+
+/** Gathers what comes in one tick of the event loop. */
+export function createLane ({ deadline, send, expired }: LaneParts): (waiting: Waiting) => void {
+  let filling: Filling | undefined
+
+  function begin (): Filling {
+    const waiting: Waiting[] = []
+    let open = true
+    const batch: Batch = {
+      waiting,
+      until: performance.now() + deadline,
+      get open () { return open },
+      settle (answer) {
+        open = false
+        clearTimeout(timer)
+        for (const one of waiting) settle(one, answer)
+      }
+    }
+    const timer = setTimeout(() => setImmediate(() => expired(batch)), deadline)
+    const begun: Filling = { batch, waiting, immediate: setImmediate(() => flush(begun)) }
+    return begun
+  }
+
+  function flush ({ batch, immediate }: Filling): void {
+    clearImmediate(immediate)
+    filling = undefined
+    if (performance.now() < batch.until) send(batch)
+    else expired(batch)
+  }
+
+  return function add (waiting) {
+    filling ??= begin()
+    filling.waiting.push(waiting)
+    if (filling.waiting.length === LARGEST_BATCH) flush(filling)
+  }
+}
+
+function settle (waiting: Waiting, answer: (waiting: Waiting) => Outcome | Promise<Outcome>): void {
+  let outcome: Outcome | Promise<Outcome>
+  try {
+    outcome = answer(waiting)
+  } catch (fault) {
+    return waiting.reject(fault)
+  }
+  waiting.resolve(outcome)
+}

@@ -1,0 +1,46 @@
+import { hash } from 'node:crypto'
+import type { Principal } from '../../principal.js'
+
+/** What the names of a principal's keys are made of. */
+export type Named = Pick<Principal, 'id' | 'workspace' | 'environment'>
+
+/** Names of the keys of one namespace in Redis. */
+export interface Names {
+  /** Holds the marker and the counters of a principal. */
+  principal (of: Named): string
+  /** Holds what the principals of a workspace share; in the same Cluster slot as theirs. */
+  workspace (of: Named): string
+}
+
+/**
+ * `namespace:{10,2,productionw1}:key_1`. The braces are the hash tag of Redis Cluster, which is never empty; with both
+ * lengths before them, no workspace or id reads like another, whatever it contains.
+ */
+export function createNames (namespace: string): Names {
+  const tagged = ({ workspace, environment }: Named): string =>
+    `${namespace}:{${environment.length},${workspace.length},${environment}${workspace}}`
+  const known = new WeakMap<Named, string>()
+  return {
+    principal (of) {
+      let name = known.get(of)
+      if (name === undefined) {
+        name = wellFormed(`${tagged(of)}:${of.id}`, namespace, of)
+        known.set(of, name)
+      }
+      return name
+    },
+    workspace: (of) => wellFormed(tagged(of), namespace, of)
+  }
+}
+
+/** Half a surrogate pair, which UTF-8 has no bytes for: all of them would become the same replacement. */
+const HALF = /\p{Surrogate}/u
+
+function wellFormed (name: string, namespace: string, { workspace, environment }: Named): string {
+  if (!HALF.test(name)) return name
+  return `${namespace}:{!${digest(`${environment.length},${environment}${workspace}`)}}:${digest(name)}`
+}
+
+function digest (text: string): string {
+  return hash('sha256', Buffer.from(text, 'utf16le'), 'base64url')
+}

@@ -1,0 +1,129 @@
+import type { Outcome, Take } from '../store.js'
+import type { Breaker } from './breaker.js'
+import { reasonOf, run, type RedisClient } from './client.js'
+import { createLane, type Batch, type Waiting } from './lane.js'
+import type { Link } from './link.js'
+import { publishDecided, publishUnavailable } from './metrics.js'
+import type { Names } from './names.js'
+import { takeScript } from './take-script.js'
+import { nextOffset } from './skew.js'
+import { callOf, readAnswer, type Answer, type Call } from './wire.js'
+
+export interface SenderParts {
+  readonly client: RedisClient
+  readonly link: Link
+  readonly breaker: Breaker
+  readonly names: Names
+  /** Milliseconds. */
+  readonly deadline: number
+  /** Microseconds that a marker lives after a write. */
+  readonly markerLifetime: number
+  /** Time is the `now` of a batch's first take instead of Redis' own. */
+  readonly clockOfTakes: boolean
+}
+
+export interface Sender {
+  take (take: Take, otherwise: Waiting['otherwise']): Outcome | Promise<Outcome>
+  /** Sends what waited for the connection. */
+  resume (): void
+  /** Answers those who wait for the connection. */
+  close (): void
+}
+
+/** Where batches of one Redis, or of one hash tag of a Cluster, are made. */
+interface Route {
+  readonly add: (waiting: Waiting) => void
+  /** µs by which Redis' clock is ahead of ours; undefined until it is known. */
+  offset: number | undefined
+}
+
+/** Takes that may wait at once; others are refused, so that nothing piles up. */
+const MOST_WAITING = 10_000
+/** Hash tags of a Cluster that are remembered. */
+const MOST_ROUTES = 10_000
+
+/** Batches by tick, and on a Cluster by hash tag; each is answered once, by Redis or at its deadline. */
+export function createSender ({ client, link, breaker, names, deadline, markerLifetime, clockOfTakes }: SenderParts): Sender {
+  const routes = new Map<string, Route>()
+  const held = new Map<Batch, Route>()
+  let waitingNow = 0
+
+  function routeOf ({ principal }: Take): Route {
+    const tag = client.isCluster ? names.workspace(principal) : ''
+    return routes.get(tag) ?? newRoute(tag)
+  }
+
+  function newRoute (tag: string): Route {
+    const route: Route = {
+      offset: link.offset,
+      add: createLane({ deadline, send: (batch) => send(batch, route), expired: (batch) => fail(batch, 'DeadlineExceeded') })
+    }
+    if (routes.size >= MOST_ROUTES) routes.clear()
+    routes.set(tag, route)
+    return route
+  }
+
+  function send (batch: Batch, route: Route): void {
+    if (link.state === 'opening') held.set(batch, route)
+    else if (link.state === 'down') fail(batch, 'no connection')
+    else decide(batch, route).catch((fault) => fail(batch, reasonOf(fault)))
+  }
+
+  async function decide (batch: Batch, route: Route): Promise<void> {
+    const sentAt = performance.now()
+    const call = callOf(batch.waiting.map(({ take }) => take), names)
+    let answer = await ask(call, batch, route)
+    if (answer.late && batch.open) answer = await ask(call, batch, route)
+    conclude(batch, answer, sentAt)
+  }
+
+  /** A batch says until when it may be counted, since what waits on its way or before Redis would count for nobody. */
+  async function ask ({ keys, what }: Call, batch: Batch, route: Route): Promise<Answer> {
+    const [first] = batch.waiting
+    const now = clockOfTakes && first !== undefined ? Math.floor(first.take.now * 1000) : 0
+    const latest = now > 0 || route.offset === undefined ? 0 : Math.floor(batch.until * 1000 + route.offset)
+    const answer = readAnswer(await run(client, takeScript, keys, [`[${now},${latest},${markerLifetime},${what}]`], () => batch.open))
+    route.offset = nextOffset(route.offset, answer.now - performance.now() * 1000)
+    return answer
+  }
+
+  function conclude (batch: Batch, answer: Answer, sentAt: number): void {
+    if (!batch.open) return
+    if (answer.late) return fail(batch, 'late')
+    const outcomes = batch.waiting.map(({ take }) => answer.outcome(take))
+    waitingNow -= outcomes.length
+    breaker.succeeded()
+    let next = 0
+    batch.settle(({ take, otherwise }) => outcomes[next++] ?? otherwise(take, 'WRONGTYPE'))
+    publishDecided(outcomes, (performance.now() - sentAt) / 1000)
+  }
+
+  function fail (batch: Batch, reason: string): void {
+    if (!batch.open) return
+    held.delete(batch)
+    waitingNow -= batch.waiting.length
+    breaker.failed(reason)
+    batch.settle(({ take, otherwise }) => otherwise(take, reason))
+    publishUnavailable(batch.waiting.length, (performance.now() - batch.until + deadline) / 1000)
+  }
+
+  return {
+    take (take, otherwise) {
+      if (waitingNow >= MOST_WAITING) {
+        publishUnavailable(1, 0)
+        return otherwise(take, 'too many wait')
+      }
+      waitingNow++
+      return new Promise((resolve, reject) => routeOf(take).add({ take, resolve, reject, otherwise }))
+    },
+    resume () {
+      for (const route of routes.values()) route.offset = link.offset
+      const batches = [...held]
+      held.clear()
+      for (const [batch, route] of batches) send(batch, route)
+    },
+    close () {
+      for (const batch of held.keys()) fail(batch, 'closed')
+    }
+  }
+}

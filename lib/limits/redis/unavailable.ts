@@ -1,0 +1,38 @@
+import { createMemoryLimitStore } from '../memory.js'
+import type { CompiledPolicy } from '../policy.js'
+import { LimitStoreUnavailable, type Outcome, type Take } from '../store.js'
+
+/** What a take is answered while Redis can't be asked. */
+export type Otherwise = (take: Take, retryAfter: number, reason: string) => Outcome | Promise<Outcome>
+
+/** @param processes how many share a quota where each counts for itself */
+export function otherwiseOf (onUnavailable: 'reject' | 'local' | 'allow', processes: number): Otherwise {
+  if (onUnavailable === 'allow') return () => ({ admitted: true, policies: [], uncounted: true })
+  return onUnavailable === 'local' ? countShare(processes) : reject
+}
+
+function reject (_take: Take, retryAfter: number, reason: string): never {
+  throw new LimitStoreUnavailable(retryAfter, reason)
+}
+
+/** Counts this process's share in its memory: quotas and bursts divided by the processes, and at least 1. */
+function countShare (processes: number): Otherwise {
+  const store = createMemoryLimitStore()
+  const shares = new WeakMap<CompiledPolicy, CompiledPolicy>()
+  const part = (units: number): number => units === 0 ? 0 : Math.max(1, Math.floor(units / processes))
+
+  function shareOf (policy: CompiledPolicy): CompiledPolicy {
+    const share = shares.get(policy) ?? { ...policy, quota: part(policy.quota), capacity: part(policy.capacity) }
+    shares.set(policy, share)
+    return share
+  }
+
+  return async function countLocally (take, retryAfter, reason) {
+    try {
+      const { admitted, policies } = await store.take({ ...take, policies: take.policies.map(shareOf) })
+      return { admitted, policies: take.policies.flatMap((policy, i) => policies.slice(i, i + 1).map((outcome) => ({ ...outcome, policy }))) }
+    } catch {
+      return reject(take, retryAfter, reason)
+    }
+  }
+}

@@ -1,0 +1,85 @@
+import type { Outcome, PolicyOutcome, Take } from '../store.js'
+import type { Names } from './names.js'
+import { sharesWorkspace, termsOf } from './terms.js'
+
+/** What one script call is made of, but for the instants that depend on when it is sent. */
+export interface Call {
+  readonly keys: readonly string[]
+  /** `lists,runs` of the script's argument. */
+  readonly what: string
+}
+
+/** Takes alike that follow one another are one run of the call. */
+interface Run {
+  readonly alike: Take
+  readonly list: number
+  length: number
+}
+
+export function callOf (takes: readonly Take[], names: Names): Call {
+  const keys: string[] = []
+  const lists: string[] = []
+  const runs: Run[] = []
+  let run: Run | undefined
+  for (const take of takes) {
+    const { policies, principal, cost } = take
+    const sameList = run?.alike.policies === policies
+    if (!sameList) lists.push(termsOf(policies))
+    if (run === undefined || !sameList || run.alike.cost !== cost) {
+      run = { alike: take, list: lists.length, length: 0 }
+      runs.push(run)
+    }
+    run.length++
+    keys.push(names.principal(principal))
+    if (sharesWorkspace(policies)) keys.push(names.workspace(principal))
+  }
+  return { keys, what: `[${lists.join()}],[${runs.map(({ length, alike, list }) => `${length},${alike.cost},${list}`).join()}]` }
+}
+
+/** Raised when a script answers what it can't answer: another program runs under its name, or another server. */
+export class NoAnswer extends Error {
+  readonly code = 'LATCHKEY_ERR_REDIS_ANSWER'
+  override readonly name = 'NoAnswer'
+}
+
+/** Reads the numbers that a script call answered, one after the other. */
+export interface Answer {
+  /** Redis' time in µs. */
+  readonly now: number
+  /** It came too late to be decided: nothing was counted. */
+  readonly late: boolean
+  /** What the next take of the call was answered; undefined where its key holds something else. */
+  outcome (take: Take): Outcome | undefined
+}
+
+/** @throws NoAnswer here and in `outcome` */
+export function readAnswer (reply: unknown): Answer {
+  if (!Array.isArray(reply)) throw new NoAnswer()
+  const numbers: readonly unknown[] = reply
+  let at = 0
+
+  function number (): number {
+    const value = numbers[at++]
+    const whole = typeof value === 'number' ? value : Number.parseInt(String(value), 10)
+    if (!Number.isSafeInteger(whole)) throw new NoAnswer()
+    return whole
+  }
+
+  return {
+    now: number(),
+    late: numbers.length === 1,
+    outcome ({ policies, principal }) {
+      const marker = number()
+      if (marker < 0) return undefined
+      let admitted = true
+      const outcomes: PolicyOutcome[] = []
+      for (const policy of policies) {
+        const remaining = number()
+        const reset = number()
+        if (reset < 0) admitted = false
+        outcomes.push({ policy, admitted: reset >= 0, remaining, reset: reset < 0 ? -1 - reset : reset })
+      }
+      return principal.version === undefined ? { admitted, policies: outcomes } : { admitted, policies: outcomes, marker }
+    }
+  }
+}

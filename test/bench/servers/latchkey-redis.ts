@@ -1,0 +1,11 @@
+import { createRedisLimitStore } from 'fastify-latchkey/limits/redis'
+import { REDIS_PORT } from '../redis.js'
+import type { Build } from './contender.js'
+import { buildLatchkey } from './latchkey-memory.js'
+
+/** The same with counters in Redis. */
+export const build: Build = async function latchkeyRedis (shape) {
+  const store = createRedisLimitStore({ url: `redis://127.0.0.1:${process.env[REDIS_PORT]}` })
+  await store.ready()
+  return buildLatchkey(shape, store)
+}

@@ -1,0 +1,57 @@
+import Fastify, { type FastifyInstance } from 'fastify'
+import { allowPlainHttp, latchkey, type LatchkeyOptions, type Principal } from 'fastify-latchkey'
+import { keyRoutes, type KeyEvent, type KeyRoutesOptions } from 'fastify-latchkey/keys'
+import { fakeClock } from 'fastify-latchkey/testing'
+import type { Test } from 'tap'
+import { scopes } from './keyring.js'
+
+interface Settings {
+  readonly latchkey?: Partial<LatchkeyOptions>
+  readonly routes?: KeyRoutesOptions
+  readonly more?: (app: FastifyInstance) => void | Promise<void>
+}
+
+/** An API whose callers manage their keys below `/api-keys`, with a key for each kind of caller. */
+export async function keyApi (t: Test, { latchkey: options = {}, routes = {}, more }: Settings = {}) {
+  const clock = fakeClock()
+  const events: KeyEvent[] = []
+  const app = Fastify()
+  t.teardown(() => app.close())
+  await app.register(latchkey, {
+    scopes,
+    environment: ['production', 'sandbox'],
+    keys: { prefix: 'acme', onEvent: (event) => { events.push(event) } },
+    limits: false,
+    transport: allowPlainHttp,
+    clock: clock.now,
+    failures: false,
+    ...options
+  })
+  await more?.(app)
+  await app.register(keyRoutes, { prefix: '/api-keys', ...routes })
+  app.get('/devices', { schema: scopes.secure('devices:read') }, ({ principal }) => principal)
+
+  const issue = (...scopes: string[]) => app.keys.issue({ workspace: 'w1', scopes, owner: 'ada', tier: 'pro' })
+  const admin = await issue('devices:manage', 'api_keys:manage')
+  const writer = await issue('devices:read', 'api_keys:read', 'api_keys:write')
+  const reader = await issue('devices:read', 'api_keys:read')
+  const plain = await issue('devices:read')
+  const other = await app.keys.issue({ workspace: 'w2', scopes: ['devices:manage', 'api_keys:manage'] })
+  const sandbox = await app.keys.issue({ workspace: 'w1', scopes: ['devices:manage', 'api_keys:manage'], environment: 'sandbox' })
+  const callers = { admin, writer, reader, plain, other, sandbox }
+  events.length = 0
+
+  /** @param request `POST /api-keys/…` */
+  function send (who: keyof typeof callers | { text: string } | null, request: string, payload?: object | string) {
+    const [method = '', url = ''] = request.split(' ')
+    const text = typeof who === 'string' ? callers[who].text : who?.text
+    return app.inject(Object.assign({ url, headers: { ...text !== undefined && { authorization: `Bearer ${text}` }, ...typeof payload === 'string' && { 'content-type': 'application/json' } }, ...payload !== undefined && { payload } }, { method }))
+  }
+
+  return { app, clock, events, callers, send }
+}
+
+/** A person, as a host's session may know one. */
+export function person (more: Partial<Principal> = {}): Principal {
+  return { kind: 'access-token', id: 'user_ada', workspace: 'w1', environment: 'production', owner: 'ada', scopes: ['devices:manage', 'api_keys:manage'], ...more }
+}

@@ -1,0 +1,85 @@
+import { chown, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { randomBytes } from 'node:crypto'
+import pg from 'pg'
+import type { Test } from 'tap'
+import { run } from './child.js'
+import { startProgram, type Program } from './programs.js'
+
+/** A Postgres of its own in a temporary folder, spoken to by a socket there. */
+export interface Postgres {
+  /** Of a new, empty database. */
+  createDatabase (): Promise<string>
+  /** Of a database as its superuser; `postgres` by default. */
+  url (database?: string): string
+  start (...args: readonly string[]): Promise<void>
+  stop (): Promise<void>
+  /** As a crash would: nothing is said to clients. */
+  kill (): Promise<void>
+  freeze (): void
+  thaw (): void
+  /** Makes it a replica at its next start. */
+  demote (): Promise<void>
+}
+
+/** What must not be seen in any log or body. */
+export const PASSWORD = 'pa55word-of-postgres'
+
+/** The server refuses to run as root. */
+const owner = process.getuid?.() === 0 ? 'postgres' : undefined
+
+export async function startPostgres (t: Test, ...args: readonly string[]): Promise<Postgres> {
+  const bin = await binaries()
+  const folder = await mkdtemp(join(tmpdir(), 'latchkey-pg-'))
+  t.teardown(() => rm(folder, { recursive: true, force: true }))
+  const data = join(folder, 'data')
+  await mkdir(data, { mode: 0o700 })
+  const as = owner === undefined ? [] : ['runuser', '-u', owner, '--']
+  if (owner !== undefined) {
+    const [uid, gid] = await Promise.all(['-u', '-g'].map(async (flag) => Number((await run(['id', flag, owner])).stdout)))
+    for (const one of [folder, data]) await chown(one, uid ?? 0, gid ?? 0)
+  }
+  const made = await run([...as, join(bin, 'initdb'), '-D', data, '-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--locale=C', '--no-sync'], '/')
+  if (made.code !== 0) throw new Error(`initdb: ${made.stderr}`)
+
+  let program: Program | undefined
+  const url = (database = 'postgres') => `postgres://postgres:${PASSWORD}@/${database}?host=${encodeURIComponent(folder)}`
+  async function end (signal: NodeJS.Signals): Promise<void> {
+    const ending = program
+    program = undefined
+    ending?.thaw()
+    ending?.signal(signal)
+    await ending?.gone
+  }
+  async function start (...more: readonly string[]): Promise<void> {
+    const settings = ['fsync=off', 'full_page_writes=off', 'listen_addresses=', `unix_socket_directories=${folder}`, 'shared_buffers=16MB', 'log_min_messages=log', 'lc_messages=C', ...args, ...more]
+    program = await startProgram([join(bin, 'postgres'), '-D', data, ...settings.flatMap((setting) => ['-c', setting])], folder, /ready to accept/, owner)
+  }
+
+  t.teardown(() => end('SIGQUIT'))
+  await start()
+  return {
+    url,
+    async createDatabase () {
+      const name = `d${randomBytes(6).toString('hex')}`
+      const client = new pg.Client(url())
+      await client.connect()
+      await client.query(`CREATE DATABASE ${name}`)
+      await client.end()
+      return url(name)
+    },
+    start,
+    stop: () => end('SIGINT'),
+    kill: () => end('SIGKILL'),
+    freeze: () => program?.freeze(),
+    thaw: () => program?.thaw(),
+    demote: () => writeFile(join(data, 'standby.signal'), '')
+  }
+}
+
+async function binaries (): Promise<string> {
+  const home = '/usr/lib/postgresql'
+  const versions = (await readdir(home)).map(Number).sort((a, b) => b - a)
+  return join(home, String(versions[0]), 'bin')
+}

@@ -1,0 +1,35 @@
+import { createRedisLimitStore, type RedisLimitStore, type RedisLimitStoreOptions } from 'fastify-latchkey/limits/redis'
+import type { Owner } from './redis-server.js'
+
+export interface KeptLog {
+  readonly lines: ReadonlyArray<{ readonly level: 'info' | 'warn', readonly message: string, readonly fields: object }>
+  info (fields: object, message: string): void
+  warn (fields: object, message: string): void
+}
+
+/** A logger that keeps what it is told. */
+export function keepLog (): KeptLog {
+  const lines: Array<KeptLog['lines'][number]> = []
+  return {
+    lines,
+    info (fields, message) { lines.push({ level: 'info', message, fields }) },
+    warn (fields, message) { lines.push({ level: 'warn', message, fields }) }
+  }
+}
+
+/** A store that is closed when the test ends. */
+export function redisStore (owner: Owner, options: RedisLimitStoreOptions): RedisLimitStore & { readonly log: KeptLog } {
+  const log = keepLog()
+  const store = createRedisLimitStore({ log, ...options })
+  owner.teardown(() => store.close())
+  return { ...store, log }
+}
+
+/** Waits until `check` holds; fails after 10 s. */
+export async function eventually (check: () => boolean | Promise<boolean>, what: string): Promise<void> {
+  const until = Date.now() + 10_000
+  while (!await check()) {
+    if (Date.now() > until) throw new Error(`not within 10 s: ${what}`)
+    await new Promise((resolve) => setTimeout(resolve, 10))
+  }
+}

@@ -1,0 +1,108 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import { createMemoryLimitStore, type LimitStore } from 'fastify-latchkey/limits'
+import t from 'tap'
+import { guarded, untyped } from '../helpers/limits.js'
+import { keyring } from '../helpers/keyring.js'
+
+/** The attempts wait beside the process, and don't keep it. */
+async function until (holds: () => boolean): Promise<void> {
+  while (!holds()) await pause(5)
+}
+
+const input = { workspace: 'w1', scopes: [] }
+
+t.test('every change is marked with its version before the caller hears of it', async (t) => {
+  const marked: Array<[string, number]> = []
+  const { keys } = keyring(t, {}, { cacheBound: 60, mark: async ({ id }, version) => { marked.push([id, version]) } })
+  const { key } = await keys.issue(input)
+  const { id } = key
+  t.same(marked, [], 'nobody can hold a new key yet')
+  t.equal((await keys.update('w1', id, { name: 'n' })).holdsWithin, 0)
+  t.equal((await keys.rotate('w1', id, { grace: 5, graceFrom: 'first-use' })).holdsWithin, 0)
+  await keys.beginGrace('w1', id, 3)
+  await keys.beginGrace('w1', id, 2)
+  t.equal((await keys.expire('w1', id)).holdsWithin, 0)
+  t.equal((await keys.revoke('w1', id)).holdsWithin, 0)
+  t.equal((await keys.revoke('w1', id)).holdsWithin, 0)
+  t.same(marked, [[id, 2], [id, 3], [id, 4], [id, 5], [id, 6], [id, 6]], 'again where it may have been missed')
+})
+
+t.test('where it can\'t be, the change stands, the answer says the bound, and the marker is written later', async (t) => {
+  for (const fail of [() => Promise.reject(new Error('SET secret')), () => { throw new Error('SET secret') }, () => new Promise<never>(() => {})]) {
+    let tried = 0
+    const mark = async (): Promise<void> => {
+      tried++
+      if (tried < 3) await fail()
+    }
+    const { keys, logged, opens } = keyring(t, {}, { cacheBound: 60, deadline: 0.05, mark })
+    const { key, text } = await keys.issue(input)
+    t.match(await keys.revoke('w1', key.id), { holdsWithin: 60, key: { version: 2 } })
+    t.equal(await opens(text), 'The API key was revoked.')
+    await until(() => tried === 3)
+    t.equal((await keys.revoke('w1', key.id)).holdsWithin, 0)
+    t.equal(tried, 4)
+    t.equal(logged.length, 2)
+    t.match(logged[0], /^the change of key key_[\w-]+ was not marked; it holds within 60 s: (Error|DeadlineExceeded)$/)
+  }
+})
+
+t.test('without a marker the bound of the cache holds, and without a cache nothing need', async (t) => {
+  const cached = keyring(t, {}, { cacheBound: 30 })
+  t.equal((await cached.keys.revoke('w1', (await cached.keys.issue(input)).key.id)).holdsWithin, 30)
+  const plain = keyring(t)
+  t.equal((await plain.keys.revoke('w1', (await plain.keys.issue(input)).key.id)).holdsWithin, 0)
+})
+
+t.test('a close ends the attempts', async (t) => {
+  let tried = 0
+  const { keys, close } = keyring(t, {}, { mark: async () => { tried++; throw new Error('down') } })
+  const { key } = await keys.issue(input)
+  await keys.revoke('w1', key.id)
+  close()
+  await keys.revoke('w1', key.id)
+  await pause(250)
+  t.equal(tried, 2)
+})
+
+t.test('they end by themselves as well', async (t) => {
+  let tried = 0
+  const real = globalThis.setTimeout
+  t.teardown(() => { globalThis.setTimeout = real })
+  const pauses: number[] = []
+  globalThis.setTimeout = untyped((work: () => void, delay: number) => {
+    if (delay !== 1000) pauses.push(delay)
+    return real(work, delay === 1000 ? delay : 0)
+  })
+  const { keys, logged } = keyring(t, {}, { mark: async () => { tried++; throw new Error('down') } })
+  const { key } = await keys.issue(input)
+  await keys.revoke('w1', key.id)
+  await until(() => tried === 9)
+  await new Promise((resolve) => real(resolve, 20))
+  t.equal(tried, 9)
+  t.same(pauses, [100, 200, 400, 800, 1600, 3200, 6400, 12_800])
+  t.equal(logged.length, 9)
+})
+
+t.test('an app marks by the store of its counters, and stops when it closes', async (t) => {
+  const marked: unknown[] = []
+  const store: LimitStore & { marks: unknown[] } = {
+    ...createMemoryLimitStore(),
+    marks: marked,
+    async mark ({ id }, version) { this.marks.push([id, version]) }
+  }
+  const { app } = await guarded(t, { keys: { prefix: 'acme' }, limits: { store } })
+  const { key } = await app.keys.issue(input)
+  t.match(await app.keys.revoke('w1', key.id), { holdsWithin: 0 })
+  t.same(marked, [[key.id, 2]])
+  await app.close()
+
+  const broken: LimitStore = { ...createMemoryLimitStore(), mark: () => Promise.reject(new Error('down')) }
+  const second = await guarded(t, { keys: { prefix: 'acme' }, limits: { store: broken } })
+  await second.app.keys.revoke('w1', (await second.app.keys.issue(input)).key.id)
+  await second.app.close()
+
+  for (const limits of [false, undefined, { store: createMemoryLimitStore() }] as const) {
+    const plain = await guarded(t, { keys: { prefix: 'acme' }, limits })
+    t.match(await plain.app.keys.revoke('w1', (await plain.app.keys.issue(input)).key.id), { holdsWithin: 0 })
+  }
+})

@@ -1,0 +1,34 @@
+import t from 'tap'
+import { NO_ROUTE, readAccess, type RouteAccess, type Security } from '../../lib/access.js'
+import { createNeeds } from '../../lib/keys/needs.js'
+import { principal, scopes } from '../helpers/limits.js'
+
+const rules = { undeclared: 'refuse', byMethod: () => undefined } as const
+const route = (security: Security): RouteAccess => readAccess({ method: 'GET', url: '/' }, { security }, rules, false)
+
+const needOf = createNeeds(scopes.expand, (scheme) => scheme === 'apiKey' || scheme === 'serviceKey')
+const caller = (...scopes: string[]) => principal('key_1', { scopes: Object.freeze(scopes) })
+
+t.test('what a request has used is what its route required of it', async (t) => {
+  const rows: Array<[what: string, access: RouteAccess, granted: string[], used: string[]]> = [
+    ['the only alternative', route([{ apiKey: ['devices:read'] }]), ['devices:manage'], ['devices:read']],
+    ['the only one for keys', route([{ oauth: ['devices:write'] }, { apiKey: ['devices:read'] }]), ['devices:manage'], ['devices:read']],
+    ['none for keys', route([{ oauth: ['devices:write'] }]), ['devices:manage'], []],
+    ['any principal', route([{ apiKey: [] }]), ['devices:manage'], []],
+    ['nobody needed', route([{ apiKey: ['devices:read'] }, {}]), ['devices:manage'], []],
+    ['no route', { ...NO_ROUTE }, ['devices:manage'], []],
+    ['the first that is satisfied', route([{ apiKey: ['devices:delete'] }, { serviceKey: ['devices:read', 'deployments:read'] }, { apiKey: ['devices:read'] }]), ['devices:read', 'deployments:stage'], ['devices:read', 'deployments:read']],
+    ['an implied one', route([{ apiKey: ['devices:delete'] }, { apiKey: ['devices:read'] }]), ['devices:manage'], ['devices:delete']],
+    ['none that is satisfied', route([{ apiKey: ['devices:delete'] }, { apiKey: ['devices:read'] }]), ['deployments:read'], []],
+  ]
+  for (const [what, access, granted, used] of rows) {
+    const one = caller(...granted)
+    t.same(needOf(access, one), used, what)
+    t.equal(needOf(access, one), needOf(access, one), 'the same list each time')
+  }
+})
+
+t.test('routes that need the same share one list', async (t) => {
+  const [one, other] = [route([{ apiKey: ['devices:read'] }]), route([{ apiKey: ['devices:read'] }])]
+  t.equal(needOf(one, caller('devices:read')), needOf(other, caller('devices:manage')))
+})

@@ -1,0 +1,130 @@
+import t from 'tap'
+import { caller, keyring } from '../helpers/keyring.js'
+import { untyped } from '../helpers/limits.js'
+
+const base = { workspace: 'w1', scopes: [] }
+const missing = { name: 'AccessError', code: 'KEY_NOT_FOUND', statusCode: 404, message: 'There is no such key.', detail: undefined, reason: undefined }
+
+t.test('a caller hands out what it holds, and what that implies', async (t) => {
+  const { keys } = keyring(t)
+  for (const [held, wanted] of [
+    [['devices:manage'], ['devices:read', 'devices:write', 'devices:manage']],
+    [['reports:export'], ['reports:read']],
+    [['devices:read', 'reports:read'], ['reports:read']],
+    [['devices:read'], []],
+    [[], []]
+  ]) t.same((await keys.issue({ workspace: 'w1', scopes: wanted ?? [] }, { by: caller(held ?? []) })).key.scopes, wanted)
+})
+
+t.test('never more: 403 that says what the key would hold and what the caller does', async (t) => {
+  const { keys, types } = keyring(t, {}, { realm: 'acme' })
+  const error = await keys.issue({ workspace: 'w1', scopes: ['devices:read', 'devices:write'] }, { by: caller(['devices:read']) }).catch((fault: unknown) => fault)
+  t.match(error, {
+    name: 'AccessError',
+    code: 'INSUFFICIENT_SCOPE',
+    statusCode: 403,
+    message: 'The credential lacks a scope that this operation requires.',
+    detail: 'The key holds devices:read, devices:write; the credential that manages it grants devices:read.',
+    reason: 'principal key_caller lacks devices:write',
+    extensions: { required: [['devices:read', 'devices:write']], granted: ['devices:read'] },
+    headers: { 'www-authenticate': 'Bearer realm="acme", error="insufficient_scope", scope="devices:read devices:write"', 'cache-control': 'no-store' }
+  })
+  for (const [held, wanted] of [[[], ['devices:read']], [['devices:write'], ['devices:read']], [['devices:read', 'devices:write'], ['devices:manage']], [['reports:read'], ['reports:export']], [['*', 'devices:*', '__proto__'], ['devices:read']]]) {
+    await t.rejects(keys.issue({ workspace: 'w1', scopes: wanted ?? [] }, { by: caller(held ?? []) }), { code: 'INSUFFICIENT_SCOPE' }, `${held} → ${wanted}`)
+  }
+  await t.rejects(keys.issue({ workspace: 'w1', scopes: ['devices:read'] }, { by: caller([]) }), { code: 'INSUFFICIENT_SCOPE', detail: /grants nothing\.$/ })
+  t.same(types(), [])
+})
+
+t.test('scopes of a level do not reach above it', async (t) => {
+  const { keys } = keyring(t, {}, { scopes: ['READ', 'WRITE'], expand: (scopes) => scopes.includes('WRITE') ? ['READ', 'WRITE'] : scopes })
+  await t.rejects(keys.issue({ ...base, scopes: ['WRITE'] }, { by: caller(['READ']) }), { code: 'INSUFFICIENT_SCOPE' })
+  t.same((await keys.issue({ ...base, scopes: ['READ'] }, { by: caller(['WRITE']) })).key.scopes, ['READ'])
+})
+
+t.test('a new key has the owner, tier and environment of its issuer, unless the host says otherwise', async (t) => {
+  const { keys } = keyring(t)
+  const by = caller([], { owner: 'u1', tier: 'free', environment: 'sandbox' })
+  t.match((await keys.issue(base, { by })).key, { owner: 'u1', tier: 'free', environment: 'sandbox' })
+  t.match((await keys.issue({ ...base, owner: undefined, tier: undefined }, { by })).key, { owner: 'u1', tier: 'free' })
+  t.match((await keys.issue({ ...base, owner: 'u2', tier: 'pro' }, { by })).key, { owner: 'u2', tier: 'pro' })
+})
+
+t.test('only in its workspace and environment', async (t) => {
+  const { keys } = keyring(t)
+  await t.rejects(keys.issue({ ...base, workspace: 'w2' }, { by: caller([]) }), missing)
+  await t.rejects(keys.issue({ ...base, environment: 'sandbox' }, { by: caller([]) }), {
+    code: 'WRONG_ENVIRONMENT', statusCode: 403, detail: 'The key would belong to sandbox; the credential that issues it belongs to production.'
+  })
+  await t.rejects(keys.issue(base, { by: caller([], { environment: 'staging' }) }), { code: 'KEY_INPUT_INVALID', detail: 'environment must be one of production, sandbox, not "staging"' })
+
+  const { key } = await keys.issue(base)
+  for (const by of [caller([], { workspace: 'w2' }), caller([], { environment: 'sandbox' })]) {
+    for (const workspace of ['w1', by.workspace]) {
+      await t.rejects(keys.get(workspace, key.id, { by }), missing)
+      await t.rejects(keys.update(workspace, key.id, { name: 'n' }, { by }), missing)
+      await t.rejects(keys.rotate(workspace, key.id, {}, { by }), missing)
+      await t.rejects(keys.expire(workspace, key.id, { by }), missing)
+      await t.rejects(keys.revoke(workspace, key.id, {}, { by }), missing)
+    }
+  }
+  t.same(await keys.get('w1', key.id, { by: caller([]) }), key)
+})
+
+t.test('who may do less than a key neither rotates it nor changes it; revoking it only takes away', async (t) => {
+  const { keys, opens } = keyring(t)
+  const { key, text } = await keys.issue({ ...base, scopes: ['devices:manage'] })
+  const weak = { by: caller(['devices:read', 'api_keys:manage']) }
+  await t.rejects(keys.rotate('w1', key.id, {}, weak), { code: 'INSUFFICIENT_SCOPE', statusCode: 403 })
+  await t.rejects(keys.update('w1', key.id, { name: 'n' }, weak), { code: 'INSUFFICIENT_SCOPE' })
+  await t.rejects(keys.update('w1', key.id, { scopes: ['devices:read'] }, weak), { code: 'INSUFFICIENT_SCOPE' })
+  t.same(await keys.get('w1', key.id), key)
+  t.equal(await opens(text), true)
+  t.match(await keys.revoke('w1', key.id, {}, weak), { key: { version: 2, revokedAt: Date } })
+
+  const own = (await keys.issue({ ...base, scopes: ['devices:read'] })).key
+  await t.rejects(keys.update('w1', own.id, { scopes: ['devices:write'] }, weak), { code: 'INSUFFICIENT_SCOPE' })
+  t.match(await keys.update('w1', own.id, { scopes: ['api_keys:read'] }, weak), { key: { scopes: ['api_keys:read'] } })
+  t.match(await keys.rotate('w1', own.id, {}, weak), { key: { version: 3 } })
+  t.match(await keys.expire('w1', own.id, weak), { key: { version: 4 } })
+})
+
+t.test('scopes that are declared no more are nobody\'s to hand out', async (t) => {
+  const { keys, store } = keyring(t)
+  await store.insert({ id: 'key_1', workspace: 'w1', environment: 'production', scopes: ['gone:read'], secrets: [], createdAt: new Date(0), version: 1 }, 'hash')
+  await t.rejects(keys.rotate('w1', 'key_1', {}, { by: caller(['devices:manage']) }), { code: 'INSUFFICIENT_SCOPE' })
+})
+
+t.test('nothing outlives the key that it was made with', async (t) => {
+  const { keys, clock } = keyring(t)
+  const at = (seconds: number) => new Date(clock.now() + seconds * 1000)
+  const detail = `expiresAt must be ${at(60).toISOString()} at the latest, when the credential ends that manages the key`
+  for (const by of [caller([], { expiresAt: at(60) }), caller([], { expiresAt: at(600), secretRetiresAt: at(60) }), caller([], { secretRetiresAt: at(60) })]) {
+    for (const expiresAt of [undefined, at(61)]) await t.rejects(keys.issue({ ...base, expiresAt }, { by }), { code: 'KEY_INPUT_INVALID', detail })
+    const { key } = await keys.issue({ ...base, expiresAt: at(60) }, { by })
+    for (const expiresAt of [null, at(61)]) await t.rejects(keys.update('w1', key.id, { expiresAt }, { by }), { code: 'KEY_INPUT_INVALID', detail })
+    t.match(await keys.update('w1', key.id, { expiresAt: at(59) }, { by }), { key: { expiresAt: at(59) } })
+    t.match(await keys.rotate('w1', key.id, {}, { by }), { key: { secrets: [{}, {}] } })
+
+    const lasting = (await keys.issue(base)).key
+    await t.rejects(keys.rotate('w1', lasting.id, {}, { by }), { code: 'KEY_INPUT_INVALID', detail })
+    t.match(await keys.update('w1', lasting.id, { name: 'n' }, { by }), { key: { name: 'n' } })
+    t.match(await keys.revoke('w1', lasting.id, {}, { by }), { key: { revokedAt: Date } })
+  }
+  const token = caller([], { kind: 'access-token', expiresAt: at(60) })
+  t.equal((await keys.issue(base, { by: token })).key.expiresAt, undefined, 'an access token ends soon by its nature')
+})
+
+t.test('grants says what a principal may do', async (t) => {
+  const { keys } = keyring(t)
+  t.equal(keys.grants(caller(['devices:manage']), ['devices:read', 'devices:write']), true)
+  t.equal(keys.grants(caller(['devices:write']), ['devices:read']), false)
+  t.equal(keys.grants(caller([]), []), true)
+  t.equal(keys.grants(caller([]), untyped(['__proto__'])), false)
+})
+
+t.test('without a catalogue of what implies what, scopes are themselves', async (t) => {
+  const { keys } = keyring(t, {}, { expand: undefined })
+  t.equal(keys.grants(caller(['devices:manage']), ['devices:read']), false)
+  t.equal(keys.grants(caller(['devices:manage']), ['devices:manage']), true)
+})

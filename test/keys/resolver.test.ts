@@ -1,0 +1,34 @@
+import { createKeys, createKeyText, createMemoryKeyStore, createRecordCache, hashKeyText } from 'fastify-latchkey/keys'
+import { fakeClock } from 'fastify-latchkey/testing'
+import t from 'tap'
+import { createKeyResolver } from '../../lib/keys/resolver.js'
+import { untyped } from '../helpers/limits.js'
+import { record, slowStore } from '../helpers/slow-keys.js'
+
+const text = createKeyText('acme', ['live'])
+const KEY = text.generate('live')
+
+t.test('a fresh principal is the one of the store as it is now, whatever is held', async (t) => {
+  const store = slowStore()
+  const cache = createRecordCache(store, { clock: fakeClock().now })
+  const resolver = createKeyResolver(text, cache)
+  const key = record()
+  await store.memory.insert(key, hashKeyText(KEY))
+  t.match(await resolver.resolve(KEY, 0), { version: 1 })
+  await store.memory.update({ ...key, tier: 'pro', version: 2 })
+  t.match(resolver.resolve(KEY, 0), { version: 1 }, 'held, and given at once')
+  t.match(await resolver.resolve(KEY, 0, true), { version: 2, tier: 'pro' })
+  t.match(resolver.resolve(KEY, 0), { version: 2 })
+  const memory = createMemoryKeyStore()
+  await memory.insert(key, hashKeyText(KEY))
+  t.match(createKeyResolver(text, memory).resolve(KEY, 0, true), { version: 1 }, 'at once, of a store of values')
+})
+
+t.test('every request of a held key gets the same principal, and none of it waits', async (t) => {
+  const { keys, resolver } = createKeys({ prefix: 'acme', permissionsOf: async () => untyped(['a']) }, { clock: () => 0, scopes: ['a', 'b'], deadline: 1 })
+  const { text } = await keys.issue({ workspace: 'w1', owner: 'u1', scopes: ['a', 'b'] })
+  const first = await resolver.resolve(text, 0)
+  t.match(first, { scopes: ['a'] })
+  t.equal(resolver.resolve(text, 9_999), first)
+  t.type(resolver.resolve(text, 10_000), Promise)
+})

@@ -1,0 +1,107 @@
+import swagger from '@fastify/swagger'
+import { join } from 'node:path'
+import { defineScopes, type LatchkeyOptions } from 'fastify-latchkey'
+import { keyRoutes, type KeyRoutesOptions } from 'fastify-latchkey/keys'
+import t, { type Test } from 'tap'
+import { root, run } from '../helpers/child.js'
+import { documented, documentOf, type Document, type Operation } from '../helpers/documented.js'
+import { keyApi, person } from '../helpers/key-routes.js'
+import { scopes } from '../helpers/keyring.js'
+
+const info = { title: 'Keys', version: '1.0.0', license: { name: 'MIT', url: 'https://opensource.org/license/mit' } }
+const offline = { REDOCLY_TELEMETRY: 'off', REDOCLY_SUPPRESS_UPDATE_NOTICE: 'true' }
+
+async function documentWith (t: Test, openapi: '3.0.3' | '3.1.0', options: Partial<LatchkeyOptions> = {}, routes: KeyRoutesOptions = {}): Promise<Document> {
+  const app = await documented({
+    swagger: { openapi: { openapi, info, servers: [{ url: '/' }] } },
+    latchkey: { scopes, ...options },
+    async routes (app) {
+      await app.register(keyRoutes, { prefix: '/api-keys', ...routes })
+      app.get('/me', { schema: { security: [{ apiKey: [] }], operationId: 'me', summary: 'Me', response: { 200: { type: 'string', description: 'Me.' } } } }, async () => 'me')
+    }
+  })
+  t.teardown(() => app.close())
+  return documentOf(app)
+}
+
+async function pathsWith (...given: [Test, Partial<LatchkeyOptions>, KeyRoutesOptions]) {
+  const [t, options, routes] = given
+  const { paths } = await documentWith(t, '3.1.0', options, routes)
+  return Object.fromEntries(Object.entries(paths).filter(([path]) => path !== '/me'))
+}
+
+async function problemsOf (t: Test, document: object): Promise<unknown[]> {
+  const directory = t.testdir({ 'openapi.json': JSON.stringify(document) })
+  const cli = join(root, 'node_modules/@redocly/cli/bin/cli.js')
+  const { stdout, stderr } = await run([process.execPath, cli, 'lint', 'openapi.json', '--extends=recommended', '--format=json'], directory, offline)
+  t.match(stdout, /^\{/, 'the linter ran', { diagnostic: false, stderr })
+  return JSON.parse(stdout).problems
+}
+
+t.test('every operation says what it needs, takes and answers', async (t) => {
+  const paths: Record<string, Record<string, Operation & { operationId?: string }>> = await pathsWith(t, {}, { issuing: { cost: 10 } })
+  const operations = Object.entries(paths).flatMap(([path, item]) => Object.entries(item).map(([method, operation]) => [`${method} ${path}`, operation] as const))
+  t.same(operations.map(([name, { operationId, security }]) => [name, operationId, security]), [
+    ['post /api-keys', 'api_keys.create', [{ apiKey: ['api_keys:write'] }]],
+    ['get /api-keys', 'api_keys.list', [{ apiKey: ['api_keys:read'] }]],
+    ['get /api-keys/workspaces', 'api_keys.workspaces', [{ apiKey: ['api_keys:read'] }]],
+    ['get /api-keys/{id}', 'api_keys.get', [{ apiKey: ['api_keys:read'] }]],
+    ['patch /api-keys/{id}', 'api_keys.update', [{ apiKey: ['api_keys:write'] }]],
+    ['post /api-keys/{id}/rotate', 'api_keys.rotate', [{ apiKey: ['api_keys:manage'] }]],
+    ['post /api-keys/{id}/revoke', 'api_keys.revoke', [{ apiKey: ['api_keys:manage'] }]]
+  ])
+  for (const [name, operation] of operations) {
+    t.match(operation, { tags: ['api keys'], summary: String }, name)
+    for (const status of ['400', '401', '403', '404', '429', '503']) t.ok(operation.responses[status], `${name} ${status}`)
+  }
+  const create = paths['/api-keys']?.post
+  t.match(create, { 'x-rate-limit': { cost: 10 }, requestBody: { content: { 'application/json': { schema: { required: ['scopes'], additionalProperties: false } } } } })
+  t.match(create?.responses[201], { content: { 'application/json': { schema: { required: ['key', 'text'] } } } })
+  t.match(create?.responses[404], { description: 'KEY_NOT_FOUND: There is no such key.', content: { 'application/problem+json': { schema: { type: 'object' } } } })
+  t.match(paths['/api-keys']?.get?.parameters, [{ name: 'workspace', in: 'query' }, { name: 'limit', in: 'query' }, { name: 'cursor', in: 'query' }, { name: 'owner', in: 'query' }])
+})
+
+t.test('the linter minds nothing, in any version and format', async (t) => {
+  const levels = defineScopes({ levels: ['Read', 'Write', 'Admin'] })
+  for (const [version, options, routes] of [
+    ['3.1.0', {}, {}],
+    ['3.0.3', { errors: 'detail' }, { issuing: { cost: 2 } }],
+    ['3.1.0', { errors: 'throw' }, { session: () => person() }],
+    ['3.0.3', { scopes: levels, errors: 'error-message' }, { scopes: { read: 'Read', write: 'Write', manage: 'Admin' } }]
+  ] as const satisfies ReadonlyArray<readonly [string, Partial<LatchkeyOptions>, KeyRoutesOptions]>) {
+    t.same(await problemsOf(t, await documentWith(t, version, options, routes)), [], `${version} ${options.errors}`)
+  }
+})
+
+t.test('routes of a session are public to the guard, and say what they refuse', async (t) => {
+  const paths = await pathsWith(t, {}, { session: () => person() })
+  for (const item of Object.values(paths)) {
+    for (const operation of Object.values(item)) {
+      t.same(operation.security, [])
+      for (const status of ['401', '403', '404', '503']) t.ok(operation.responses[status], status)
+    }
+  }
+})
+
+t.test('what is answered is what the document says', async (t) => {
+  const { app, send } = await keyApi(t, { more: async (app) => { await app.register(swagger, { openapi: { openapi: '3.1.0', info } }) } })
+  await app.ready()
+  const { responses } = documentOf(app).paths['/api-keys']?.post ?? {}
+  const created = (await send('admin', 'POST /api-keys', { scopes: [], name: 'n', metadata: { a: 1 }, expiresAt: '2030-01-01T00:00:00Z' })).json()
+  t.match(responses?.[201]?.content?.['application/json']?.schema, { properties: Object.fromEntries(Object.keys(created).map((name) => [name, Object])) })
+  t.match(responses?.[201]?.content?.['application/json']?.schema, { properties: { key: { properties: Object.fromEntries(Object.keys(created.key).map((name) => [name, Object])) } } })
+})
+
+t.test('refusals have the form of the host', async (t) => {
+  const request = 'GET /api-keys/key_none'
+  const detail = await keyApi(t, { latchkey: { errors: 'detail' } })
+  t.same((await detail.send('admin', request)).json(), { detail: 'There is no such key.' })
+  const code = await keyApi(t, { latchkey: { errors: 'error' } })
+  t.same((await code.send('admin', request)).json(), { error: 'KEY_NOT_FOUND' })
+  t.same((await code.send('admin', 'POST /api-keys', { id: 'x' })).json(), { error: 'KEY_INPUT_INVALID' })
+  const thrown = await keyApi(t, { latchkey: { errors: 'throw' }, more: (app) => { app.setErrorHandler((fault, _request, reply) => { reply.send({ mine: String(fault) }) }) } })
+  const answer = await thrown.send('admin', request)
+  t.equal(answer.statusCode, 404)
+  t.equal(answer.headers['cache-control'], 'no-store')
+  t.same(answer.json(), { mine: 'AccessError [KEY_NOT_FOUND]: There is no such key.' })
+})

@@ -1,0 +1,124 @@
+import { Type } from '@sinclair/typebox'
+import { createMemoryKeyStore } from 'fastify-latchkey/keys'
+import t from 'tap'
+import { keyring } from '../helpers/keyring.js'
+import { bootError, untyped } from '../helpers/limits.js'
+
+const input = { workspace: 'w1', scopes: ['devices:read'] }
+
+t.test('what is named is changed, the rest stays, and null removes', async (t) => {
+  const { keys, clock } = keyring(t)
+  const expiresAt = new Date(clock.now() + 60_000)
+  const { key } = await keys.issue({ ...input, name: 'erp', tier: 'free', metadata: { team: 'red' } })
+  const first = await keys.update('w1', key.id, { tier: 'pro', scopes: ['devices:write', 'devices:write'], expiresAt, owner: 'u1' })
+  t.same(first, { key: { ...key, tier: 'pro', scopes: ['devices:write'], expiresAt, owner: 'u1', version: 2 }, holdsWithin: 0 })
+  const { tier, owner, expiresAt: _gone, metadata, name, ...rest } = first.key
+  t.same((await keys.update('w1', key.id, { name: null, tier: null, owner: null, expiresAt: null, metadata: null })).key, { ...rest, version: 3 })
+  t.same(await keys.get('w1', key.id), { ...rest, version: 3 })
+})
+
+t.test('what changes nothing is no new version', async (t) => {
+  const { keys, types } = keyring(t)
+  const { key } = await keys.issue({ ...input, metadata: { team: 'red' } })
+  t.same((await keys.update('w1', key.id, { metadata: { team: 'red' }, name: null, scopes: ['devices:read'] })).key, key)
+  t.same((await keys.update('w1', key.id, {})).key, key)
+  t.same(types(), ['key.issued'])
+})
+
+t.test('the principal of the next request is another', async (t) => {
+  const { keys, resolver, clock } = keyring(t)
+  const { key, text } = await keys.issue({ ...input, tier: 'free' })
+  await keys.update('w1', key.id, { tier: 'pro', scopes: [] })
+  t.match(await resolver.resolve(text, clock.now()), { id: key.id, tier: 'pro', scopes: [], version: 2 })
+})
+
+t.test('a key that has expired may go on, a revoked one never', async (t) => {
+  const { keys, clock, opens } = keyring(t)
+  const { key, text } = await keys.issue(input)
+  await keys.expire('w1', key.id)
+  t.equal(await opens(text), 'The API key has expired.')
+  const again = await keys.expire('w1', key.id)
+  t.match(again, { holdsWithin: 0, key: { version: 2, expiresAt: new Date(clock.now()) } }, 'twice is once')
+  await keys.update('w1', key.id, { expiresAt: new Date(clock.now() + 1) })
+  t.equal(await opens(text), true)
+  const { key: revoked } = await keys.revoke('w1', key.id)
+  for (const change of [keys.update('w1', key.id, { expiresAt: null }), keys.expire('w1', key.id), keys.update('w1', key.id, {})]) {
+    await t.rejects(change, { code: 'KEY_CONFLICT', statusCode: 409, detail: 'The key was revoked.' })
+  }
+  t.same(await keys.get('w1', key.id), revoked)
+  await t.rejects(keys.update('w2', key.id, {}), { code: 'KEY_NOT_FOUND' })
+  await t.rejects(keys.expire('w1', 'a\0b'), { code: 'KEY_NOT_FOUND' }, 'an id that no database takes')
+})
+
+t.test('expiry is brought forward, and never put back, by expire', async (t) => {
+  const { keys, clock } = keyring(t)
+  const { key } = await keys.issue({ ...input, expiresAt: new Date(clock.now() + 60_000) })
+  clock.advance(1)
+  t.equal((await keys.expire('w1', key.id)).key.expiresAt?.getTime(), clock.now())
+})
+
+t.test('two at once are both kept, unless a version was named', async (t) => {
+  const memory = createMemoryKeyStore()
+  const { keys } = keyring(t, { store: { ...memory, get: async (...args) => await memory.get(...args) } })
+  const { key } = await keys.issue(input)
+  await Promise.all([keys.update('w1', key.id, { name: 'n' }), keys.update('w1', key.id, { tier: 'pro' })])
+  t.match(await keys.get('w1', key.id), { name: 'n', tier: 'pro', version: 3 })
+  const both = await Promise.allSettled([keys.update('w1', key.id, { name: 'a', version: 3 }), keys.update('w1', key.id, { tier: 'b', version: 3 })])
+  t.match(both, [{ status: 'fulfilled' }, { reason: { code: 'KEY_CONFLICT', detail: 'The key is at version 4, not 3.' } }])
+})
+
+t.test('every wrong field is refused with its name and the fix, and nothing is written', async (t) => {
+  const { keys, clock } = keyring(t)
+  const { key } = await keys.issue(input)
+  const rows: Array<[object, RegExp]> = [
+    ...['name', 'owner', 'tier'].flatMap((field) => ['', 'x'.repeat(257), 'a\nb', 7, {}].map((value): [object, RegExp] =>
+      [{ [field]: value }, new RegExp(`^${field} must be an? ${field} of 1 to 256 characters without control characters, or null, not `)])),
+    [{ scopes: 'devices:read' }, /^scopes must be an array of scopes, not/],
+    [{ scopes: null }, /^scopes must be an array of scopes, not null/],
+    [{ scopes: ['devices:reed'] }, /^scopes has "devices:reed", which is not declared/],
+    ...[new Date(NaN), '2030-01-01', Date.UTC(2030, 0)].map((expiresAt): [object, RegExp] => [{ expiresAt }, /^expiresAt must be a valid Date, or null, not/]),
+    ...[new Date(clock.now()), new Date(0)].map((expiresAt): [object, RegExp] => [{ expiresAt }, /^expiresAt must be in the future/]),
+    [{ expiresAt: new Date(8.64e15) }, /^expiresAt must be before the year 10000/],
+    ...['id', 'workspace', 'environment', 'secrets', 'createdAt', 'revokedAt', 'hash', 'lastUsedAt'].map((field): [object, RegExp] => [{ [field]: 'x' }, new RegExp(`^"${field}" is not a field of a key`)]),
+    [JSON.parse('{"__proto__":{"tier":"enterprise"}}'), /^"__proto__" is not a field of a key/]
+  ]
+  for (const [given, detail] of rows) await t.rejects(keys.update('w1', key.id, untyped(given)), { code: 'KEY_INPUT_INVALID', statusCode: 400, detail })
+  await keys.update('w1', key.id, Object.create({ tier: 'enterprise' }))
+  t.same(await keys.get('w1', key.id), key)
+})
+
+t.test('metadata are a few plain notes', async (t) => {
+  const { keys } = keyring(t)
+  const issue = async (metadata: unknown) => (await keys.issue({ ...input, metadata: untyped(metadata) })).key.metadata
+  const good = { text: 'x'.repeat(512), number: -1.5, yes: true, none: null, [`${'n'.repeat(64)}`]: '' }
+  t.same(await issue(good), good)
+  t.same(await issue(Object.assign(Object.create(null), { a: 1 })), { a: 1 })
+  t.same(await issue({}), {})
+  const names = await issue(JSON.parse('{"__proto__":"x","constructor":1,"toString":true}'))
+  t.same(Object.entries(names ?? {}), [['__proto__', 'x'], ['constructor', 1], ['toString', true]])
+  t.equal(Object.getPrototypeOf(names), Object.prototype)
+  t.equal(untyped<{ polluted?: string }>({}).polluted, undefined)
+
+  const wide = Object.fromEntries(Array.from({ length: 33 }, (_, i) => [`n${i}`, i]))
+  const rows: Array<[unknown, RegExp]> = [
+    ...[null, 7, 'x', [], new Date(0), new Map()].map((value): [unknown, RegExp] => [value, /^metadata must be a plain object, not /]),
+    [wide, /^metadata must have at most 32 entries, not 33/],
+    [{ '': 1 }, /^metadata has the name "";/],
+    [{ ['n'.repeat(65)]: 1 }, /^metadata has the name "n+…; a name has 1 to 64 characters/],
+    ...['x'.repeat(513), NaN, Infinity, {}, [], undefined, 1n].map((value): [unknown, RegExp] => [{ a: value }, /^metadata\."a" must be a string of at most 512 characters, a finite number, a boolean or null, not /])
+  ]
+  for (const [given, detail] of rows) await t.rejects(issue(given), { code: 'KEY_INPUT_INVALID', detail })
+})
+
+t.test('metadata have the form that the host says', async (t) => {
+  const { keys } = keyring(t, { metadata: Type.Object({ team: Type.String({ description: 'the name of a team' }), cost: Type.Optional(Type.Integer()) }, { additionalProperties: false }) })
+  const { key } = await keys.issue({ ...input, metadata: { team: 'red' } })
+  t.same(key.metadata, { team: 'red' })
+  t.same((await keys.update('w1', key.id, { metadata: { team: 'blue', cost: 7 } })).key.metadata, { team: 'blue', cost: 7 })
+  t.same((await keys.update('w1', key.id, { name: 'n' })).key.metadata, { team: 'blue', cost: 7 })
+  await t.rejects(keys.issue(input), { code: 'KEY_INPUT_INVALID', detail: 'metadata.team: must be the name of a team' })
+  await t.rejects(keys.update('w1', key.id, { metadata: null }), { code: 'KEY_INPUT_INVALID', detail: 'metadata.team: must be the name of a team' })
+  await t.rejects(keys.update('w1', key.id, { metadata: { team: 'red', cost: 1.5 } }), { code: 'KEY_INPUT_INVALID', detail: 'metadata.cost: Expected integer' })
+  await t.rejects(keys.update('w1', key.id, { metadata: { team: 'red', other: 1 } }), { code: 'KEY_INPUT_INVALID', detail: 'metadata.other: Unexpected property' })
+  t.match(await bootError(t, { keys: { prefix: 'acme', metadata: untyped({ type: 'object' }) } }), 'option keys.metadata must be a TypeBox schema, such as Type.Object({ team: Type.String() })')
+})

@@ -1,0 +1,98 @@
+import { OptionError } from 'fastify-latchkey'
+import { Redis } from 'ioredis'
+import t from 'tap'
+import { freePort, startRedis } from '../helpers/redis-server.js'
+import { startProxy } from '../helpers/proxy.js'
+import { redisStore } from '../helpers/redis-store.js'
+
+t.test('a Redis that does what is needed says nothing', async (t) => {
+  const server = await startRedis(t)
+  const store = redisStore(t, { url: server.url })
+  await store.ready()
+  await store.ready()
+  t.same(store.log.lines, [])
+  t.ok(await server.client().pttl('latchkey:{!check}') <= 1000, 'and keeps nothing of the check for long')
+})
+
+t.test('an account without the rights is refused with the commands to grant; with them it passes', async (t) => {
+  const server = await startRedis(t)
+  const admin = server.client()
+  const url = `redis://app:hunter2@127.0.0.1:${server.port}`
+  await admin.call('ACL', 'SETUSER', 'app', 'on', '>hunter2', '~latchkey:*', '+ping', '+info', '+hello', '+client')
+  const said = await redisStore(t, { url }).ready().then(() => 'nothing', (fault) => fault)
+  t.ok(said instanceof OptionError)
+  const [, grants = ''] = /grant it (.*) on (~latchkey:\*)$/.exec(said.message) ?? []
+  t.equal(grants, '+eval +evalsha +time +mget +get +exists +set +pttl +del')
+  t.notMatch(said.message, 'hunter2')
+
+  await admin.call('ACL', 'SETUSER', 'app', '+eval', '+evalsha')
+  await t.rejects(redisStore(t, { url }).ready(), { message: said.message }, 'a script that may run and may not do')
+  await admin.call('ACL', 'SETUSER', 'app', ...grants.split(' '))
+  const store = redisStore(t, { url })
+  await store.ready()
+  t.same(store.log.lines, [])
+  await t.rejects(redisStore(t, { url, namespace: 'other' }).ready(), { message: /on ~other:\*$/ }, 'keys of another namespace')
+})
+
+t.test('wrong credentials are refused at boot, without them in the message', async (t) => {
+  const server = await startRedis(t, ['--requirepass', 'right'])
+  for (const url of [`redis://:hunter2@127.0.0.1:${server.port}`, `redis://127.0.0.1:${server.port}`]) {
+    const said = await redisStore(t, { url }).ready().then(() => 'nothing', String)
+    t.match(said, /OptionError: fastify-latchkey: option limits\.store: Redis wants other credentials than these \((WRONGPASS|NOAUTH)\); give username and password/)
+    t.notMatch(said, 'hunter2')
+  }
+  const store = redisStore(t, { url: `redis://:right@127.0.0.1:${server.port}` })
+  await store.ready()
+  t.same(store.log.lines, [])
+})
+
+t.test('a Redis that may evict counters is advised against', async (t) => {
+  const server = await startRedis(t, ['--maxmemory-policy', 'allkeys-lru'])
+  const store = redisStore(t, { url: server.url })
+  await store.ready()
+  t.same(store.log.lines, [{ level: 'warn', message: 'limits: Redis may evict counters; set maxmemory-policy noeviction', fields: { maxmemoryPolicy: 'allkeys-lru' } }])
+  const admin = server.client()
+  await admin.call('ACL', 'SETUSER', 'app', 'on', 'nopass', '~*', '+@all', '-info')
+  const redis = new Redis({ port: server.port, host: '127.0.0.1', username: 'app', password: 'x', enableReadyCheck: false })
+  t.teardown(() => redis.disconnect())
+  const blind = redisStore(t, { redis })
+  await blind.ready()
+  t.same(blind.log.lines, [], 'nothing where it can\'t be asked')
+})
+
+t.test('a Redis that can\'t be reached is no boot error: a line, and it is used once it can', async (t) => {
+  const store = redisStore(t, { url: `redis://:hunter2@127.0.0.1:${await freePort()}` })
+  await store.ready()
+  t.match(store.log.lines, [{ level: 'warn', message: 'limits: Redis can\'t be reached yet', fields: { reason: /^(Error ECONNREFUSED|AggregateError ECONNREFUSED)$/, onUnavailable: 'reject' } }])
+  const redis = new Redis({ port: await freePort(), host: '127.0.0.1', lazyConnect: true })
+  redis.on('error', () => {})
+  t.teardown(() => redis.disconnect())
+  const given = redisStore(t, { redis })
+  await given.ready()
+  t.match(given.log.lines, [{ level: 'warn', fields: { reason: 'DeadlineExceeded' } }])
+})
+
+t.test('a check that fails for a reason that may pass is a line', async (t) => {
+  const server = await startRedis(t)
+  const admin = server.client()
+  await admin.replicaof('127.0.0.1', 1)
+  const store = redisStore(t, { url: server.url })
+  await store.ready()
+  t.match(store.log.lines, [{ level: 'warn', message: 'limits: Redis failed a check at boot' }])
+})
+
+t.test('a connection that ends while it is made leaves no trace', async (t) => {
+  const server = await startRedis(t)
+  const proxy = await startProxy(t, server.port)
+  const redis = new Redis({ port: proxy.port, host: '127.0.0.1', retryStrategy: () => 20 })
+  redis.on('error', () => {})
+  t.teardown(() => redis.disconnect())
+  await redis.ping()
+  proxy.manner = 'slow'
+  const store = redisStore(t, { redis, deadline: 2 })
+  proxy.manner = 'refuse'
+  await new Promise((resolve) => redis.once('close', resolve))
+  proxy.manner = 'pass'
+  await store.ready()
+  t.same(store.log.lines, [])
+})

@@ -1,0 +1,141 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
+import { setTimeout as pause } from 'node:timers/promises'
+import { compilePolicy } from 'fastify-latchkey/limits'
+import { LimitStoreUnavailable, type LimitsMessage } from 'fastify-latchkey/limits/redis'
+import t from 'tap'
+import { guarded, principal } from '../helpers/limits.js'
+import { startProxy } from '../helpers/proxy.js'
+import { freePort, startRedis } from '../helpers/redis-server.js'
+import { eventually, redisStore } from '../helpers/redis-store.js'
+
+const policies = [compilePolicy({ name: 'p', quota: 8, window: 60 })]
+const who = principal('ada', { version: 1 })
+const take = { policies, principal: who, cost: 1, now: Date.UTC(2026, 0, 1) }
+const production = [{ name: 'p', quota: 8, window: 60 }]
+const nowhere = async () => `redis://user:hunter2@127.0.0.1:${await freePort()}`
+
+t.test('what Redis gets after the deadline is never counted', async (t) => {
+  const server = await startRedis(t)
+  const proxy = await startProxy(t, server.port)
+  const store = redisStore(t, { url: `redis://127.0.0.1:${proxy.port}` })
+  await store.ready()
+  t.equal((await store.take(take)).policies[0]?.remaining, 7)
+  proxy.manner = 'delay-requests'
+  const late = await Promise.allSettled([1, 2, 3].map(() => store.take(take)))
+  t.ok(late.every((one) => one.status === 'rejected' && one.reason instanceof LimitStoreUnavailable))
+  await pause(600)
+  proxy.manner = 'pass'
+  await eventually(() => store.inspect(who, production).then(({ policies: [one] }) => one?.remaining === 7, () => false), 'one of eight is counted')
+})
+
+t.test('a stopped Redis that goes on counts nothing of what was answered 503 meanwhile', async (t) => {
+  const server = await startRedis(t)
+  const store = redisStore(t, { url: server.url })
+  await store.ready()
+  await store.take(take)
+  server.signal('SIGSTOP')
+  for (let i = 0; i < 3; i++) await t.rejects(async () => store.take(take), { name: 'LimitStoreUnavailable', message: 'the limit store is unavailable: DeadlineExceeded' })
+  await t.rejects(async () => store.take(take), { message: 'the limit store is unavailable: Redis is not asked until a probe is answered' })
+  await t.rejects(store.mark(who, 2), { name: 'LimitStoreUnavailable', message: 'the limit store is unavailable: DeadlineExceeded' })
+  server.signal('SIGCONT')
+  await eventually(() => store.inspect(who, production).then(({ policies: [one] }) => one?.remaining === 7, () => false), 'one of eight is counted')
+})
+
+t.test('Redis\' clock may be set: what is told too late is told again by the new one', async (t) => {
+  const server = await startRedis(t)
+  const store = redisStore(t, { url: server.url, deadline: 1 })
+  await store.ready()
+  const told = performance.now
+  t.teardown(() => { performance.now = told })
+  performance.now = () => told.call(performance) - 3_600_000
+  t.equal((await store.take(take)).policies[0]?.remaining, 7, 'an hour forward')
+  performance.now = told
+  t.equal((await store.take(take)).policies[0]?.remaining, 6, 'and back')
+})
+
+t.test('local: each process enforces its share, of every policy and at least 1, and says what is left of that', async (t) => {
+  const store = redisStore(t, { url: await nowhere(), onUnavailable: 'local', processes: 4, deadline: 0.01 })
+  const wide = [...policies, compilePolicy({ name: 'few', quota: 2, window: 60, burst: 3 }), compilePolicy({ name: 'never', quota: 0, window: 60 })]
+  t.same(await store.take({ ...take, policies: wide }), {
+    admitted: false,
+    policies: [{ policy: wide[0], admitted: true, remaining: 2, reset: 60 }, { policy: wide[1], admitted: true, remaining: 1, reset: 60 }, { policy: wide[2], admitted: false, remaining: 0, reset: 60 }],
+  })
+  for (const remaining of [1, 0]) t.same(await store.take(take), { admitted: true, policies: [{ policy: policies[0], admitted: true, remaining, reset: 60 }] })
+  t.same(await store.take(take), { admitted: false, policies: [{ policy: policies[0], admitted: false, remaining: 0, reset: 60 }] })
+  t.match(store.log.lines, [{ level: 'warn', message: 'limits: Redis can\'t decide; each process enforces its share', fields: { onUnavailable: 'local' } }])
+  await t.rejects(async () => store.take({ ...take, policies, now: NaN, cost: NaN, get principal (): never { throw new Error('broken') } }))
+})
+
+t.test('allow: nothing is limited, without RateLimit fields, and the log says so in one line', async (t) => {
+  const store = redisStore(t, { url: await nowhere(), onUnavailable: 'allow', deadline: 0.01 })
+  const decisions: string[] = []
+  const { app, as } = await guarded(t, { limits: { store, onDecision: ({ outcome }) => { decisions.push(outcome) } } })
+  for (let i = 0; i < 5; i++) {
+    const response = await as.inject(app, { scopes: [] }, '/')
+    t.equal(response.statusCode, 200)
+    t.same(Object.keys(response.headers).filter((name) => name.includes('ratelimit')), [])
+  }
+  t.same(decisions, Array(5).fill('unavailable'))
+  t.match(store.log.lines, [{ level: 'warn', message: 'limits: Redis can\'t decide; NOTHING IS LIMITED until it can, as onUnavailable says' }])
+  t.equal(store.log.lines.length, 1)
+})
+
+t.test('reject: 503 at once while the breaker is open, with a Retry-After and no URL in any line; one line for each change', async (t) => {
+  const server = await startRedis(t)
+  const store = redisStore(t, { url: `redis://:hunter2@127.0.0.1:${server.port}`, deadline: 0.05 })
+  await server.kill()
+  const { app, as } = await guarded(t, { limits: { store } })
+  for (let i = 0; i < 5; i++) {
+    const { statusCode, headers, body } = await as.inject(app, { scopes: [] }, '/')
+    t.equal(statusCode, 503)
+    t.match(headers['retry-after'], /^[1-5]$/)
+    t.match(JSON.parse(body), { code: 'LIMITER_UNAVAILABLE' })
+  }
+  await server.restart()
+  await eventually(async () => (await as.inject(app, { scopes: [] }, '/')).statusCode === 200, 'it works again')
+  t.match(store.log.lines, [{ level: 'warn', message: 'limits: Redis can\'t decide; requests get 503' }, { level: 'info', message: 'limits: Redis decides again' }])
+  t.equal(store.log.lines.length, 2)
+  t.notMatch(JSON.stringify(store.log.lines), /hunter2|127\.0\.0\.1/)
+})
+
+t.test('without a logger a change is a warning of the process, and recovery is silent', async (t) => {
+  const warnings: Error[] = []
+  const hear = (warning: Error) => { warnings.push(warning) }
+  process.on('warning', hear)
+  const server = await startRedis(t)
+  const store = redisStore(t, { url: server.url, deadline: 0.02, log: undefined })
+  await server.kill()
+  for (let i = 0; i < 4; i++) await t.rejects(async () => store.take(take))
+  await server.restart()
+  await eventually(async () => store.inspect(who, production).then(() => true, () => false), 'it works again')
+  await pause(1)
+  process.off('warning', hear)
+  t.match(warnings.filter(({ name }) => name === 'LatchkeyWarning'), [{ code: 'LATCHKEY_REDIS', message: /^limits: Redis can't decide; requests get 503 \{/ }])
+})
+
+t.test('no more than ten thousand wait; who is more is answered at once, and it is published', async (t) => {
+  const server = await startRedis(t)
+  const store = redisStore(t, { url: server.url, deadline: 0.3 })
+  await store.ready()
+  server.signal('SIGSTOP')
+  const heard: LimitsMessage[] = []
+  const hear = (message: unknown) => { heard.push(message as LimitsMessage) }
+  subscribe('latchkey:limits', hear)
+  const started = performance.now()
+  const waiting = Array.from({ length: 10_000 }, async () => store.take(take))
+  await t.rejects(async () => store.take(take), { message: 'the limit store is unavailable: too many wait' })
+  t.ok(performance.now() - started < 290)
+  t.ok((await Promise.allSettled(waiting)).every(({ status }) => status === 'rejected'))
+  unsubscribe('latchkey:limits', hear)
+  t.equal(heard.reduce((sum, { unavailable }) => sum + unavailable, 0), 10_001)
+  server.signal('SIGCONT')
+})
+
+t.test('closing answers who waits for the first connection', async (t) => {
+  const store = redisStore(t, { url: await nowhere(), deadline: 5 })
+  const waits = store.take(take)
+  await new Promise((resolve) => setImmediate(resolve))
+  store.close()
+  await t.rejects(async () => waits, { message: 'the limit store is unavailable: closed' })
+  await t.rejects(async () => store.take(take), { message: 'the limit store is unavailable: no connection' })
+})

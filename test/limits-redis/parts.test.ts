@@ -1,0 +1,115 @@
+import t from 'tap'
+import { codeOf, openClient, reasonOf } from '../../lib/limits/redis/client.js'
+import { createLane, LARGEST_BATCH, type Batch } from '../../lib/limits/redis/lane.js'
+import { createNames } from '../../lib/limits/redis/names.js'
+import { nextOffset } from '../../lib/limits/redis/skew.js'
+import { NoAnswer, readAnswer } from '../../lib/limits/redis/wire.js'
+import { compilePolicy } from 'fastify-latchkey/limits'
+import { principal, untyped } from '../helpers/limits.js'
+
+t.test('names of keys differ whenever what they are made of differs, whatever it contains', async (t) => {
+  const names = createNames('n')
+  const parts = ['a', 'b', '{', '}', '{}', '}:', ':', '1,1,', 'a}:b', '\ud800', '\ud801', 'x\ud800', '!', '\u0000', 'é', '日本']
+  const made = new Set<string>()
+  let count = 0
+  for (const id of parts) {
+    for (const workspace of parts) {
+      for (const environment of parts) {
+        made.add(Buffer.from(names.principal({ id, workspace, environment })).toString('latin1'))
+        count++
+      }
+    }
+  }
+  for (const workspace of parts) {
+    for (const environment of parts) {
+      made.add(Buffer.from(names.workspace({ id: '', workspace, environment })).toString('latin1'))
+      count++
+    }
+  }
+  t.equal(made.size, count, 'also as the bytes that are sent')
+})
+
+t.test('a principal and its workspace share a hash tag that is not empty', async (t) => {
+  const names = createNames('n')
+  const tag = (name: string) => /\{([^}]*)\}/.exec(name)?.[1]
+  for (const workspace of ['w1', '}', '{}', '\ud800']) {
+    const of = principal('id', { workspace })
+    t.ok(tag(names.principal(of)))
+    t.equal(tag(names.principal(of)), tag(names.workspace(of)))
+  }
+  t.equal(names.principal(principal('key_1')), 'n:{10,2,productionw1}:key_1')
+})
+
+t.test('an offset follows larger estimates at once, smaller ones slowly, and a clock that was set', async (t) => {
+  t.equal(nextOffset(undefined, 5), 5)
+  t.equal(nextOffset(5, 100), 100)
+  t.equal(nextOffset(100, 95), 95)
+  t.equal(nextOffset(100, 20), 90)
+  t.equal(nextOffset(0, -1_000_001), -1_000_001)
+})
+
+t.test('what is no answer of the script is told from one', async (t) => {
+  const take = { policies: [compilePolicy({ name: 'p', quota: 1, window: 1 })], principal: principal('a'), cost: 1, now: 0 }
+  for (const reply of [null, 'OK', 1, [], [null], ['x'], [1.5], [{}]]) t.throws(() => readAnswer(reply), NoAnswer, JSON.stringify(reply))
+  for (const reply of [[1, 2], [1, 2, 3], [1, 2, 3, null]]) t.throws(() => readAnswer(reply).outcome(take), NoAnswer, JSON.stringify(reply))
+  t.match(readAnswer([1]), { now: 1, late: true })
+  t.equal(readAnswer([1, -1]).outcome(take), undefined)
+  t.same(readAnswer(['1', '7', '2', '-4']).outcome(take), { admitted: false, policies: [{ policy: take.policies[0], admitted: false, remaining: 2, reset: 3 }] }, 'clients with stringNumbers')
+  t.equal(readAnswer([1, 7, 0, 1]).outcome({ ...take, principal: principal('a', { version: 7 }) })?.marker, 7)
+})
+
+t.test('a fault is named by the first word of Redis, or as any other', async (t) => {
+  const reply = (message: string) => Object.assign(new Error(message), { name: 'ReplyError' })
+  t.equal(codeOf(reply('READONLY You can\'t write against a read only replica.')), 'READONLY')
+  t.equal(codeOf(reply('ERR ACL failure in script: User x has no permissions to run the \'set\' command')), 'NOPERM')
+  t.equal(codeOf(reply('what secret')), 'ERR')
+  t.equal(codeOf(new Error('NOSCRIPT')), undefined)
+  t.equal(codeOf('NOSCRIPT'), undefined)
+  t.equal(reasonOf(Object.assign(new Error('connect secret'), { code: 'ECONNREFUSED' })), 'Error ECONNREFUSED')
+})
+
+t.test('a client of the store\'s own neither queues nor sends twice, whatever it is given', async (t) => {
+  const client = openClient('redis://127.0.0.1:1', { enableOfflineQueue: true, maxRetriesPerRequest: 20, autoResendUnfulfilledCommands: true, lazyConnect: true }, 0.1)
+  client.on('error', () => {})
+  t.match(client.options, { enableOfflineQueue: false, maxRetriesPerRequest: 0, autoResendUnfulfilledCommands: false, lazyConnect: false, socketTimeout: 1000 })
+  t.equal(client.options.reconnectOnError?.(Object.assign(new Error('READONLY x'), { name: 'ReplyError' })), true)
+  t.equal(client.options.reconnectOnError?.(new Error('READONLY')), false)
+  for (const times of [1, 5, 50]) {
+    const wait = client.options.retryStrategy?.(times)
+    t.ok(typeof wait === 'number' && wait >= 50 && wait <= 1000, `${wait} ms`)
+  }
+  client.disconnect()
+})
+
+function lane (deadline: number) {
+  const sent: Batch[] = []
+  const expired: Batch[] = []
+  const settled: unknown[] = []
+  const add = createLane({ deadline, send: (batch) => { sent.push(batch) }, expired: (batch) => { expired.push(batch); batch.settle(() => { throw new Error('late') }) } })
+  const take = { policies: [], principal: principal('a'), cost: 1, now: 0 }
+  return { sent, expired, settled, add: () => add({ take, resolve: (outcome) => { settled.push(outcome) }, reject: (fault) => { settled.push(fault) }, otherwise: () => untyped(null) }) }
+}
+
+t.test('what comes in one tick is one batch, up to its largest size', async (t) => {
+  const { add, sent, settled } = lane(1000)
+  for (let i = 0; i < LARGEST_BATCH + 1; i++) add()
+  await new Promise((resolve) => setImmediate(resolve))
+  add()
+  await new Promise((resolve) => setImmediate(resolve))
+  t.same(sent.map(({ waiting }) => waiting.length), [LARGEST_BATCH, 1, 1])
+  for (const batch of sent) batch.settle(() => ({ admitted: true, policies: [] }))
+  t.equal(settled.length, LARGEST_BATCH + 2)
+})
+
+t.test('a batch whose deadline passed before it was sent never is', async (t) => {
+  const { add, sent, expired, settled } = lane(5)
+  add()
+  const until = performance.now() + 10
+  while (performance.now() < until);
+  await new Promise((resolve) => setImmediate(resolve))
+  t.same([sent.length, expired.length, settled.length], [0, 1, 1])
+  add()
+  await new Promise((resolve) => setImmediate(resolve))
+  t.equal(sent.length, 1, 'the next one is')
+  sent[0]?.settle(() => ({ admitted: true, policies: [] }))
+})

@@ -1,0 +1,148 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
+import { compilePolicy, type Take } from 'fastify-latchkey/limits'
+import { LimitStoreUnavailable, type LimitsMessage } from 'fastify-latchkey/limits/redis'
+import { Redis } from 'ioredis'
+import t from 'tap'
+import { principal } from '../helpers/limits.js'
+import { startRedis } from '../helpers/redis-server.js'
+import { redisStore } from '../helpers/redis-store.js'
+
+const ada = principal('ada', { version: 3 })
+const minute = [compilePolicy({ name: 'minute', quota: 5, window: 60 })]
+const shared = [...minute, compilePolicy({ name: 'all', quota: 8, window: 60, partition: 'workspace' })]
+const take = (policies: Take['policies'], who = ada, cost = 1): Take => ({ policies, principal: who, cost, now: 0 })
+
+t.test('one Redis', async (t) => {
+  const server = await startRedis(t)
+  const admin = server.client()
+  t.beforeEach(() => admin.flushall())
+  const options = { url: server.url, deadline: 2 }
+
+  async function calls (): Promise<number> {
+    const [, calls = '0'] = /cmdstat_evalsha:calls=(\d+)/.exec(await admin.info('commandstats')) ?? []
+    return Number(calls)
+  }
+
+  t.test('takes of one tick are one call, of whatever principals, profiles and costs; each is answered its own', async (t) => {
+    const store = redisStore(t, options)
+    await store.take(take(minute))
+    const before = await calls()
+    const outcomes = await Promise.all([
+      store.take(take(minute)), store.take(take(shared)), store.take(take(shared, ada, 2)), store.take(take(minute, principal('bob'), 5)),
+      store.take(take(minute, principal('bob'))), store.take(take([])), store.take(take(minute)),
+    ])
+    t.equal(await calls() - before, 1)
+    t.same(outcomes.map(({ admitted, policies }) => [admitted, ...policies.map(({ remaining }) => remaining)]),
+      [[true, 3], [true, 2, 7], [true, 0, 5], [true, 0], [false, 0], [true], [false, 0]])
+    t.same(outcomes.map(({ marker }) => marker), [0, 0, 0, undefined, undefined, 0, 0])
+  })
+
+  t.test('a thousand at once are two calls', async (t) => {
+    const store = redisStore(t, options)
+    await store.take(take(minute))
+    const before = await calls()
+    const outcomes = await Promise.all(Array.from({ length: 1000 }, () => store.take(take(minute))))
+    t.equal(outcomes.filter(({ admitted }) => admitted).length, 4)
+    t.equal(await calls() - before, 2)
+  })
+
+  t.test('a marker is answered to every take, also of no policies, grows only, and outlives counters and resets', async (t) => {
+    const store = redisStore(t, { ...options, markerLifetime: 100 })
+    const other = redisStore(t, options)
+    await store.mark(ada, 3)
+    t.equal((await other.take(take([]))).marker, 3)
+    await store.mark(ada, 2)
+    t.equal((await other.take(take(minute))).marker, 3)
+    await other.mark(ada, 4)
+    t.same(await store.take(take(minute)), { admitted: true, policies: [{ policy: minute[0], admitted: true, remaining: 3, reset: 60 }], marker: 4 }, 'counters stay')
+    await store.reset(ada)
+    t.same(await store.take(take(minute)), { admitted: true, policies: [{ policy: minute[0], admitted: true, remaining: 4, reset: 60 }], marker: 4 })
+    t.equal((await store.take(take(minute, principal('bob', { version: 1 })))).marker, 0, 'of others nothing')
+  })
+
+  t.test('every key expires: a marker after its lifetime, counters when they say nothing any more, whichever is later', async (t) => {
+    const store = redisStore(t, { ...options, markerLifetime: 100, namespace: 'x' })
+    await store.take(take(minute, principal('bob')))
+    await store.take(take(shared))
+    const ttl = async (name: string) => Math.round(await admin.pttl(name) / 1000)
+    t.same(await Promise.all(['x:{10,2,productionw1}:bob', 'x:{10,2,productionw1}:ada', 'x:{10,2,productionw1}'].map(ttl)), [60, 60, 60])
+    await store.mark(ada, 1)
+    t.equal(await ttl('x:{10,2,productionw1}:ada'), 100)
+    await admin.pexpire('x:{10,2,productionw1}:ada', 70_000)
+    await store.take(take(minute))
+    t.equal(await ttl('x:{10,2,productionw1}:ada'), 100, 'kept alive by each take that counts')
+    await store.take(take([compilePolicy({ name: 'day', quota: 1, window: 86_400 })]))
+    await store.mark(ada, 2)
+    t.equal(await ttl('x:{10,2,productionw1}:ada'), 86_400, 'a mark does not shorten the life of a counter')
+    for (const key of await admin.keys('*')) t.ok(await admin.pttl(key) > 0, key)
+  })
+
+  t.test('what a policy no longer says is dropped with the next write', async (t) => {
+    const store = redisStore(t, { ...options, clockOfTakes: true })
+    const old = [compilePolicy({ name: 'old', quota: 5, window: 10 })]
+    await store.take({ ...take(old), now: 1_000_000 })
+    await store.take({ ...take(minute), now: 1_001_000 })
+    const [key = ''] = await admin.keys('*')
+    const both = await admin.strlen(key)
+    await store.take({ ...take(minute), now: 1_020_000 })
+    t.ok(await admin.strlen(key) < both)
+  })
+
+  t.test('inspect takes nothing; reset gives back what was used, of the workspace when asked to', async (t) => {
+    const store = redisStore(t, options)
+    const profile = [{ name: 'minute', quota: 5, window: 60 }, { name: 'all', quota: 8, window: 60, partition: 'workspace' as const }]
+    await store.take(take(shared, ada, 4))
+    const left = async () => (await store.inspect(ada, profile)).policies.map(({ remaining }) => remaining)
+    t.same([await left(), await left()], [[1, 4], [1, 4]])
+    await store.reset(ada)
+    t.same(await left(), [5, 4])
+    await store.reset(ada, { workspace: true })
+    t.same(await left(), [5, 8])
+  })
+
+  t.test('a key that holds something else is left alone: 503 for who needs it, and for nobody else', async (t) => {
+    const store = redisStore(t, { ...options, namespace: 'x' })
+    const name = 'x:{10,2,productionw1}:ada'
+    await store.take(take(minute, principal('bob')))
+    for (const [kind, put] of [['a hash', () => admin.hset(name, 'a', 'b')], ['a text', () => admin.set(name, 'other')]] as const) {
+      await admin.del(name)
+      await put()
+      const [ofAda, ofBob] = await Promise.allSettled([store.take(take(minute)), store.take(take(minute, principal('bob')))])
+      t.equal(ofAda.status === 'rejected' && ofAda.reason instanceof LimitStoreUnavailable, true, kind)
+      t.equal(ofBob.status, 'fulfilled')
+      await t.rejects(store.mark(ada, 1), { name: 'LimitStoreUnavailable', message: 'the limit store is unavailable: WRONGTYPE' })
+      await t.rejects(store.reset(ada), { name: 'LimitStoreUnavailable', message: 'the limit store is unavailable: WRONGTYPE' })
+      t.equal(await admin.exists(name), 1)
+    }
+    await admin.set('x:{10,2,productionw1}', 'other')
+    await t.rejects(async () => store.take(take(shared, principal('eve'))), LimitStoreUnavailable)
+    t.equal(await admin.exists('x:{10,2,productionw1}:eve'), 0, 'nothing is counted when the workspace\'s key can\'t be')
+  })
+
+  t.test('what was decided is published, while somebody listens', async (t) => {
+    const store = redisStore(t, options)
+    const heard: LimitsMessage[] = []
+    const hear = (message: unknown) => { heard.push(message as LimitsMessage) }
+    subscribe('latchkey:limits', hear)
+    await Promise.all([store.take(take(minute, ada, 5)), store.take(take(minute)), store.take(take(minute, principal('bob')))])
+    unsubscribe('latchkey:limits', hear)
+    await store.take(take(minute))
+    t.match(heard, [{ takes: 3, admitted: 2, limited: 1, unavailable: 0 }])
+    t.ok((heard[0]?.seconds ?? -1) > 0)
+  })
+
+  t.test('a client of the host\'s: lazy, prefixed, with texts for numbers, and it stays open', async (t) => {
+    const redis = new Redis({ port: server.port, lazyConnect: true, keyPrefix: 'p:', stringNumbers: true })
+    t.teardown(() => redis.disconnect())
+    const store = redisStore(t, { redis, deadline: 2 })
+    await store.ready()
+    t.equal((await store.take(take(minute))).policies[0]?.remaining, 4)
+    t.ok((await admin.keys('*')).every((name) => name.startsWith('p:latchkey:')))
+    store.close()
+    t.equal(await redis.ping(), 'PONG')
+    t.same(['ready', 'close'].map((event) => redis.listenerCount(event)), [0, 0], 'nothing of the store is left on it')
+    t.equal(redis.status, 'ready')
+    const again = redisStore(t, { redis, deadline: 2 })
+    t.equal((await again.take(take(minute))).policies[0]?.remaining, 3, 'a client that is connected already')
+  })
+})

@@ -1,0 +1,175 @@
+import { EventEmitter } from 'node:events'
+import { Redis } from 'ioredis'
+import t from 'tap'
+import type { ApiKey, KeyStore } from 'fastify-latchkey/keys'
+import { createRedisKeyStore, type RedisKeyStoreOptions } from 'fastify-latchkey/keys/redis'
+import { changed, draft, inserted, newHash, newWorkspace, secret } from '../../lib/testing/key-store-drafts.js'
+import { untyped } from '../helpers/limits.js'
+import { startRedis } from '../helpers/redis-keys.js'
+
+const server = await startRedis(t)
+const redis = server.client()
+const plain = createRedisKeyStore({ redis })
+
+type Call = (command: string, ...args: string[]) => Promise<unknown>
+
+/** A client of the same Redis whose commands go by `call`. */
+function through (call: (real: Call, ...command: [string, ...string[]]) => Promise<unknown>): KeyStore {
+  const client = Object.assign(new EventEmitter(), { status: 'ready', connect: async () => {}, call: (...command: [string, ...string[]]) => call((name, ...args) => redis.call(name, ...args), ...command) })
+  return createRedisKeyStore({ redis: client })
+}
+
+async function names (part: string): Promise<string[]> {
+  return await redis.keys(`*${part}*`)
+}
+
+const rotated = (key: ApiKey): ApiKey => changed(key, { secrets: [secret(1), secret(2)] })
+
+t.test('options that do not fit are refused at boot, by name and with the fix', async (t) => {
+  const refused: Array<[object, string]> = [
+    [{ redis: {} }, 'option redis must be a Redis or a Cluster of ioredis, not an object with nothing in it'],
+    [{ redis, namespace: 'a{b}' }, 'option namespace must be 1 to 64 letters, digits and characters of : . _ -, not "a{b}"'],
+    [{ redis, timeout: 0 }, 'option timeout must be seconds: a number above 0, at most 3600, not 0'],
+    [{ redis, timeout: 3601 }, 'option timeout must be seconds: a number above 0, at most 3600, not 3601'],
+    [{ redis, timeout: '1' }, 'option timeout must be seconds: a number above 0, at most 3600, not "1"'],
+    [{ redis, deadline: 1 }, 'unknown option deadline; known here: redis, namespace, timeout']
+  ]
+  for (const [options, message] of refused) t.throws(() => createRedisKeyStore(untyped<RedisKeyStoreOptions>(options)), { name: 'OptionError', message: `fastify-latchkey: ${message}` })
+  for (const options of [{ role: 'slave' }, { scaleReads: 'slave' }, { scaleReads: 'all' }]) {
+    const client = Object.assign(new EventEmitter(), { status: 'ready', connect: async () => {}, call: async () => null, options })
+    t.throws(() => createRedisKeyStore({ redis: client }), { name: 'OptionError', message: /option redis reads from replicas/ })
+  }
+  const master = Object.assign(new EventEmitter(), { status: 'ready', connect: async () => {}, call: async () => null, options: { role: 'master', scaleReads: 'master' } })
+  t.equal(await createRedisKeyStore({ redis: master }).findByHash('x'), undefined)
+})
+
+t.test('a hash opens nothing before its record is written, and nothing stays of what was not', async (t) => {
+  const workspace = newWorkspace()
+  const [key, hash] = [draft(workspace), newHash()]
+  const dies = through(async (real, name, ...args) => {
+    if (name === 'eval') throw new Error('the process ended here')
+    return await real(name, ...args)
+  })
+  await t.rejects(Promise.resolve(dies.insert(key, hash)), { name: 'KeyStoreFault' })
+  t.equal((await names(hash)).length, 1, 'a hash that leads nowhere')
+  t.equal(await plain.findByHash(hash), undefined)
+  await plain.insert(key, hash)
+  t.equal((await plain.findByHash(hash))?.principal.id, key.id, 'and stands in nobody\'s way')
+
+  const second = newHash()
+  const late = through(async (real, name, ...args) => {
+    if (args[0]?.includes('ZADD')) throw new Error('the process ended here')
+    return await real(name, ...args)
+  })
+  await t.rejects(Promise.resolve(late.update(rotated(key), second)), { name: 'KeyStoreFault' })
+  const third = newHash()
+  t.equal(await plain.update(rotated(key), third), true, 'another one rotates to the same generation')
+  t.strictSame([await plain.findByHash(second), (await plain.findByHash(third))?.generation], [undefined, 2])
+})
+
+t.test('a change that lost takes its hash back', async (t) => {
+  const { key } = await inserted(plain, newWorkspace())
+  const second = newHash()
+  const slow = through(async (real, name, ...args) => {
+    if (args[0]?.includes('ZADD')) await plain.update(changed(key, { name: 'first' }))
+    return await real(name, ...args)
+  })
+  t.equal(await slow.update(rotated(key), second), false)
+  t.strictSame(await names(second), [])
+  const rival = newHash()
+  await t.rejects(Promise.resolve(plain.insert({ ...key, name: 'rival' }, rival)), { name: 'KeyTaken' })
+  t.strictSame(await names(rival), [])
+})
+
+t.test('the same change by two calls at once happens once, and its hash stays', async (t) => {
+  const [key, hash] = [draft(newWorkspace()), newHash()]
+  const slow = (work: () => unknown) => through(async (real, name, ...args) => {
+    if (args[0]?.includes('ZADD')) await work()
+    return await real(name, ...args)
+  })
+  await t.rejects(Promise.resolve(slow(() => plain.insert(key, hash)).insert(key, hash)), { name: 'KeyTaken' })
+  t.equal((await plain.findByHash(hash))?.generation, 1)
+  const second = newHash()
+  t.equal(await slow(() => plain.update(rotated(key), second)).update(rotated(key), second), false)
+  t.equal((await plain.findByHash(second))?.generation, 2)
+})
+
+t.test('a command that the client sends twice is answered the same twice', async (t) => {
+  const twice = through(async (real, name, ...args) => {
+    if (args[0]?.includes('ZADD')) await real(name, ...args)
+    return await real(name, ...args)
+  })
+  const { key, hash } = await inserted(twice, newWorkspace())
+  t.equal(await twice.update(changed(key)), true)
+  t.equal((await plain.findByHash(hash))?.principal.version, 2)
+})
+
+t.test('a forgotten hash that can\'t be removed leads nowhere', async (t) => {
+  const { key, hash } = await inserted(plain, newWorkspace())
+  const keeps = through(async (real, name, ...args) => {
+    if (name === 'del') throw new Error('no')
+    return await real(name, ...args)
+  })
+  t.equal(await keeps.update(changed(key, { secrets: [secret(2)] }), newHash()), true)
+  t.strictSame([(await names(hash)).length, await plain.findByHash(hash)], [1, undefined])
+})
+
+t.test('a record that is gone is passed over by lists, and its hash opens nothing', async (t) => {
+  const workspace = newWorkspace()
+  const [first, gone, last] = [await inserted(plain, workspace), await inserted(plain, workspace), await inserted(plain, workspace)]
+  await redis.del(await names(`key:${gone.key.id}`))
+  const ids: string[] = []
+  for (let after; ;) {
+    const { keys, next } = await plain.list(workspace, { limit: 1, after })
+    ids.push(...keys.map(({ id }) => id))
+    if (next === undefined) break
+    after = next
+  }
+  t.strictSame(ids.sort(), [first.key.id, last.key.id].sort())
+  t.equal(await plain.findByHash(gone.hash), undefined)
+})
+
+t.test('halves of surrogate pairs are told apart, which UTF-8 can\'t', async (t) => {
+  const [one, other] = ['w\ud800', 'w\ud801']
+  const { key } = await inserted(plain, one)
+  t.strictSame([await plain.get(one, key.id), await plain.get(other, key.id), (await plain.list(other, { limit: 1 })).keys], [key, undefined, []])
+})
+
+t.test('all of a namespace lies under its name', async (t) => {
+  const own = createRedisKeyStore({ redis, namespace: 'acme:keys' })
+  const { key } = await inserted(own, 'w1', { owner: 'ada' })
+  t.equal(await plain.get('w1', key.id), undefined)
+  t.strictSame((await redis.keys('acme:keys:*')).map((name) => name.replace(/[^:]{20,}$/, '…')).sort(), ['acme:keys:hash:…', 'acme:keys:id:…', 'acme:keys:{w1}:key:…', 'acme:keys:{w1}:list', 'acme:keys:{w1}:list:environment:production', 'acme:keys:{w1}:list:owner:ada'])
+})
+
+t.test('an answer that is none is an error, and no unknown key', async (t) => {
+  const { hash } = await inserted(plain, newWorkspace())
+  const odd = through(async (real, name, ...args) => name === 'eval' ? 'OK' : await real(name, ...args))
+  await t.rejects(Promise.resolve(odd.findByHash(hash)), { name: 'TypeError', message: 'Redis has answered something else than a list' })
+})
+
+t.test('a Redis that is away fails within the time-out, keeps nothing for later, and is used again when it is back', async (t) => {
+  const away = await startRedis(t)
+  const client = away.client({ lazyConnect: true, retryStrategy: () => 50 })
+  const store = createRedisKeyStore({ redis: client, timeout: 0.3 })
+  const { hash, key } = await inserted(store, 'w1')
+  t.equal((await store.findByHash(hash))?.principal.id, key.id, 'a lazy client is connected')
+
+  away.freeze()
+  await t.rejects(Promise.resolve(store.findByHash(hash)), { name: 'KeyStoreFault', message: 'Redis failed: DeadlineExceeded' })
+  away.thaw()
+  t.equal((await store.findByHash(hash))?.principal.id, key.id)
+
+  await away.stop()
+  const fresh = draft('w1')
+  for (let i = 0; i < 3; i++) await t.rejects(Promise.resolve(store.insert(fresh, newHash())), { name: 'KeyStoreFault' })
+  await away.start()
+  for (let i = 0; i < 100 && client.status !== 'ready'; i++) await new Promise((resolve) => setTimeout(resolve, 50))
+  t.equal(await store.get('w1', fresh.id), undefined, 'nothing happens late')
+  t.strictSame(await client.keys('*'), [])
+
+  const nobody = new Redis({ port: 1, lazyConnect: true, retryStrategy: () => null })
+  nobody.on('error', () => {})
+  await t.rejects(Promise.resolve(createRedisKeyStore({ redis: nobody, timeout: 0.3 }).findByHash(hash)), { name: 'KeyStoreFault', code: 'ECONNREFUSED' })
+  await t.rejects(Promise.resolve(createRedisKeyStore({ redis: nobody, timeout: 0.1 }).findByHash(hash)), { name: 'KeyStoreFault', message: 'Redis failed: DeadlineExceeded' }, 'a client that has given up')
+})
