@@ -21,7 +21,7 @@ export function followClient (client: RedisClient, onUsable: () => void): Link {
 
   async function ready (): Promise<void> {
     const connection = ++epoch
-    const told = client.isCluster ? undefined : await client.time().catch(() => undefined)
+    const told = await (client.isCluster ? undefined : client.time().catch(() => undefined))
     if (connection !== epoch) return
     offset = offsetOf(told)
     state = 'usable'
