@@ -1,6 +1,6 @@
+import { createBoundedMap, type Kept } from '../bounded.js'
 import { isPrincipal } from '../principal.js'
 import { isThenable, within, type Clock } from '../time.js'
-import { createBoundedMap, type Kept } from './bounded.js'
 import { createChangeLog, type KeyChanges } from './changes.js'
 import type { LoadedKey } from './record.js'
 import type { KeyStore } from './store.js'

@@ -118,6 +118,6 @@ export { loadKey, MAX_SECRETS, type ApiKey, type KeyMetadata, type KeySecret, ty
 export { keyRoutes, type KeyRoutesOptions, type KeyWorkspace } from './routes.js'
 export type { Changed, KeyCaller, Keys } from './keys.js'
 export type { KeyActor, KeyEvent, KeyListener } from './events.js'
-export type { PermissionsOf } from './permissions.js'
+export type { PermissionsOf } from '../auth/index.js'
 export type { IssueInput, ListInput, RevokeInput, RotateInput, UpdateInput } from './shapes.js'
 export type { KeyList, KeyPage, KeyPosition, KeyStore, KeyUse } from './store.js'

@@ -1,6 +1,6 @@
 import type { Alternative, RouteAccess } from '../access.js'
 import type { Principal } from '../principal.js'
-import { shared } from './record.js'
+import { shared } from '../lists.js'
 
 const kNeeds = Symbol('latchkey.needs')
 

@@ -1,3 +1,4 @@
+import { shared } from '../lists.js'
 import { sealPrincipal, type Principal } from '../principal.js'
 
 /** One of the secrets that a key has had; the text itself is kept nowhere, and its hash by the store alone. */
@@ -117,20 +118,4 @@ function lifeOf ({ revokedAt, expiresAt }: ApiKey, secret: KeySecret | undefined
   const retirement = secret === undefined ? -Infinity : secret.retiresAt?.getTime() ?? Infinity
   if (revokedAt !== undefined) return { goodUntil: -Infinity, refusal: REVOKED }
   return expiry <= retirement ? { goodUntil: expiry, refusal: EXPIRED } : { goodUntil: retirement, refusal: ROTATED }
-}
-
-/** Lists that are shared at most; beyond it they are only forgotten here, not where they are used. */
-const MAX_LISTS = 10_000
-const lists = new Map<string, readonly string[]>()
-
-/** One frozen list for all keys of equal scopes: less memory, and what it grants is worked out once. */
-export function shared (scopes: readonly string[]): readonly string[] {
-  const name = JSON.stringify(scopes)
-  let list = lists.get(name)
-  if (list === undefined) {
-    list = Object.freeze([...scopes])
-    if (lists.size >= MAX_LISTS) lists.clear()
-    lists.set(name, list)
-  }
-  return list
 }

@@ -1,7 +1,6 @@
-import { InvalidCredential, type Resolver } from '../auth/index.js'
+import { InvalidCredential, type Permissions, type Resolver } from '../auth/index.js'
 import type { Principal } from '../principal.js'
 import { isThenable } from '../time.js'
-import type { Permissions } from './permissions.js'
 import type { LoadedKey } from './record.js'
 import type { KeyStore } from './store.js'
 import { hashKeyText, type KeyText } from './text.js'
@@ -18,24 +17,24 @@ export interface ResolverParts {
  * is found first, since only its own text has its hash; any other must look like a key down to its checksum before the store is asked.
  */
 export function createKeyResolver (text: KeyText, store: KeyStore, { permissions, onUse }: ResolverParts = {}): Resolver {
-  function admit (found: LoadedKey | undefined, now: number): Principal | Promise<Principal> {
+  function admit (found: LoadedKey | undefined, now: number, fresh: boolean): Principal | Promise<Principal> {
     const loaded = good(found, now)
     onUse?.(loaded)
-    return permissions === undefined ? loaded.principal : permissions.bound(loaded, now)
+    return permissions === undefined ? loaded.principal : permissions.bound(loaded.principal, now, fresh)
   }
 
   return {
     scheme: 'apiKey',
     kind: 'api-key',
     description: { type: 'http', scheme: 'bearer', description: 'API key: `Authorization: Bearer <key>`.' },
-    resolve (token, now, fresh) {
+    resolve (token, now, fresh = false) {
       if (!text.claims(token)) return undefined
       const hash = hashKeyText(token)
       const held = fresh ? undefined : store.recall?.(hash)
-      if (held !== undefined) return admit(held, now)
+      if (held !== undefined) return admit(held, now, fresh)
       if (text.parse(token) === undefined) throw new InvalidCredential('not the text of a key')
       const found = store.findByHash(hash, fresh)
-      return isThenable(found) ? found.then((loaded) => admit(loaded, now)) : admit(found, now)
+      return isThenable(found) ? found.then((loaded) => admit(loaded, now, fresh)) : admit(found, now, fresh)
     }
   }
 }

@@ -5,7 +5,7 @@ export { createJwtResolver, MAX_ACCESS_TOKEN, type Algorithm, type JwtIssuer, ty
 export { createIntrospectionResolver, type IntrospectionClient, type IntrospectionResolverOptions } from './introspection.js'
 export type { AuthorizationCode, TokenOptions } from './options.js'
 export type { ClaimMap, ClaimSource, Partition } from './principal.js'
-export type { PermissionsOf } from './permissions.js'
+export type { PermissionsOf } from '../auth/index.js'
 export type { CacheOptions } from './token.js'
 export { protectedResource, type ProtectedResourceOptions } from './resource.js'
 export type { DpopOptions } from './dpop.js'

@@ -1,9 +1,8 @@
 import { Type } from '@sinclair/typebox'
-import { allowPlainHttp } from '../auth/index.js'
+import { allowPlainHttp, createPermissions, type PermissionsOf } from '../auth/index.js'
 import { accepted, OptionError, withMethods } from '../options.js'
 import type { ScopeTable } from '../scopes/index.js'
 import { proofsOptions, type BoundTokens, type DpopOptions, createBoundTokens } from './dpop.js'
-import { createPermissions, type PermissionsOf } from './permissions.js'
 import type { ClaimMap, Partition } from './principal.js'
 import type { CacheOptions, TokenTerms } from './token.js'
 
@@ -84,14 +83,14 @@ export function checkAddress (options: TokenOptions, option: string, address: st
 
 /** What the options say of tokens, whoever looks at them. @throws OptionError */
 export function readTokenOptions (options: TokenOptions, maxAge: number): Pick<TokenTerms, 'cache' | 'bound'> & { readonly dpop: BoundTokens | undefined } {
-  const { cache = {}, dpop, permissionsOf, permissionsMaxAge = 10, scopes } = options
+  const { cache = {}, deadline = 5, dpop, permissionsOf, permissionsMaxAge = 10, scopes } = options
   if (permissionsOf !== undefined && scopes === undefined) throw new OptionError('option scopes is missing: permissionsOf needs what defineScopes returned')
   return {
     cache: cache === false ? false : { size: cache.size ?? 10_000, maxAge: cache.maxAge ?? maxAge },
     dpop: dpop === undefined ? undefined : createBoundTokens(dpop === true ? {} : dpop),
     bound: permissionsOf === undefined || scopes === undefined
       ? (principal) => principal
-      : createPermissions({ permissionsOf, expand: scopes.expand, maxAge: permissionsMaxAge })
+      : createPermissions({ permissionsOf, expand: scopes.expand, maxAge: permissionsMaxAge, deadline }).bound
   }
 }
 

@@ -119,9 +119,9 @@ export function leaks (t: Test, token: string, texts: readonly string[]): void {
 }
 
 /** A refusal of a token, or an outage. */
-export function isRefused (t: Test, response: LightMyRequestResponse, code: 'CREDENTIAL_INVALID' | 'AUTHENTICATION_UNAVAILABLE', message = ''): void {
+export function isRefused (t: Test, response: LightMyRequestResponse, code: 'CREDENTIAL_INVALID' | 'AUTHENTICATION_UNAVAILABLE', message = '', invalid = 'The credential is not valid.'): void {
   const expected = code === 'CREDENTIAL_INVALID'
-    ? { status: 401, challenge: 'Bearer realm="api", error="invalid_token"', retry: undefined, title: 'Unauthorized', detail: 'The credential is not valid.' }
+    ? { status: 401, challenge: 'Bearer realm="api", error="invalid_token"', retry: undefined, title: 'Unauthorized', detail: invalid }
     : { status: 503, challenge: undefined, retry: '1', title: 'Service Unavailable', detail: 'Authentication is temporarily unavailable; retry after a short backoff.' }
   const { status, challenge, retry, title, detail } = expected
   t.equal(response.statusCode, status, `${message}: ${status}`)

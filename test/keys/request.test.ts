@@ -195,7 +195,7 @@ t.test('a key does no more than its owner may, and dies with it', async (t) => {
 
   owners.delete('u1')
   clock.advance(10)
-  t.equal(refused(t, await ask(text), { status: 401, code: 'CREDENTIAL_INVALID', challenge: 'Bearer realm="api", error="invalid_token"' }).detail, 'The owner of the API key is gone.')
+  t.equal(refused(t, await ask(text), { status: 401, code: 'CREDENTIAL_INVALID', challenge: 'Bearer realm="api", error="invalid_token"' }).detail, 'The owner of the credential is gone.')
   down = true
   clock.advance(10)
   refused(t, await ask(text), { status: 503, code: 'AUTHENTICATION_UNAVAILABLE', retryAfter: 1 })

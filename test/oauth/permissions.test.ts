@@ -9,8 +9,10 @@ async function start (t: Test, permissionsOf: PermissionsOf) {
   return { authority, resolver, ...await guarded(t, authority, [resolver]) }
 }
 
+const GONE = 'The owner of the credential is gone.'
+
 t.test('a token never grants more than its user may, looked at again within the stated bound', async (t) => {
-  let may: readonly string[] | undefined = ['devices:write', 'devices:read']
+  let may: readonly string[] | undefined = ['devices:write', 'devices:read', 'of nobody']
   const asked: string[][] = []
   const { authority, app } = await start(t, (...given) => { asked.push(given); return may })
   const token = await authority.issue({ scope: 'devices:manage' })
@@ -25,8 +27,8 @@ t.test('a token never grants more than its user may, looked at again within the 
   t.equal((await get(app, token)).statusCode, 403)
   may = undefined
   authority.clock.advance(5)
-  isRefused(t, await get(app, token), 'CREDENTIAL_INVALID', 'the user is gone')
-  isRefused(t, await get(app, token), 'CREDENTIAL_INVALID', 'and stays so')
+  isRefused(t, await get(app, token), 'CREDENTIAL_INVALID', 'the user is gone', GONE)
+  isRefused(t, await get(app, token), 'CREDENTIAL_INVALID', 'and stays so', GONE)
   t.strictSame(asked, Array.from({ length: 4 }, () => ['user-1', 'w1']))
 })
 
@@ -42,7 +44,7 @@ t.test('permissions that come later, or not at all', async (t) => {
   let asked = 0
   answer = async () => { asked++; return null }
   const all = await Promise.all(Array.from({ length: 20 }, () => get(app, token)))
-  for (const response of all) isRefused(t, response, 'CREDENTIAL_INVALID', 'gone')
+  for (const response of all) isRefused(t, response, 'CREDENTIAL_INVALID', 'gone', GONE)
   t.equal(asked, 1, 'those at once ask once')
 })
 
@@ -51,7 +53,7 @@ t.test('a client that acts for itself is bounded by nobody', async (t) => {
   t.equal((await get(app, await authority.issue({ sub: 'client-1' }))).statusCode, 200)
 })
 
-t.test('who asks afresh is told afresh, and what is remembered is bounded', async (t) => {
+t.test('who asks afresh is told afresh', async (t) => {
   let asked = 0
   const { authority, resolver } = await start(t, () => { asked++; return ['devices:read'] })
   const now = authority.clock.now()
@@ -61,9 +63,4 @@ t.test('who asks afresh is told afresh, and what is remembered is bounded', asyn
   t.equal(asked, 1)
   await resolver.resolve(token, now, true)
   t.equal(asked, 2)
-  const tokens = await Promise.all(Array.from({ length: 10_001 }, async (_, i) => await authority.issue({ sub: `user-${i}`, jti: 'x' })))
-  for (const one of tokens) await resolver.resolve(one, now)
-  const before = asked
-  await resolver.resolve(token, now)
-  t.equal(asked, before + 1, 'the first was forgotten')
 })

@@ -1,6 +1,6 @@
 import { createRecordCache, createMemoryKeyStore } from 'fastify-latchkey/keys'
 import t from 'tap'
-import { createBoundedMap } from '../../lib/keys/bounded.js'
+import { createBoundedMap } from '../../lib/bounded.js'
 import { record, slowStore } from '../helpers/slow-keys.js'
 
 t.test('a full map lets go of what was not used, and says so', async (t) => {

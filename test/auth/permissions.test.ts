@@ -2,7 +2,7 @@ import { InvalidCredential } from 'fastify-latchkey'
 import { loadKey, type ApiKey } from 'fastify-latchkey/keys'
 import { fakeClock } from 'fastify-latchkey/testing'
 import t from 'tap'
-import { createPermissions, type PermissionsOf, type PermissionsParts } from '../../lib/keys/permissions.js'
+import { createPermissions, type PermissionsOf, type PermissionsParts } from '../../lib/auth/permissions.js'
 import { isSealed } from '../../lib/principal.js'
 import { scopes, untyped } from '../helpers/limits.js'
 import { gate, record } from '../helpers/slow-keys.js'
@@ -22,7 +22,7 @@ function bounded (permissionsOf: PermissionsOf, parts: Partial<PermissionsParts>
     log: (reason, message) => said.push(`${message}: ${reason}`),
     ...parts
   })
-  return { clock, said, asked, permissions, bound: (loaded = load()) => permissions.bound(loaded, clock.now()) }
+  return { clock, said, asked, permissions, bound: (loaded = load()) => permissions.bound(loaded.principal, clock.now()) }
 }
 
 const load = (over: Partial<ApiKey> = {}) => loadKey(record({ owner: 'u1', ...over }), 1)
@@ -33,7 +33,7 @@ t.test('a key grants what both it and its owner hold, with what that implies', a
     [['devices:manage'], ['devices:read', 'devices:write'], ['devices:read', 'devices:write']],
     [['devices:manage'], ['deployments:manage'], []],
     [['deployments:stage', 'devices:read'], ['deployments:read', 'devices:read'], ['devices:read', 'deployments:read']],
-    [['deployments:manage'], ['deployments:manage'], ['deployments:read', 'deployments:stage', 'deployments:manage']],
+    [['deployments:manage'], ['deployments:manage'], ['deployments:manage']],
     [[], ['devices:manage'], []],
     [['devices:read'], [], []]
   ]
@@ -48,7 +48,7 @@ t.test('a key grants what both it and its owner hold, with what that implies', a
 t.test('a key of nobody is bounded by nobody', async (t) => {
   const { permissions, asked } = bounded(() => [])
   const loaded = loadKey(record(), 1)
-  t.equal(permissions.bound(loaded, 0), loaded.principal)
+  t.equal(permissions.bound(loaded.principal, 0), loaded.principal)
   t.same(asked, [])
 })
 
@@ -91,7 +91,7 @@ t.test('a key whose owner is gone is dead, and that is held for no longer than a
     let answer: readonly string[] | null | undefined = gone
     const { bound, clock, asked } = bounded(async () => untyped(answer))
     const loaded = load()
-    const dies = { name: 'InvalidCredential', message: 'key key_1: The owner of the API key is gone.', detail: 'The owner of the API key is gone.' }
+    const dies = { name: 'InvalidCredential', message: 'key_1: The owner of the credential is gone.', detail: 'The owner of the credential is gone.' }
     await t.rejects(async () => await bound(loaded), dies)
     t.throws(() => bound(loaded), dies)
     t.throws(() => bound(loaded), InvalidCredential)
@@ -126,7 +126,7 @@ t.test('scopes that nobody has declared grant nothing, and are named once', asyn
   const { bound, said } = bounded((owner) => untyped(['devices:reed', 'devices:read', owner]))
   t.match(bound(), { scopes: ['devices:read'] })
   t.match(bound(load({ owner: 'u2' })), { scopes: ['devices:read'] })
-  t.same(said, ['keys.permissionsOf answers a scope that grants nothing; this is said once: "devices:reed" is not declared'])
+  t.same(said, ['permissionsOf answers a scope that grants nothing; this is said once: "devices:reed" is not declared'])
 })
 
 t.test('what is forgotten is asked again, and a question from before does not bring it back', async (t) => {
@@ -171,7 +171,7 @@ t.test('a forgotten question that ends after its successor changes nothing', asy
   gates[1]?.open()
   t.same((await second).scopes, ['devices:read'])
   gates[0]?.open()
-  t.equal((await first).scopes.length, 5)
+  t.same((await first).scopes, ['devices:manage'])
   t.same((await bound(loaded)).scopes, ['devices:read'])
 })
 

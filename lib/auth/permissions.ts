@@ -1,16 +1,15 @@
-import { InvalidCredential } from '../auth/index.js'
+import { createBoundedMap, type Kept } from '../bounded.js'
+import { shared } from '../lists.js'
 import { show } from '../options.js'
 import { sealPrincipal, type Principal } from '../principal.js'
-import type { ScopeName } from '../register.js'
 import { isThenable, within } from '../time.js'
-import { createBoundedMap, type Kept } from './bounded.js'
-import { shared, type LoadedKey } from './record.js'
-import type { Log } from './use.js'
+import { InvalidCredential } from './resolver.js'
 
-type Answer = readonly ScopeName[] | undefined | null
+/** Scopes, those that imply others included; undefined or null when the owner is gone. */
+type Answer = readonly string[] | undefined | null
 
-/** What an owner may do in a workspace, as the host knows it; undefined or null when the owner is gone. */
-export type PermissionsOf = (owner: string, workspace: string) => Answer | Promise<Answer>
+/** What an owner may do in a workspace now, as the host knows it. What it throws is an outage (503). */
+export type PermissionsOf = (owner: string, workspace: string) => Answer | PromiseLike<Answer>
 
 export interface PermissionsParts {
   readonly permissionsOf: PermissionsOf
@@ -21,15 +20,17 @@ export interface PermissionsParts {
   /** Seconds that the host may take. */
   readonly deadline: number
   /** Hears, once, of scopes in an answer that nobody has declared. */
-  readonly log: Log
+  readonly log?: ((reason: string, message: string) => void) | undefined
 }
 
 export interface Permissions {
   /**
-   * The principal of a key, with no more scopes than its owner has. Synchronous while the owner's permissions are held.
+   * A principal with no more scopes than its owner has; without an owner it acts for itself. Synchronous while the
+   * owner's permissions are held.
+   * @param fresh what the owner may do now, whatever is held of it
    * @throws InvalidCredential when the owner is gone; whatever `permissionsOf` throws
    */
-  bound (loaded: LoadedKey, now: number): Principal | Promise<Principal>
+  bound (principal: Principal, now: number, fresh?: boolean): Principal | Promise<Principal>
   /** Lets the next request ask again. */
   forget (owner: string, workspace: string): void
 }
@@ -47,24 +48,24 @@ interface Bound { grant: Grant, readonly principal: Principal }
 
 /** Owners whose permissions are held at most. */
 const MAX_OWNERS = 10_000
-const GONE = 'The owner of the API key is gone.'
+const GONE = 'The owner of the credential is gone.'
 
-/** Bounds the keys of every owner by the permissions that the owner has while they are used. */
+/** Bounds the credentials of every owner by the permissions that the owner has while they are used. */
 export function createPermissions ({ permissionsOf, maxAge, expand, deadline, log }: PermissionsParts): Permissions {
   const grants = createBoundedMap<Grant>(MAX_OWNERS, (grant) => { grant.until = -Infinity })
   const flights = new Map<string, Promise<Grant>>()
-  /** What requests share, as long as neither the key nor the permissions of its owner are others. */
-  const bounds = new WeakMap<LoadedKey, Bound>()
+  /** What requests share, as long as neither the principal nor the permissions of its owner are others. */
+  const bounds = new WeakMap<Principal, Bound>()
   let warned = false
 
   const isGood = ({ from, until }: Grant, now: number): boolean => now >= from && now < until
 
-  function grantOf (owner: string, workspace: string, now: number): Grant | Promise<Grant> {
+  function grantOf (owner: string, workspace: string, now: number, fresh: boolean): Grant | Promise<Grant> {
     const name = nameOf(owner, workspace)
     const held = grants.get(name)
-    if (held !== undefined && isGood(held, now)) return held
+    if (!fresh && held !== undefined && isGood(held, now)) return held
     const flight = flights.get(name)
-    if (flight !== undefined) return flight
+    if (!fresh && flight !== undefined) return flight
     const asked: unknown = permissionsOf(owner, workspace)
     return isThenable(asked) ? share(name, asked, now) : keep(name, asked, now)
   }
@@ -91,37 +92,38 @@ export function createPermissions ({ permissionsOf, maxAge, expand, deadline, lo
     const unknown = warned ? undefined : answer.find((scope) => expand([scope]).length === 0)
     if (unknown !== undefined) {
       warned = true
-      log(`${show(unknown)} is not declared`, 'keys.permissionsOf answers a scope that grants nothing; this is said once')
+      log?.(`${show(unknown)} is not declared`, 'permissionsOf answers a scope that grants nothing; this is said once')
     }
     return { scopes: shared(expand(answer)), from: now, until, used: false }
   }
 
-  function apply (loaded: LoadedKey, grant: Grant): Principal {
+  function apply (principal: Principal, grant: Grant): Principal {
     const { scopes } = grant
-    const { principal } = loaded
-    if (scopes === undefined) throw new InvalidCredential(`key ${principal.id}: ${GONE}`, GONE)
-    const before = bounds.get(loaded)
+    if (scopes === undefined) throw new InvalidCredential(`${principal.id}: ${GONE}`, GONE)
+    const before = bounds.get(principal)
     if (before?.grant.scopes === scopes) {
       before.grant = grant
       return before.principal
     }
     const permitted = new Set(scopes)
-    const bound = sealPrincipal({ ...principal, scopes: shared(expand(principal.scopes).filter((scope) => permitted.has(scope))) })
-    bounds.set(loaded, { grant, principal: bound })
+    const granted = expand(principal.scopes)
+    const both = granted.filter((scope) => permitted.has(scope))
+    const bound = both.length === granted.length ? principal : sealPrincipal({ ...principal, scopes: shared(both) })
+    bounds.set(principal, { grant, principal: bound })
     return bound
   }
 
   return {
-    bound (loaded, now) {
-      const { owner, workspace } = loaded.principal
-      if (owner === undefined) return loaded.principal
-      const before = bounds.get(loaded)
+    bound (principal, now, fresh = false) {
+      const { owner, workspace } = principal
+      if (owner === undefined) return principal
+      const before = fresh ? undefined : bounds.get(principal)
       if (before !== undefined && isGood(before.grant, now)) {
         before.grant.used = true
         return before.principal
       }
-      const grant = grantOf(owner, workspace, now)
-      return isThenable(grant) ? grant.then((later) => apply(loaded, later)) : apply(loaded, grant)
+      const grant = grantOf(owner, workspace, now, fresh)
+      return isThenable(grant) ? grant.then((later) => apply(principal, later)) : apply(principal, grant)
     },
     forget (owner, workspace) {
       const name = nameOf(owner, workspace)
