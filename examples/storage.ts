@@ -38,7 +38,6 @@ export async function openStorage ({ DATABASE_URL, REDIS_URL, LATCHKEY_DATA = '.
   const keys = DATABASE_URL === undefined ? createPgliteKeyStore({ dataDir: join(LATCHKEY_DATA, 'keys') }) : createPostgresKeyStore({ connectionString: DATABASE_URL })
   const limits = REDIS_URL === undefined ? undefined : createRedisLimitStore({ url: REDIS_URL })
   await keys.migrate()
-  await limits?.ready()
   const file = join(LATCHKEY_DATA, 'demo-keys.json')
   const texts = readTexts(file)
 

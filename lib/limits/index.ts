@@ -57,6 +57,7 @@ export const limits = fp<LimitsOptions>(async function latchkeyLimits (app: Fast
   app.addHook('onReady', async function checkProfiles () {
     const faults = ground.routes.flatMap((route) => faultsOf(route, profiles).map((fault) => `${route.method} ${route.url} ${fault}`))
     if (faults.length > 0) throw new OptionError(faults.join('\n'))
+    await store.ready?.()
   })
 
   const limiter = createLimiter({ ground, profiles, store, deadline })

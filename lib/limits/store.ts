@@ -53,6 +53,8 @@ export class LimitStoreUnavailable extends Error {
  * Whoever can't decide throws or rejects; the hook answers 503.
  */
 export interface LimitStore {
+  /** Called once at boot. What it rejects with stops the boot: a store that only can't be reached yet should not. */
+  ready? (): Promise<void>
   /** Seconds within which `take` settles by itself, whatever happens; no other deadline is set for it then. */
   readonly deadline?: number
   take (take: Take): Outcome | Promise<Outcome>

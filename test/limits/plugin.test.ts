@@ -1,9 +1,9 @@
 import type { FastifyInstance } from 'fastify'
-import type { LimitStore, LatchkeyOptions } from 'fastify-latchkey'
+import { OptionError, type LimitStore, type LatchkeyOptions } from 'fastify-latchkey'
 import { createMemoryLimitStore } from 'fastify-latchkey/limits'
 import t, { type Test } from 'tap'
 import { deferred } from '../helpers/doors.js'
-import { guarded, refused, scopes, untyped } from '../helpers/limits.js'
+import { bootError, guarded, refused, scopes, untyped } from '../helpers/limits.js'
 
 const FIELDS = /ratelimit|retry-after/
 const two = [{ name: 'minute', quota: 2, window: 60 }]
@@ -134,4 +134,13 @@ t.test('workspaces of any name are counted apart, in each of their environments'
     t.equal((await as.inject(app, { id: 'a', environment, workspace, scopes: [] }, '/')).statusCode, 200, `${environment}/${workspace} is new`)
     refused(t, await as.inject(app, { id: 'b', environment, workspace, scopes: [] }, '/'), { status: 429, code: 'RATE_LIMITED', retryAfter: 60 })
   }
+})
+
+t.test('a store that has to get ready does so once, at boot, and what it finds missing stops the boot', async (t) => {
+  let asked = 0
+  const { app } = await guarded(t, { limits: { store: { ...createMemoryLimitStore(), async ready () { asked++ } } } })
+  await app.ready()
+  t.equal(asked, 1)
+  const ready = (): Promise<void> => Promise.reject(new OptionError('grant it +eval'))
+  t.match(await bootError(t, { limits: { store: { ...createMemoryLimitStore(), ready } } }), 'OptionError: fastify-latchkey: grant it +eval')
 })
