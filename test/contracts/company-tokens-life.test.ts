@@ -1,7 +1,7 @@
 import t, { type Test } from 'tap'
 import { build, type People, type Role } from '../../examples/company-tokens.js'
 import { fakeClock } from '../../lib/testing/index.js'
-import { answered, as, challenges, keyOf, refused, type Voice } from '../helpers/contracts.js'
+import { answered, as, challenges, keptLog, keyOf, refused, type Voice } from '../helpers/contracts.js'
 
 const DAY = 86_400
 const TOKENS = '/api/accounts/tokens'
@@ -20,7 +20,8 @@ async function start (t: Test) {
     ['ada@acme.example', new Map([['acme', 'Admin'], ['globex', 'Write']])],
     ['bob@acme.example', new Map([['acme', 'Read']])]
   ])
-  const { app, keys } = await build({ clock: clock.now, logger: { level: 'silent' }, people })
+  const log = keptLog()
+  const { app, keys } = await build({ clock: clock.now, logger: log.logger, people })
   t.teardown(() => app.close())
   await app.ready()
 
@@ -31,11 +32,11 @@ async function start (t: Test) {
     const issued: Issued = response.json()
     return { ...issued, send: as(app, issued.text) }
   }
-  return { app, clock, people, create, speak: (name: string) => as(app, keyOf(keys, name)) }
+  return { app, clock, log, people, create, speak: (name: string) => as(app, keyOf(keys, name)) }
 }
 
 t.test('"Rotate tokens regularly": the token is another one, what it may do is not, and the old one is dead', async (t) => {
-  const { app, create, speak } = await start(t)
+  const { app, log, create, speak } = await start(t)
   const { key, text, send } = await create(speak('admin'), ['Write'])
   const response = await speak('admin')(`POST ${TOKENS}/${key.id}/rotate`, {})
   t.equal(response.statusCode, 200)
@@ -49,6 +50,7 @@ t.test('"Rotate tokens regularly": the token is another one, what it may do is n
   answered(t, await as(app, rotated.text)('GET /api/orders/'), 200, orders)
   refused(t, await speak('admin')(`POST ${TOKENS}/key_of_nobody/rotate`, {}), nowhere)
   refused(t, await speak('write')(`POST ${TOKENS}/${key.id}/rotate`, {}), denied('Admin'))
+  for (const secret of [text, rotated.text]) t.notMatch(log.text(), secret.slice(-49), 'at trace level, the log has neither')
 })
 
 t.test('… with a day in which both work, and the old one is told when it ends', async (t) => {
@@ -69,6 +71,7 @@ t.test('… with a day in which both work, and the old one is told when it ends'
 
 t.test('"We recommend rotating tokens every 90 days": the API says by when, and nothing happens to a token that stays', async (t) => {
   const { app, clock, create, speak } = await start(t)
+  clock.advance(1)
   const { key, send } = await create(speak('admin'), ['Read'])
   const dueIn = (days: number) => new Date(clock.now() + days * DAY * 1000).toISOString()
   const first = dueIn(90)

@@ -62,7 +62,7 @@ async function two (t: Test) {
     for (let i = 0; i < 20; i++) t.equal((await devices(process, text)).status, 200)
     t.equal(await lookups(process), before, 'twenty requests and not one query')
   }
-  return { one, other, devices, lookups, manage, issue, warm }
+  return { redis, one, other, devices, lookups, manage, issue, warm }
 }
 
 type Two = Awaited<ReturnType<typeof two>>
@@ -113,6 +113,27 @@ t.test('a change outlives the process that made it', async (t) => {
   await manage('POST', `/${key.id}/revoke`, {})
   await one.kill()
   t.equal((await devices(other, text)).status, 401)
+})
+
+t.test('a Redis that has forgotten everything revives no key, and costs each process one query a key', async (t) => {
+  const { redis, other, devices, lookups, manage, issue, warm } = await two(t)
+  const [revoked, good] = [await issue('devices:read'), await issue('devices:read')]
+  await warm(t, other, revoked.text)
+  await warm(t, other, good.text)
+  await manage('POST', `/${revoked.key.id}/revoke`, {})
+  await redis.client().flushall()
+  t.equal((await devices(other, revoked.text)).status, 401)
+  const before = await lookups(other)
+  for (let i = 0; i < 5; i++) t.equal((await devices(other, good.text)).status, 200)
+  t.equal(await lookups(other), before + 1)
+
+  const again = await issue('devices:read')
+  await warm(t, other, again.text)
+  await manage('POST', `/${again.key.id}/revoke`, {})
+  await redis.kill()
+  await redis.restart()
+  for (let i = 0; i < 100 && (await devices(other, again.text)).status === 503; i++) await new Promise((resolve) => setTimeout(resolve, 50))
+  t.equal((await devices(other, again.text)).status, 401, 'nor does one that was replaced')
 })
 
 t.test('under load, no request that starts after the change has answered succeeds', async (t) => {
