@@ -24,7 +24,7 @@ export function withhold (text: string, secret: string): string {
 }
 
 /** All are linear: each has one place to start at in any run that it reads over. */
-const AFTER_SCHEME = /\b(bearer|basic) +[\w.~+/-]{16,}=*/gi
+const AFTER_SCHEME = /\b(bearer|basic|dpop) +[\w.~+/-]{16,}=*/gi
 const JSON_WEB_TOKEN = /(?<![\w.-])eyJ[\w.-]{20,}/g
 const AFTER_TAG = /(_[a-z0-9]{1,16}_)[0-9A-Za-z]{20,}/g
 const LONG_RUN = /(?<![0-9A-Za-z])[0-9A-Za-z]{43,}/g

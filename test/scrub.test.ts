@@ -16,6 +16,7 @@ t.test('JSON Web Tokens and credentials after their scheme are cut', async (t) =
   t.equal(scrub('jwt eyJhbGciOiJub25lIn0.eyJzdWIiOiIxIn0.c2ln bad'), 'jwt … bad')
   t.equal(scrub('authorization: bearer  abcdefgh-ijklmnop== bad'), 'authorization: bearer … bad')
   t.equal(scrub('Basic dXNlcjpwYXNzd29yZA=='), 'Basic …')
+  t.equal(scrub('DPoP dXNlcjpwYXNzd29yZA'), 'DPoP …')
 })
 
 t.test('queries, fragments and user information of URLs are cut', async (t) => {

@@ -31,21 +31,24 @@ const LOOKED_AT = 8
 export function createExposureReport ({ resolvers, clock, deadline, meter, onExposed }: Parts) {
   if (onExposed === undefined) return function nobodyListens (): void {}
   const readable = readableBy(resolvers)
+  /** Whatever stands in a query must not be shown to who would take any text for a token. */
+  const ofKnownForm = resolvers.filter(({ anyForm }) => anyForm !== true)
 
   async function look (request: FastifyRequest, where: Exposure['where']): Promise<void> {
     const { ip } = request
     meter?.note(request)
-    const tokens = where === 'query' ? tokensInQuery(request, readable) : [...tokenInHeader(request, readable), ...tokensInQuery(request, readable)]
-    for (const token of tokens.slice(0, LOOKED_AT)) {
+    const inQuery = tokensInQuery(request, readable).map((token) => ({ token, asked: ofKnownForm }))
+    const tokens = where === 'query' ? inQuery : [...tokenInHeader(request, readable).map((token) => ({ token, asked: resolvers })), ...inQuery]
+    for (const { token, asked } of tokens.slice(0, LOOKED_AT)) {
       if (await meter?.exceeded(request) !== undefined) return
-      const principal = await identify(request, token)
+      const principal = await identify(request, token, asked)
       if (principal !== undefined) await onExposed?.({ principal, where, ip })
     }
   }
 
-  async function identify (request: FastifyRequest, token: string): Promise<Principal | undefined> {
+  async function identify (request: FastifyRequest, token: string, asked: readonly Resolver[]): Promise<Principal | undefined> {
     try {
-      return await within(Promise.resolve(resolve(resolvers, token, clock())), deadline, 'a resolver')
+      return await within(Promise.resolve(resolve(asked, token, clock())), deadline, 'a resolver')
     } catch (fault) {
       if (!(fault instanceof InvalidCredential)) throw fault
       if (!(fault instanceof UnknownForm)) await meter?.count(request)

@@ -17,8 +17,8 @@ export interface CallerOptions {
   workspacesOf?: ((principal: Principal, request: FastifyRequest) => Awaitable<ReadonlyArray<string | KeyWorkspace>>) | undefined
   /**
    * Who acts, for hosts whose users manage keys from a session of theirs: the routes then take no credential, and this
-   * alone says who may come in. Null is nobody: 401. A function that reads a cookie must also refuse what other sites
-   * forge. The environment of the principal is the one whose keys it manages.
+   * alone says who may come in and how often. Null is nobody: 401. Changes must come as JSON, which other sites can't
+   * forge without asking CORS first. The environment of the principal is the one whose keys it manages.
    */
   session?: ((request: FastifyRequest) => Awaitable<Principal | null>) | undefined
 }
@@ -38,6 +38,9 @@ const DEADLINE = 1
 export function createCallers ({ workspacesOf, session }: CallerOptions, keys: Pick<Keys, 'grants'>, { refusal }: Pick<Ground, 'refusal'>): Callers {
   async function identify (request: FastifyRequest, scope: string): Promise<void> {
     if (session === undefined) return
+    if (!isRead(request) && !JSON_TYPE.test(request.headers['content-type'] ?? '')) {
+      throw refusal('KEY_INPUT_INVALID', { detail: 'A change must be sent with Content-Type: application/json.', reason: 'a body that a form of another site could send' })
+    }
     const found: unknown = await ask('AUTHENTICATION_UNAVAILABLE', async () => {
       const answer: unknown = await session(request)
       if (answer !== null && answer !== undefined && !isPrincipal(answer)) throw new TypeError('the option session did not answer a principal')
@@ -82,6 +85,12 @@ export function createCallers ({ workspacesOf, session }: CallerOptions, keys: P
       return (await reachable(principal, request)).map((one) => ({ ...one, current: one.id === principal.workspace }))
     }
   }
+}
+
+const JSON_TYPE = /^application\/json *(;|$)/i
+
+function isRead ({ method }: FastifyRequest): boolean {
+  return method === 'GET' || method === 'HEAD'
 }
 
 /** @throws TypeError when the host's function answers something else */

@@ -57,7 +57,9 @@ export interface ListInput {
   environment?: string | undefined
 }
 
-const word = (what: string) => Type.String({ minLength: 1, maxLength: 256, pattern: '^[^\\x00-\\x1f\\x7f-\\x9f]+$', description: `${what} of 1 to 256 characters without control characters` })
+/** Half a surrogate pair is no character: in UTF-8, all of them would be the same one. */
+const CHARACTERS = '^(?:[^\\x00-\\x1f\\x7f-\\x9f\\ud800-\\udfff]|[\\ud800-\\udbff][\\udc00-\\udfff])+$'
+const word = (what: string) => Type.String({ minLength: 1, maxLength: 256, pattern: CHARACTERS, description: `${what} of 1 to 256 characters without control characters` })
 const orNull = (schema: TSchema) => Type.Optional(Type.Union([schema, Type.Null()], { description: `${schema.description}, or null` }))
 const scopeList = Type.Array(Type.String({ description: 'a scope' }), { description: 'an array of scopes' })
 const date = Type.Date({ description: 'a valid Date' })

@@ -91,6 +91,7 @@ export function createJwtResolver (options: JwtResolverOptions): Resolver {
     ...terms.dpop !== undefined && { dpop: terms.dpop.algorithms },
     resolve: createTokenResolver({
       ...terms,
+      mayClaim: (token) => token.startsWith('e'), // a header is an object, and `{` begins so in base64url
       claims: (token) => COMPACT.test(token),
       verify: (token, now) => verifyAccessToken(token, now, { issuers, tolerance })
     })

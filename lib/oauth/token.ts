@@ -21,6 +21,8 @@ export interface CacheOptions {
 }
 
 export interface TokenTerms {
+  /** False for a text that begins like nothing of this resolver: what a request pays for a token that is held. */
+  readonly mayClaim: (token: string) => boolean
   /** True for a text of this resolver's form. */
   readonly claims: (token: string) => boolean
   /** @throws InvalidCredential when it is not good; anything else when nobody can tell now */
@@ -38,7 +40,7 @@ interface Held { readonly grant: Grant, readonly until: number }
  * Token → what is known of it → proof of possession → permissions of its owner. Tokens are known by their SHA-256
  * alone, the whole of them; what is known already is answered synchronously.
  */
-export function createTokenResolver ({ claims, verify, cache, dpop, bound }: TokenTerms): Resolver['resolve'] {
+export function createTokenResolver ({ mayClaim, claims, verify, cache, dpop, bound }: TokenTerms): Resolver['resolve'] {
   const held = new Map<string, Held>()
   const pending = new Map<string, Promise<Grant>>()
 
@@ -78,10 +80,11 @@ export function createTokenResolver ({ claims, verify, cache, dpop, bound }: Tok
   }
 
   return function resolve (token, now, fresh = false, request) {
-    if (!claims(token)) return undefined
+    if (!mayClaim(token)) return undefined
     const name = hash('sha256', token, 'base64url')
     const known = fresh ? undefined : recall(name, now)
     if (known !== undefined) return admit(known, name, now, fresh, request)
+    if (!claims(token)) return undefined
     return (fresh ? load(token, name, now) : share(token, name, now)).then((grant) => admit(grant, name, now, fresh, request))
   }
 }

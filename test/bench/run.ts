@@ -7,8 +7,9 @@ import { profile } from './profile.js'
 import { asJson, asText, type Results } from './report.js'
 import { withRedis, type BenchRedis } from './redis.js'
 import { compare, type Plan } from './rounds.js'
+import { keyStores } from './stores.js'
 
-const HELP = `npm run bench -- [--json] [--smoke] [--profile] [--only speed|growth|heap] [--threads]
+const HELP = `npm run bench -- [--json] [--smoke] [--profile] [--only speed|growth|heap|stores] [--threads]
   --json     one JSON object on stdout, nothing else
   --smoke    few requests: shows that everything runs, its numbers say nothing
   --profile  where the CPU time of a request goes, instead of how much it is
@@ -26,7 +27,7 @@ const { values: { help, json, smoke, profile: profiling, only, threads } } = par
   }
 })
 
-const parts = ['speed', 'growth', 'heap']
+const parts = ['speed', 'growth', 'heap', 'stores']
 if (only !== undefined && !parts.includes(only)) throw new TypeError(`--only is one of ${parts.join(', ')}, not ${only}`)
 
 const plan: Plan = smoke
@@ -43,7 +44,8 @@ async function measure (folder: string, redis: BenchRedis): Promise<Results> {
   return {
     ...wants('speed') && { speed: await compare(folder, speed, plan, redis, say) },
     ...wants('growth') && { growth: await compare(folder, growth, plan, redis, say) },
-    ...wants('heap') && { heap: await heapPerCredential(folder, credentials, say) }
+    ...wants('heap') && { heap: await heapPerCredential(folder, credentials, say) },
+    ...wants('stores') && { stores: await keyStores(credentials, smoke ? 20 : 400, say) }
   }
 }
 

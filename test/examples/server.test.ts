@@ -20,12 +20,12 @@ function json (method: string, body: unknown): RequestInit {
 t.test('start-up ends with one line of JSON, after curl lines that work as printed', async (t) => {
   const lines = example.shown.trimEnd().split('\n')
   t.same(Object.keys(JSON.parse(lines.at(-1) ?? '')), ['listening', 'keys'])
-  t.same(Object.keys(example.keys), ['read', 'write', 'manage', 'free', 'sandbox', 'other-workspace'])
+  t.same(Object.keys(example.keys), ['read', 'write', 'manage', 'free', 'sandbox', 'other-workspace', 'admin'])
   const commands = lines.filter((line) => line.startsWith('curl '))
-  t.equal(commands.length, 7)
+  t.equal(commands.length, 9)
   const shell = promisify(execFile)
   const statuses = await Promise.all(commands.map(async (command) => (await shell('sh', ['-c', `${command} -s`])).stdout.split(/[ \r\n]/)[1]))
-  t.same(statuses, ['200', '401', '403', '201', '200', '200', '200'])
+  t.same(statuses, ['200', '401', '403', '201', '200', '200', '200', '200', '201'])
 })
 
 t.test('a key reads what its workspace and environment have, and sees what is left of its quota', async (t) => {
@@ -125,6 +125,29 @@ t.test('the document, the reference page and the table of scopes are public', as
   const table = await ask('/scopes')
   t.match(table.headers.get('content-type'), /^text\/html/)
   t.match(await table.text(), '<td><code>devices:read</code></td><td>list, get, ping</td>')
+})
+
+t.test('keys outlive the server, and a folder that is in use is left alone', async (t) => {
+  const folder = t.testdir()
+  const environment = { LATCHKEY_DATA: folder }
+  const first = await startExample(undefined, environment)
+  t.teardown(() => first.stop('SIGKILL'))
+  const issued = await ask('/api-keys', 'admin', json('POST', { name: 'report', scopes: ['devices:read'] }), first)
+  t.equal(issued.status, 201)
+  const { key, text }: { key: { id: string }, text: string } = JSON.parse(await issued.text())
+  const beside = await startExample(undefined, environment)
+  t.teardown(() => beside.stop('SIGKILL'))
+  t.equal((await ask('/devices', 'report', {}, { ...beside, keys: { report: text } })).status, 401, 'it has keys of its own, in memory')
+  t.equal((await ask('/devices', 'read', {}, beside)).status, 200)
+  t.equal(await first.stop(), 0)
+
+  const second = await startExample(undefined, environment)
+  t.teardown(() => second.stop('SIGKILL'))
+  t.same(second.keys, first.keys, 'the demo keys are those of before')
+  const report = { ...second, keys: { ...second.keys, report: text } }
+  t.equal((await ask('/devices', 'report', {}, report)).status, 200)
+  t.equal((await ask(`/api-keys/${key.id}/revoke`, 'admin', json('POST', {}), second)).status, 200)
+  t.equal((await ask('/devices', 'report', {}, report)).status, 401)
 })
 
 t.test('SIGTERM and SIGINT end it cleanly, while a connection is kept alive', async (t) => {

@@ -16,7 +16,7 @@ function load (store: RedisLimitStore, who: readonly Principal[]) {
   const admitted = new Map<string, number>()
   const faults: unknown[] = []
   let unavailable = 0
-  let going = true
+  const stopped = new AbortController()
   async function one (principal: Principal): Promise<void> {
     try {
       const { admitted: yes } = await store.take({ policies, principal, cost: 1, now: 0 })
@@ -27,7 +27,7 @@ function load (store: RedisLimitStore, who: readonly Principal[]) {
     }
   }
   async function go (): Promise<void> {
-    while (going) {
+    while (!stopped.signal.aborted) {
       await Promise.all(who.map(one))
       await pause(4)
     }
@@ -38,7 +38,7 @@ function load (store: RedisLimitStore, who: readonly Principal[]) {
     faults,
     get unavailable () { return unavailable },
     async stop () {
-      going = false
+      stopped.abort()
       await done
     }
   }

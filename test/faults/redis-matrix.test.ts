@@ -29,7 +29,7 @@ const faults: Record<string, Fault> = {
   'answers a second late': through('slow', 503),
   'resets in the middle of an answer': through('reset', 503),
   'answers byte by byte': through('slice', 200),
-  'gets requests half a second late': through('delay-requests', 503),
+  'gets requests a second late': through('delay-requests', 503),
   'is stopped': { begin: ({ server }) => server.signal('SIGSTOP'), end: ({ server }) => server.signal('SIGCONT'), status: 503 },
   'is killed and starts again, empty': { begin: ({ server }) => server.kill(), end: ({ server }) => server.restart(), status: 503 },
   'has forgotten the scripts': { begin: ({ admin }) => admin.script('FLUSH'), end () {}, status: 200 },

@@ -64,6 +64,17 @@ async function told ({ resolver, clock }: Real, text: string, life: Life): Promi
   }
 }
 
+/** A secret whose first use begins the grace of the one before it. */
+function awaited ({ secrets }: Life, at: number): boolean {
+  const before = secrets[at - 1]
+  return before?.waits !== undefined && before.dies === Infinity
+}
+
+/** The grace of a first use begins beside the request. */
+async function settled ({ keys }: Real, { workspace, id, version }: Life): Promise<void> {
+  for (let i = 0; i < 1000 && (await keys.get(workspace, id)).version !== version; i++) await new Promise(setImmediate)
+}
+
 /** Everything that can be read of the keys, and every text that there ever was. */
 async function agree (model: Model, real: Real): Promise<void> {
   for (const life of model.lives) {
@@ -87,7 +98,9 @@ async function agree (model: Model, real: Real): Promise<void> {
       dies: life.secrets.map(({ dies }) => dies),
       newest: life.forgotten.length + life.secrets.length
     })
-    for (const secret of life.secrets) assert.equal(await told(real, secret.text, life), expected(life, secret, model.now))
+    for (const [at, secret] of life.secrets.entries()) {
+      if (!awaited(life, at)) assert.equal(await told(real, secret.text, life), expected(life, secret, model.now))
+    }
     for (const text of life.forgotten) assert.equal(await told(real, text, life), undefined)
   }
   for (const workspace of real.workspaces) {
@@ -168,13 +181,16 @@ function limit (secrets: readonly Secret[], now: number, latest: number): void {
   }
 }
 
-const use = fc.tuple(pick, fc.nat(MAX_SECRETS)).map(([pick, back]) => ofKey(`use ${back} back`, pick, async (life, { now }, { keys }) => {
+/** @param directly told by whoever saw the use, which may have been before the key died */
+const use = fc.tuple(pick, fc.nat(MAX_SECRETS), fc.boolean()).map(([pick, back, directly]) => ofKey(`use ${back} back, ${directly}`, pick, async (life, { now }, real) => {
   const at = life.secrets.length - 1 - back
-  await keys.beginGrace(life.workspace, life.id, life.forgotten.length + at + 1)
-  const before = life.secrets[at - 1]
-  if (life.revoked || at < 1 || before?.waits === undefined || before.dies !== Infinity) return
-  limit(life.secrets.slice(0, at), now, now + before.waits * 1000)
+  const secret = life.secrets[at]
+  if (directly) await real.keys.beginGrace(life.workspace, life.id, life.forgotten.length + at + 1)
+  else if (secret !== undefined) assert.equal(await told(real, secret.text, life), expected(life, secret, now))
+  if (life.revoked || !awaited(life, at) || (!directly && expected(life, secret, now) !== true)) return
+  limit(life.secrets.slice(0, at), now, now + Number(life.secrets[at - 1]?.waits) * 1000)
   life.version++
+  await settled(real, life)
 }))
 
 const revoke = pick.map((pick) => ofKey('revoke', pick, async (life, _model, { keys }) => {
@@ -220,7 +236,7 @@ const report = fc.tuple(pick, fc.nat(MAX_SECRETS)).map(([pick, back]) => ofKey(`
  * @param open the store; several runs may share what is behind it
  */
 export async function liveKeys (open: () => KeyStore | Promise<KeyStore>, { numRuns = 100, close = async () => {} }: { numRuns?: number, close?: (store: KeyStore) => Promise<void> } = {}): Promise<void> {
-  const steps = fc.commands([issue, advance, rotate, rotate, use, revoke, expire, update, report], { maxCommands: 40 })
+  const steps = fc.commands([issue, advance, rotate, rotate, use, use, revoke, expire, update, report], { maxCommands: 40 })
   await fc.assert(fc.asyncProperty(steps, async (steps) => {
     const store = await open()
     const clock = fakeClock()

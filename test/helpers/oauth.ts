@@ -91,7 +91,7 @@ export async function guarded (t: Test, authority: Authority, resolvers: readonl
   const app = Fastify({ logger: { level: 'trace', stream: log.stream } })
   t.teardown(() => app.close())
   await app.register(latchkey, {
-    scopes, keys: false, environment: 'production', resolvers, transport: allowPlainHttp, clock: authority.clock.now, limits: { environments: { production: [] } }, failures: false, ...options
+    scopes, keys: false, environment: 'production', resolvers, transport: allowPlainHttp, clock: authority.clock.now, deadline: 20, limits: { environments: { production: [] } }, failures: false, ...options
   })
   app.get('/devices', { schema: scopes.secure('devices:read') }, (request) => request.principal)
   app.post('/devices', { schema: scopes.secure('devices:write') }, (request) => request.principal)
@@ -101,6 +101,15 @@ export async function guarded (t: Test, authority: Authority, resolvers: readonl
 
 export async function get (app: FastifyInstance, token: string): Promise<LightMyRequestResponse> {
   return await app.inject({ url: '/devices', headers: { authorization: `Bearer ${token}` } })
+}
+
+/** Waits for what happens beside the requests. */
+export async function until (happened: () => boolean | Promise<boolean>): Promise<void> {
+  for (let i = 0; i < 500; i++) {
+    if (await happened()) return
+    await new Promise((resolve) => setTimeout(resolve, 10))
+  }
+  throw new Error('it did not happen')
 }
 
 /** No part of a token's payload or signature in an answer or a log line. */

@@ -3,9 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { randomBytes } from 'node:crypto'
 import pg from 'pg'
-import type { Test } from 'tap'
 import { run } from './child.js'
-import { startProgram, type Program } from './programs.js'
+import { startProgram, type Ending, type Program } from './programs.js'
 
 /** A Postgres of its own in a temporary folder, spoken to by a socket there. */
 export interface Postgres {
@@ -29,7 +28,7 @@ export const PASSWORD = 'pa55word-of-postgres'
 /** The server refuses to run as root. */
 const owner = process.getuid?.() === 0 ? 'postgres' : undefined
 
-export async function startPostgres (t: Test, ...args: readonly string[]): Promise<Postgres> {
+export async function startPostgres (t: Ending, ...args: readonly string[]): Promise<Postgres> {
   const bin = await binaries()
   const folder = await mkdtemp(join(tmpdir(), 'latchkey-pg-'))
   t.teardown(() => rm(folder, { recursive: true, force: true }))

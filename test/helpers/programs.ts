@@ -3,6 +3,9 @@ import { once } from 'node:events'
 import { readdirSync, readFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 
+/** What ends what was started: a test, or whoever else calls these in reverse. */
+export interface Ending { teardown (work: () => unknown): void }
+
 /** A server of another program, which ends with the process that started it, however that ends. */
 export interface Program {
   readonly pid: number

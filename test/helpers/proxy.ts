@@ -14,7 +14,7 @@ export type Manner =
   | 'reset'
   /** Answers come a byte at a time. */
   | 'slice'
-  /** Requests come half a second late. */
+  /** Requests come a second late. */
   | 'delay-requests'
 
 export interface Proxy {
@@ -46,7 +46,7 @@ export async function startProxy (owner: Owner, target: number): Promise<Proxy> 
     }
     socket.on('data', (chunk) => {
       sent += chunk.length
-      if (manner === 'delay-requests') later(500, () => upstream.write(chunk))
+      if (manner === 'delay-requests') later(1000, () => upstream.write(chunk))
       else upstream.write(chunk)
     })
     upstream.on('data', (chunk) => answer(socket, chunk))

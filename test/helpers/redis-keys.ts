@@ -2,9 +2,8 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Cluster, Redis, type RedisOptions } from 'ioredis'
-import type { Test } from 'tap'
 import { run } from './child.js'
-import { freePort, startProgram, type Program } from './programs.js'
+import { freePort, startProgram, type Ending, type Program } from './programs.js'
 
 /** A Redis of its own on a free port, which keeps nothing. */
 export interface RedisServer {
@@ -17,7 +16,7 @@ export interface RedisServer {
   thaw (): void
 }
 
-export async function startRedis (t: Test, ...args: readonly string[]): Promise<RedisServer> {
+export async function startRedis (t: Ending, ...args: readonly string[]): Promise<RedisServer> {
   const folder = await mkdtemp(join(tmpdir(), 'latchkey-redis-'))
   t.teardown(() => rm(folder, { recursive: true, force: true }))
   const port = await freePort()
@@ -50,7 +49,7 @@ export async function startRedis (t: Test, ...args: readonly string[]): Promise<
 }
 
 /** Three masters that share the slots. */
-export async function startCluster (t: Test): Promise<Cluster> {
+export async function startCluster (t: Ending): Promise<Cluster> {
   const servers = await Promise.all([1, 2, 3].map(() => startRedis(t, '--cluster-enabled', 'yes', '--cluster-node-timeout', '2000')))
   const nodes = servers.map(({ port }) => `127.0.0.1:${port}`)
   const made = await run(['redis-cli', '--cluster', 'create', ...nodes, '--cluster-yes'])

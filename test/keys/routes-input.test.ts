@@ -1,6 +1,8 @@
+import fc from 'fast-check'
 import t from 'tap'
 import { keyApi } from '../helpers/key-routes.js'
 import { refused } from '../helpers/limits.js'
+import '../helpers/seed.js'
 
 const invalid = { status: 400, code: 'KEY_INPUT_INVALID' }
 
@@ -72,4 +74,25 @@ t.test('no answer but that of create and rotate holds a text, and none a hash', 
     t.notMatch(body, 'hash')
     t.notMatch(body, '"text"')
   }
+})
+
+t.test('whatever a body holds, what comes of it is the caller\'s and no more than it may', async (t) => {
+  const { send, app, callers: { writer } } = await keyApi(t)
+  const field = fc.oneof(
+    fc.tuple(fc.constantFrom('workspace', 'owner', 'tier', 'id', 'hash', 'createdAt', 'secrets', 'version', '__proto__', 'constructor', 'environment', 'name', 'metadata', 'expiresAt', 'scopes'), fc.jsonValue({ maxDepth: 2 })),
+    fc.tuple(fc.constant('scopes'), fc.subarray(['devices:read', 'devices:write', 'devices:manage', 'api_keys:manage', 'api_keys:read'])),
+    fc.tuple(fc.constant('expiresAt'), fc.date({ noInvalidDate: true }).map((date) => date.toISOString())),
+    fc.tuple(fc.constant('metadata'), fc.dictionary(fc.string(), fc.oneof(fc.string(), fc.double(), fc.constant(null)))),
+    fc.tuple(fc.constant('name'), fc.string())
+  )
+  const statuses = new Set<number>()
+  await fc.assert(fc.asyncProperty(fc.array(field, { maxLength: 5 }), async (fields) => {
+    const body = `{${fields.map(([name, value]) => `${JSON.stringify(name)}:${JSON.stringify(value)}`).join(',')}}`
+    const { statusCode, payload } = await send('writer', 'POST /api-keys', body)
+    statuses.add(statusCode)
+    if (statusCode !== 201) return [400, 403].includes(statusCode)
+    const { key } = JSON.parse(payload)
+    return key.workspace === 'w1' && key.environment === 'production' && key.owner === 'ada' && key.tier === 'pro' && key.version === 1 && app.keys.grants(writer.key, key.scopes)
+  }), { numRuns: 1000 })
+  t.same([...statuses].sort(), [201, 400, 403])
 })

@@ -23,6 +23,21 @@ t.test('a host\'s session says who acts, and the credential of a request does no
   t.match(refused(t, await send(null, 'GET /api-keys'), { status: 403, code: 'INSUFFICIENT_SCOPE', challenge: 'Bearer realm="api", error="insufficient_scope", scope="api_keys:read"' }).detail, /the session grants nothing/)
 })
 
+t.test('what a form of another site could send changes nothing', async (t) => {
+  let asked = 0
+  const { app, callers: { plain } } = await keyApi(t, {
+    routes: { session () { asked++; return person() } },
+    more (app) { app.addContentTypeParser('application/x-www-form-urlencoded', (_request, _payload, done) => { done(null, {}) }) }
+  })
+  const url = `/api-keys/${plain.key.id}/revoke`
+  for (const type of [undefined, 'text/plain', 'application/x-www-form-urlencoded', 'multipart/form-data; boundary=x', 'text/plain; application/json', 'application/jsonx']) {
+    const body = refused(t, await app.inject({ method: 'POST', url, headers: { cookie: 'session=x', ...type !== undefined && { 'content-type': type } }, ...type !== undefined && { payload: '{}' } }), { status: 400, code: 'KEY_INPUT_INVALID' })
+    t.equal(body.detail, 'A change must be sent with Content-Type: application/json.')
+  }
+  t.same([asked, (await app.keys.get('w1', plain.key.id)).revokedAt], [0, undefined])
+  t.equal((await app.inject({ method: 'POST', url, headers: { 'content-type': 'Application/JSON; charset=utf-8' }, payload: '{}' })).statusCode, 200)
+})
+
 t.test('nobody is 401, before a body is read, on every route', async (t) => {
   for (const nobody of [null, undefined]) {
     const { send, callers: { plain } } = await keyApi(t, { routes: { session: async () => untyped<null>(nobody) } })

@@ -22,3 +22,11 @@ t.test('words of any script are kept as they are', async (t) => {
     t.same([key.workspace, key.name, key.owner, key.tier], [word, word, word, word])
   }
 })
+
+t.test('half a surrogate pair is no character', async (t) => {
+  for (const field of ['workspace', 'name', 'owner', 'tier']) {
+    for (const value of ['\ud800', 'a\udfff', '\udd11\ud83d', '\ud83d\ud83d\udd11']) {
+      await t.rejects(keys.issue({ workspace: 'w1', scopes: [], [field]: value }), { code: 'KEY_INPUT_INVALID', statusCode: 400 }, field)
+    }
+  }
+})

@@ -4,6 +4,7 @@ import t from 'tap'
 import { freePort, startRedis } from '../helpers/redis-server.js'
 import { startProxy } from '../helpers/proxy.js'
 import { redisStore } from '../helpers/redis-store.js'
+import { selfSigned } from '../helpers/tls.js'
 
 t.test('a Redis that does what is needed says nothing', async (t) => {
   const server = await startRedis(t)
@@ -44,6 +45,19 @@ t.test('wrong credentials are refused at boot, without them in the message', asy
   const store = redisStore(t, { url: `redis://:right@127.0.0.1:${server.port}` })
   await store.ready()
   t.same(store.log.lines, [])
+})
+
+t.test('rediss:// speaks TLS, and a certificate that nobody vouches for is a line, not a boot error', async (t) => {
+  const { key, cert } = await selfSigned()
+  const folder = t.testdir({ 'key.pem': key, 'cert.pem': cert })
+  const port = await freePort()
+  await startRedis(t, ['--tls-port', String(port), '--tls-key-file', `${folder}/key.pem`, '--tls-cert-file', `${folder}/cert.pem`, '--tls-auth-clients', 'no'])
+  const store = redisStore(t, { url: `rediss://localhost:${port}`, connection: { tls: { ca: cert } } })
+  await store.ready()
+  t.same(store.log.lines, [])
+  const wary = redisStore(t, { url: `rediss://:hunter2@localhost:${port}` })
+  await wary.ready()
+  t.match(wary.log.lines, [{ message: 'limits: Redis can\'t be reached yet', fields: { reason: 'Error DEPTH_ZERO_SELF_SIGNED_CERT' } }])
 })
 
 t.test('a Redis that may evict counters is advised against', async (t) => {

@@ -16,8 +16,8 @@ async function startProcess (t: Test, redisUrl: string, tiers: Readonly<Record<s
     const ended = once(child, 'exit')
     if (child.exitCode === null && child.signalCode === null && child.kill('SIGKILL')) await ended
   })
-  for await (const line of createInterface({ input: child.stdout })) return line
-  throw new Error('a process of the fleet did not start')
+  const { value } = await createInterface({ input: child.stdout })[Symbol.asyncIterator]().next()
+  return String(value)
 }
 
 async function statuses (urls: readonly string[], id: string, requests: number): Promise<number[]> {

@@ -90,15 +90,43 @@ function lane (deadline: number) {
   return { sent, expired, settled, add: () => add({ take, resolve: (outcome) => { settled.push(outcome) }, reject: (fault) => { settled.push(fault) }, otherwise: () => untyped(null) }) }
 }
 
-t.test('what comes in one tick is one batch, up to its largest size', async (t) => {
-  const { add, sent, settled } = lane(1000)
+const tick = () => new Promise((resolve) => setImmediate(resolve))
+const yes = () => ({ admitted: true, policies: [] })
+
+t.test('what comes in one tick is one batch, up to its largest size; the next goes when it is answered', async (t) => {
+  const { add, sent, settled } = lane(60_000)
   for (let i = 0; i < LARGEST_BATCH + 1; i++) add()
-  await new Promise((resolve) => setImmediate(resolve))
+  await tick()
   add()
-  await new Promise((resolve) => setImmediate(resolve))
-  t.same(sent.map(({ waiting }) => waiting.length), [LARGEST_BATCH, 1, 1])
-  for (const batch of sent) batch.settle(() => ({ admitted: true, policies: [] }))
-  t.equal(settled.length, LARGEST_BATCH + 2)
+  await tick()
+  t.same(sent.map(({ waiting }) => waiting.length), [LARGEST_BATCH])
+  sent[0]?.settle(yes)
+  add()
+  await tick()
+  await tick()
+  t.same(sent.map(({ waiting }) => waiting.length), [LARGEST_BATCH, 3])
+  sent[1]?.settle(yes)
+  t.equal(settled.length, LARGEST_BATCH + 3)
+  add()
+  await tick()
+  t.equal(sent.length, 3)
+  sent[2]?.settle(yes)
+})
+
+t.test('a batch that waited for one that is never answered is dropped at its own deadline', async (t) => {
+  const { add, sent, expired, settled } = lane(5)
+  add()
+  await tick()
+  add()
+  await tick()
+  const until = performance.now() + 15
+  while (performance.now() < until);
+  while (settled.length < 2) await tick()
+  t.same([sent.length, expired.length], [1, 2])
+  add()
+  await tick()
+  t.equal(sent.length, 2, 'the next one goes')
+  sent[1]?.settle(yes)
 })
 
 t.test('a batch whose deadline passed before it was sent never is', async (t) => {

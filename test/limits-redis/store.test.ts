@@ -115,7 +115,12 @@ t.test('one Redis', async (t) => {
       t.equal(await admin.exists(name), 1)
     }
     await admin.set('x:{10,2,productionw1}', 'other')
+    const heard: LimitsMessage[] = []
+    const hear = (message: unknown) => { heard.push(message as LimitsMessage) }
+    subscribe('latchkey:limits', hear)
     await t.rejects(async () => store.take(take(shared, principal('eve'))), LimitStoreUnavailable)
+    unsubscribe('latchkey:limits', hear)
+    t.match(heard, [{ takes: 1, admitted: 0, limited: 0, unavailable: 1 }])
     t.equal(await admin.exists('x:{10,2,productionw1}:eve'), 0, 'nothing is counted when the workspace\'s key can\'t be')
   })
 

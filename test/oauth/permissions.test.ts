@@ -31,7 +31,7 @@ t.test('a token never grants more than its user may, looked at again within the 
 })
 
 t.test('permissions that come later, or not at all', async (t) => {
-  let answer: () => Promise<readonly string[] | undefined> = async () => ['devices:read']
+  let answer: () => Promise<readonly string[] | undefined | null> = async () => ['devices:read']
   const { authority, app } = await start(t, async () => await answer())
   const token = await authority.issue()
   t.strictSame((await get(app, token)).json().scopes, ['devices:read'])
@@ -39,6 +39,11 @@ t.test('permissions that come later, or not at all', async (t) => {
   answer = async () => await Promise.reject(new Error('down'))
   authority.clock.advance(5)
   isRefused(t, await get(app, token), 'AUTHENTICATION_UNAVAILABLE')
+  let asked = 0
+  answer = async () => { asked++; return null }
+  const all = await Promise.all(Array.from({ length: 20 }, () => get(app, token)))
+  for (const response of all) isRefused(t, response, 'CREDENTIAL_INVALID', 'gone')
+  t.equal(asked, 1, 'those at once ask once')
 })
 
 t.test('a client that acts for itself is bounded by nobody', async (t) => {

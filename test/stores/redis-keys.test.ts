@@ -172,4 +172,5 @@ t.test('a Redis that is away fails within the time-out, keeps nothing for later,
   nobody.on('error', () => {})
   await t.rejects(Promise.resolve(createRedisKeyStore({ redis: nobody, timeout: 0.3 }).findByHash(hash)), { name: 'KeyStoreFault', code: 'ECONNREFUSED' })
   await t.rejects(Promise.resolve(createRedisKeyStore({ redis: nobody, timeout: 0.1 }).findByHash(hash)), { name: 'KeyStoreFault', message: 'Redis failed: DeadlineExceeded' }, 'a client that has given up')
+  t.equal(nobody.listenerCount('ready'), 0, 'nothing waits on')
 })

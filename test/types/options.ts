@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import latchkey, { allowPlainHttp, defineScopes, type ApiKey, type Decision, type IssueInput, type LatchkeyOptions, type LimitStore, type Policy } from 'fastify-latchkey'
+import { keyRoutes, type Changed, type KeyEvent } from 'fastify-latchkey/keys'
 import { typeOf } from './equal.js'
 
 const scopes = defineScopes({ resources: { devices: ['read'] } })
@@ -30,6 +31,23 @@ export async function typed (app: FastifyInstance): Promise<void> {
   key.workspace = 'w2'
   // @ts-expect-error neither text nor hash is part of it
   key.hash.toString()
+  typeOf(await app.keys.rotate('w1', key.id, { grace: 60, graceFrom: 'first-use' })).is<Changed & { text: string }>(true)
+  // @ts-expect-error a grace counts from now or from the first use
+  await app.keys.rotate('w1', key.id, { graceFrom: 'later' })
+  await app.keys.update('w1', key.id, { name: null, expiresAt: null, version: 1 })
+  // @ts-expect-error scopes are emptied, not removed
+  await app.keys.update('w1', key.id, { scopes: null })
+  // @ts-expect-error a key stays in its workspace
+  await app.keys.update('w1', key.id, { workspace: 'w2' })
+  await app.register(keyRoutes, { prefix: '/api-keys', scopes: { read: 'devices:read', write: 'devices:read', manage: 'devices:read' } })
+  // @ts-expect-error who manages keys needs a scope for that
+  await app.register(keyRoutes, { scopes: { read: 'devices:read' } })
+}
+
+export function heard (event: KeyEvent): readonly string[] {
+  // @ts-expect-error only an update says what was changed
+  event.changed.join()
+  return event.type === 'key.updated' ? event.changed : [event.key.id]
 }
 
 export const inputs: IssueInput[] = [

@@ -20,9 +20,15 @@ export function commandsOf (redis: RedisClient & NodeJS.EventEmitter, timeout: n
   let connected: Promise<unknown> | undefined
 
   async function connect (): Promise<void> {
-    const ready = once(redis, 'ready')
+    const waiting = new AbortController()
+    const ready = once(redis, 'ready', { signal: waiting.signal })
     if (redis.status === 'wait') redis.connect().catch(ignore)
-    await within(ready, timeout, 'Redis')
+    try {
+      await within(ready, timeout, 'Redis')
+    } finally {
+      // Takes the listeners off a client that may never be ready.
+      waiting.abort()
+    }
   }
 
   return async function command (name, ...args) {

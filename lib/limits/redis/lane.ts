@@ -34,12 +34,18 @@ export const LARGEST_BATCH = 500
 interface Filling {
   readonly batch: Batch
   readonly waiting: Waiting[]
-  readonly immediate: NodeJS.Immediate
+  /** Its tick is over; it goes when the batch before it is answered. */
+  due: boolean
+  sent: boolean
 }
 
-/** Gathers what comes in one tick of the event loop. */
+/**
+ * Gathers what comes in one tick of the event loop, and while the batch before is on its way: a call costs Redis and us
+ * more than the takes in it, so fewer and larger ones are worth the wait of one round trip at most.
+ */
 export function createLane ({ deadline, send, expired }: LaneParts): (waiting: Waiting) => void {
   let filling: Filling | undefined
+  let onTheWay = 0
 
   function begin (): Filling {
     const waiting: Waiting[] = []
@@ -51,25 +57,40 @@ export function createLane ({ deadline, send, expired }: LaneParts): (waiting: W
       settle (answer) {
         open = false
         clearTimeout(timer)
+        leave(begun)
         for (const one of waiting) settle(one, answer)
       }
     }
+    const begun: Filling = { batch, waiting, due: false, sent: false }
     const timer = setTimeout(() => setImmediate(() => expired(batch)), deadline)
-    const begun: Filling = { batch, waiting, immediate: setImmediate(() => flush(begun)) }
+    setImmediate(flush, begun)
     return begun
   }
 
-  function flush ({ batch, immediate }: Filling): void {
-    clearImmediate(immediate)
+  function flush (filled: Filling): void {
+    if (filled !== filling) return
+    if (onTheWay > 0) filled.due = true
+    else depart(filled)
+  }
+
+  function depart (filled: Filling): void {
     filling = undefined
-    if (performance.now() < batch.until) send(batch)
-    else expired(batch)
+    filled.sent = true
+    onTheWay++
+    if (performance.now() < filled.batch.until) send(filled.batch)
+    else expired(filled.batch)
+  }
+
+  function leave ({ sent }: Filling): void {
+    if (sent) onTheWay--
+    else filling = undefined
+    if (onTheWay === 0 && filling?.due === true) setImmediate(flush, filling)
   }
 
   return function add (waiting) {
     filling ??= begin()
     filling.waiting.push(waiting)
-    if (filling.waiting.length === LARGEST_BATCH) flush(filling)
+    if (filling.waiting.length === LARGEST_BATCH) depart(filling)
   }
 }
 

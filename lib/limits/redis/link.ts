@@ -21,7 +21,7 @@ export function followClient (client: RedisClient, onUsable: () => void): Link {
 
   async function ready (): Promise<void> {
     const connection = ++epoch
-    const told = client.isCluster ? undefined : await client.time().catch(() => undefined)
+    const told = await (client.isCluster ? undefined : client.time().catch(() => undefined))
     if (connection !== epoch) return
     offset = offsetOf(told)
     state = 'usable'
@@ -64,6 +64,5 @@ export function followClient (client: RedisClient, onUsable: () => void): Link {
 function offsetOf (told: unknown): number | undefined {
   if (!Array.isArray(told)) return undefined
   const [seconds, micros]: unknown[] = told
-  const at = Number(seconds) * 1_000_000 + Number(micros)
-  return Number.isFinite(at) ? at - performance.now() * 1000 : undefined
+  return Number(seconds) * 1_000_000 + Number(micros) - performance.now() * 1000
 }

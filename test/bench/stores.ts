@@ -1,0 +1,124 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { PGlite } from '@electric-sql/pglite'
+import pg from 'pg'
+import { createMemoryKeyStore, type ApiKey, type KeyStore } from 'fastify-latchkey/keys'
+import { createPgliteKeyStore, createPostgresKeyStore } from 'fastify-latchkey/keys/postgres'
+import { createRedisKeyStore } from 'fastify-latchkey/keys/redis'
+import { fillPostgres, hashOf } from '../helpers/fill-postgres.js'
+import { startPostgres } from '../helpers/postgres.js'
+import type { Ending } from '../helpers/programs.js'
+import { startRedis } from '../helpers/redis-keys.js'
+
+/** Microseconds of one call, the median of many; of those at once, of all by their number. */
+export interface StoreTimes {
+  readonly store: string
+  readonly keys: number
+  /** Nothing is held by the process: each asks the store. */
+  readonly verify: number
+  readonly verifyAtOnce: number
+  readonly firstPage: number
+  readonly deepPage: number
+  readonly update: number
+}
+
+const AT_ONCE = 50
+const PAGE = 50
+/** Keys of stores that are filled one by one. */
+const FEW = 10_000
+/** Keys of the embedded Postgres. */
+const MANY = 100_000
+const START = Date.UTC(2026, 0, 1)
+
+/** @param keys in Postgres, which fills itself; the others hold fewer @param calls that are timed, of each kind */
+export async function keyStores (keys: number, calls: number, say: (text: string) => void): Promise<StoreTimes[]> {
+  const endings: Array<() => unknown> = []
+  const ending: Ending = { teardown: (work) => endings.unshift(work) }
+  const times: StoreTimes[] = []
+  try {
+    for (const [name, open] of Object.entries(stores)) {
+      const { store, count } = await open(ending, keys)
+      const measured = await measure(name, store, count, calls)
+      say(`stores   ${measured.verify.toFixed(0).padStart(6)} µs   ${name}`)
+      times.push(measured)
+    }
+  } finally {
+    for (const end of endings) await end()
+  }
+  return times
+}
+
+type Open = (ending: Ending, keys: number) => Promise<{ store: KeyStore, count: number }>
+
+const stores: Readonly<Record<string, Open>> = {
+  memory: async (_ending, keys) => await filled(createMemoryKeyStore(), keys),
+  async pglite (ending, keys) {
+    const folder = await mkdtemp(join(tmpdir(), 'latchkey-pglite-'))
+    ending.teardown(() => rm(folder, { recursive: true, force: true }))
+    const db = await PGlite.create(folder)
+    ending.teardown(() => db.close())
+    const store = createPgliteKeyStore({ db })
+    await store.migrate()
+    const count = Math.min(keys, MANY)
+    await fillPostgres(db, count, 1)
+    return { store, count }
+  },
+  async postgres (ending, keys) {
+    const connectionString = (await startPostgres(ending, 'max_wal_size=4GB')).url()
+    const pool = new pg.Pool({ connectionString })
+    ending.teardown(() => pool.end())
+    const store = createPostgresKeyStore({ connectionString })
+    ending.teardown(() => store.close())
+    await store.migrate()
+    await fillPostgres(pool, keys, 1)
+    return { store, count: keys }
+  },
+  async redis (ending, keys) {
+    const server = await startRedis(ending)
+    return await filled(createRedisKeyStore({ redis: server.client() }), keys)
+  }
+}
+
+async function filled (store: KeyStore, keys: number): Promise<{ store: KeyStore, count: number }> {
+  const count = Math.min(keys, FEW)
+  for (let i = 1; i <= count; i++) await store.insert(record(i), hashOf(i))
+  return { store, count }
+}
+
+function record (i: number): ApiKey {
+  const createdAt = new Date(START + i)
+  return { id: `key-${i}`, workspace: 'w0', environment: 'production', owner: `o${i % 100}`, scopes: ['devices:read'], secrets: [{ generation: 1, hint: 'aBc9', createdAt }], createdAt, version: 1 }
+}
+
+async function measure (name: string, store: KeyStore, keys: number, calls: number): Promise<StoreTimes> {
+  const any = () => 1 + Math.floor(Math.random() * keys)
+  async function verify (): Promise<void> {
+    if (await store.findByHash(hashOf(any())) === undefined) throw new Error(`${name} does not know one of its keys`)
+  }
+  const middle = await store.get('w0', `key-${Math.ceil(keys / 2)}`)
+  async function revoke (): Promise<void> {
+    const key = await store.get('w0', `key-${any()}`)
+    if (key !== undefined) await store.update({ ...key, revokedAt: new Date(START), version: key.version + 1 })
+  }
+  return {
+    store: name,
+    keys,
+    verify: await median(calls, verify),
+    verifyAtOnce: await median(calls / 10, () => Promise.all(Array.from({ length: AT_ONCE }, verify))) / AT_ONCE,
+    firstPage: await median(calls, () => store.list('w0', { limit: PAGE })),
+    deepPage: await median(calls, () => store.list('w0', { limit: PAGE, after: middle })),
+    update: await median(calls, revoke)
+  }
+}
+
+/** Microseconds; the first half of the calls only warms up. */
+async function median (calls: number, call: () => unknown): Promise<number> {
+  const times: number[] = []
+  for (let i = 0; i < 2 * calls; i++) {
+    const began = performance.now()
+    await call()
+    if (i >= calls) times.push((performance.now() - began) * 1000)
+  }
+  return times.sort((a, b) => a - b)[Math.floor(calls / 2)] ?? NaN
+}

@@ -1,0 +1,15 @@
+import Fastify from 'fastify'
+import latchkey, { allowPlainHttp, defineScopes } from 'fastify-latchkey'
+import { createPostgresKeyStore } from 'fastify-latchkey/keys/postgres'
+
+/** A server process whose keys are in the Postgres of KEYS_URL; it says its address and ends with SIGTERM. */
+const scopes = defineScopes({ resources: { devices: ['read'] } })
+const store = createPostgresKeyStore({ connectionString: process.env.KEYS_URL })
+const app = Fastify()
+await app.register(latchkey, { scopes, environment: 'production', keys: { prefix: 'acme', store }, transport: allowPlainHttp, failures: false, limits: false })
+app.get('/devices', { schema: scopes.secure('devices:read') }, async () => ({ devices: [] }))
+app.post('/keys', { schema: { security: [] } }, async () => await app.keys.issue({ workspace: 'w1', scopes: ['devices:read'] }))
+app.post<{ Params: { id: string } }>('/keys/:id/revoke', { schema: { security: [] } }, async ({ params }) => await app.keys.revoke('w1', params.id))
+app.addHook('onClose', () => store.close())
+process.once('SIGTERM', () => app.close())
+console.log(await app.listen({ port: 0, host: '127.0.0.1' }))

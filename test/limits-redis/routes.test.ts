@@ -1,0 +1,29 @@
+import type { RedisClient } from 'fastify-latchkey/limits/redis'
+import t from 'tap'
+import { principal } from '../helpers/limits.js'
+import { redisStore } from '../helpers/redis-store.js'
+
+t.test('on a Cluster each workspace has its own calls, and no more than ten thousand are remembered', async (t) => {
+  const called: string[][] = []
+  const cluster: RedisClient = {
+    status: 'ready',
+    isCluster: true,
+    connect: async () => {},
+    async evalsha (_sha, keys, ...args) {
+      called.push(args.slice(0, keys))
+      return [1, ...Array(keys).fill(0)]
+    },
+    eval: async () => {},
+    time: async () => {},
+    info: async () => '',
+    on () {},
+    off () {},
+  }
+  const store = redisStore(t, { redis: cluster, deadline: 10 })
+  const take = async (n: number) => store.take({ policies: [], principal: principal('a', { workspace: `w${n}` }), cost: 1, now: 0 })
+  await Promise.all([take(0), take(0), take(1)])
+  t.same(called.map((keys) => keys.length), [2, 1])
+  for (let n = 2; n < 10_002; n += 1000) await Promise.all(Array.from({ length: 1000 }, (_, i) => take(n + i)))
+  t.equal(called.length, 10_002)
+  t.same(await take(0), { admitted: true, policies: [] }, 'a forgotten one is made anew')
+})

@@ -1,0 +1,37 @@
+import t from 'tap'
+import Fastify from 'fastify'
+import { latchkey, type Exposure } from 'fastify-latchkey'
+import { createJwtResolver, createIntrospectionResolver } from 'fastify-latchkey/oauth'
+import { allowPlainHttp } from '../../lib/auth/index.js'
+import { AUDIENCE, createAuthority, json, scopes, until } from '../helpers/oauth.js'
+
+t.test('a token that was sent where others read it is reported; what else stands in a query is shown to no server', async (t) => {
+  const authority = await createAuthority(t)
+  const { issuer, clock } = authority
+  authority.answers.set('/introspect', json({ ...authority.claimsOf(), active: true, token_type: 'Bearer' }))
+  const seen: Exposure[] = []
+  const app = Fastify()
+  t.teardown(() => app.close())
+  await app.register(latchkey, {
+    scopes,
+    keys: false,
+    environment: 'production',
+    clock: clock.now,
+    resolvers: [
+      createIntrospectionResolver({ issuer, endpoint: `${issuer}/introspect`, client: { id: 'a', secret: 'b' }, audience: AUDIENCE, transport: allowPlainHttp }),
+      createJwtResolver({ issuers: [{ issuer, audience: AUDIENCE }], transport: allowPlainHttp })
+    ],
+    onExposed: (exposure) => { seen.push(exposure) }
+  })
+  app.get('/devices', { schema: scopes.secure('devices:read') }, () => 'served')
+  const wait = async (count: number) => await until(() => seen.length >= count)
+
+  const jwt = await authority.issue({ client_id: 'jwt' })
+  t.equal((await app.inject(`/devices?access_token=${jwt}&name=secret-of-somebody`)).statusCode, 403)
+  await wait(1)
+  t.match(seen[0], { where: 'plain-http', principal: { client: 'jwt' } })
+  t.equal((await app.inject({ url: '/devices?name=secret-of-somebody', headers: { authorization: 'Bearer opaque-token' } })).statusCode, 403)
+  await wait(2)
+  t.match(seen[1], { where: 'plain-http', principal: { client: 'client-1' } })
+  t.equal(authority.asked.filter((line) => line.startsWith('POST')).length, 1, 'asked about the header alone')
+})

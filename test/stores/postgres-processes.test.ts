@@ -1,0 +1,51 @@
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+import t, { type Test } from 'tap'
+import { start } from '../helpers/child.js'
+import { startPostgres } from '../helpers/postgres.js'
+
+const file = fileURLToPath(new URL('../helpers/keys-server.ts', import.meta.url))
+
+/** A server process; what it is asked for comes back as status and body. */
+async function serve (t: Test, keys: string) {
+  const child = start([process.execPath, '--conditions=fastify-latchkey-source', '--import', 'tsx', file], undefined, { KEYS_URL: keys })
+  const gone = once(child, 'close')
+  async function stop (): Promise<unknown> {
+    child.kill('SIGTERM')
+    return await gone
+  }
+  t.teardown(stop)
+  const [address] = await once(child.stdout, 'data')
+  const url = String(address).trim()
+  return {
+    stop,
+    async issue (): Promise<{ id: string, text: string }> {
+      const { key, text }: { key: { id: string }, text: string } = JSON.parse(await (await fetch(`${url}/keys`, { method: 'POST' })).text())
+      return { id: key.id, text }
+    },
+    async revoke (id: string) {
+      const response = await fetch(`${url}/keys/${id}/revoke`, { method: 'POST' })
+      const body: { version: number, revokedAt: string } = JSON.parse(await response.text())
+      return { status: response.status, body }
+    },
+    devices: async (text: string) => (await fetch(`${url}/devices`, { headers: { authorization: `Bearer ${text}` } })).status
+  }
+}
+
+t.test('two server processes on one Postgres: a key of one is a key of the other, until either revokes it', async (t) => {
+  const keys = await (await startPostgres(t)).createDatabase()
+  const [one, other] = await Promise.all([serve(t, keys), serve(t, keys)])
+  for (const [issuer, revoker] of [[one, other], [other, one], [one, one]] as const) {
+    const { id, text } = await issuer.issue()
+    t.strictSame([await one.devices(text), await other.devices(text)], [200, 200])
+    t.match(await revoker.revoke(id), { status: 200, body: { version: 2 } })
+    t.strictSame([await one.devices(text), await other.devices(text)], [401, 401], 'from the next request on')
+  }
+
+  const { id, text } = await one.issue()
+  const revocations = await Promise.all(Array.from({ length: 20 }, (_, i) => (i % 2 === 0 ? one : other).revoke(id)))
+  for (const { status, body } of revocations) t.match({ status, body }, { status: 200, body: { version: 2, revokedAt: String } })
+  t.equal(new Set(revocations.map(({ body }) => body.revokedAt)).size, 1, 'revoked once')
+  t.strictSame([await one.devices(text), await other.devices(text)], [401, 401])
+  t.strictSame(await Promise.all([one.stop(), other.stop()]), [[0, null], [0, null]], 'they end by themselves, with their connections')
+})
