@@ -83,7 +83,10 @@ t.test('"Rotate keys in FloKit → Settings → API Keys. After rotation, the pr
   refused(t, await bela(`POST ${SETTINGS}/${key.id}/rotate`, {}), nowhere, 'nobody else rotates it')
   answered(t, await before('GET /v1/workspace'), 200, { id: 'acme' })
 
-  const rotated: Issued = (await ada(`POST ${SETTINGS}/${key.id}/rotate`)).json()
+  refused(t, await ada(`POST ${SETTINGS}/${key.id}/rotate`), { status: 400, body: { error: 'key_input_invalid', message: 'The description of the key is not valid.' } }, 'nor the form of another site')
+  answered(t, await before('GET /v1/workspace'), 200, { id: 'acme' })
+
+  const rotated: Issued = (await ada(`POST ${SETTINGS}/${key.id}/rotate`, {})).json()
   t.match(rotated, { holdsWithin: 0, key: { id: key.id, version: 2, scopes: keyTypes['read-write'], secrets: [{ retiresAt: new Date(clock.now()).toISOString() }, { generation: 2 }] } })
   refused(t, await before('GET /v1/workspace'), invalid, 'at the same instant')
   refused(t, await before('POST /v1/events', { type: 'login' }), invalid)
