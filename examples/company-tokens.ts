@@ -1,5 +1,6 @@
 import Fastify from 'fastify'
 import { allowPlainHttp, defineScopes, latchkey, notFound, principalOf, refusals, serverOptions, type RefusalCode, type Renderer } from 'fastify-latchkey'
+import { keyRoutes } from 'fastify-latchkey/keys'
 import { issueKeys, logger as stderr, type BuildOptions, type Example } from './base.js'
 import { createTable, type ById, type Fields } from './records.js'
 
@@ -13,11 +14,37 @@ const details = new Map<RefusalCode, string>([
 ])
 const errors: Renderer = ({ code, message }) => ({ body: { detail: details.get(code) ?? message } })
 
-export async function build ({ clock, logger = stderr }: BuildOptions = {}): Promise<Example> {
+export type Role = typeof scopes.names[number]
+
+/** E-mail address → company → what that person may do there. */
+export type People = Map<string, Map<string, Role>>
+
+const everybody = (): People => new Map<string, Map<string, Role>>([
+  ['ada@acme.example', new Map([['acme', 'Admin'], ['globex', 'Write']])],
+  ['bob@acme.example', new Map([['acme', 'Read']])]
+])
+
+export interface CompanyTokensOptions extends BuildOptions {
+  /** Who may do what now; asked again while their tokens live. */
+  readonly people?: People
+}
+
+export async function build ({ clock, logger = stderr, people = everybody() }: CompanyTokensOptions = {}): Promise<Example> {
+  const roleOf = (person: string, company: string) => people.get(person)?.get(company)
+  const companiesOf = (person = '') => [...people.get(person)?.keys() ?? []]
+
   const app = Fastify(serverOptions({ logger }))
   await app.register(latchkey, {
     scopes,
-    keys: { prefix: 'sk', tags: { live: 'production', test: 'development' } },
+    keys: {
+      prefix: 'sk',
+      tags: { live: 'production', test: 'development' },
+      permissionsOf (owner, company) {
+        const role = roleOf(owner, company)
+        return role && [role]
+      },
+      permissionsMaxAge: 10
+    },
     environment: 'production',
     limits: false,
     errors,
@@ -31,8 +58,18 @@ export async function build ({ clock, logger = stderr }: BuildOptions = {}): Pro
     return { user: owner, company: workspace, permissions: scopes }
   })
   for (const url of ['/accounts/workspaces/', '/api/accounts/workspaces/']) {
-    app.get(url, (request) => [{ company: principalOf(request).workspace, current: true }])
+    app.get(url, (request) => {
+      const { owner, workspace } = principalOf(request)
+      return companiesOf(owner).map((company) => ({ company, current: company === workspace }))
+    })
   }
+  await app.register(keyRoutes, {
+    prefix: '/api/accounts/tokens',
+    scopes: { read: 'Read', write: 'Write', manage: 'Admin' },
+    rotateEvery: 90 * 86_400,
+    /** A token of one company manages those of another where its owner may do there all that it may do here. */
+    workspacesOf: ({ owner = '', scopes }) => companiesOf(owner).filter((company) => app.keys.grants({ scopes: [roleOf(owner, company) ?? ''] }, scopes))
+  })
 
   const orders = createTable('order', { acme: [{ id: 'order_1', supplier: 'Mill' }], globex: [{ id: 'order_2', supplier: 'Yard' }] })
   const users = createTable('user', { acme: [{ id: 'user_1', name: 'Ada' }], globex: [{ id: 'user_2', name: 'Bela' }] })
@@ -64,7 +101,9 @@ export async function build ({ clock, logger = stderr }: BuildOptions = {}): Pro
       { shows: 'a Write token does', key: 'write', method: 'POST', path: '/api/orders/', body: { supplier: 'Dock' } },
       { shows: 'users are managed with an Admin token', key: 'admin', method: 'POST', path: '/api/accounts/users/', body: { name: 'Cleo' } },
       { shows: 'no token: 401', path: '/api/orders/' },
-      { shows: 'each token belongs to one company', key: 'other-company', path: '/accounts/workspaces/' },
+      { shows: 'each token belongs to one company of its owner', key: 'other-company', path: '/accounts/workspaces/' },
+      { shows: 'another token, never with more than its owner may do', key: 'write', method: 'POST', path: '/api/accounts/tokens', body: { scopes: ['Read'] } },
+      { shows: 'and the list of tokens, each with the day by which to rotate it', key: 'read', path: '/api/accounts/tokens' },
       { shows: 'a token for development is refused in production: 403', key: 'development', path: '/api/orders/' }
     ]
   }

@@ -1,5 +1,6 @@
-import Fastify from 'fastify'
-import { allowPlainHttp, defineScopes, latchkey, notFound, principalOf, serverOptions, type RefusalCode, type Renderer } from 'fastify-latchkey'
+import Fastify, { type FastifyRequest } from 'fastify'
+import { allowPlainHttp, defineScopes, latchkey, notFound, principalOf, serverOptions, type Principal, type RefusalCode, type Renderer } from 'fastify-latchkey'
+import { keyRoutes } from 'fastify-latchkey/keys'
 import { issueKeys, logger as stderr, type BuildOptions, type Example } from './base.js'
 import { createTable, type ById, type Fields } from './records.js'
 
@@ -9,7 +10,8 @@ const scopes = defineScopes({
     events: ['read', 'send'],
     integrations: ['list'],
     syncs: ['trigger'],
-    actions: ['approve', 'reject']
+    actions: ['approve', 'reject'],
+    api_keys: ['read', 'write', 'manage']
   }
 })
 
@@ -18,6 +20,17 @@ export const keyTypes = {
   'read-only': ['reports:read', 'events:read', 'integrations:list'],
   'read-write': ['reports:read', 'events:read', 'integrations:list', 'events:send', 'syncs:trigger', 'actions:approve', 'actions:reject']
 } as const
+
+/**
+ * Who is signed in to the Settings pages. In place of a log-in of yours: the text of a header, which another site can't
+ * make a browser send, as it could with a cookie.
+ */
+const sessions = new Map([['demo-ada', { owner: 'ada', workspace: 'acme' }], ['demo-bela', { owner: 'bela', workspace: 'globex' }]])
+
+function whoIsSignedIn ({ headers }: FastifyRequest): Principal | null {
+  const session = sessions.get(String(headers['x-session']))
+  return session === undefined ? null : { kind: 'access-token', id: `user_${session.owner}`, ...session, environment: 'production', scopes: scopes.names }
+}
 
 const unauthorized = { error: 'unauthorized', message: 'Invalid or missing API key' }
 const bodies = new Map<RefusalCode, { error: string, message: string }>([
@@ -39,6 +52,8 @@ export async function build ({ clock, logger = stderr }: BuildOptions = {}): Pro
     clock
   })
   app.setNotFoundHandler(notFound)
+
+  await app.register(keyRoutes, { prefix: '/settings/api-keys', session: whoIsSignedIn })
 
   const reports = createTable('report', { acme: [{ id: 'report_1', title: 'October' }] })
   const events = createTable('event', { acme: [{ id: 'event_1', type: 'signup' }], globex: [{ id: 'event_2', type: 'login' }] })
@@ -78,6 +93,8 @@ export async function build ({ clock, logger = stderr }: BuildOptions = {}): Pro
       { shows: 'and does not send them: 403', key: 'read-only', method: 'POST', path: '/v1/events', body: { type: 'login' } },
       { shows: 'a read-write key does', key: 'read-write', method: 'POST', path: '/v1/events', body: { type: 'login' } },
       { shows: 'and approves actions', key: 'read-write', method: 'POST', path: '/v1/actions/action_1/approve' },
+      { shows: 'who is signed in to the Settings finds the keys of the workspace', path: '/settings/api-keys', headers: { 'X-Session': 'demo-ada' } },
+      { shows: 'nobody does without: 401', key: 'read-write', path: '/settings/api-keys' },
       { shows: 'no key: 401', path: '/v1/workspace' },
       { shows: 'a staging key is refused in production: 403', key: 'staging-read-write', path: '/v1/workspace' }
     ]

@@ -2,6 +2,7 @@ import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
 import Fastify from 'fastify'
 import { allowPlainHttp, defineScopes, latchkey, notFound, principalOf, serverOptions } from 'fastify-latchkey'
+import { keyRoutes } from 'fastify-latchkey/keys'
 import { createIntrospectionResolver, createJwtResolver, protectedResource } from 'fastify-latchkey/oauth'
 import { issueKeys, logger as stderr, type BuildOptions, type Example } from './base.js'
 import { startFront } from './front.js'
@@ -9,7 +10,7 @@ import { exampleRequest, introspector, RESOURCE, startProvider } from './oauth-p
 import { createTable, type ById, type Fields } from './records.js'
 
 /** Each route takes an API key or an access token of a user, with the same scopes. */
-const scopes = defineScopes({ resources: { resources: ['read', 'write', 'manage'] }, schemes: ['apiKey', 'oauth'] })
+const scopes = defineScopes({ resources: { resources: ['read', 'write', 'manage'], api_keys: ['read', 'write', 'manage'] }, schemes: ['apiKey', 'oauth'] })
 
 /** Requests an hour, and how many of them may come at once. */
 const tiers = {
@@ -65,6 +66,8 @@ export async function build ({ clock, logger = stderr }: BuildOptions = {}): Pro
   })
   app.setNotFoundHandler(notFound)
 
+  await app.register(keyRoutes, { prefix: '/v1/keys', rotateEvery: 90 * 86_400 })
+
   const resources = createTable('resource', { acme: [{ id: 'resource_1', name: 'Report' }] })
   const read = { schema: scopes.secure('resources:read') }
   const write = { schema: scopes.secure('resources:write') }
@@ -86,7 +89,8 @@ export async function build ({ clock, logger = stderr }: BuildOptions = {}): Pro
       free: { workspace: 'acme', scopes: ['resources:manage'], tier: 'free' },
       pro: { workspace: 'acme', scopes: ['resources:manage'], tier: 'pro' },
       enterprise: { workspace: 'acme', scopes: ['resources:manage'], tier: 'enterprise' },
-      'enterprise-custom': { workspace: 'acme', scopes: ['resources:manage'], tier: 'enterprise-custom' }
+      'enterprise-custom': { workspace: 'acme', scopes: ['resources:manage'], tier: 'enterprise-custom' },
+      automation: { workspace: 'acme', scopes: ['resources:manage', 'api_keys:manage'], tier: 'pro' }
     }),
     pages: [`${front.url}/docs`, authorize],
     oauth: { issuer, authorize, verifier, token: endpoint('token'), front: front.url },
@@ -97,6 +101,7 @@ export async function build ({ clock, logger = stderr }: BuildOptions = {}): Pro
       { shows: 'a key without the scope: 403', key: 'free-read', method: 'POST', path: '/v1/resources', headers, body: { name: 'Invoice' } },
       { shows: 'Free has 1,000 an hour, 100 of them at once', key: 'free', path: '/v1/resources', headers },
       { shows: 'Enterprise is not limited: no RateLimit fields', key: 'enterprise', path: '/v1/resources', headers },
+      { shows: 'what rotates keys by a schedule lists them with the day by which to do so', key: 'automation', path: '/v1/keys', headers },
       { shows: 'where OAuth clients get a token; sign in at /docs as ada (demo-ada) of acme or grace (demo-grace) of globex', path: '/.well-known/oauth-protected-resource', headers }
     ]
   }

@@ -90,8 +90,6 @@ t.test('"Find existing keys or create new ones in FloKit → Settings → API Ke
   }
 })
 
-t.todo('"Find existing keys": a list of a workspace’s keys', () => {})
-
 for (const [permission, answers] of Object.entries(readable)) {
   t.test(`"Read-only | … ${permission} …", "Read-write | All read permissions …"`, async (t) => {
     const { speak } = await start(t)
@@ -152,8 +150,6 @@ t.test('"Store API keys in environment variables or a secrets manager (AWS Secre
   t.notMatch(seen.join(''), text.slice(-49), 'no answer holds one')
   t.notMatch(log.text(), text.slice(-49), 'no log line does')
 })
-
-t.todo('"Rotate keys in FloKit → Settings → API Keys. After rotation, the previous key is immediately invalidated.": rotation', () => {})
 
 t.test('"Use separate keys per environment (production vs. staging) to prevent test traffic from entering production data."', async (t) => {
   const { keys, speak } = await start(t)

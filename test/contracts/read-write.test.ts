@@ -86,7 +86,19 @@ t.test('"Treat the secret like a password: use TLS, store it in a vault or envir
   t.match(log.text(), 'allowPlainHttp: credentials are accepted over plain HTTP', 'and the log says that this example runs without TLS')
 })
 
-t.todo('"rotate it if it leaks": rotation', () => {})
+t.test('"rotate it if it leaks": the secret that leaked is dead at the next request', async (t) => {
+  const { app, speak } = await start(t)
+  const { key, text } = await app.keys.issue({ workspace: 'north', scopes: ['WRITE'] })
+  answered(t, await as(app, text)('GET /devices'), 200, north.devices)
+  const rotated = await app.keys.rotate('north', key.id, { grace: 0 })
+  t.match(rotated, { holdsWithin: 0, key: { id: key.id, workspace: 'north', scopes: ['WRITE'] } })
+  for (const route of [...reads, ...mutations]) {
+    refused(t, await as(app, text)(request(route), bodyFor(route)), { status: 401, body: { error: 'CREDENTIAL_INVALID' }, challenge: challenges.invalid }, route)
+  }
+  t.equal((await as(app, rotated.text)('POST /devices', fresh.devices)).statusCode, 201)
+  t.equal((await speak('write')('GET /devices')).statusCode, 200, 'and no other key notices')
+  t.equal((await as(app, rotated.text)('GET /devices')).headers['ratelimit-remaining'], '97', 'what the key has used stays used')
+})
 
 t.test('"The credential is issued for your Fleet workspace."', async (t) => {
   const { app } = await start(t)

@@ -24,7 +24,7 @@ const examples = {
     refused: ['read', 'DELETE', '/api/orders/order_1/', 403, { detail: 'You do not have permission to perform this action.' }]
   },
   'tiers-oauth': {
-    keys: ['free-read', 'free', 'pro', 'enterprise', 'enterprise-custom'],
+    keys: ['free-read', 'free', 'pro', 'enterprise', 'enterprise-custom', 'automation'],
     served: ['pro', 'GET', '/v1/resources', 200],
     refused: ['free-read', 'DELETE', '/v1/resources/resource_1', 403, { code: 'INSUFFICIENT_SCOPE' }]
   },

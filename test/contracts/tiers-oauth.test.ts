@@ -9,6 +9,11 @@ const problem = 'application/problem+json; charset=utf-8'
 
 const reads = ['GET /v1/resources', 'GET /v1/resources/:id']
 const writes = ['POST /v1/resources', 'PATCH /v1/resources/:id', 'DELETE /v1/resources/:id']
+/** What these do is the subject of tiers-oauth-rotation.test.ts. */
+const keyRoutes = [
+  'GET /v1/keys', 'GET /v1/keys/workspaces', 'GET /v1/keys/:id', 'POST /v1/keys',
+  'PATCH /v1/keys/:id', 'POST /v1/keys/:id/rotate', 'POST /v1/keys/:id/revoke'
+]
 const routes = [...reads, ...writes, 'GET /v1/key']
 
 const resources = [{ id: 'resource_1', name: 'Report' }]
@@ -69,12 +74,12 @@ async function start (t: Test) {
 
 t.test('this contract speaks of every route of the example', async (t) => {
   const { app } = await start(t)
-  t.strictSame(guardedRoutes(app), [...routes].sort())
+  t.strictSame(guardedRoutes(app), [...routes, ...keyRoutes].sort())
 })
 
 t.test('"All API requests must use HTTPS. Unencrypted HTTP requests will be rejected."', async (t) => {
   const { app, keys } = await start(t)
-  for (const route of [...routes, 'GET /v1/no-such-thing', 'OPTIONS /v1/resources']) {
+  for (const route of [...routes, ...keyRoutes, 'GET /v1/no-such-thing', 'OPTIONS /v1/resources']) {
     for (const key of [undefined, keyOf(keys, 'pro')]) {
       for (const headers of [{}, { 'x-forwarded-proto': 'http' }, { 'x-forwarded-proto': '' }, { forwarded: 'proto=https' }, { 'x-forwarded-ssl': 'on' }]) {
         const response = await as(app, key, headers)(request(route), bodyFor(route))
@@ -138,8 +143,6 @@ t.test('"Store keys securely", "Never commit keys to version control", "Don\'t h
   t.notMatch(JSON.stringify(key), text.slice(-49))
 })
 
-t.todo('"Rotate keys regularly (every 90 days)": rotation', () => {})
-
 t.test('"Use key scopes to limit permissions"', async (t) => {
   const { app, speak } = await start(t)
   for (const route of reads) t.equal((await speak('free-read')(request(route))).statusCode, 200, route)
@@ -154,7 +157,6 @@ t.test('"Use key scopes to limit permissions"', async (t) => {
   answered(t, await write('DELETE /v1/resources/resource_101'), 200, { name: 'Bill', id: 'resource_101' })
 })
 
-t.todo('"Implement a key rotation schedule using automation.": rotation', () => {})
 t.todo('"Our platform provides webhooks to notify you when keys are about to expire.": webhooks', () => {})
 
 for (const [tier, name, perHour, burst] of [['Free', 'free', 1_000, 100], ['Pro', 'pro', 10_000, 1_000]] as const) {
@@ -215,7 +217,7 @@ t.test('"200 | Success | Proceed normally"', async (t) => {
 t.test('"401 | Unauthorized | Check API key validity"', async (t) => {
   const { app, keys } = await start(t)
   const good = keyOf(keys, 'pro')
-  for (const route of [...routes, 'GET /v1/no-such-thing']) {
+  for (const route of [...routes, ...keyRoutes, 'GET /v1/no-such-thing']) {
     refused(t, await as(app, undefined, https)(request(route), bodyFor(route)), unauthorized('CREDENTIAL_MISSING'), route)
     refused(t, await as(app, `${good.slice(0, -1)}~`, https)(request(route), bodyFor(route)), unauthorized('CREDENTIAL_INVALID'), route)
   }

@@ -1,0 +1,120 @@
+import t, { type Test } from 'tap'
+import { build } from '../../examples/tiers-oauth.js'
+import { fakeClock } from '../../lib/testing/index.js'
+import { answered, as, keyOf, type Voice } from '../helpers/contracts.js'
+
+const DAY = 86_400
+const https = { 'x-forwarded-proto': 'https' }
+const resources = [{ id: 'resource_1', name: 'Report' }]
+
+interface View { readonly id: string, readonly name?: string, readonly status: string, readonly rotateBy: string, readonly scopes: readonly string[] }
+interface Page { readonly keys: readonly View[], readonly next?: string }
+interface Rotated { readonly key: View, readonly text: string, readonly holdsWithin: number }
+
+async function start (t: Test) {
+  const clock = fakeClock()
+  const { app, keys } = await build({ clock: clock.now, logger: { level: 'silent' } })
+  t.teardown(() => app.close())
+  await app.ready()
+  const holder = (text: string) => as(app, text, https)
+  return { app, clock, keys, holder, automation: holder(keyOf(keys, 'automation')) }
+}
+
+/**
+ * What a host runs every day: asks for all keys, and rotates those that are due within `ahead` seconds. Its own is one of
+ * them, and is used as it is then: a secret that retires hands out nothing that lives longer.
+ */
+async function rotateDue (holder: (text: string) => Voice, text: string, now: number, { ahead, grace }: { ahead: number, grace: number }): Promise<Map<string, Rotated>> {
+  const rotated = new Map<string, Rotated>()
+  let send = holder(text)
+  const own: { id: string } = (await send('GET /v1/key')).json()
+  let query = '?limit=2'
+  do {
+    const { keys, next }: Page = (await send(`GET /v1/keys${query}`)).json()
+    for (const { id, name = id, status, rotateBy } of keys) {
+      if (status !== 'active' || Date.parse(rotateBy) - now > ahead * 1000) continue
+      const response = await send(`POST /v1/keys/${id}/rotate`, { grace })
+      if (response.statusCode !== 200) continue
+      const done: Rotated = response.json()
+      rotated.set(name, done)
+      if (id === own.id) send = holder(done.text)
+    }
+    query = next === undefined ? '' : `?limit=2&cursor=${next}`
+  } while (query !== '')
+  return rotated
+}
+
+t.test('"Rotate keys regularly (every 90 days)": each key says by when, and its rotation moves that on by ninety days', async (t) => {
+  const { clock, holder, automation } = await start(t)
+  const ninety = () => new Date(clock.now() + 90 * DAY * 1000).toISOString()
+  const { keys }: Page = (await automation('GET /v1/keys')).json()
+  t.equal(keys.length, 6)
+  for (const key of keys) t.equal(key.rotateBy, ninety())
+
+  clock.advance(89 * DAY)
+  const [id] = keys.filter(({ name }) => name === 'pro').map((key) => key.id)
+  const response = await automation(`POST /v1/keys/${id}/rotate`, { grace: 0 })
+  t.equal(response.statusCode, 200)
+  t.equal(response.headers['cache-control'], 'no-store')
+  t.match(response.headers['ratelimit-policy'], '"pro";q=10000;w=3600', 'who rotates is counted like anybody')
+  const { key, text }: Rotated = response.json()
+  t.match(key, { id, rotateBy: ninety(), tier: 'pro', scopes: ['resources:manage'], secrets: [{ generation: 1 }, { generation: 2 }] })
+  answered(t, await holder(text)('GET /v1/resources'), 200, resources)
+})
+
+t.test('"Implement a key rotation schedule using automation.": a script of the API alone, and no holder is ever locked out', async (t) => {
+  const { clock, keys, holder } = await start(t)
+  const names = ['free-read', 'free', 'pro', 'enterprise', 'enterprise-custom']
+  const run = () => rotateDue(holder, held.get('automation') ?? '', clock.now(), { ahead: 7 * DAY, grace: DAY })
+  const held = new Map([...names, 'automation'].map((name) => [name, keyOf(keys, name)]))
+  const rotations: number[] = []
+
+  for (let day = 1; day <= 200; day++) {
+    clock.advance(DAY)
+    const before = new Map(held)
+    const rotated = await run()
+    for (const [name, { text }] of rotated) held.set(name, text)
+    for (const name of names) {
+      const next = await holder(held.get(name) ?? '')('GET /v1/resources')
+      answered(t, next, 200, resources, `${name} on day ${day}`)
+      t.equal(next.headers['api-key-retires'], undefined)
+    }
+    if (rotated.size === 0) continue
+    rotations.push(day)
+    t.same([...rotated.keys()].sort(), [...held.keys()].sort(), 'all of them, itself too')
+    const ends = new Date(clock.now() + DAY * 1000).toUTCString()
+    for (const name of names) {
+      const old = await holder(before.get(name) ?? '')('GET /v1/resources')
+      answered(t, old, 200, resources, `${name}: the old one has a day`)
+      t.equal(old.headers['api-key-retires'], ends)
+    }
+    t.equal((await run()).size, 0, 'a second run of the day finds nothing to do')
+    clock.advance(DAY - 1)
+    for (const text of before.values()) t.equal((await holder(text)('GET /v1/key')).statusCode, 200, 'to the last second')
+    clock.advance(1)
+    for (const text of before.values()) t.equal((await holder(text)('GET /v1/key')).statusCode, 401, 'and not longer')
+  }
+  t.same(rotations, [83, 165], 'a week ahead of the ninety days; the clock went on a day with each')
+})
+
+t.test('… which rotates no key that may do more than it, and none of others', async (t) => {
+  const { app, keys, automation, holder } = await start(t)
+  const free = holder(keyOf(keys, 'free'))
+  const { keys: [first] }: Page = (await automation('GET /v1/keys?limit=1')).json()
+  for (const request of ['GET /v1/keys', `GET /v1/keys/${first?.id}`, `POST /v1/keys/${first?.id}/rotate`, `POST /v1/keys/${first?.id}/revoke`]) {
+    const response = await free(request, request.startsWith('GET') ? undefined : {})
+    t.equal(response.statusCode, 403, request)
+    t.match(response.json(), { code: 'INSUFFICIENT_SCOPE', granted: ['resources:manage'] })
+    t.match(response.headers['content-type'], /^application\/problem\+json/)
+  }
+  const { text } = await app.keys.issue({ workspace: 'acme', scopes: ['api_keys:manage'], tier: 'pro' })
+  const refusal = await holder(text)(`POST /v1/keys/${first?.id}/rotate`, {})
+  t.equal(refusal.statusCode, 403)
+  t.match(refusal.json(), { code: 'INSUFFICIENT_SCOPE', granted: ['api_keys:manage'] })
+  const { key: foreign } = await app.keys.issue({ workspace: 'globex', scopes: ['resources:read'] })
+  for (const id of [foreign.id, 'key_of_nobody']) {
+    const unknown = await automation(`POST /v1/keys/${id}/rotate`, {})
+    t.equal(unknown.statusCode, 404)
+    t.match(unknown.json(), { type: 'about:blank', status: 404, code: 'KEY_NOT_FOUND', detail: 'There is no such key.' })
+  }
+})

@@ -1,0 +1,167 @@
+import { once } from 'node:events'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import t, { type Test } from 'tap'
+import { start } from '../helpers/child.js'
+import { startPostgres } from '../helpers/postgres.js'
+import { startRedis } from '../helpers/redis-server.js'
+
+const file = fileURLToPath(new URL('../helpers/key-server.ts', import.meta.url))
+
+interface Process { readonly url: string, readonly manager: string, kill (): Promise<void> }
+interface Issued { readonly key: { readonly id: string, readonly version: number }, readonly text: string }
+
+/** Starts a server process; it ends with the test. */
+async function startProcess (t: Test, environment: NodeJS.ProcessEnv): Promise<Process> {
+  const child = start([process.execPath, '--conditions=fastify-latchkey-source', '--import', 'tsx', file], undefined, environment)
+  child.stderr.pipe(process.stderr)
+  async function kill (): Promise<void> {
+    const ended = once(child, 'exit')
+    if (child.exitCode === null && child.signalCode === null && child.kill('SIGKILL')) await ended
+  }
+  t.teardown(kill)
+  let manager = ''
+  for await (const line of createInterface({ input: child.stdout })) {
+    if (line.startsWith('http')) return { url: line, manager, kill }
+    manager = line
+  }
+  throw new Error('a server process did not start')
+}
+
+const postgres = await startPostgres(t)
+
+/** Two processes that share a Postgres and a Redis, and nothing else. */
+async function two (t: Test) {
+  const redis = await startRedis(t)
+  const environment = { KEYS_URL: await postgres.createDatabase(), REDIS_URL: redis.url }
+  const [one, other] = await Promise.all([startProcess(t, { ...environment, MANAGER: '1' }), startProcess(t, environment)])
+
+  async function ask (url: string, text: string, method = 'GET', payload?: object) {
+    const response = await fetch(url, {
+      method,
+      headers: { authorization: `Bearer ${text}`, ...payload !== undefined && { 'content-type': 'application/json' } },
+      ...payload !== undefined && { body: JSON.stringify(payload) }
+    })
+    return { status: response.status, body: await response.text() }
+  }
+  const devices = ({ url }: Process, text: string) => ask(`${url}/devices`, text)
+  const lookups = async ({ url }: Process) => Number((await ask(`${url}/lookups`, '')).body)
+
+  /** Changes keys in the one process, or in another. */
+  async function manage (method: string, path: string, payload: object, { url } = one): Promise<Issued & { holdsWithin: number }> {
+    const { status, body } = await ask(`${url}/api-keys${path}`, one.manager, method, payload)
+    if (status >= 300) throw new Error(`${method} ${path}: ${status} ${body}`)
+    return JSON.parse(body)
+  }
+  const issue = (...scopes: string[]) => manage('POST', '', { scopes })
+
+  /** The other process holds the record, and asks for it no more. */
+  async function warm (t: Test, process: Process, text: string): Promise<void> {
+    t.equal((await devices(process, text)).status, 200)
+    const before = await lookups(process)
+    for (let i = 0; i < 20; i++) t.equal((await devices(process, text)).status, 200)
+    t.equal(await lookups(process), before, 'twenty requests and not one query')
+  }
+  return { redis, one, other, devices, lookups, manage, issue, warm }
+}
+
+type Two = Awaited<ReturnType<typeof two>>
+
+/** What takes access away, and what the next request with the old text is answered. */
+const changes: ReadonlyArray<readonly [string, number, RegExp, (id: string, manage: Two['manage'], where?: Process) => ReturnType<Two['manage']>]> = [
+  ['a revocation', 401, /The API key was revoked/, (id, manage, where) => manage('POST', `/${id}/revoke`, {}, where)],
+  ['a scope that is taken away', 403, /requires devices:read; the credential grants devices:write/, (id, manage, where) => manage('PATCH', `/${id}`, { scopes: ['devices:write'] }, where)],
+  ['a rotation without grace', 401, /The API key was rotated/, (id, manage, where) => manage('POST', `/${id}/rotate`, { grace: 0 }, where)]
+]
+
+t.test('a change in one process holds in the other from its next request on, though that one caches for an hour', async (t) => {
+  const { one, other, devices, lookups, manage, issue, warm } = await two(t)
+  for (const [what, status, why, change] of changes) {
+    for (const [changing, serving] of [[one, other], [other, one]] as const) {
+      const { key, text } = await issue('devices:read', 'devices:write')
+      await warm(t, serving, text)
+      const changed = await change(key.id, manage, changing)
+      t.equal(changed.holdsWithin, 0, 'the answer promises it')
+      const refusal = await devices(serving, text)
+      t.equal(refusal.status, status, what)
+      t.match(refusal.body, why)
+      t.equal((await devices(changing, text)).status, status, 'and where it was made')
+      if (changed.text !== undefined) t.equal((await devices(serving, changed.text)).status, 200, 'the new secret opens')
+      const before = await lookups(serving)
+      if (status === 403) {
+        for (let i = 0; i < 20; i++) t.equal((await devices(serving, text)).status, status)
+        t.equal(await lookups(serving), before, 'and is held as it is now')
+      }
+    }
+  }
+})
+
+t.test('what is given back opens again from the next request on', async (t) => {
+  const { other, devices, manage, issue, warm } = await two(t)
+  const { key, text } = await issue('devices:read')
+  await warm(t, other, text)
+  await manage('PATCH', `/${key.id}`, { scopes: [] })
+  t.equal((await devices(other, text)).status, 403)
+  await manage('PATCH', `/${key.id}`, { scopes: ['devices:read'] })
+  await warm(t, other, text)
+})
+
+t.test('a change outlives the process that made it', async (t) => {
+  const { one, other, devices, manage, issue, warm } = await two(t)
+  const { key, text } = await issue('devices:read')
+  await warm(t, other, text)
+  await manage('POST', `/${key.id}/revoke`, {})
+  await one.kill()
+  t.equal((await devices(other, text)).status, 401)
+})
+
+t.test('a Redis that has forgotten everything revives no key, and costs each process one query a key', async (t) => {
+  const { redis, other, devices, lookups, manage, issue, warm } = await two(t)
+  const [revoked, good] = [await issue('devices:read'), await issue('devices:read')]
+  await warm(t, other, revoked.text)
+  await warm(t, other, good.text)
+  await manage('POST', `/${revoked.key.id}/revoke`, {})
+  await redis.client().flushall()
+  t.equal((await devices(other, revoked.text)).status, 401)
+  const before = await lookups(other)
+  for (let i = 0; i < 5; i++) t.equal((await devices(other, good.text)).status, 200)
+  t.equal(await lookups(other), before + 1)
+
+  const again = await issue('devices:read')
+  await warm(t, other, again.text)
+  await manage('POST', `/${again.key.id}/revoke`, {})
+  await redis.kill()
+  await redis.restart()
+  for (let i = 0; i < 100 && (await devices(other, again.text)).status === 503; i++) await new Promise((resolve) => setTimeout(resolve, 50))
+  t.equal((await devices(other, again.text)).status, 401, 'nor does one that was replaced')
+})
+
+t.test('under load, no request that starts after the change has answered succeeds', async (t) => {
+  const { other, devices, manage, issue, warm } = await two(t)
+  for (const [what, status, , change] of changes) {
+    const { key, text } = await issue('devices:read', 'devices:write')
+    await warm(t, other, text)
+    const seen: Array<{ readonly began: number, readonly status: number }> = []
+    let changed = Infinity
+    let after = 0
+    /** Ends when two hundred requests were sent after the change; 20,000 are too many in any case. */
+    const caller = async (): Promise<void> => {
+      while (after < 200 && seen.length < 20_000) {
+        const began = performance.now()
+        if (began > changed) after++
+        seen.push({ began, status: (await devices(other, text)).status })
+      }
+    }
+    const load = Promise.all(Array.from({ length: 8 }, caller))
+    while (seen.length < 200) await new Promise((resolve) => setTimeout(resolve, 5))
+    await change(key.id, manage)
+    changed = performance.now()
+    await load
+
+    const [earlier, later] = [seen.filter(({ began }) => began <= changed), seen.filter(({ began }) => began > changed)]
+    t.ok(earlier.filter((one) => one.status === 200).length >= 200, `${what}: it was in use`)
+    t.same(new Set(earlier.map((one) => one.status).filter((one) => one !== 200 && one !== status)), new Set(), 'nothing else was answered on the way')
+    t.ok(later.length >= 200)
+    t.same(new Set(later.map((one) => one.status)), new Set([status]), `${what}: zero successes in ${later.length} requests`)
+  }
+})
