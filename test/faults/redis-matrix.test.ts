@@ -62,6 +62,7 @@ async function cell (t: Test, { begin, end, status }: Fault, warm: boolean): Pro
   const { app, as } = await guarded(t, { limits: { store, environments: { production: [{ name: 'p', quota: 1_000_000, window: 3_600 }], sandbox: [] } } }, (app) => {
     app.get('/', { schema: scopes.secure() }, async () => { handled++ })
   })
+  await app.ready()
   async function ask (): Promise<number> {
     const started = performance.now()
     const { statusCode, headers } = await as.inject(app, { scopes: [] }, '/')
