@@ -1,4 +1,4 @@
-import { createKeys, createKeyText, createMemoryKeyStore, createRecordCache, hashKeyText } from 'fastify-latchkey/keys'
+import { createKeys, createKeyText, createMemoryKeyStore, createRecordCache, hashKeyText, loadKey } from 'fastify-latchkey/keys'
 import { fakeClock } from 'fastify-latchkey/testing'
 import t from 'tap'
 import { createKeyResolver } from '../../lib/keys/resolver.js'
@@ -31,4 +31,10 @@ t.test('every request of a held key gets the same principal, and none of it wait
   t.match(first, { scopes: ['a'] })
   t.equal(resolver.resolve(text, 9_999), first)
   t.type(resolver.resolve(text, 10_000), Promise)
+})
+
+t.test('a secret that the record has forgotten opens nothing, and says why', async (t) => {
+  const { goodUntil, refusal } = loadKey(record(), 7)
+  t.equal(goodUntil, -Infinity)
+  t.equal(refusal, 'The API key was rotated; this is an earlier secret of it.')
 })

@@ -3,22 +3,30 @@ import t from 'tap'
 import { principal } from '../helpers/limits.js'
 import { redisStore } from '../helpers/redis-store.js'
 
-t.test('on a Cluster each workspace has its own calls, and no more than ten thousand are remembered', async (t) => {
-  const called: string[][] = []
-  const cluster: RedisClient = {
+/** A client whose Redis answers what a test says. */
+function client (answers: Partial<RedisClient>): RedisClient {
+  return {
     status: 'ready',
-    isCluster: true,
     connect: async () => {},
-    async evalsha (_sha, keys, ...args) {
-      called.push(args.slice(0, keys))
-      return [1, ...Array(keys).fill(0)]
-    },
+    evalsha: async () => [],
     eval: async () => {},
     time: async () => {},
     info: async () => '',
     on () {},
     off () {},
+    ...answers,
   }
+}
+
+t.test('on a Cluster each workspace has its own calls, and no more than ten thousand are remembered', async (t) => {
+  const called: string[][] = []
+  const cluster = client({
+    isCluster: true,
+    async evalsha (_sha, keys, ...args) {
+      called.push(args.slice(0, keys))
+      return [1, ...Array(keys).fill(0)]
+    },
+  })
   const store = redisStore(t, { redis: cluster, deadline: 10 })
   const take = async (n: number) => store.take({ policies: [], principal: principal('a', { workspace: `w${n}` }), cost: 1, now: 0 })
   await Promise.all([take(0), take(0), take(1)])
@@ -26,4 +34,13 @@ t.test('on a Cluster each workspace has its own calls, and no more than ten thou
   for (let n = 2; n < 10_002; n += 1000) await Promise.all(Array.from({ length: 1000 }, (_, i) => take(n + i)))
   t.equal(called.length, 10_002)
   t.same(await take(0), { admitted: true, policies: [] }, 'a forgotten one is made anew')
+})
+
+t.test('what comes too late twice is answered without Redis', async (t) => {
+  let asked = 0
+  const redis = client({ async evalsha () { asked++; return [1] } })
+  const store = redisStore(t, { redis, deadline: 10 })
+  const take = async () => store.take({ policies: [], principal: principal('a'), cost: 1, now: 0 })
+  await t.rejects(take(), { name: 'LimitStoreUnavailable', message: 'the limit store is unavailable: late' })
+  t.equal(asked, 2)
 })
