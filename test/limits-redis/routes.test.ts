@@ -7,6 +7,7 @@ import { redisStore } from '../helpers/redis-store.js'
 function client (answers: Partial<RedisClient>): RedisClient {
   return {
     status: 'ready',
+    isCluster: false,
     connect: async () => {},
     evalsha: async () => [],
     eval: async () => {},
