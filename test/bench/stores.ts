@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { PGlite } from '@electric-sql/pglite'
 import pg from 'pg'
-import { createMemoryKeyStore, type ApiKey, type KeyStore } from 'fastify-latchkey/keys'
+import { createMemoryKeyStore, createRecordCache, type ApiKey, type KeyStore } from 'fastify-latchkey/keys'
 import { createPgliteKeyStore, createPostgresKeyStore } from 'fastify-latchkey/keys/postgres'
 import { createRedisKeyStore } from 'fastify-latchkey/keys/redis'
 import { fillPostgres, hashOf } from '../helpers/fill-postgres.js'
@@ -18,6 +18,8 @@ export interface StoreTimes {
   /** Nothing is held by the process: each asks the store. */
   readonly verify: number
   readonly verifyAtOnce: number
+  /** The process holds it: the record cache, or the store itself where it is memory. */
+  readonly warm: number
   readonly firstPage: number
   readonly deepPage: number
   readonly update: number
@@ -106,10 +108,22 @@ async function measure (name: string, store: KeyStore, keys: number, calls: numb
     keys,
     verify: await median(calls, verify),
     verifyAtOnce: await median(calls / 10, () => Promise.all(Array.from({ length: AT_ONCE }, verify))) / AT_ONCE,
+    warm: await warm(store, keys, calls),
     firstPage: await median(calls, () => store.list('w0', { limit: PAGE })),
     deepPage: await median(calls, () => store.list('w0', { limit: PAGE, after: middle })),
     update: await median(calls, revoke)
   }
+}
+
+/** Microseconds of one look-up among a thousand that are held. */
+async function warm (store: KeyStore, keys: number, calls: number): Promise<number> {
+  const holder = store.recall === undefined ? createRecordCache(store) : store
+  const hashes = Array.from({ length: Math.min(keys, 1000) }, (_, i) => hashOf(i + 1))
+  for (const hash of hashes) await holder.findByHash(hash)
+  const time = await median(calls, () => {
+    for (const hash of hashes) if (holder.recall?.(hash) === undefined) throw new Error('a key is not held')
+  })
+  return time / hashes.length
 }
 
 /** Microseconds; the first half of the calls only warms up. */
