@@ -32,6 +32,6 @@ export async function metrics (app: FastifyInstance, { scopes }: { scopes: Pick<
   })
 }
 
-function isLimitsMessage (message: unknown): message is LimitsMessage {
+export function isLimitsMessage (message: unknown): message is LimitsMessage {
   return typeof message === 'object' && message !== null && 'takes' in message
 }

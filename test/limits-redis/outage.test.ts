@@ -3,6 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { compilePolicy } from 'fastify-latchkey/limits'
 import { LimitStoreUnavailable, type LimitsMessage } from 'fastify-latchkey/limits/redis'
 import t from 'tap'
+import { isLimitsMessage } from '../../examples/metrics.js'
 import { guarded, principal } from '../helpers/limits.js'
 import { startProxy } from '../helpers/proxy.js'
 import { freePort, startRedis } from '../helpers/redis-server.js'
@@ -121,7 +122,7 @@ t.test('no more than ten thousand wait; who is more is answered at once, and it 
   await store.ready()
   server.signal('SIGSTOP')
   const heard: LimitsMessage[] = []
-  const hear = (message: unknown) => { heard.push(message as LimitsMessage) }
+  const hear = (message: unknown) => { if (isLimitsMessage(message)) heard.push(message) }
   subscribe('latchkey:limits', hear)
   const waiting = Array.from({ length: 10_000 }, async () => store.take(take))
   await t.rejects(async () => store.take(take), { message: 'the limit store is unavailable: too many wait' })

@@ -3,6 +3,7 @@ import { compilePolicy, type Take } from 'fastify-latchkey/limits'
 import { LimitStoreUnavailable, type LimitsMessage } from 'fastify-latchkey/limits/redis'
 import { Redis } from 'ioredis'
 import t from 'tap'
+import { isLimitsMessage } from '../../examples/metrics.js'
 import { principal } from '../helpers/limits.js'
 import { startRedis } from '../helpers/redis-server.js'
 import { redisStore } from '../helpers/redis-store.js'
@@ -116,7 +117,7 @@ t.test('one Redis', async (t) => {
     }
     await admin.set('x:{10,2,productionw1}', 'other')
     const heard: LimitsMessage[] = []
-    const hear = (message: unknown) => { heard.push(message as LimitsMessage) }
+    const hear = (message: unknown) => { if (isLimitsMessage(message)) heard.push(message) }
     subscribe('latchkey:limits', hear)
     await t.rejects(async () => store.take(take(shared, principal('eve'))), LimitStoreUnavailable)
     unsubscribe('latchkey:limits', hear)
@@ -127,7 +128,7 @@ t.test('one Redis', async (t) => {
   t.test('what was decided is published, while somebody listens', async (t) => {
     const store = redisStore(t, options)
     const heard: LimitsMessage[] = []
-    const hear = (message: unknown) => { heard.push(message as LimitsMessage) }
+    const hear = (message: unknown) => { if (isLimitsMessage(message)) heard.push(message) }
     subscribe('latchkey:limits', hear)
     await Promise.all([store.take(take(minute, ada, 5)), store.take(take(minute)), store.take(take(minute, principal('bob')))])
     unsubscribe('latchkey:limits', hear)
