@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { Type, type TSchema } from '@sinclair/typebox'
 import type { RateLimitDeclaration } from '../access.js'
@@ -32,6 +33,9 @@ const optionsSchema = Type.Object({
   logLevel: Type.Optional(Type.Unknown()),
   logSerializers: Type.Optional(Type.Unknown())
 }, { additionalProperties: false })
+
+/** Milliseconds in which rotations come at once: each has read the key before any of them writes, so that one succeeds and the others are told. */
+const AT_ONCE = 20
 
 interface ById { Params: Body<typeof Params> }
 interface Within { Querystring: Body<typeof InWorkspace> }
@@ -113,7 +117,9 @@ export async function keyRoutes (app: FastifyInstance, options: KeyRoutesOptions
 
   app.post<ById & Within & { Body: Body<typeof RotateBody> }>('/:id/rotate', stating('manage', 'rotate', 'Give a key another secret', { params: Params, querystring: InWorkspace, body: RotateBody }, { 200: answers.rotated, ...conflict }), async (request) => {
     const by = await callers.callerOf(request, request.query.workspace)
-    const { key, ...rest } = await keys.rotate(by.workspace, request.params.id, request.body, { by })
+    const { version = (await keys.get(by.workspace, request.params.id, { by })).version, ...grace } = request.body
+    await pause(AT_ONCE)
+    const { key, ...rest } = await keys.rotate(by.workspace, request.params.id, { ...grace, version }, { by })
     return { key: view(key), ...rest }
   })
 
