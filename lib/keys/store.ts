@@ -28,8 +28,41 @@ export interface KeyStore {
   update (key: ApiKey, hash?: string): boolean | Promise<boolean>
   /** Notes uses; an instant that is before the stored one changes nothing, and neither does an unknown key. */
   recordUse (uses: readonly KeyUse[]): void | Promise<void>
+  /** Which keys somebody must be told about, and when. Optional: a store without it can't tell of keys that are about to expire. */
+  readonly notices?: KeyNotices | undefined
   /** Releases what the store opened itself. */
   close? (): void | Promise<void>
+}
+
+/**
+ * When each key is next to be looked at, and which notices it has had. `insert` and `update` put a key's instant to 0,
+ * which means at once, unless somebody holds it: whoever does hears from `settle` that it has changed. Keys that were
+ * there before this was, are at 0.
+ */
+export interface KeyNotices {
+  /**
+   * Keys whose instant has come, earliest first, for this caller alone until `now + lease`: their instant becomes that, so
+   * whoever crashes leaves them due again then. Costs what it gives out, not what is stored.
+   * @param now milliseconds since the epoch
+   * @param lease milliseconds
+   */
+  due (now: number, lease: number, limit: number): readonly DueKey[] | Promise<readonly DueKey[]>
+  /**
+   * Ends a hold: notes the notices that the key has had, and when it is next to be looked at; at once where it has been
+   * changed meanwhile. Nothing is noted by whoever's hold has run out and was given to another.
+   * @param noticed replaces what was noted
+   * @param next milliseconds since the epoch; undefined for a key that needs no look until it is changed
+   * @returns whether it was noted
+   */
+  settle (held: DueKey, noticed: readonly string[], next: number | undefined): boolean | Promise<boolean>
+}
+
+export interface DueKey {
+  readonly key: ApiKey
+  /** Names of notices that it has had, as `settle` noted them. */
+  readonly noticed: readonly string[]
+  /** Milliseconds since the epoch; also tells this hold from a later one. */
+  readonly heldUntil: number
 }
 
 export interface KeyPage {

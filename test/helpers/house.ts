@@ -7,13 +7,14 @@ const MAX_LINES = 200
 const PACKAGE = 'fastify-latchkey'
 const ROOF = new Set(['index.ts', 'latchkey.ts'])
 const GROUND = 0
-const ROOF_FLOOR = 4
+const ROOF_FLOOR = 6
 
 /** Floor of each room. A new room takes its place here before it can be entered. */
 const FLOORS: ReadonlyMap<string, number> = new Map([
   ['auth', 1], ['scopes', 1], ['limits', 1], ['server', 1],
   ['keys', 2], ['oauth', 2],
-  ['docs', 3], ['testing', 3],
+  ['events', 3], ['webhooks', 4],
+  ['docs', 5], ['testing', 5],
 ])
 
 export const rooms = (sources: Sources): string[] => {
