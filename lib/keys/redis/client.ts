@@ -1,45 +1,16 @@
-import { once } from 'node:events'
+import { commandsOf as plainCommandsOf, type Command, type RedisClient } from '../../redis.js'
 import { KeyStoreFault } from '../fault.js'
-import { within } from '../../time.js'
 
-/** What is asked of a client: a `Redis` or a `Cluster` of ioredis is one. */
-export interface RedisClient {
-  readonly status: string
-  readonly options?: object
-  call (command: string, ...args: string[]): Promise<unknown>
-  connect (): Promise<unknown>
-}
-
-export type Command = (command: string, ...args: string[]) => Promise<unknown>
-
-/**
- * Runs single commands, each within a deadline. A command is given to a connected client only: those that ioredis keeps
- * for later are run by it long after their caller was told that they failed.
- */
-export function commandsOf (redis: RedisClient & NodeJS.EventEmitter, timeout: number): Command {
-  let connected: Promise<unknown> | undefined
-
-  async function connect (): Promise<void> {
-    const waiting = new AbortController()
-    const ready = once(redis, 'ready', { signal: waiting.signal })
-    if (redis.status === 'wait') redis.connect().catch(ignore)
+/** Commands whose faults say no more than may be said. @param timeout seconds */
+export function commandsOf (redis: RedisClient, timeout: number): Command {
+  const plain = plainCommandsOf(redis, timeout)
+  return async function command (...call) {
     try {
-      await within(ready, timeout, 'Redis')
-    } finally {
-      // Takes the listeners off a client that may never be ready.
-      waiting.abort()
-    }
-  }
-
-  return async function command (name, ...args) {
-    try {
-      while (redis.status !== 'ready') await (connected ??= connect().finally(() => { connected = undefined }))
-      return await within(redis.call(name, ...args), timeout, 'Redis')
+      return await plain(...call)
     } catch (fault) {
       throw new KeyStoreFault('Redis', fault)
     }
   }
 }
 
-/** Of a failed attempt to connect the client tells by its `error` event too. */
-function ignore (): void {}
+export type { Command, RedisClient }

@@ -7,7 +7,7 @@ import { createStore } from './store.js'
 
 export interface RedisKeyStoreOptions {
   /** A `Redis` or a `Cluster` of ioredis, such as `app.redis` of @fastify/redis, that the host opens and closes. */
-  redis: RedisClient & NodeJS.EventEmitter
+  redis: RedisClient
   /** What the names of all keys in Redis begin with; `latchkey` by default. */
   namespace?: string | undefined
   /** Seconds that a command, or waiting for a connection, may take; 1 by default. */

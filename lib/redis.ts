@@ -1,0 +1,41 @@
+import { once } from 'node:events'
+import { within } from './time.js'
+
+/** What is asked of a client: a `Redis` or a `Cluster` of ioredis is one. */
+export interface RedisClient extends NodeJS.EventEmitter {
+  readonly status: string
+  readonly options?: object
+  call (command: string, ...args: string[]): Promise<unknown>
+  connect (): Promise<unknown>
+}
+
+export type Command = (command: string, ...args: string[]) => Promise<unknown>
+
+/**
+ * Runs single commands, each within a deadline. A command is given to a connected client only: those that ioredis keeps
+ * for later are run by it long after their caller was told that they failed.
+ * @param timeout seconds
+ */
+export function commandsOf (redis: RedisClient, timeout: number): Command {
+  let connected: Promise<unknown> | undefined
+
+  async function connect (): Promise<void> {
+    const waiting = new AbortController()
+    const ready = once(redis, 'ready', { signal: waiting.signal })
+    if (redis.status === 'wait') redis.connect().catch(ignore)
+    try {
+      await within(ready, timeout, 'Redis')
+    } finally {
+      // Takes the listeners off a client that may never be ready.
+      waiting.abort()
+    }
+  }
+
+  return async function command (name, ...args) {
+    while (redis.status !== 'ready') await (connected ??= connect().finally(() => { connected = undefined }))
+    return await within(redis.call(name, ...args), timeout, 'Redis')
+  }
+}
+
+/** Of a failed attempt to connect the client tells by its `error` event too. */
+function ignore (): void {}

@@ -1,0 +1,83 @@
+import { hash, randomUUID } from 'node:crypto'
+import t, { type Test } from 'tap'
+import type { LightMyRequestResponse } from 'fastify'
+import { calculateJwkThumbprint, exportJWK } from 'jose'
+import { allowPlainHttp } from 'fastify-latchkey'
+import { createJwtResolver } from 'fastify-latchkey/oauth'
+import { createRedisReplayStore } from 'fastify-latchkey/oauth/redis'
+import { AUDIENCE, createAuthority, createPair, forge, guarded, isRefused } from '../helpers/oauth.js'
+import { startCluster, startRedis } from '../helpers/redis-keys.js'
+import { eventually } from '../helpers/redis-store.js'
+
+/** Two processes' worth of one API, each with a client of its own. */
+async function startTwo (t: Test) {
+  const server = await startRedis(t)
+  const authority = await createAuthority(t)
+  const holder = await createPair()
+  const jwk = await exportJWK(holder.publicKey)
+  const token = await authority.issue({ cnf: { jkt: await calculateJwkThumbprint(jwk) } })
+  const issuers = [{ issuer: authority.issuer, audience: AUDIENCE }]
+  const started = await Promise.all([1, 2].map(async () => {
+    const replay = createRedisReplayStore({ redis: server.client({ maxRetriesPerRequest: 0 }), timeout: 2 })
+    return await guarded(t, authority, [createJwtResolver({ issuers, transport: allowPlainHttp, dpop: { replay } })])
+  }))
+  const prove = () => forge(holder.privateKey, { typ: 'dpop+jwt', jwk }, {
+    htm: 'GET', htu: 'http://api.example.com/devices', iat: Math.floor(authority.clock.now() / 1000), jti: randomUUID(), ath: hash('sha256', token, 'base64url')
+  })
+  async function send (process: number, dpop: string): Promise<LightMyRequestResponse> {
+    const app = started[process % 2]?.app
+    if (app === undefined) throw new Error('no such process')
+    return await app.inject({ url: '/devices', headers: { host: 'api.example.com', authorization: `DPoP ${token}`, dpop } })
+  }
+  return { server, prove, send, logs: started.map(({ log }) => log) }
+}
+
+t.test('a proof that one process has taken is refused by the others, however many come at once', async (t) => {
+  const { server, prove, send, logs } = await startTwo(t)
+  const proof = await prove()
+  t.equal((await send(0, proof)).statusCode, 200)
+  for (const process of [0, 1]) {
+    const response = await send(process, proof)
+    t.equal(response.statusCode, 401)
+    t.equal(response.json().code, 'CREDENTIAL_INVALID')
+    t.match(response.headers['www-authenticate'], 'error="invalid_dpop_proof"')
+  }
+  const raced = await prove()
+  const answers = await Promise.all(Array.from({ length: 40 }, (_, n) => send(n, raced)))
+  t.equal(answers.filter((answer) => answer.statusCode === 200).length, 1)
+  t.equal(answers.filter((answer) => answer.statusCode === 401).length, 39)
+  const client = server.client({ keyPrefix: '' })
+  const names = await client.keys('*')
+  t.equal(names.length, 2)
+  for (const name of names) {
+    t.match(name, /^latchkey:dpop:[\w-]{43}$/, 'no proof can be read from it')
+    const life = await client.pttl(name)
+    t.ok(life > 0 && life <= 121_000, `forgotten after ${life} ms`)
+  }
+  for (const { text } of logs) t.notMatch(text, proof)
+})
+
+t.test('a Redis that is down lets nobody in, and lets in again when it is back', async (t) => {
+  const { server, prove, send, logs } = await startTwo(t)
+  t.equal((await send(0, await prove())).statusCode, 200)
+  await server.stop()
+  isRefused(t, await send(0, await prove()), 'AUTHENTICATION_UNAVAILABLE')
+  t.notMatch(logs[0]?.text, '127.0.0.1:')
+  await server.start()
+  await eventually(async () => (await send(0, await prove())).statusCode === 200, 'it lets in again')
+})
+
+t.test('on a Cluster, too', async (t) => {
+  const store = createRedisReplayStore({ redis: await startCluster(t), namespace: 'acme', timeout: 10 })
+  for (const proof of ['a', 'b', 'c {x}']) {
+    t.equal(await store.use(proof, 60_000, 0), true)
+    t.equal(await store.use(proof, 60_000, 0), false)
+  }
+  t.equal(await store.use('over', 0, 5), true, 'what is over already is kept for a millisecond')
+})
+
+t.test('options are checked', async (t) => {
+  const { client } = await startRedis(t)
+  t.throws(() => createRedisReplayStore({ redis: client(), namespace: 'a{b' }), /option namespace must be 1 to 64 letters/)
+  t.throws(() => createRedisReplayStore({ redis: client(), timeout: 0 }), /option timeout must be seconds/)
+})
