@@ -26,6 +26,8 @@ export const speed: readonly Row[] = [
   { name: 'jwt-cached', server: 'jwt-cached', shape: SHAPE, fields: DRAFT, base: 'plain' },
   { name: 'jwt-es256', server: 'jwt-es256', shape: SHAPE, fields: DRAFT, base: 'plain' },
   { name: 'jwt-rs256', server: 'jwt-rs256', shape: SHAPE, fields: DRAFT, base: 'plain' },
+  { name: 'glued-jwt-cached', server: 'glued-jwt-cached', shape: SHAPE, fields: OLD_DRAFT, base: 'plain' },
+  { name: 'glued-jwt-es256', server: 'glued-jwt-es256', shape: SHAPE, fields: OLD_DRAFT, base: 'plain' },
   { name: 'handwritten', server: 'handwritten', shape: SHAPE, fields: DRAFT, base: 'plain' }
 ]
 
