@@ -44,6 +44,16 @@ const faults: Record<string, Fault> = {
     end: ({ admin }) => admin.script('KILL'),
     status: 503,
   },
+  'loads its data': {
+    async begin ({ admin, server }) {
+      await admin.call('DEBUG', 'POPULATE', '20000', 'other', '100')
+      await admin.config('SET', 'key-load-delay', '5000', 'loading-process-events-interval-bytes', '1024')
+      server.client().call('DEBUG', 'RELOAD').catch(() => {})
+      await eventually(() => admin.ping().then(() => false, (fault) => /LOADING/.test(String(fault))), 'loading')
+    },
+    end: ({ admin }) => admin.config('SET', 'key-load-delay', '0'),
+    status: 503,
+  },
 }
 
 async function cell (t: Test, { begin, end, status }: Fault, warm: boolean): Promise<void> {
@@ -52,7 +62,7 @@ async function cell (t: Test, { begin, end, status }: Fault, warm: boolean): Pro
   process.on('unhandledRejection', hear)
   t.teardown(() => process.off('unhandledRejection', hear))
 
-  const server = await startRedis(t)
+  const server = await startRedis(t, ['--enable-debug-command', 'yes'])
   const proxy = await startProxy(t, server.port)
   const scene = { server, proxy, admin: server.client() }
   await scene.admin.ping()
