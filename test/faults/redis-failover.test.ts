@@ -1,9 +1,10 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { compilePolicy } from 'fastify-latchkey/limits'
 import { LimitStoreUnavailable, type RedisLimitStore } from 'fastify-latchkey/limits/redis'
-import { Cluster } from 'ioredis'
+import { Cluster, type Redis } from 'ioredis'
 import t, { type Test } from 'tap'
 import type { Principal } from 'fastify-latchkey'
+import { run } from '../helpers/child.js'
 import { principal } from '../helpers/limits.js'
 import { startCluster, startSentinels } from '../helpers/redis-fleets.js'
 import { eventually, redisStore } from '../helpers/redis-store.js'
@@ -74,6 +75,41 @@ t.test('a failover by Sentinel under load: 503 meanwhile, then it goes on, at mo
   t.same(store.log.lines, [])
   await survives(t, store, [principal('ada'), principal('bob')], () => primary.kill())
 })
+
+t.test('a Cluster whose slots move under load: nobody is admitted twice for it, and nobody gets less', async (t) => {
+  const { nodes, servers } = await startCluster(t)
+  const redis = new Cluster(nodes, { redisOptions: { maxRetriesPerRequest: 1 } })
+  redis.on('error', () => {})
+  t.teardown(() => redis.disconnect())
+  const store = redisStore(t, { redis, deadline: 5 })
+  await store.ready()
+  const who = Array.from({ length: 12 }, (_, n) => principal(`p${n}`, { workspace: `w${n}`, version: 1 }))
+  const running = load(t, store, who)
+  await eventually(() => running.told().some(({ admitted }) => admitted > 5), 'it counts')
+  const clients = servers.map((server) => server.client())
+  const [source, target] = await mastersOf(clients)
+  const [{ host, port } = { host: '', port: 0 }] = nodes
+  const moved = await run(['redis-cli', '--cluster', 'reshard', `${host}:${port}`, '--cluster-from', source.id, '--cluster-to', target.id, '--cluster-slots', '3000', '--cluster-yes'])
+  t.equal(moved.code, 0, moved.stderr)
+  t.ok((await mastersOf(clients)).some(({ id, keys }) => id === target.id && keys > target.keys), 'counters have moved')
+  await eventually(() => running.told().every(({ limited }) => limited > 0), 'everybody has had the quota')
+  await running.stop()
+  t.same(running.faults, [])
+  for (const { admitted, unavailable } of running.told()) {
+    t.ok(admitted <= QUOTA, `${admitted} admitted: counters move with their slots`)
+    t.ok(admitted + unavailable >= QUOTA, `${admitted} admitted and ${unavailable} not answered: nobody gets less than the quota`)
+  }
+})
+
+interface Master { readonly id: string, readonly keys: number }
+
+/** A Cluster's primaries, the one that holds most first. */
+async function mastersOf (clients: readonly Redis[]): Promise<[Master, Master]> {
+  const nodes = await Promise.all(clients.map(async (client) => ({ id: String(await client.cluster('MYID')), role: String(await client.role()), keys: await client.dbsize() })))
+  const [first, second] = nodes.filter(({ role }) => role.startsWith('master')).sort((a, b) => b.keys - a.keys)
+  if (first === undefined || second === undefined) throw new Error('fewer than two primaries')
+  return [first, second]
+}
 
 t.test('a Cluster that loses a primary under load: 503 for its part, then it goes on, at most one quota too many', async (t) => {
   const { nodes, servers } = await startCluster(t)

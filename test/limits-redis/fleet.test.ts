@@ -9,8 +9,8 @@ import { startRedis } from '../helpers/redis-server.js'
 const file = fileURLToPath(new URL('../helpers/limited-server.ts', import.meta.url))
 
 /** Starts a process of the fleet and answers its URL; it ends with the test. */
-async function startProcess (t: Test, redisUrl: string, tiers: Readonly<Record<string, Profile>>): Promise<string> {
-  const child = start([process.execPath, '--conditions=fastify-latchkey-source', '--import', 'tsx', file], undefined, { REDIS_URL: redisUrl, TIERS: JSON.stringify(tiers) })
+async function startProcess (t: Test, redisUrl: string, tiers: Readonly<Record<string, Profile>>, more: Readonly<Record<string, string>> = {}): Promise<string> {
+  const child = start([process.execPath, '--conditions=fastify-latchkey-source', '--import', 'tsx', file], undefined, { REDIS_URL: redisUrl, TIERS: JSON.stringify(tiers), ...more })
   child.stderr.pipe(process.stderr)
   t.teardown(async () => {
     const ended = once(child, 'exit')
@@ -43,4 +43,20 @@ t.test('of 1,000 requests at once to four processes exactly the quota passes', a
     const all = await statuses(urls, tier, 1000)
     t.same([all.filter((status) => status === 200).length, all.filter((status) => status === 429).length], [100, 900], tier)
   }
+})
+
+t.test('a dry run in two processes refuses nobody, and reports exactly what the quota would refuse', async (t) => {
+  const server = await startRedis(t)
+  const urls = await Promise.all([1, 2].map(() => startProcess(t, server.url, tiers, { DRY_RUN: 'yes' })))
+  for (const tier of ['window', 'workspace']) {
+    const all = await statuses(urls, tier, 300)
+    t.equal(all.filter((status) => status === 200).length, 300, tier)
+  }
+  const told = await Promise.all(urls.map(async (url) => {
+    const response = await fetch(`${url}/decisions`)
+    const counts: Record<string, number> = JSON.parse(await response.text())
+    return counts
+  }))
+  const sum = (outcome: string): number => told.reduce((total, counts) => total + (counts[outcome] ?? 0), 0)
+  t.same([sum('admitted'), sum('limited'), sum('unavailable')], [200, 400, 0])
 })

@@ -37,6 +37,24 @@ t.test('on a Cluster each workspace has its own calls, and no more than ten thou
   t.same(await take(0), { admitted: true, policies: [] }, 'a forgotten one is made anew')
 })
 
+t.test('on a Cluster a workspace that was never asked for tells by the clock of another until when it may be counted', async (t) => {
+  const latest: number[] = []
+  const ahead = 5_000_000_000
+  const cluster = client({
+    isCluster: true,
+    async evalsha (_sha, keys, ...args) {
+      const [, until]: number[] = JSON.parse(args[keys] ?? '[]')
+      latest.push(until ?? NaN)
+      return [Math.floor(performance.now() * 1000) + ahead, ...Array(keys).fill(0)]
+    },
+  })
+  const store = redisStore(t, { redis: cluster, deadline: 10 })
+  for (const workspace of ['w1', 'w2']) await store.take({ policies: [], principal: principal('a', { workspace }), cost: 1, now: 0 })
+  const [first, second = 0] = latest
+  t.equal(first, 0, 'nobody has told the time yet')
+  t.ok(second > ahead && second <= ahead + (performance.now() + 10_000) * 1000, `${second}`)
+})
+
 t.test('what comes too late twice is answered without Redis', async (t) => {
   let asked = 0
   const redis = client({ async evalsha () { asked++; return [1] } })

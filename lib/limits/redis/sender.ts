@@ -47,6 +47,8 @@ export function createSender ({ client, link, breaker, names, deadline, markerLi
   const routes = new Map<string, Route>()
   const held = new Map<Batch, Route>()
   let waitingNow = 0
+  /** Of whichever node answered last: a guess for those that have not, which costs one more trip where their clocks differ. */
+  let lastOffset: number | undefined
 
   function routeOf ({ principal }: Take): Route {
     const tag = client.isCluster ? names.workspace(principal) : ''
@@ -55,7 +57,7 @@ export function createSender ({ client, link, breaker, names, deadline, markerLi
 
   function newRoute (tag: string): Route {
     const route: Route = {
-      offset: link.offset,
+      offset: link.offset ?? lastOffset,
       add: createLane({ deadline, send: (batch) => send(batch, route), expired: (batch) => fail(batch, 'DeadlineExceeded') })
     }
     if (routes.size >= MOST_ROUTES) routes.clear()
@@ -83,7 +85,7 @@ export function createSender ({ client, link, breaker, names, deadline, markerLi
     const now = clockOfTakes && first !== undefined ? Math.floor(first.take.now * 1000) : 0
     const latest = now > 0 || route.offset === undefined ? 0 : Math.floor(batch.until * 1000 + route.offset)
     const answer = readAnswer(await run(client, takeScript, keys, [`[${now},${latest},${markerLifetime},${what}]`], () => batch.open))
-    route.offset = nextOffset(route.offset, answer.now - performance.now() * 1000)
+    route.offset = lastOffset = nextOffset(route.offset, answer.now - performance.now() * 1000)
     return answer
   }
 
