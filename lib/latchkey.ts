@@ -3,6 +3,7 @@ import fp from 'fastify-plugin'
 import { Type } from '@sinclair/typebox'
 import { auth, authOptions, type AuthOptions, type Resolver } from './auth/index.js'
 import { docs } from './docs/index.js'
+import { createEvents, events, eventsOptions, type EventsOptions } from './events/index.js'
 import { ground, groundOptions, type GroundOptions } from './ground.js'
 import { createKeys, keys, keysOptions, type KeysHost, type KeysOptions } from './keys/index.js'
 import { defaultEnvironments, limits, limitsOptions, type LimitsOptions } from './limits/index.js'
@@ -18,6 +19,8 @@ export interface LatchkeyOptions extends Omit<GroundOptions, 'byMethod'>, Omit<A
   resolvers?: readonly Resolver[] | undefined
   /** Quotas; by environment 100 (production) and 300 (sandbox) a minute by default, `false` for none. */
   limits?: LimitsOptions | false | undefined
+  /** What `app.events` tells, or `false` for nothing; costs nothing where nobody listens. */
+  events?: EventsOptions | false | undefined
   /** Where a route's scopes are checked; `onRequest` by default, before any body is parsed. */
   hook?: 'onRequest' | 'preHandler' | undefined
 }
@@ -29,7 +32,8 @@ const latchkeyOptions = Type.Object({
   ...scopesOptions,
   resolvers: Type.Optional(authOptions.resolvers),
   keys: Type.Union([keysOptions, Type.Literal(false)], { description: '{ prefix: \'acme\' }, or false with resolvers of your own' }),
-  limits: Type.Optional(Type.Union([limitsOptions, Type.Literal(false)], { description: 'an object, or false for no limits' }))
+  limits: Type.Optional(Type.Union([limitsOptions, Type.Literal(false)], { description: 'an object, or false for no limits' })),
+  events: Type.Optional(Type.Union([eventsOptions, Type.Literal(false)], { description: 'an object, or false for no events' }))
 }, { additionalProperties: false })
 
 /**
@@ -53,6 +57,7 @@ export const latchkey = fp<LatchkeyOptions>(async function latchkey (app: Fastif
   if (options.limits !== false) await app.register(limits, options.limits ?? {})
   await app.register(scopes, { scopes: options.scopes, schemes: resolvers, hook: options.hook })
   if (keyring !== undefined) await app.register(keys, { ...keyring, hook: options.hook })
+  if (options.events !== false) await app.register(events, { events: createEvents(options.events ?? {}, { log: logOf(app) }) })
   await app.register(docs, { scopes: options.scopes })
 }, { name: 'fastify-latchkey', fastify: '5.x' })
 
@@ -66,9 +71,11 @@ function keysHost (app: FastifyInstance, { scopes, clock, realm, deadline = 1, l
     realm,
     deadline,
     mark: counters?.mark?.bind(counters),
-    log: (reason, message) => app.log.error({ reason }, message)
+    log: logOf(app)
   }
 }
+
+const logOf = (app: FastifyInstance) => (reason: string, message: string): void => app.log.error({ reason }, message)
 
 /** An API key must not be shown to who would take any text for a token. */
 function lastOfAnyForm (one: Resolver, other: Resolver): number {
@@ -78,6 +85,7 @@ function lastOfAnyForm (one: Resolver, other: Resolver): number {
 function checkShape (options: LatchkeyOptions): void {
   if (typeof options.keys === 'object') checkOptions(keysOptions, options.keys, 'keys')
   if (typeof options.limits === 'object') checkOptions(limitsOptions, options.limits, 'limits')
+  if (typeof options.events === 'object') checkOptions(eventsOptions, options.events, 'events')
   checkOptions(latchkeyOptions, options, '')
   if (options.keys === false && options.resolvers === undefined) {
     throw new OptionError('option keys is false and there are no resolvers, so nobody could be authenticated; state keys: { prefix } or resolvers')
