@@ -120,6 +120,7 @@ export function createRecordCache (store: KeyStore, { maxRecords = 10_000, maxAg
     maxAge,
     recall,
     release,
+    notices: store.notices,
     findByHash: (hash, fresh = false) => fresh ? reload(hash) : recall(hash) ?? flights.get(hash) ?? share(hash, load(hash, false)),
     get: (workspace, id) => store.get(workspace, id),
     list: (workspace, page) => store.list(workspace, page),

@@ -1,5 +1,6 @@
 import { newestGeneration } from './codec.js'
 import { KeyTaken } from './fault.js'
+import { createMemoryNotices } from './memory-notices.js'
 import { copyKey, loadKey, type ApiKey, type LoadedKey } from './record.js'
 import type { KeyPosition, KeyStore, KeyUse } from './store.js'
 import { later, laterOfEach } from './uses.js'
@@ -16,6 +17,7 @@ export function createMemoryKeyStore (): KeyStore {
   const byId = new Map<string, Stored>()
   /** Oldest first. */
   const workspaces = new Map<string, Stored[]>()
+  const { notices, touch } = createMemoryNotices(() => byId.values())
 
   function find (workspace: string, id: string): Stored | undefined {
     const stored = byId.get(id)
@@ -50,6 +52,7 @@ export function createMemoryKeyStore (): KeyStore {
       const others = workspaces.get(key.workspace) ?? []
       workspaces.set(key.workspace, others)
       others.splice(countUpTo(others, key), 0, stored)
+      touch(stored)
     },
     findByHash: (hash) => byHash.get(hash),
     recall: (hash) => byHash.get(hash),
@@ -79,11 +82,13 @@ export function createMemoryKeyStore (): KeyStore {
       const { lastUsedAt, scopesUsedAt, createdAt } = stored.key
       stored.key = copyKey({ ...withoutUse(key), createdAt, ...lastUsedAt !== undefined && { lastUsedAt }, ...scopesUsedAt !== undefined && { scopesUsedAt } })
       keep(stored)
+      touch(stored)
       return true
     },
     recordUse (uses) {
       for (const use of uses) note(use)
-    }
+    },
+    notices
   }
 }
 

@@ -12,6 +12,7 @@ import { startCluster, startRedis } from '../helpers/redis-keys.js'
 
 async function conforms (t: Test, store: KeyStore): Promise<void> {
   t.teardown(() => store.close?.())
+  t.ok(store.notices, 'it knows of notices')
   for (const { name, run } of keyStoreConformance()) {
     await t.test(name, async (t) => {
       await run(store)

@@ -5,7 +5,7 @@ import { at, changed, newHash, secret } from '../../lib/testing/key-store-drafts
 import { fillPostgres, hashOf } from '../helpers/fill-postgres.js'
 import { startPostgres } from '../helpers/postgres.js'
 
-interface Plan { 'Node Type': string, 'Relation Name'?: string, 'Actual Rows': number, Plans?: Plan[] }
+interface Plan { 'Node Type': string, 'Relation Name'?: string, 'Index Name'?: string, 'Actual Rows': number, Plans?: Plan[] }
 
 const server = await startPostgres(t)
 const pool = new pg.Pool({ connectionString: await server.createDatabase() })
@@ -74,4 +74,20 @@ t.test('changes and uses read only the keys that they are of', async (t) => {
     t.notOk(types(plan).includes('Seq Scan'), types(plan).join(', '))
     for (const node of plan) t.ok(node['Actual Rows'] <= 3, `${node['Node Type']} of ${node['Actual Rows']} rows`)
   }
+})
+
+t.test('a look for keys that are due reads those alone by their index, and settling reads one', async (t) => {
+  await pool.query('UPDATE latchkey.keys SET notice_at = created_at WHERE id NOT IN (\'key-1\', \'key-2\', \'key-3\')')
+  await pool.query('VACUUM ANALYZE latchkey.keys')
+  const now = Date.UTC(2025, 0, 1)
+  for (const limit of [2, 100]) {
+    const plan = await planOf(async () => t.equal((await store.notices.due(now, 0, limit)).length, Math.min(limit, 3)))
+    const reads = plan.filter((node) => node['Relation Name'] === 'keys' && /Scan/.test(node['Node Type']))
+    t.strictSame(reads.map((node) => [node['Node Type'], node['Index Name']]), [['Index Scan', 'keys_due'], ['Index Scan', 'keys_pkey']])
+    for (const node of plan) t.ok(node['Actual Rows'] <= 3, `${node['Node Type']} of ${node['Actual Rows']} rows`)
+  }
+  const [held] = await store.notices.due(now, 1000, 1)
+  if (held === undefined) throw new Error('nothing is due')
+  const plan = await planOf(async () => t.equal(await store.notices.settle(held, [], undefined), true))
+  t.notOk(types(plan).includes('Seq Scan'), types(plan).join(', '))
 })

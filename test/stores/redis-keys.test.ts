@@ -139,7 +139,7 @@ t.test('all of a namespace lies under its name', async (t) => {
   const own = createRedisKeyStore({ redis, namespace: 'acme:keys' })
   const { key } = await inserted(own, 'w1', { owner: 'ada' })
   t.equal(await plain.get('w1', key.id), undefined)
-  t.strictSame((await redis.keys('acme:keys:*')).map((name) => name.replace(/[^:]{20,}$/, '…')).sort(), ['acme:keys:hash:…', 'acme:keys:id:…', 'acme:keys:{w1}:key:…', 'acme:keys:{w1}:list', 'acme:keys:{w1}:list:environment:production', 'acme:keys:{w1}:list:owner:ada'])
+  t.strictSame((await redis.keys('acme:keys:*')).map((name) => name.replace(/[^:]{20,}$/, '…')).sort(), ['acme:keys:due', 'acme:keys:hash:…', 'acme:keys:id:…', 'acme:keys:{w1}:key:…', 'acme:keys:{w1}:list', 'acme:keys:{w1}:list:environment:production', 'acme:keys:{w1}:list:owner:ada'])
 })
 
 t.test('an answer that is none is an error, and no unknown key', async (t) => {

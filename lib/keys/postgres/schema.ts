@@ -29,6 +29,11 @@ const migrations: ReadonlyArray<(schema: string) => readonly string[]> = [
       UNIQUE (key_id, generation)
     )`,
     `COMMENT ON TABLE ${schema}.secrets IS 'SHA-256 of the texts of API keys, in base64url'`
+  ],
+  (schema) => [
+    `ALTER TABLE ${schema}.keys ADD COLUMN notice_at bigint DEFAULT 0, ADD COLUMN notice_held bigint, ADD COLUMN noticed text`,
+    `COMMENT ON COLUMN ${schema}.keys.notice_at IS 'when the key is next to be looked at for notices; null until it is changed'`,
+    `CREATE INDEX keys_due ON ${schema}.keys (notice_at) WHERE notice_at IS NOT NULL`
   ]
 ]
 

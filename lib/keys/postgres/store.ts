@@ -1,7 +1,9 @@
 import { newestGeneration, readKey, writeKey } from '../codec.js'
-import { loadKey, type ApiKey } from '../record.js'
-import type { KeyPage, KeyStore, KeyUse } from '../store.js'
+import { loadKey } from '../record.js'
+import type { KeyNotices, KeyPage, KeyStore, KeyUse } from '../store.js'
 import { mergeUses } from '../uses.js'
+import { createSqlNotices } from './notices.js'
+import { COLUMNS, keyOf } from './rows.js'
 import { migrate } from './schema.js'
 import { once, type Row, type Sql } from './sql.js'
 
@@ -9,6 +11,7 @@ import { once, type Row, type Sql } from './sql.js'
 export interface SqlKeyStore extends KeyStore {
   /** Makes the tables or brings them up to date now, so that a fault is known at boot. May be called by many at once. */
   migrate (): Promise<void>
+  readonly notices: KeyNotices
   close (): Promise<void>
 }
 
@@ -51,12 +54,9 @@ export function createSqlKeyStore (sql: Sql, schema: string): SqlKeyStore {
       const merged = mergeUses(uses)
       if (merged.length > 0) await run(statements.recordUse, columnsOf(merged))
     },
+    notices: createSqlNotices(run, schema),
     close: once(sql.close)
   }
-}
-
-function keyOf ({ record, created_at: createdAt, last_used_at: lastUsedAt, scopes_used: scopesUsed }: Row): ApiKey {
-  return readKey(String(record), Number(createdAt), lastUsedAt === null ? undefined : { lastUsedAt: Number(lastUsedAt), scopesUsedAt: JSON.parse(String(scopesUsed)) })
 }
 
 function columnsOf (uses: readonly KeyUse[]): unknown[] {
@@ -68,9 +68,6 @@ function columnsOf (uses: readonly KeyUse[]): unknown[] {
   ]
 }
 
-/** Drivers read JSON and big integers each in their own way, so JSON comes as text. */
-const COLUMNS = 'record::text AS record, created_at, last_used_at, scopes_used::text AS scopes_used'
-
 function statementsOf (schema: string) {
   return {
     insert: `WITH added AS (
@@ -81,7 +78,8 @@ function statementsOf (schema: string) {
       FROM ${schema}.secrets s JOIN ${schema}.keys k ON k.id = s.key_id WHERE s.hash = $1`,
     get: `SELECT ${COLUMNS} FROM ${schema}.keys WHERE workspace = $1 AND id = $2`,
     update: `WITH changed AS (
-        UPDATE ${schema}.keys SET environment = $4, owner = $5, version = $6, record = $7
+        UPDATE ${schema}.keys SET environment = $4, owner = $5, version = $6, record = $7,
+          notice_at = CASE WHEN notice_held IS NULL THEN 0 ELSE notice_at END
         WHERE id = $1 AND workspace = $2 AND version = $3 RETURNING id
       ), added AS (
         INSERT INTO ${schema}.secrets (hash, key_id, generation)

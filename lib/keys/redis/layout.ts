@@ -8,6 +8,8 @@ export interface Layout {
   hash (hash: string): string
   /** Text: the workspace that has a key of this id. */
   id (id: string): string
+  /** Sorted set of all keys that are to be looked at for notices, by when. */
+  readonly due: string
 }
 
 /** @param namespace what all names begin with; no braces, which choose slots */
@@ -16,7 +18,8 @@ export function createLayout (namespace: string): Layout {
     record: (workspace, id) => `${namespace}:{${word(workspace)}}:key:${word(id)}`,
     list: (workspace, by, value = '') => `${namespace}:{${word(workspace)}}:list${by === undefined ? '' : `:${by}:${word(value)}`}`,
     hash: (hash) => `${namespace}:hash:${word(hash)}`,
-    id: (id) => `${namespace}:id:${word(id)}`
+    id: (id) => `${namespace}:id:${word(id)}`,
+    due: `${namespace}:due`
   }
 }
 

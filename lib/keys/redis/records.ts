@@ -18,14 +18,23 @@ export function fieldsOf (key: ApiKey, hashes: ReadonlyMap<string, number>): str
 
 /** @param reply of READ: names and values in turn; none where there is no record */
 export function recordOf (reply: unknown): StoredRecord | undefined {
-  const texts = textsOf(reply)
-  const fields = new Map(texts.flatMap((name, i) => i % 2 === 0 ? [[name, String(texts[i + 1])] as const] : []))
+  const fields = fieldsIn(textsOf(reply))
   const record = fields.get('record')
   if (record === undefined) return undefined
   return {
     key: readKey(record, Number(fields.get('createdAt')), useOf(fields)),
     hashes: new Map<string, number>(JSON.parse(String(fields.get('hashes'))))
   }
+}
+
+/** @param texts names and values in turn */
+export function fieldsIn (texts: readonly string[]): ReadonlyMap<string, string> {
+  return new Map(texts.flatMap((name, i) => i % 2 === 0 ? [[name, String(texts[i + 1])] as const] : []))
+}
+
+/** Names of notices that a key has had. */
+export function noticedIn (fields: ReadonlyMap<string, string>): readonly string[] {
+  return JSON.parse(fields.get('noticed') ?? '[]')
 }
 
 export function textsOf (reply: unknown): readonly string[] {

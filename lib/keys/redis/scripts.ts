@@ -1,5 +1,6 @@
 /**
- * Writes a record whose stored version is the expected one, and moves it between lists. All keys are of one workspace,
+ * Writes a record whose stored version is the expected one, moves it between lists, and lets it be looked at for notices
+ * unless somebody does so now. All keys are of one workspace,
  * so of one slot. `change` is of this very call: a client that sends it twice is answered the same twice.
  *
  * KEYS: record, lists to leave, lists to join. ARGV: change, expected version ('' for a new key), how many lists to
@@ -10,6 +11,7 @@ local stored = redis.call('HMGET', KEYS[1], 'change', 'version')
 if stored[1] == ARGV[1] then return 1 end
 if (stored[2] or '') ~= ARGV[2] then return 0 end
 redis.call('HSET', KEYS[1], 'change', ARGV[1], unpack(ARGV, 5))
+if redis.call('HEXISTS', KEYS[1], 'noticeHeld') == 0 then redis.call('HSET', KEYS[1], 'noticeAt', '0') end
 local leave = tonumber(ARGV[3])
 for i = 2, #KEYS do
   if i <= leave + 1 then redis.call('ZREM', KEYS[i], ARGV[4]) else redis.call('ZADD', KEYS[i], 0, ARGV[4]) end

@@ -6,6 +6,7 @@ import type { KeyPage, KeyStore } from '../store.js'
 import { mergeUses } from '../uses.js'
 import type { Command } from './client.js'
 import { idOf, memberOf, type Layout } from './layout.js'
+import { createNotices } from './notices.js'
 import { fieldsOf, marksOf, recordOf, textsOf, type StoredRecord } from './records.js'
 import { READ, USE, WRITE } from './scripts.js'
 
@@ -27,6 +28,8 @@ const USES_AT_ONCE = 100
  * removed after it: whatever ends in between leaves a hash that leads nowhere.
  */
 export function createStore (command: Command, layout: Layout): KeyStore {
+  const { notices, announce } = createNotices(command, layout)
+
   async function read (workspace: string, id: string): Promise<StoredRecord | undefined> {
     return recordOf(await command('eval', READ, '1', layout.record(workspace, id)))
   }
@@ -46,6 +49,7 @@ export function createStore (command: Command, layout: Layout): KeyStore {
 
   async function write ({ key, createdAt, expected, leave, join, fields }: Write): Promise<boolean> {
     const names = [layout.record(key.workspace, key.id), ...leave, ...join]
+    await announce(key)
     return await command('eval', WRITE, String(names.length), ...names, randomUUID(), expected, String(leave.length), memberOf(createdAt, key.id), ...fields) === 1
   }
 
@@ -112,6 +116,7 @@ export function createStore (command: Command, layout: Layout): KeyStore {
       for (const one of forgotten) await command('del', layout.hash(one)).catch(ignore)
       return written
     },
+    notices,
     async recordUse (uses) {
       const merged = mergeUses(uses)
       for (let i = 0; i < merged.length; i += USES_AT_ONCE) {
