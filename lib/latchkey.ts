@@ -1,16 +1,16 @@
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { Type } from '@sinclair/typebox'
-import { auth, authOptions, type AuthOptions, type Resolver } from './auth/index.js'
+import { auth, authOptions, type AuthOptions, type Exposure, type Resolver } from './auth/index.js'
 import { docs } from './docs/index.js'
-import { createEvents, events, eventsOptions, type EventsOptions } from './events/index.js'
+import { createEvents, events, eventsOptions, type EventsOptions, type EventsRoom } from './events/index.js'
 import { ground, groundOptions, type GroundOptions } from './ground.js'
-import { createKeys, keys, keysOptions, type KeysHost, type KeysOptions } from './keys/index.js'
+import { createKeys, keys, keysOptions, type Keyring, type KeysHost, type KeysOptions } from './keys/index.js'
 import { defaultEnvironments, limits, limitsOptions, type LimitsOptions } from './limits/index.js'
 import { checkOptions, OptionError } from './options.js'
 import { scopes, scopesOptions, type Catalogue } from './scopes/index.js'
 
-export interface LatchkeyOptions extends Omit<GroundOptions, 'byMethod'>, Omit<AuthOptions, 'resolvers'> {
+export interface LatchkeyOptions extends Omit<GroundOptions, 'byMethod'>, Omit<AuthOptions, 'resolvers' | 'wantsExposed'> {
   /** What `defineScopes` returned. */
   scopes: Catalogue
   /** API keys of this host, or `false` where only `resolvers` are asked. */
@@ -26,9 +26,10 @@ export interface LatchkeyOptions extends Omit<GroundOptions, 'byMethod'>, Omit<A
 }
 
 const { byMethod: _given, ...groundShared } = groundOptions
+const { wantsExposed: _own, ...authShared } = authOptions
 const latchkeyOptions = Type.Object({
   ...groundShared,
-  ...authOptions,
+  ...authShared,
   ...scopesOptions,
   resolvers: Type.Optional(authOptions.resolvers),
   keys: Type.Union([keysOptions, Type.Literal(false)], { description: '{ prefix: \'acme\' }, or false with resolvers of your own' }),
@@ -45,19 +46,28 @@ const latchkeyOptions = Type.Object({
  */
 export const latchkey = fp<LatchkeyOptions>(async function latchkey (app: FastifyInstance, options: LatchkeyOptions) {
   checkShape(options)
-  const { errors, undeclared, rateLimitFields, realm, clock = Date.now, environment, transport, deadline, failures, onExposed } = options
+  const { errors, undeclared, rateLimitFields, realm, clock = Date.now, environment, transport, deadline, failures } = options
 
-  const keyring = options.keys === false ? undefined : createKeys(options.keys, keysHost(app, { ...options, clock }))
+  const told = options.events === false
+    ? undefined
+    : createEvents(options.events ?? {}, {
+      clock,
+      deadline: deadline ?? 1,
+      keyring: () => keyring,
+      log: logOf(app),
+      inform: (message, entry) => app.log.info(entry ?? {}, message)
+    })
+  const keyring: Keyring | undefined = options.keys === false ? undefined : createKeys(options.keys, { ...keysHost(app, { ...options, clock }), hear: told?.hearChange, onRetiring: told?.observer.retiring })
   checkEnvironments(options, keyring?.environments ?? [])
   const { resolvers: given = [] } = options
   const resolvers = [...given, ...keyring === undefined ? [] : [keyring.resolver]].sort(lastOfAnyForm)
 
   await app.register(ground, { errors, undeclared, rateLimitFields, realm, clock, byMethod: options.scopes.byMethod })
-  await app.register(auth, { resolvers, environment, transport, deadline, failures, onExposed })
-  if (options.limits !== false) await app.register(limits, options.limits ?? {})
+  await app.register(auth, { resolvers, environment, transport, deadline, failures, ...exposures(options.onExposed, told) })
+  if (options.limits !== false) await app.register(limits, { ...options.limits, onLimited: limitedBy(options.limits, told) })
   await app.register(scopes, { scopes: options.scopes, schemes: resolvers, hook: options.hook })
   if (keyring !== undefined) await app.register(keys, { ...keyring, hook: options.hook })
-  if (options.events !== false) await app.register(events, { events: createEvents(options.events ?? {}, { log: logOf(app) }) })
+  if (told !== undefined) await app.register(events, told)
   await app.register(docs, { scopes: options.scopes })
 }, { name: 'fastify-latchkey', fastify: '5.x' })
 
@@ -76,6 +86,27 @@ function keysHost (app: FastifyInstance, { scopes, clock, realm, deadline = 1, l
 }
 
 const logOf = (app: FastifyInstance) => (reason: string, message: string): void => app.log.error({ reason }, message)
+
+/** What is exposed goes to the host and to the events, and is looked up for either. */
+function exposures (onExposed: AuthOptions['onExposed'], told: EventsRoom | undefined): Pick<AuthOptions, 'onExposed' | 'wantsExposed'> {
+  if (told === undefined) return { onExposed }
+  return {
+    wantsExposed: () => onExposed !== undefined || told.emitter.hears('key.exposed'),
+    onExposed (exposure: Exposure) {
+      told.observer.exposed(exposure)
+      return onExposed?.(exposure)
+    }
+  }
+}
+
+function limitedBy (options: LimitsOptions | undefined, told: EventsRoom | undefined): LimitsOptions['onLimited'] {
+  const onLimited = options?.onLimited
+  if (told === undefined) return onLimited
+  return function limited (decision, request) {
+    told.observer.limited(decision)
+    return onLimited?.(decision, request)
+  }
+}
 
 /** An API key must not be shown to who would take any text for a token. */
 function lastOfAnyForm (one: Resolver, other: Resolver): number {

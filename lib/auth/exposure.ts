@@ -22,13 +22,14 @@ interface Parts {
   readonly deadline: number
   readonly meter: FailureMeter | undefined
   readonly onExposed: ((exposure: Exposure) => void | Promise<void>) | undefined
+  readonly wantsExposed: (() => boolean) | undefined
 }
 
 /** Most query parameters that are looked at; more is not a mistake of a client but a probe. */
 const LOOKED_AT = 8
 
 /** Looks up what a refused request exposed, beside the answer and never in its way; only real credentials are reported. */
-export function createExposureReport ({ resolvers, clock, deadline, meter, onExposed }: Parts) {
+export function createExposureReport ({ resolvers, clock, deadline, meter, onExposed, wantsExposed = () => true }: Parts) {
   if (onExposed === undefined) return function nobodyListens (): void {}
   const readable = readableBy(resolvers)
   /** Whatever stands in a query must not be shown to who would take any text for a token. */
@@ -57,6 +58,7 @@ export function createExposureReport ({ resolvers, clock, deadline, meter, onExp
   }
 
   return function report (request: FastifyRequest, where: Exposure['where']): void {
+    if (!wantsExposed()) return
     look(request, where).catch((fault: unknown) => {
       request.log.error({ reason: describeFault(fault) }, 'an exposed credential was not reported')
     })

@@ -25,6 +25,8 @@ export interface AuthOptions {
   failures?: FailureBudget | false | undefined
   /** Hears of a real credential that was sent where others can read it: revoke it, or tell its owner. */
   onExposed?: ((exposure: Exposure) => void | Promise<void>) | undefined
+  /** Whether `onExposed` wants to hear of anything now: nothing is looked up otherwise. Always by default. */
+  wantsExposed?: (() => boolean) | undefined
 }
 
 declare module 'fastify' {
@@ -55,7 +57,8 @@ export const authOptions = {
     Type.Object({ quota: Type.Integer({ minimum: 1 }), window: Type.Integer({ minimum: 1, maximum: 86_400 }) }, { additionalProperties: false }),
     Type.Literal(false)
   ], { description: '{ quota, window } in whole attempts and seconds of at least 1, or false' })),
-  onExposed: Type.Optional(Type.Function([], Type.Unknown(), { description: 'a function of the exposure' }))
+  onExposed: Type.Optional(Type.Function([], Type.Unknown(), { description: 'a function of the exposure' })),
+  wantsExposed: Type.Optional(Type.Function([], Type.Unknown(), { description: 'a function that answers true or false' }))
 }
 
 /**
@@ -64,7 +67,7 @@ export const authOptions = {
  */
 export const auth = fp<AuthOptions>(async function latchkeyAuth (app: FastifyInstance, options: AuthOptions) {
   checkOptions(Type.Object(authOptions, { additionalProperties: false }), options, '')
-  const { resolvers, environment, transport, deadline = 1, failures = { quota: 300, window: 60 }, onExposed } = options
+  const { resolvers, environment, transport, deadline = 1, failures = { quota: 300, window: 60 }, onExposed, wantsExposed } = options
   const ground = groundOf(app)
   if (transport !== undefined && transport !== allowPlainHttp) throw new OptionError('option transport must be allowPlainHttp, imported from fastify-latchkey, not another symbol')
   const plainAllowed = transport === allowPlainHttp
@@ -74,7 +77,7 @@ export const auth = fp<AuthOptions>(async function latchkeyAuth (app: FastifyIns
 
   const meter = failures === false ? undefined : createFailureMeter(app, failures)
   const authenticator = createAuthenticator({ ground, resolvers, environment, deadline, meter })
-  const report = createExposureReport({ resolvers, clock: ground.clock, deadline, meter, onExposed })
+  const report = createExposureReport({ resolvers, clock: ground.clock, deadline, meter, onExposed, wantsExposed })
 
   app.addHook('onRequest', function guard (request, reply, done) {
     if (!plainAllowed && !isEncrypted(request)) {

@@ -18,7 +18,10 @@ const ofKey = <More extends object> (description: string, more: More) => Type.Ob
 export const eventData = {
   'key.issued': ofKey('a key was issued', { expiresAt: Type.Optional(instant('not valid from then on')) }),
   'key.updated': ofKey('fields of a key were changed', { changed: Type.Array(Type.String()) }),
-  'key.rotated': ofKey('a key has another secret', { earlierRetiresAt: Type.Optional(instant('until when the secret before it is valid; it died at once without')) }),
+  'key.rotated': ofKey('a key has another secret; the one before died at once where neither of these is there', {
+    earlierRetiresAt: Type.Optional(instant('until when the secret before it is valid')),
+    earlierRetiresAfterFirstUse: Type.Optional(Type.Number({ description: 'seconds for which the secret before it is valid once the new one is used' }))
+  }),
   'key.revoked': ofKey('a key was revoked, for good', { reason: Type.Optional(Type.String()) }),
   'key.expiring': ofKey('a key is about to expire', { expiresAt: instant('not valid from then on'), threshold: Type.Integer({ description: 'seconds before the expiry that this notice is for' }) }),
   'key.expired': ofKey('a key has expired', { expiresAt: instant('when') }),

@@ -28,7 +28,7 @@ export function createExposureDesk ({ text, store, clock, keys, tell, inTime }: 
     if (loaded === undefined || clock() >= loaded.goodUntil) return
     const { workspace, id } = loaded.principal
     const key = revoke ? (await keys.revoke(workspace, id, { reason: REASON })).key : await keys.get(workspace, id)
-    tell({ type: 'key.exposed' }, key, undefined)
+    tell({ type: 'key.exposed' }, key)
   }
 
   async function load (hash: string): Promise<LoadedKey | undefined> {

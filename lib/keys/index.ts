@@ -4,6 +4,7 @@ import { Kind, Type, type TSchema } from '@sinclair/typebox'
 import type { Resolver } from '../auth/index.js'
 import { groundOf } from '../ground.js'
 import { accepted, checkOptions, withMethods } from '../options.js'
+import type { Principal } from '../principal.js'
 import type { Clock } from '../time.js'
 import { createTell, type KeyListener } from './events.js'
 import type { Keys } from './keys.js'
@@ -58,6 +59,10 @@ export interface KeysHost {
   readonly mark?: Mark | undefined
   /** Seconds that a process may go by what it holds of a key where it can't be told; those of the record cache by default. */
   readonly cacheBound?: number | undefined
+  /** Hears of every change of a key beside `onEvent`. */
+  readonly hear?: KeyListener | undefined
+  /** Hears of every request whose secret was rotated away and still is valid; must not throw. */
+  readonly onRetiring?: ((principal: Principal) => void) | undefined
   /** Takes what went wrong beside a call; nobody does by default. */
   readonly log?: ((reason: string, message: string) => void) | undefined
 }
@@ -75,16 +80,16 @@ export interface Keyring {
 }
 
 /** Makes the keys of one host: what `app.keys` is, the resolver that `auth` asks, and the environments keys can have. */
-export function createKeys (options: KeysOptions, { clock, scopes, expand = (scopes) => scopes, realm = 'api', deadline, mark, cacheBound, log = () => {} }: KeysHost): Keyring {
+export function createKeys (options: KeysOptions, { clock, scopes, expand = (scopes) => scopes, realm = 'api', deadline, mark, cacheBound, hear, onRetiring, log = () => {} }: KeysHost): Keyring {
   checkOptions(keysOptions, options, 'keys')
   const { prefix, tags = defaultTags, metadata, onEvent } = options
-  const side = createRequestSide(options, { store: options.store ?? createMemoryKeyStore(), clock, deadline, marked: mark !== undefined, expand, log })
+  const side = createRequestSide(options, { store: options.store ?? createMemoryKeyStore(), clock, deadline, marked: mark !== undefined, expand, onRetiring, log })
   const { store, permissions } = side
   const text = createKeyText(prefix, Object.keys(tags))
   const tagOf = new Map(Object.entries(tags).map(([tag, environment]) => [environment, tag]))
   const marks = createMarks({ mark, cacheBound: cacheBound ?? side.bound, deadline, log })
   const privilege = createPrivilege(expand, realm)
-  const tell = createTell(onEvent, clock, log)
+  const tell = createTell([onEvent, hear], clock, log)
   const lifecycle = createLifecycle({ text, store, clock, deadline, scopes, tagOf, metadata, privilege, marks, tell })
 
   return {
@@ -117,7 +122,7 @@ export { loadKey, MAX_SECRETS, type ApiKey, type KeyMetadata, type KeySecret, ty
 
 export { keyRoutes, type KeyRoutesOptions, type KeyWorkspace } from './routes.js'
 export type { Changed, KeyCaller, Keys } from './keys.js'
-export type { KeyActor, KeyEvent, KeyListener } from './events.js'
+export type { KeyActor, KeyEvent, KeyListener, KeyOrigin } from './events.js'
 export type { PermissionsOf } from '../auth/index.js'
 export type { IssueInput, ListInput, RevokeInput, RotateInput, UpdateInput } from './shapes.js'
 export type { DueKey, KeyList, KeyNotices, KeyPage, KeyPosition, KeyStore, KeyUse } from './store.js'

@@ -1,4 +1,5 @@
 import type { Principal } from '../principal.js'
+import type { KeyOrigin } from './events.js'
 import type { ApiKey } from './record.js'
 import type { IssueInput, ListInput, RevokeInput, RotateInput, UpdateInput } from './shapes.js'
 
@@ -9,6 +10,8 @@ export interface KeyCaller {
    * What it issues has its owner and tier, unless the input says otherwise.
    */
   by?: Principal | undefined
+  /** Where the request came from, for who hears of the change. */
+  from?: KeyOrigin | undefined
 }
 
 /** A key as it is now, and since when that holds everywhere. */

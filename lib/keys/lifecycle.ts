@@ -46,7 +46,7 @@ export function createLifecycle ({ text, store, clock, deadline, scopes, tagOf, 
   }
 
   const keys: Omit<Keys, 'pattern' | 'forgetPermissions'> = {
-    async issue (input, { by } = {}) {
+    async issue (input, { by, from } = {}) {
       const { tag, fields } = readIssueInput(input, known(by))
       if (by !== undefined && fields.workspace !== by.workspace) throw new AccessError('KEY_NOT_FOUND')
       if (by !== undefined && fields.environment !== by.environment) {
@@ -57,7 +57,7 @@ export function createLifecycle ({ text, store, clock, deadline, scopes, tagOf, 
       const createdAt = new Date(clock())
       const key = copyKey({ id: `key_${randomUUID()}`, ...fields, secrets: [{ generation: 1, hint: hintOf(secret), createdAt }], createdAt, version: 1 })
       await inTime(insert(key, secret), deadline)
-      tell({ type: 'key.issued' }, key, by)
+      tell({ type: 'key.issued' }, key, { by, from })
       return { key, text: secret }
     },
 
@@ -70,7 +70,7 @@ export function createLifecycle ({ text, store, clock, deadline, scopes, tagOf, 
       return { keys, ...next !== undefined && { next: writeCursor(next) } }
     },
 
-    async update (workspace, id, input, { by } = {}) {
+    async update (workspace, id, input, { by, from } = {}) {
       const wanted = readUpdateInput(input, known())
       const { before, key } = await change({ workspace, id, by }, (key) => {
         checkAlive(key, wanted.version)
@@ -80,20 +80,20 @@ export function createLifecycle ({ text, store, clock, deadline, scopes, tagOf, 
         if (fields.includes('scopes') || fields.includes('expiresAt')) checkPrivilege(by, changed)
         return { key: fields.length === 0 ? key : changed }
       })
-      if (key !== before) tell({ type: 'key.updated', changed: differences(before, key) }, key, by)
+      if (key !== before) tell({ type: 'key.updated', changed: differences(before, key) }, key, { by, from })
       return { key, holdsWithin: await marks.spread(key) }
     },
 
-    async expire (workspace, id, { by } = {}) {
+    async expire (workspace, id, { by, from } = {}) {
       const { before, key } = await change({ workspace, id, by }, (key) => {
         checkAlive(key)
         return { key: expireKey(key, clock()) }
       })
-      if (key !== before) tell({ type: 'key.expired' }, key, by)
+      if (key !== before) tell({ type: 'key.expired' }, key, { by, from })
       return { key, holdsWithin: await marks.spread(key) }
     },
 
-    async rotate (workspace, id, input = {}, { by } = {}) {
+    async rotate (workspace, id, input = {}, { by, from } = {}) {
       const { grace, version } = readRotateInput(input)
       let generation: number | undefined
       let secret = ''
@@ -108,14 +108,14 @@ export function createLifecycle ({ text, store, clock, deadline, scopes, tagOf, 
         secret = text.generate(tag)
         return { key: rotateKey(key, hintOf(secret), grace, clock()), hash: hashKeyText(secret) }
       })
-      tell({ type: 'key.rotated' }, key, by)
+      tell({ type: 'key.rotated' }, key, { by, from })
       return { key, text: secret, holdsWithin: await marks.spread(key) }
     },
 
-    async revoke (workspace, id, input = {}, { by } = {}) {
+    async revoke (workspace, id, input = {}, { by, from } = {}) {
       const { reason } = readRevokeInput(input)
       const { before, key } = await change({ workspace, id, by }, (key) => ({ key: revokeKey(key, reason, clock()) }))
-      if (key !== before) tell({ type: 'key.revoked' }, key, by)
+      if (key !== before) tell({ type: 'key.revoked' }, key, { by, from })
       return { key, holdsWithin: await marks.spread(key) }
     },
 

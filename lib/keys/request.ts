@@ -53,6 +53,8 @@ export interface RequestParts {
   readonly marked: boolean
   /** All scopes that scopes grant, with what they imply. */
   readonly expand: (scopes: readonly string[]) => readonly string[]
+  /** Hears of every request whose secret was rotated away and still is valid. */
+  readonly onRetiring?: ((principal: Principal) => void) | undefined
   readonly log: Log
 }
 
@@ -65,13 +67,14 @@ export interface RequestSide {
   readonly permissions: Permissions | undefined
   readonly recorder: UseRecorder | undefined
   readonly expand: RequestParts['expand']
+  readonly onRetiring: RequestParts['onRetiring']
   /** Ends what holds on to something outside. */
   release (): void
 }
 
 /** @throws OptionError for a record cache that nothing would invalidate */
 export function createRequestSide ({ cache, recordUse = true, permissionsOf, permissionsMaxAge: maxAge = 10 }: RequestOptions, parts: RequestParts): RequestSide {
-  const { clock, deadline, expand, log } = parts
+  const { clock, deadline, expand, onRetiring, log } = parts
   const records = createCache(cache, parts)
   const store = records ?? parts.store
   const interval = typeof recordUse === 'object' ? recordUse.interval : 60
@@ -79,6 +82,7 @@ export function createRequestSide ({ cache, recordUse = true, permissionsOf, per
     store,
     bound: records?.maxAge ?? 0,
     expand,
+    onRetiring,
     permissions: permissionsOf && createPermissions({ permissionsOf, maxAge, expand, deadline, log }),
     recorder: recordUse === false ? undefined : createUseRecorder({ store, clock, interval, deadline, log }),
     release: () => records?.release()
@@ -100,7 +104,7 @@ function createCache (cache: RequestOptions['cache'], { store, clock, deadline, 
 }
 
 /** Hooks that run when the guard has let a request in; register after it. @param hook where scopes are checked */
-export function addRequestHooks (app: FastifyInstance, { recorder, expand, release }: RequestSide, hook: 'onRequest' | 'preHandler'): void {
+export function addRequestHooks (app: FastifyInstance, { recorder, expand, onRetiring, release }: RequestSide, hook: 'onRequest' | 'preHandler'): void {
   const ground = groundOf(app)
   const ofKeys = new Set(app.resolvers.filter(({ kind }) => kind === 'api-key').map(({ scheme }) => scheme))
   const needOf = createNeeds(expand, (scheme) => ofKeys.has(scheme))
@@ -115,7 +119,7 @@ export function addRequestHooks (app: FastifyInstance, { recorder, expand, relea
   app.addHook('onRequest', function announceAndNote (request, reply, done) {
     const { principal } = request
     if (principal !== null) {
-      announceRetirement(principal, reply)
+      if (announceRetirement(principal, reply)) onRetiring?.(principal)
       if (early) note(request, principal)
     }
     done()

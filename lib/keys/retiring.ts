@@ -10,8 +10,11 @@ import type { Log } from './use.js'
  */
 export const RETIRES_FIELD = 'api-key-retires'
 
-export function announceRetirement ({ secretRetiresAt }: Principal, reply: FastifyReply): void {
-  if (secretRetiresAt !== undefined) reply.header(RETIRES_FIELD, secretRetiresAt.toUTCString())
+/** @returns whether there was anything to tell */
+export function announceRetirement ({ secretRetiresAt }: Principal, reply: FastifyReply): boolean {
+  if (secretRetiresAt === undefined) return false
+  reply.header(RETIRES_FIELD, secretRetiresAt.toUTCString())
+  return true
 }
 
 /**

@@ -6,6 +6,7 @@ import { AccessError } from '../errors.js'
 import { groundOf } from '../ground.js'
 import { checkOptions, OptionError } from '../options.js'
 import type { ScopeName } from '../register.js'
+import type { KeyOrigin } from './events.js'
 import type { ApiKey } from './record.js'
 import { createCallers, type CallerOptions } from './routes-caller.js'
 import { answers, ChangeBody, CreateBody, InWorkspace, ListQuery, Params, refusalOf, RevokeBody, RotateBody, type Body } from './routes-schemas.js'
@@ -89,7 +90,7 @@ export async function keyRoutes (app: FastifyInstance, options: KeyRoutesOptions
   app.post<Within & { Body: Body<typeof CreateBody> }>('/', stating('write', 'create', 'Issue a key', { body: CreateBody, querystring: InWorkspace }, { 201: answers.issued }), async (request, reply) => {
     const by = await callers.callerOf(request, request.query.workspace)
     const { expiresAt, ...fields } = request.body
-    const { key, text } = await keys.issue({ ...fields, workspace: by.workspace, expiresAt: dateOf(expiresAt) }, { by })
+    const { key, text } = await keys.issue({ ...fields, workspace: by.workspace, expiresAt: dateOf(expiresAt) }, { by, from: originOf(request) })
     reply.code(201)
     return { key: view(key), text }
   })
@@ -111,7 +112,7 @@ export async function keyRoutes (app: FastifyInstance, options: KeyRoutesOptions
   app.patch<ById & Within & { Body: Body<typeof ChangeBody> }>('/:id', stating('write', 'update', 'Change a key', { params: Params, querystring: InWorkspace, body: ChangeBody }, { 200: answers.changed, ...conflict }), async (request) => {
     const by = await callers.callerOf(request, request.query.workspace)
     const { expiresAt, ...fields } = request.body
-    const { key, holdsWithin } = await keys.update(by.workspace, request.params.id, { ...fields, expiresAt: expiresAt === null ? null : dateOf(expiresAt) }, { by })
+    const { key, holdsWithin } = await keys.update(by.workspace, request.params.id, { ...fields, expiresAt: expiresAt === null ? null : dateOf(expiresAt) }, { by, from: originOf(request) })
     return { key: view(key), holdsWithin }
   })
 
@@ -119,15 +120,19 @@ export async function keyRoutes (app: FastifyInstance, options: KeyRoutesOptions
     const by = await callers.callerOf(request, request.query.workspace)
     const { version = (await keys.get(by.workspace, request.params.id, { by })).version, ...grace } = request.body
     await pause(AT_ONCE)
-    const { key, ...rest } = await keys.rotate(by.workspace, request.params.id, { ...grace, version }, { by })
+    const { key, ...rest } = await keys.rotate(by.workspace, request.params.id, { ...grace, version }, { by, from: originOf(request) })
     return { key: view(key), ...rest }
   })
 
   app.post<ById & Within & { Body: Body<typeof RevokeBody> }>('/:id/revoke', stating('manage', 'revoke', 'Revoke a key, for good', { params: Params, querystring: InWorkspace, body: RevokeBody }, { 200: answers.changed }), async (request) => {
     const by = await callers.callerOf(request, request.query.workspace)
-    const { key, holdsWithin } = await keys.revoke(by.workspace, request.params.id, request.body, { by })
+    const { key, holdsWithin } = await keys.revoke(by.workspace, request.params.id, request.body, { by, from: originOf(request) })
     return { key: view(key), holdsWithin }
   })
+}
+
+function originOf ({ ip, id }: FastifyRequest): KeyOrigin {
+  return { ip, requestId: id }
 }
 
 /** A text that names no instant becomes an invalid Date, which is refused as one. */

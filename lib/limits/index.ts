@@ -24,6 +24,8 @@ export interface LimitsOptions extends ProfileOptions {
   dryRun?: boolean | undefined
   /** Hears of every decision. What it throws or rejects with is logged and changes nothing; nobody waits for it. */
   onDecision?: ((decision: Decision, request: FastifyRequest) => void | Promise<void>) | undefined
+  /** Hears of every request that a policy has refused, and of no other. As `onDecision` otherwise. */
+  onLimited?: ((decision: Decision, request: FastifyRequest) => void | Promise<void>) | undefined
 }
 
 /** What the limiter answered to one request. */
@@ -42,13 +44,14 @@ export const limitsOptions = Type.Object({
   maxPartitions: Type.Optional(Type.Integer({ minimum: 1, maximum: 16_000_000, description: 'a whole number from 1 to 16,000,000' })),
   deadline: Type.Optional(Type.Number({ exclusiveMinimum: 0, maximum: 60, description: 'seconds above 0 and at most 60' })),
   dryRun: Type.Optional(Type.Boolean({ description: 'true or false' })),
-  onDecision: Type.Optional(Type.Function([], Type.Unknown(), { description: 'a function of the decision and the request' }))
+  onDecision: Type.Optional(Type.Function([], Type.Unknown(), { description: 'a function of the decision and the request' })),
+  onLimited: Type.Optional(Type.Function([], Type.Unknown(), { description: 'a function of the decision and the request' }))
 }, { additionalProperties: false, description: 'an object, or false for no limits' })
 
 /** Counts every authenticated request by the policies of its profile, and refuses with 429 what goes beyond. */
 export const limits = fp<LimitsOptions>(async function latchkeyLimits (app: FastifyInstance, options: LimitsOptions) {
   checkOptions(limitsOptions, options, 'limits')
-  const { store: given, maxPartitions, deadline = 0.1, dryRun = false, onDecision } = options
+  const { store: given, maxPartitions, deadline = 0.1, dryRun = false, onDecision, onLimited } = options
   if (given !== undefined && maxPartitions !== undefined) throw new OptionError('option limits.maxPartitions is for the memory store; set the size of your limits.store there')
   const ground = groundOf(app)
   const profiles = createProfiles(options)
@@ -84,8 +87,9 @@ export const limits = fp<LimitsOptions>(async function latchkeyLimits (app: Fast
   }
 
   function conclude (request: FastifyRequest, reply: FastifyReply, done: () => void, principal: Principal, { outcome, policies, error }: Judgement): void {
-    if (onDecision !== undefined) tell(onDecision, { outcome, principal, cost: ground.accessOf(request).cost, policies, dryRun }, request)
+    if (onDecision !== undefined) tell('onDecision', onDecision, { outcome, principal, cost: ground.accessOf(request).cost, policies, dryRun }, request)
     if (dryRun) return done()
+    if (outcome === 'limited' && onLimited !== undefined) tell('onLimited', onLimited, { outcome, principal, cost: ground.accessOf(request).cost, policies, dryRun }, request)
     if (error !== undefined) return ground.refuse(request, reply, error)
     ground.announce(reply, policies)
     done()
@@ -100,15 +104,15 @@ function faultsOf ({ mode, profile, cost }: RouteAccess, profiles: Profiles): st
   return faults
 }
 
-function tell (onDecision: NonNullable<LimitsOptions['onDecision']>, decision: Decision, request: FastifyRequest): void {
+function tell (name: 'onDecision' | 'onLimited', listener: NonNullable<LimitsOptions['onDecision']>, decision: Decision, request: FastifyRequest): void {
   try {
-    const heard = onDecision(decision, request)
+    const heard = listener(decision, request)
     if (isThenable(heard)) Promise.resolve(heard).catch(complain)
   } catch (fault) {
     complain(fault)
   }
   function complain (fault: unknown): void {
-    request.log.error({ reason: describeFault(fault) }, 'limits.onDecision failed')
+    request.log.error({ reason: describeFault(fault) }, `limits.${name} failed`)
   }
 }
 
