@@ -1,19 +1,15 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
 import Fastify, { type FastifyServerOptions } from 'fastify'
 import t, { type Test } from 'tap'
 import latchkey, { allowPlainHttp, defineScopes, InvalidCredential, type LatchkeyOptions, type Resolver } from 'fastify-latchkey'
 import { createMemoryLimitStore } from 'fastify-latchkey/limits'
 import { serverOptions } from 'fastify-latchkey/server'
 import { abandon, deferred, exchange, keepLines, listen, request } from '../helpers/doors.js'
+import { heapUsed } from '../helpers/heap.js'
 
 const scopes = defineScopes({ resources: { devices: ['read'] } })
 const principal = Object.freeze({ kind: 'api-key', id: 'p', workspace: 'w', environment: 'production', scopes: Object.freeze(['devices:read']) } as const)
 const get = request('GET /devices HTTP/1.1', 'Host: a', 'Authorization: Bearer token', 'Connection: close')
-
-setFlagsFromString('--expose-gc')
-const collectGarbage: unknown = runInNewContext('gc')
 
 /** Answers when the test says so. */
 function slowResolver () {
@@ -154,8 +150,7 @@ t.test('memory stays flat while clients leave and resolvers never answer', async
     while (await new Promise<number>((resolve) => app.server.getConnections((_error, open) => resolve(open))) > 0) await pause(5)
     await pause(40)
     log.lines.length = 0
-    if (typeof collectGarbage === 'function') collectGarbage()
-    return process.memoryUsage().heapUsed
+    return await heapUsed()
   }
   await leave(200)
   const before = await leave(200)

@@ -62,7 +62,7 @@ async function two (t: Test) {
     for (let i = 0; i < 20; i++) t.equal((await devices(process, text)).status, 200)
     t.equal(await lookups(process), before, 'twenty requests and not one query')
   }
-  return { redis, one, other, devices, lookups, manage, issue, warm }
+  return { environment, redis, one, other, devices, lookups, manage, issue, warm }
 }
 
 type Two = Awaited<ReturnType<typeof two>>
@@ -136,24 +136,26 @@ t.test('a Redis that has forgotten everything revives no key, and costs each pro
   t.equal((await devices(other, again.text)).status, 401, 'nor does one that was replaced')
 })
 
-t.test('under load, no request that starts after the change has answered succeeds', async (t) => {
-  const { other, devices, manage, issue, warm } = await two(t)
+t.test('under load in four processes, no request that starts after the change has answered succeeds', async (t) => {
+  const { environment, one, other, devices, manage, issue, warm } = await two(t)
+  const all = [one, other, ...await Promise.all([1, 2].map(() => startProcess(t, environment)))]
   for (const [what, status, , change] of changes) {
     const { key, text } = await issue('devices:read', 'devices:write')
-    await warm(t, other, text)
-    const seen: Array<{ readonly began: number, readonly status: number }> = []
+    for (const process of all) await warm(t, process, text)
+    const seen: Array<{ readonly began: number, readonly status: number, readonly process: number }> = []
     let changed = Infinity
-    let after = 0
-    /** Ends when two hundred requests were sent after the change; 20,000 are too many in any case. */
-    const caller = async (): Promise<void> => {
-      while (after < 200 && seen.length < 20_000) {
+    /** Requests to each process that were sent after the change. */
+    const after = all.map(() => 0)
+    /** Ends when a hundred were; 20,000 are too many in any case. */
+    const caller = async (process: Process, n: number): Promise<void> => {
+      while ((after[n] ?? 0) < 100 && seen.length < 20_000) {
         const began = performance.now()
-        if (began > changed) after++
-        seen.push({ began, status: (await devices(other, text)).status })
+        if (began > changed) after[n] = (after[n] ?? 0) + 1
+        seen.push({ began, status: (await devices(process, text)).status, process: n })
       }
     }
-    const load = Promise.all(Array.from({ length: 8 }, caller))
-    while (seen.length < 200) await new Promise((resolve) => setTimeout(resolve, 5))
+    const load = Promise.all(all.flatMap((process, n) => [1, 2, 3].map(() => caller(process, n))))
+    while (seen.length < 400) await new Promise((resolve) => setTimeout(resolve, 5))
     await change(key.id, manage)
     changed = performance.now()
     await load
@@ -161,7 +163,7 @@ t.test('under load, no request that starts after the change has answered succeed
     const [earlier, later] = [seen.filter(({ began }) => began <= changed), seen.filter(({ began }) => began > changed)]
     t.ok(earlier.filter((one) => one.status === 200).length >= 200, `${what}: it was in use`)
     t.same(new Set(earlier.map((one) => one.status).filter((one) => one !== 200 && one !== status)), new Set(), 'nothing else was answered on the way')
-    t.ok(later.length >= 200)
+    for (const n of all.keys()) t.ok(later.filter(({ process }) => process === n).length >= 100, `${what}: process ${n} was asked on`)
     t.same(new Set(later.map((one) => one.status)), new Set([status]), `${what}: zero successes in ${later.length} requests`)
   }
 })

@@ -12,7 +12,7 @@ export type Manner =
   | 'slow'
   /** The first half of an answer, then a reset. */
   | 'reset'
-  /** Answers come a byte at a time. */
+  /** Answers come in small pieces. */
   | 'slice'
   /** Requests come a second late. */
   | 'delay-requests'
@@ -20,6 +20,8 @@ export type Manner =
 export interface Proxy {
   readonly port: number
   manner: Manner
+  /** The port that new connections go to; those that stand are reset when it changes. */
+  target: number
   /** Bytes that clients have sent. */
   readonly sent: number
 }
@@ -27,7 +29,8 @@ export interface Proxy {
 const later = (milliseconds: number, act: () => void): void => { setTimeout(act, milliseconds).unref() }
 
 /** A TCP proxy on the loopback before a port, that can misbehave; closed with the test. */
-export async function startProxy (owner: Owner, target: number): Promise<Proxy> {
+export async function startProxy (owner: Owner, port: number): Promise<Proxy> {
+  let target = port
   const sockets = new Set<Socket>()
   let manner: Manner = 'pass'
   let sent = 0
@@ -52,9 +55,11 @@ export async function startProxy (owner: Owner, target: number): Promise<Proxy> 
     upstream.on('data', (chunk) => answer(socket, chunk))
   })
 
+  const slicing = createSlicer()
+
   function answer (socket: Socket, chunk: Buffer): void {
     if (manner === 'slow') return later(1000, () => socket.write(chunk))
-    if (manner === 'slice') return slice(socket, chunk)
+    if (manner === 'slice') return slicing(socket, chunk)
     socket.write(manner === 'reset' ? chunk.subarray(0, chunk.length / 2) : chunk)
     if (manner === 'reset') later(1, () => socket.resetAndDestroy())
   }
@@ -73,13 +78,32 @@ export async function startProxy (owner: Owner, target: number): Promise<Proxy> 
       manner = next
       if (next === 'refuse') for (const socket of sockets) socket.resetAndDestroy()
     },
+    get target () { return target },
+    set target (next) {
+      target = next
+      for (const socket of sockets) socket.resetAndDestroy()
+    },
     get sent () { return sent }
   }
 }
 
-/** Writes a byte after the other, each in a packet of its own. */
-function slice (socket: Socket, chunk: Buffer): void {
-  if (chunk.length === 0) return
-  socket.write(chunk.subarray(0, 1))
-  setImmediate(() => slice(socket, chunk.subarray(1)))
+/** Writes what it is given in many small pieces, each in a packet of its own, one chunk after the other. */
+function createSlicer (): (socket: Socket, chunk: Buffer) => void {
+  const left = new WeakMap<Socket, Buffer>()
+
+  function next (socket: Socket): void {
+    const waiting = left.get(socket)
+    if (waiting === undefined) return
+    const size = Math.ceil(waiting.length / 20)
+    socket.write(waiting.subarray(0, size))
+    if (size === waiting.length) left.delete(socket)
+    else left.set(socket, waiting.subarray(size))
+    setImmediate(next, socket)
+  }
+
+  return function add (socket, chunk) {
+    const waiting = left.get(socket)
+    left.set(socket, waiting === undefined ? chunk : Buffer.concat([waiting, chunk]))
+    if (waiting === undefined) setImmediate(next, socket)
+  }
 }

@@ -1,0 +1,163 @@
+import Fastify from 'fastify'
+import latchkey, { allowPlainHttp, defineScopes, type LatchkeyOptions } from 'fastify-latchkey'
+import { createProcessChanges, type KeyStore } from 'fastify-latchkey/keys'
+import type { RedisLimitStoreOptions } from 'fastify-latchkey/limits/redis'
+import { fakeClock } from 'fastify-latchkey/testing'
+import t, { type Test } from 'tap'
+import { keyStore } from '../helpers/key-store.js'
+import { startProxy } from '../helpers/proxy.js'
+import { freePort, startRedis } from '../helpers/redis-server.js'
+import { eventually, redisStore } from '../helpers/redis-store.js'
+
+/** Seconds for which records are held here: what holds where a process can't be told of a change. */
+const MAX_AGE = 30
+const scopes = defineScopes({ resources: { devices: ['read', 'write'] } })
+const tiers = { pro: [{ name: 'pro', quota: 500, window: 60 }], free: [] }
+
+/** A server as a process of its own would be: it shares with others what it is given, and a clock that stands still. */
+async function server (t: Test, store: KeyStore, clock: () => number, limits: LatchkeyOptions['limits'], cache?: { changes: ReturnType<typeof createProcessChanges> }) {
+  const app = Fastify()
+  await app.register(latchkey, { scopes, environment: 'production', keys: { prefix: 'acme', store, cache: cache && { maxAge: MAX_AGE, ...cache } }, limits, transport: allowPlainHttp, failures: false, clock, deadline: 5 })
+  app.get('/', { schema: scopes.secure('devices:read') }, async ({ principal }) => principal)
+  await app.ready()
+  return { keys: app.keys, close: () => app.close(), ask: async (text: string) => await app.inject({ url: '/', headers: { authorization: `Bearer ${text}` } }) }
+}
+
+/** Two of them: one changes keys, the other holds their records and is asked. Each has its own connection to Redis. */
+async function two (t: Test, changing: RedisLimitStoreOptions, serving = changing) {
+  const clock = fakeClock()
+  const keys = keyStore()
+  const look = keys.findByHash
+  const seen = { lookups: 0 }
+  const counted: KeyStore = { ...keys, findByHash (...asked) { seen.lookups++; return look(...asked) } }
+  const limits = (options: RedisLimitStoreOptions) => ({ store: redisStore(t, { deadline: 1, ...options }), tiers })
+  const one = await server(t, keys, clock.now, limits(changing))
+  const other = await server(t, counted, clock.now, limits(serving))
+  t.teardown(() => Promise.all([one.close(), other.close()]))
+  /** A key that the other holds. */
+  async function held (more = {}) {
+    const { key, text } = await one.keys.issue({ workspace: 'w1', scopes: ['devices:read'], ...more })
+    t.equal((await other.ask(text)).statusCode, 200)
+    const before = seen.lookups
+    t.equal((await other.ask(text)).statusCode, 200)
+    t.equal(seen.lookups, before, 'it is held')
+    return { id: key.id, text, status: async () => (await other.ask(text)).statusCode, revoke: async () => (await one.keys.revoke('w1', key.id)).holdsWithin }
+  }
+  /** The old record goes on to the bound and not beyond. */
+  async function untilBound (t: Test, status: () => Promise<number>) {
+    clock.advance(MAX_AGE - 0.001)
+    t.equal(await status(), 200, 'until the bound')
+    clock.advance(0.001)
+    t.equal(await status(), 401, 'and not beyond')
+  }
+  return { one, other, held, untilBound, clock, seen }
+}
+
+t.test('every change of a key holds from the next request on', async (t) => {
+  const redis = await startRedis(t)
+  const { one, other, held } = await two(t, { url: redis.url })
+  const { id, text } = await held({ owner: 'ada' })
+  t.equal((await one.keys.update('w1', id, { owner: 'bob' })).holdsWithin, 0)
+  t.match((await other.ask(text)).json(), { owner: 'bob' })
+  await one.keys.update('w1', id, { tier: 'pro' })
+  const paid = await other.ask(text)
+  t.match(paid.json(), { owner: 'bob', tier: 'pro' })
+  t.equal(paid.headers.ratelimit, '"pro";r=499;t=60')
+  await one.keys.update('w1', id, { tier: 'free' })
+  const free = await other.ask(text)
+  t.match([free.json(), free.headers.ratelimit], [{ tier: 'free' }, undefined])
+  await one.keys.update('w1', id, { scopes: ['devices:write'] })
+  t.equal((await other.ask(text)).statusCode, 403, 'also of a tier that nothing limits')
+  await one.keys.expire('w1', id)
+  t.equal((await other.ask(text)).statusCode, 401)
+})
+
+t.test('a marker that was lost is no way back: flushed, evicted, or with a Redis that is another one', async (t) => {
+  const redis = await startRedis(t)
+  const admin = redis.client()
+  const { held, seen } = await two(t, { url: redis.url })
+  const losses = {
+    flushed: () => admin.flushall(),
+    evicted: async () => admin.del(...await admin.keys('latchkey:*')),
+    replaced: async () => { await redis.kill(); await redis.restart() }
+  }
+  for (const [how, lose] of Object.entries(losses)) {
+    const [bad, good] = [await held(), await held()]
+    t.equal(await bad.revoke(), 0)
+    await lose()
+    await eventually(async () => await good.status() === 200, 'Redis is asked again')
+    t.equal(await bad.status(), 401, how)
+    const before = seen.lookups
+    for (let n = 0; n < 3; n++) t.equal(await good.status(), 200)
+    t.equal(seen.lookups, before, 'a good one was loaded once, and is marked again')
+  }
+})
+
+t.test('a marker that could not be written: the answer says so, and it is written once Redis takes it', async (t) => {
+  const redis = await startRedis(t)
+  const proxy = await startProxy(t, redis.port)
+  const { held } = await two(t, { url: `redis://127.0.0.1:${proxy.port}`, deadline: 0.05 }, { url: redis.url })
+  const { status, revoke } = await held()
+  proxy.manner = 'refuse'
+  t.equal(await revoke(), MAX_AGE)
+  t.equal(await status(), 200, 'the other has not heard of it')
+  proxy.manner = 'pass'
+  await eventually(async () => await status() === 401, 'it hears of it, though no time passes on its clock')
+})
+
+t.test('… and where whoever made the change ends before that, within the bound', async (t) => {
+  const redis = await startRedis(t)
+  const { one, held, untilBound } = await two(t, { url: `redis://127.0.0.1:${await freePort()}`, deadline: 0.05 }, { url: redis.url })
+  const { status, revoke } = await held()
+  t.equal(await revoke(), MAX_AGE)
+  await one.close()
+  await untilBound(t, status)
+})
+
+t.test('a failover to a replica that had not heard of the marker: the bound holds, then the truth, everywhere', async (t) => {
+  const primary = await startRedis(t)
+  const replica = await startRedis(t, ['--replicaof', '127.0.0.1', String(primary.port)])
+  const follower = replica.client()
+  await eventually(async () => /master_link_status:up/.test(await follower.info('replication')), 'the replica follows')
+  const proxy = await startProxy(t, primary.port)
+  const { held, untilBound } = await two(t, { url: `redis://127.0.0.1:${proxy.port}` })
+  const { status, revoke } = await held()
+  await primary.client().wait(1, 0)
+  await follower.replicaof('NO', 'ONE')
+  t.equal(await revoke(), 0, 'the primary took it')
+  proxy.target = replica.port
+  await primary.kill()
+  await eventually(async () => await status() === 200, 'the replica answers, with the marker that it knows')
+  await untilBound(t, status)
+})
+
+for (const more of [{ onUnavailable: 'local', processes: 2 }, { onUnavailable: 'allow' }] as const) {
+  t.test(`while Redis can't be asked and requests go on (${more.onUnavailable}), a change holds within the bound`, async (t) => {
+    const redis = await startRedis(t)
+    const { held, untilBound } = await two(t, { url: redis.url, deadline: 0.05, ...more })
+    const { status, revoke } = await held()
+    await redis.kill()
+    t.equal(await revoke(), MAX_AGE)
+    await untilBound(t, status)
+  })
+}
+
+t.test('without a limiter no records are held, unless something tells of changes: at once, or within the bound', async (t) => {
+  const clock = fakeClock()
+  const keys = keyStore()
+  const changes = createProcessChanges()
+  const [one, bare, told, untold] = await Promise.all([
+    server(t, keys, clock.now, false, { changes }), server(t, keys, clock.now, false),
+    server(t, keys, clock.now, false, { changes }), server(t, keys, clock.now, false, { changes: createProcessChanges() })
+  ])
+  t.teardown(() => Promise.all([one, bare, told, untold].map(({ close }) => close())))
+  const { key, text } = await one.keys.issue({ workspace: 'w1', scopes: ['devices:read'] })
+  const ask = () => Promise.all([bare, told, untold].map(async ({ ask }) => (await ask(text)).statusCode))
+  t.same(await ask(), [200, 200, 200])
+  t.equal((await one.keys.revoke('w1', key.id)).holdsWithin, MAX_AGE)
+  t.same(await ask(), [401, 401, 200])
+  clock.advance(MAX_AGE - 0.001)
+  t.same(await ask(), [401, 401, 200])
+  clock.advance(0.001)
+  t.same(await ask(), [401, 401, 401])
+})

@@ -1,0 +1,15 @@
+import { setImmediate } from 'node:timers/promises'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+
+setFlagsFromString('--expose-gc')
+const collectGarbage: unknown = runInNewContext('gc')
+
+/** Bytes in use after what can be collected has been, which takes a few turns where streams end and weak maps empty. */
+export async function heapUsed (): Promise<number> {
+  for (let turn = 0; turn < 3; turn++) {
+    await setImmediate()
+    if (typeof collectGarbage === 'function') collectGarbage()
+  }
+  return process.memoryUsage().heapUsed
+}
