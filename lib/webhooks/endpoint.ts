@@ -17,6 +17,8 @@ export interface WebhookEndpoint {
   /** `whe_` and a UUID. */
   readonly id: string
   readonly workspace: string
+  /** Hears of events of this environment alone; of all where there is none. */
+  readonly environment?: string
   readonly url: string
   /** Types that it hears of; every type where the list is empty. */
   readonly events: readonly EventType[]
@@ -48,11 +50,10 @@ export interface Delivery {
   readonly payload: string
   readonly createdAt: Date
   readonly state: DeliveryState
-  /** Attempts that were made. */
-  readonly attempts: number
+  /** All that were noted, oldest first; the schedule bounds them. */
+  readonly attempts: readonly Attempt[]
   /** When the next attempt is due; a pending delivery has one. */
   readonly nextAt?: Date
-  readonly last?: Attempt
 }
 
 /** How one attempt ended. Nothing of the answer is kept but its status. */
@@ -66,4 +67,10 @@ export interface Attempt {
   readonly outcome: AttemptOutcome
 }
 
-export type AttemptOutcome = 'delivered' | 'refused' | 'redirected' | 'gone' | 'timeout' | 'unreachable' | 'forbidden-address' | 'insecure'
+/** `disabled`: nothing was sent, since the endpoint was disabled or removed meanwhile. `insecure`: its certificate is not valid. */
+export type AttemptOutcome = 'delivered' | 'refused' | 'redirected' | 'gone' | 'timeout' | 'unreachable' | 'forbidden-address' | 'insecure' | 'disabled'
+
+/** True for an endpoint that is to be told of events of this type. */
+export function hears ({ disabledAt, events }: WebhookEndpoint, type: EventType): boolean {
+  return disabledAt === undefined && (events.length === 0 || events.includes(type))
+}

@@ -1,15 +1,30 @@
-import type { Claim, Settled } from './store.js'
 import type { Delivery } from './endpoint.js'
+import type { Claim, Settled, WebhookStore } from './store.js'
+import type { Clock } from '../time.js'
 
-/** Makes one attempt and says what becomes of the delivery. Never throws and never rejects. */
-export type Deliver = (claim: Claim) => Promise<Settled>
+/**
+ * Makes one attempt and says what becomes of the delivery. Never throws and never rejects; undefined where no attempt
+ * could be made, and the claim is left to run out.
+ */
+export type Deliver = (claim: Claim) => Promise<Settled | undefined>
+
+/** What an engine works with. */
+export interface EngineParts {
+  readonly store: WebhookStore
+  readonly clock: Clock
+  readonly deliver: Deliver
+  /** Seconds that one attempt takes at most. */
+  readonly deadline: number
+  /** Takes what went wrong beside a call. */
+  readonly log: (reason: string, message: string) => void
+}
 
 /** Sees to it that deliveries which are in the store are attempted when they are due: at least once each. */
 export interface DeliveryEngine {
   /** Begins to work; called once. */
-  start (deliver: Deliver): Promise<void>
+  start (parts: EngineParts): Promise<void>
   /** Told after deliveries were written to the store, so that nobody waits for the next look. Never rejects. */
   wake (deliveries: readonly Delivery[]): Promise<void>
-  /** Takes no more, waits for what is being attempted (15 s at most), and releases what it opened. */
+  /** Takes no more, waits for what is being attempted (the deadline at most), and releases what it opened. */
   close (): Promise<void>
 }

@@ -1,6 +1,14 @@
 import type { EventType } from '../events/event.js'
 import type { Attempt, Delivery, DeliveryState, WebhookEndpoint } from './endpoint.js'
 
+/** The id of an endpoint is another's already. */
+export class EndpointTaken extends Error {
+  constructor () {
+    super('an endpoint with this id exists')
+    this.name = 'EndpointTaken'
+  }
+}
+
 /**
  * Where endpoints and deliveries live: beside the keys. Every method but `claim` is bound to one workspace. Records given
  * out are the caller's own: frozen, with dates of their own.
@@ -18,19 +26,22 @@ export interface WebhookStore {
   /** Endpoints of a workspace that are not disabled and hear of the type. One look-up; asked for every event. */
   subscribed (workspace: string, type: EventType): Promise<readonly WebhookEndpoint[]>
 
-  /** Adds deliveries, pending. One whose id is there already stays as it is, so that a fact told twice is delivered once. @returns ids of those that were added */
+  /**
+   * Adds deliveries, pending. One whose id is there already stays as it is, so that a fact told twice is delivered once;
+   * one to an endpoint that is gone is not added. @returns ids of those that were added
+   */
   enqueue (deliveries: readonly Delivery[]): Promise<readonly string[]>
-  getDelivery (workspace: string, id: string): Promise<Delivery | undefined>
+  getDelivery (workspace: string, endpointId: string, id: string): Promise<Delivery | undefined>
   /** Deliveries to an endpoint, newest first (`createdAt`, then `id`, descending). Costs what the page costs. */
   listDeliveries (workspace: string, endpointId: string, page: DeliveryPage): Promise<DeliveryList>
   /**
    * Deliveries that are due, for this caller alone until `now + lease`: nobody else gets them meanwhile, and whoever
-   * crashes leaves them due again then. At most `perEndpoint` of one endpoint, so that a dead one with a long queue
-   * holds up nobody; costs what it gives out, not what is pending.
+   * crashes leaves them due again then. At most `perEndpoint` of one endpoint, and endpoints take turns, so that a dead
+   * one with a long queue holds up nobody; costs what it gives out, not what is pending.
    * @param now milliseconds since the epoch
    * @param lease milliseconds
    */
-  claim (now: number, lease: number, limit: ClaimLimit): Promise<readonly Claim[]>
+  claim (now: number, lease: number, limit: ClaimLimit): Promise<Claimed>
   /** Notes how an attempt ended. Nothing is noted by whoever's claim has run out and was given to another. @returns whether it was noted */
   settle (claim: Claim, settled: Settled): Promise<boolean>
   /** Forgets deliveries that are delivered or failed and were made before this instant. At most `limit`. @returns how many */
@@ -58,8 +69,20 @@ export interface ClaimLimit {
   readonly perEndpoint: number
   /** Endpoints of which none is wanted now: those that this caller is busy with. */
   readonly except?: readonly string[] | undefined
-  /** One delivery alone, if it is due: for a queue that knows which. */
-  readonly only?: { readonly workspace: string, readonly id: string } | undefined
+  /** Deliveries to one endpoint alone: for a queue that knows which. */
+  readonly only?: Lane | undefined
+}
+
+/** All deliveries to one endpoint, in the order in which they are due. */
+export interface Lane { readonly workspace: string, readonly endpointId: string }
+
+export interface Claimed {
+  readonly claims: readonly Claim[]
+  /**
+   * When something else of what was asked for is due, in milliseconds since the epoch; rather too early than too late.
+   * Undefined: nothing is.
+   */
+  readonly nextAt: number | undefined
 }
 
 export interface Claim {

@@ -1,0 +1,61 @@
+import type { Attempt, Delivery, DeliveryState, WebhookEndpoint } from './endpoint.js'
+import type { DeliveryPosition } from './store.js'
+
+/** The part of a delivery that changes. */
+export interface Progress {
+  readonly state: DeliveryState
+  readonly attempts: readonly Attempt[]
+  /** Milliseconds since the epoch; of a pending one. While somebody holds it: until when. */
+  readonly due?: number | undefined
+}
+
+export function writeEndpoint (endpoint: WebhookEndpoint): string {
+  return JSON.stringify(endpoint)
+}
+
+export function readEndpoint (text: string): WebhookEndpoint {
+  return JSON.parse(text, revive)
+}
+
+/** The part of a delivery that stays. */
+export function writeDelivery ({ state: _state, attempts: _attempts, nextAt: _nextAt, ...fixed }: Delivery): string {
+  return JSON.stringify(fixed)
+}
+
+export function writeAttempts (attempts: readonly Attempt[]): string {
+  return JSON.stringify(attempts)
+}
+
+export function readAttempts (text: string): readonly Attempt[] {
+  return JSON.parse(text, revive)
+}
+
+export function readDelivery (text: string, { state, attempts, due }: Progress): Delivery {
+  const fixed: Omit<Delivery, keyof Progress | 'nextAt'> = JSON.parse(text, revive)
+  return Object.freeze({ ...fixed, state, attempts, ...due !== undefined && { nextAt: new Date(due) } })
+}
+
+const states: ReadonlySet<string> = new Set<DeliveryState>(['pending', 'delivered', 'failed'])
+
+function isState (text: string): text is DeliveryState {
+  return states.has(text)
+}
+
+/** @throws TypeError for what no release has written */
+export function readState (text: string): DeliveryState {
+  if (!isState(text)) throw new TypeError('a stored delivery is in no known state')
+  return text
+}
+
+/** Instants are told by their names. What is read belongs to who reads it, and stays as it is. */
+function revive (name: string, value: unknown): unknown {
+  if (typeof value === 'string' && INSTANT.test(name)) return new Date(value)
+  return Object.freeze(value)
+}
+
+const INSTANT = /(^at|At|Since)$/
+
+/** Whether one comes before the other in a list, which has the newest first. */
+export function newestFirst (one: DeliveryPosition, other: DeliveryPosition): number {
+  return other.createdAt.getTime() - one.createdAt.getTime() || (one.id < other.id ? 1 : -1)
+}

@@ -1,0 +1,31 @@
+import { createHmac, randomBytes } from 'node:crypto'
+
+const PREFIX = 'whsec_'
+const FORM = /^whsec_[A-Za-z0-9+/]+={0,2}$/
+const BYTES = 32
+
+/** A new secret: `whsec_` and base64 of 32 random bytes; Standard Webhooks wants 24 to 64. */
+export function newSecret (): string {
+  return PREFIX + randomBytes(BYTES).toString('base64')
+}
+
+/** @throws TypeError for what is no secret of 24 to 64 bytes; the message says nothing of it */
+export function bytesOf (secret: string): Buffer {
+  const bytes = Buffer.from(secret.slice(PREFIX.length), 'base64')
+  if (!FORM.test(secret) || bytes.length < 24 || bytes.length > 64) throw new TypeError('a stored secret is not whsec_ and base64 of 24 to 64 bytes')
+  return bytes
+}
+
+export interface Message {
+  /** The same for every attempt. */
+  readonly id: string
+  /** Seconds since the epoch, of this attempt. */
+  readonly timestamp: number
+  /** The exact text that is sent. */
+  readonly body: string
+}
+
+/** `webhook-signature`: `v1,` and base64 of an HMAC-SHA256 over `id.timestamp.body` for each secret, space-separated. */
+export function signaturesOf (secrets: readonly string[], { id, timestamp, body }: Message): string {
+  return secrets.map((secret) => `v1,${createHmac('sha256', bytesOf(secret)).update(`${id}.${timestamp}.${body}`).digest('base64')}`).join(' ')
+}
