@@ -1,5 +1,5 @@
 import type { FastifyRequest } from 'fastify'
-import { AccessError, describeFault } from '../errors.js'
+import { AccessError, describeFault, type RefusalCode } from '../errors.js'
 import type { Ground } from '../ground.js'
 import { isPrincipal, principalOf, type Principal } from '../principal.js'
 import { within } from '../time.js'
@@ -35,11 +35,16 @@ export interface Callers {
 /** Seconds that the host's functions may take. */
 const DEADLINE = 1
 
-export function createCallers ({ workspacesOf, session }: CallerOptions, keys: Pick<Keys, 'grants'>, { refusal }: Pick<Ground, 'refusal'>): Callers {
+/** Refusals of the routes of one kind of thing. */
+export interface CallerCodes { readonly invalid: RefusalCode, readonly unavailable: RefusalCode, readonly missing: RefusalCode }
+
+const ofKeys: CallerCodes = { invalid: 'KEY_INPUT_INVALID', unavailable: 'KEYS_UNAVAILABLE', missing: 'KEY_NOT_FOUND' }
+
+export function createCallers ({ workspacesOf, session }: CallerOptions, keys: Pick<Keys, 'grants'>, { refusal }: Pick<Ground, 'refusal'>, codes: CallerCodes = ofKeys): Callers {
   async function identify (request: FastifyRequest, scope: string): Promise<void> {
     if (session === undefined) return
     if (!isRead(request) && !JSON_TYPE.test(request.headers['content-type'] ?? '')) {
-      throw refusal('KEY_INPUT_INVALID', { detail: 'A change must be sent with Content-Type: application/json.', reason: 'a body that a form of another site could send' })
+      throw refusal(codes.invalid, { detail: 'A change must be sent with Content-Type: application/json.', reason: 'a body that a form of another site could send' })
     }
     const found: unknown = await ask('AUTHENTICATION_UNAVAILABLE', async () => {
       const answer: unknown = await session(request)
@@ -58,12 +63,12 @@ export function createCallers ({ workspacesOf, session }: CallerOptions, keys: P
   }
 
   async function reachable (principal: Principal, request: FastifyRequest): Promise<KeyWorkspace[]> {
-    const others = await ask('KEYS_UNAVAILABLE', async () => readWorkspaces(await workspacesOf?.(principal, request) ?? []))
+    const others = await ask(codes.unavailable, async () => readWorkspaces(await workspacesOf?.(principal, request) ?? []))
     return others.some(({ id }) => id === principal.workspace) ? others : [{ id: principal.workspace }, ...others]
   }
 
   /** What a host's function throws is an outage, unless it is a refusal. */
-  async function ask<T> (code: 'AUTHENTICATION_UNAVAILABLE' | 'KEYS_UNAVAILABLE', work: () => Promise<T>): Promise<T> {
+  async function ask<T> (code: RefusalCode, work: () => Promise<T>): Promise<T> {
     try {
       return await within(work(), DEADLINE, 'a function of the host')
     } catch (fault) {
@@ -77,7 +82,7 @@ export function createCallers ({ workspacesOf, session }: CallerOptions, keys: P
       const principal = principalOf(request)
       if (workspace === undefined || workspace === principal.workspace) return principal
       const reached = await reachable(principal, request)
-      if (!reached.some(({ id }) => id === workspace)) throw refusal('KEY_NOT_FOUND')
+      if (!reached.some(({ id }) => id === workspace)) throw refusal(codes.missing)
       return { ...principal, workspace }
     },
     async workspacesOf (request) {

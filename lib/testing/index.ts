@@ -87,3 +87,5 @@ function withToken (request: InjectOptions, token: string): InjectOptions {
 
 export { keyStoreConformance } from './key-store.js'
 export type { KeyStoreCase } from './key-store-drafts.js'
+export { webhookStoreConformance } from './webhook-store.js'
+export type { WebhookStoreCase } from './webhook-store-drafts.js'

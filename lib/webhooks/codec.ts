@@ -57,5 +57,5 @@ const INSTANT = /(^at|At|Since)$/
 
 /** Whether one comes before the other in a list, which has the newest first. */
 export function newestFirst (one: DeliveryPosition, other: DeliveryPosition): number {
-  return other.createdAt.getTime() - one.createdAt.getTime() || (one.id < other.id ? 1 : -1)
+  return other.createdAt.getTime() - one.createdAt.getTime() || Number(one.id < other.id) - Number(one.id > other.id)
 }

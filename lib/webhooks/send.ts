@@ -59,6 +59,10 @@ export function createSend ({ anywhere, resolve, deadline, ca }: SendTerms): Sen
       }
       const timer = setTimeout(() => end({ failure: 'timeout' }), deadline * 1000)
       sent.on('error', (fault) => end({ failure: failureOf(fault) }))
+      sent.on('upgrade', (_response, socket) => {
+        socket.destroy()
+        end({ status: 101 })
+      })
       sent.on('response', (response) => {
         answer = { status: Number(response.statusCode), retryAfter: response.headers['retry-after'] }
         drain(response, () => end({ failure: 'unreachable' }))

@@ -1,0 +1,117 @@
+import assert from 'node:assert/strict'
+import type { Delivery } from '../webhooks/index.js'
+import { claims } from './webhook-store-claims.js'
+import { at, claimOf, delivery, endpoint, inserted, LEASE, one, settled, word, type WebhookStoreCase } from './webhook-store-drafts.js'
+
+const records: readonly WebhookStoreCase[] = [
+  {
+    name: 'an endpoint is kept as it is, for its workspace alone, and its id once',
+    async run (store) {
+      const made = await inserted(store, { description: 'Ä', environment: 'sandbox', events: ['key.expiring'], disabledAt: at(1), disabledReason: 'gone', failingSince: at(2), secrets: [{ value: 'a', createdAt: at(0), retiresAt: at(9) }, { value: 'b', createdAt: at(3) }] })
+      const stored = await store.getEndpoint(made.workspace, made.id)
+      assert.deepStrictEqual(stored, made)
+      assert.ok(Object.isFrozen(stored))
+      assert.equal(await store.getEndpoint('elsewhere', made.id), undefined)
+      await assert.rejects(store.insertEndpoint({ ...made, workspace: word('w') }), { name: 'EndpointTaken' })
+      assert.deepStrictEqual(await store.getEndpoint(made.workspace, made.id), made)
+    }
+  },
+  {
+    name: 'endpoints are listed newest first, and told by what they hear',
+    async run (store) {
+      const workspace = word('w')
+      const all = [endpoint(workspace, { createdAt: at(2) }), endpoint(workspace, { createdAt: at(1), events: ['key.expired'] }), endpoint(workspace, { disabledAt: at(1) })]
+      for (const made of all) await store.insertEndpoint(made)
+      assert.deepStrictEqual(await store.listEndpoints(workspace), all)
+      assert.deepStrictEqual(await store.subscribed(workspace, 'key.expired'), all.slice(0, 2))
+      assert.deepStrictEqual(await store.subscribed(workspace, 'key.expiring'), all.slice(0, 1))
+      assert.deepStrictEqual(await store.listEndpoints(word('w')), [])
+    }
+  },
+  {
+    name: 'an update replaces the version before, once; removing forgets everything',
+    async run (store) {
+      const made = await inserted(store)
+      const next = { ...made, url: 'https://example.org/', version: 2 }
+      const results = await Promise.all([next, { ...next, url: 'https://example.net/' }].map((endpoint) => store.updateEndpoint(endpoint)))
+      assert.deepStrictEqual(results.sort(), [false, true])
+      assert.equal((await store.getEndpoint(made.workspace, made.id))?.version, 2)
+      assert.equal(await store.updateEndpoint({ ...next, workspace: word('w'), version: 3 }), false)
+      assert.equal(await store.updateEndpoint(endpoint(made.workspace, { version: 2 })), false)
+      const waiting = delivery(made)
+      assert.deepStrictEqual(await store.enqueue([waiting]), [waiting.id])
+      assert.equal(await store.removeEndpoint('elsewhere', made.id), false)
+      assert.equal(await store.removeEndpoint(made.workspace, made.id), true)
+      assert.equal(await store.removeEndpoint(made.workspace, made.id), false)
+      assert.deepStrictEqual([await store.getDelivery(made.workspace, made.id, waiting.id), (await claimOf(store, made, 0)).claims], [undefined, []])
+      assert.deepStrictEqual(await store.enqueue([delivery(made)]), [], 'nothing is added to an endpoint that is gone')
+    }
+  },
+  {
+    name: 'a delivery is added once, and kept as it is',
+    async run (store) {
+      const made = await inserted(store)
+      const [first, second] = [delivery(made), delivery(made, { type: 'webhook.test', nextAt: at(7) })]
+      assert.deepStrictEqual(await store.enqueue([first, second]), [first.id, second.id])
+      const claim = await one(store, made, 0)
+      assert.deepStrictEqual(await store.enqueue([first, { ...second, payload: 'other' }]), [])
+      assert.deepStrictEqual(await store.getDelivery(made.workspace, made.id, second.id), second)
+      assert.deepStrictEqual(claim.delivery, { ...first, nextAt: at(LEASE) })
+      assert.equal(await store.getDelivery('elsewhere', made.id, second.id), undefined)
+      assert.equal(await store.getDelivery(made.workspace, made.id, 'other'), undefined)
+      assert.deepStrictEqual(await store.enqueue([]), [])
+    }
+  }
+]
+
+const lists: readonly WebhookStoreCase[] = [
+  {
+    name: 'lists have the newest first, by pages and states',
+    async run (store) {
+      const made = await inserted(store)
+      const all = Array.from({ length: 7 }, (_, i) => delivery(made, { createdAt: at(i >> 1), nextAt: at(i * 10) }))
+      await store.enqueue(all)
+      await store.settle(await one(store, made, 0), settled())
+      const order = [...all].sort((a, b) => b.createdAt.getTime() - a.createdAt.getTime() || (a.id < b.id ? 1 : -1)).map(({ id }) => id)
+      const ids: string[] = []
+      for (let after; ;) {
+        const { deliveries, next } = await store.listDeliveries(made.workspace, made.id, { limit: 3, after })
+        ids.push(...deliveries.map(({ id }) => id))
+        if (next === undefined) break
+        after = next
+      }
+      assert.deepStrictEqual(ids, order)
+      const inState = async (state: Delivery['state']) => (await store.listDeliveries(made.workspace, made.id, { limit: 10, state })).deliveries.map(({ id }) => id)
+      assert.deepStrictEqual(await inState('delivered'), [all[0]?.id])
+      assert.deepStrictEqual(await inState('pending'), order.filter((id) => id !== all[0]?.id))
+      assert.deepStrictEqual((await store.listDeliveries('elsewhere', made.id, { limit: 1 })).deliveries, [])
+    }
+  },
+  {
+    name: 'deliveries that have ended are forgotten when they are old',
+    async run (store) {
+      const made = await inserted(store)
+      const old = (i: number) => at(-1e10 + i)
+      const all = Array.from({ length: 4 }, (_, i) => delivery(made, { createdAt: old(i), nextAt: at(i) }))
+      await store.enqueue(all)
+      for (const claim of (await claimOf(store, made, 2)).claims) await store.settle(claim, settled())
+      assert.equal(await store.prune(old(2), 1), 1)
+      assert.equal(await store.prune(old(2), 10), 1)
+      assert.equal(await store.prune(old(4), 10), 1, 'pending ones stay')
+      assert.deepStrictEqual((await store.listDeliveries(made.workspace, made.id, { limit: 10 })).deliveries.map(({ id }) => id), [all[3]?.id])
+      await store.removeEndpoint(made.workspace, made.id)
+    }
+  }
+]
+
+/**
+ * What every webhook store does, for a test of any runner. Cases may share a store if they run one after the other, and
+ * nothing else claims from it.
+ *
+ * ```ts
+ * for (const { name, run } of webhookStoreConformance()) test(name, () => run(createStore()))
+ * ```
+ */
+export function webhookStoreConformance (): readonly WebhookStoreCase[] {
+  return [...records, ...claims, ...lists]
+}

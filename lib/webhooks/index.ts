@@ -1,0 +1,83 @@
+import type { FastifyInstance } from 'fastify'
+import fp from 'fastify-plugin'
+import { describeFault } from '../errors.js'
+import { groundOf } from '../ground.js'
+import { OptionError } from '../options.js'
+import { createDeliver } from './deliver.js'
+import { createEmbeddedEngine } from './embedded.js'
+import { createWebhooks } from './manage.js'
+import { createMemoryWebhookStore } from './memory.js'
+import { checkWebhooksOptions, type WebhooksOptions } from './options.js'
+import { createResolve, resolveHere } from './resolve.js'
+import { defaultSchedule } from './schedule.js'
+import { createSeal } from './seal.js'
+import { createSend } from './send.js'
+import { createTell } from './tell.js'
+import type { Webhooks } from './webhooks.js'
+
+declare module 'fastify' {
+  interface FastifyInstance { readonly webhooks: Webhooks }
+}
+
+const DAY = 86_400
+/** Seconds that the store may take for a change. */
+const PATIENCE = 5
+/** Milliseconds between prunings, and deliveries that one statement forgets. */
+const PRUNING = 3_600_000
+const AT_ONCE = 1000
+
+/**
+ * Tells endpoints of each workspace what happens, by Standard Webhooks; after `latchkey`, whose events it keeps:
+ *
+ * ```ts
+ * await app.register(webhooks, { store: createPostgresWebhookStore({ connectionString }) })
+ * await app.register(webhookRoutes, { prefix: '/webhooks' })
+ * ```
+ *
+ * @throws OptionError at boot
+ */
+export const webhooks = fp<WebhooksOptions>(async function latchkeyWebhooks (app: FastifyInstance, options: WebhooksOptions) {
+  checkWebhooksOptions(options)
+  if (!app.hasDecorator('events')) throw new OptionError('register webhooks after latchkey, in a context where it has events')
+  const { clock } = groundOf(app)
+  const { store = createMemoryWebhookStore(), engine = createEmbeddedEngine(), deadline = 15, schedule = defaultSchedule, ca } = options
+  const { disableAfter = 5 * DAY, retention = 30 * DAY, maxEndpoints = 20, secretKeys = [] } = options
+  const anywhere = options.destinations !== undefined
+  const { resolve = anywhere ? resolveHere : createResolve() } = options
+  if (anywhere) app.log.warn('allowPrivateAddresses: webhooks reach this server\'s own network, and may go over plain HTTP; never let this run in production')
+
+  const log = (reason: string, message: string): void => app.log.error({ reason }, message)
+  const seal = createSeal(secretKeys)
+  const send = createSend({ anywhere, resolve, deadline, ca })
+  const deliver = createDeliver({ store, send, seal, clock, random: Math.random, schedule, disableAfter, userAgent: 'fastify-latchkey', log })
+  const wake = engine.wake.bind(engine)
+
+  app.decorate('webhooks', createWebhooks({ store, seal, clock, deadline: PATIENCE, most: maxEndpoints, wake, anywhere, resolve }))
+  const deafen = app.events.keep(createTell({ store, clock, wake, log }))
+  const timer = setInterval(prune, PRUNING).unref()
+
+  app.addHook('onReady', async () => { await engine.start({ store, clock, deliver, deadline, log }) })
+  app.addHook('onClose', async () => {
+    deafen()
+    clearInterval(timer)
+    await engine.close()
+  })
+
+  function prune (): void {
+    store.prune(new Date(clock() - retention * 1000), AT_ONCE).then(
+      (pruned) => { if (pruned === AT_ONCE) prune() },
+      (fault: unknown) => log(describeFault(fault), 'old deliveries could not be forgotten')
+    )
+  }
+}, { name: 'latchkey-webhooks', fastify: '5.x' })
+
+export { allowPrivateAddresses } from './destination.js'
+export { createEmbeddedEngine, type EmbeddedEngineOptions } from './embedded.js'
+export { createMemoryWebhookStore } from './memory.js'
+export { webhookRoutes, type WebhookRoutesOptions } from './routes.js'
+export { EndpointTaken, type Claim, type Claimed, type ClaimLimit, type DeliveryList, type DeliveryPage, type DeliveryPosition, type Lane, type Settled, type WebhookStore } from './store.js'
+export type { Attempt, AttemptOutcome, Delivery, DeliveryState, DisabledReason, EndpointSecret, WebhookEndpoint } from './endpoint.js'
+export type { Deliver, DeliveryEngine, EngineParts } from './engine.js'
+export type { WebhooksOptions } from './options.js'
+export type { Resolve } from './resolve.js'
+export type { DeliveriesInput, EndpointChange, EndpointInput, Webhooks } from './webhooks.js'

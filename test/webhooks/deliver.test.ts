@@ -1,0 +1,125 @@
+import { randomBytes } from 'node:crypto'
+import t from 'tap'
+import { createMemoryWebhookStore, type Delivery, type WebhookStore } from 'fastify-latchkey/webhooks'
+import { until } from '../helpers/slow-keys.js'
+import { notice, webhookApi } from '../helpers/webhooks.js'
+import { verified } from '../helpers/receiver.js'
+
+type Api = Awaited<ReturnType<typeof webhookApi>>
+
+/** Sends a notice to a new endpoint. @returns how it ended */
+async function ended ({ app, receiver, store }: Api, path: string): Promise<{ delivery: Delivery | undefined, endpoint: string }> {
+  const { endpoint } = await app.webhooks.create('w1', { url: receiver.url(path) })
+  const event = notice()
+  await app.events.emit(event)
+  const find = async () => await store.getDelivery('w1', endpoint.id, `${event.id}.${endpoint.id}`)
+  await until(async () => (await find())?.state !== 'pending')
+  const delivery = await find()
+  await app.webhooks.update('w1', endpoint.id, { enabled: false })
+  return { delivery, endpoint: endpoint.id }
+}
+
+t.test('receivers that misbehave are tried again by the schedule, with the same webhook-id', async (t) => {
+  const api = await webhookApi(t, { webhooks: { deadline: 0.2 } })
+  for (const [path, outcome, status] of [['/redirect', 'redirected', 302], ['/broken', 'refused', 500], ['/silent', 'timeout'], ['/slow-headers', 'timeout'], ['/reset', 'unreachable']] as const) {
+    const { delivery } = await ended(api, path)
+    t.match(delivery, { state: 'failed', attempts: Array.from({ length: 3 }, () => ({ outcome, ...status !== undefined && { status } })) }, path)
+    const sent = api.receiver.received.filter((one) => one.path === path)
+    t.strictSame([sent.length, new Set(sent.map(({ headers }) => headers['webhook-id'])).size], [3, 1])
+  }
+  t.equal(api.receiver.received.filter(({ path }) => path === '/ok').length, 0)
+})
+
+t.test('410 disables, a success ends failing, 429 is left alone, an endless answer is cut', async (t) => {
+  const api = await webhookApi(t)
+  const { app, receiver, store } = api
+  const gone = await ended(api, '/gone')
+  t.match(gone.delivery, { state: 'failed', attempts: [{ status: 410, outcome: 'gone' }] })
+  t.match(await app.webhooks.get('w1', gone.endpoint), { disabledReason: 'gone' })
+
+  let tries = 0
+  receiver.made['/recovers'] = (_request, response) => { response.writeHead(++tries === 2 ? 200 : 503).end() }
+  const recovered = await ended(api, '/recovers')
+  t.match(recovered.delivery, { state: 'delivered', attempts: [{ status: 503 }, { status: 200 }] })
+  t.equal((await app.webhooks.get('w1', recovered.endpoint)).failingSince, undefined)
+  t.match((await ended(api, '/endless')).delivery, { state: 'delivered', attempts: [{ status: 200 }] })
+
+  const { endpoint } = await app.webhooks.create('w1', { url: receiver.url('/busy') })
+  const event = notice()
+  await app.events.emit(event)
+  const find = async () => await store.getDelivery('w1', endpoint.id, `${event.id}.${endpoint.id}`)
+  await until(async () => (await find())?.attempts.length === 1)
+  const wait = Number((await find())?.nextAt) - Date.now()
+  t.ok(wait > 600_000 && wait <= 840_000, `${wait} ms`)
+})
+
+t.test('an endpoint that fails for too long is disabled', async (t) => {
+  const api = await webhookApi(t, { webhooks: { disableAfter: 0.001, schedule: [0.1, 0.1, 0.1] } })
+  const { endpoint } = await api.app.webhooks.create('w1', { url: api.receiver.url('/broken') })
+  await api.app.events.emit(notice())
+  await until(async () => (await api.app.webhooks.get('w1', endpoint.id)).disabledAt !== undefined)
+  t.match(await api.app.webhooks.get('w1', endpoint.id), { disabledReason: 'failing', failingSince: Date })
+  await until(async () => (await api.store.listDeliveries('w1', endpoint.id, { limit: 9, state: 'failed' })).deliveries.length === 1)
+  t.match((await api.store.listDeliveries('w1', endpoint.id, { limit: 9 })).deliveries[0]?.attempts.at(-1), { outcome: 'disabled' })
+  t.match(api.log.text(), /is disabled/)
+})
+
+t.test('a name that leads elsewhere by the time of the connection is not followed', async (t) => {
+  const answers = [['8.8.8.8'], ['127.0.0.1'], ['169.254.169.254'], ['8.8.8.8', '10.0.0.1']]
+  const api = await webhookApi(t, { webhooks: { destinations: undefined, resolve: async () => answers.shift() ?? [] } })
+  const { endpoint } = await api.app.webhooks.create('w1', { url: 'https://rebinds.example.com/' })
+  await api.app.events.emit(notice())
+  await until(async () => (await api.store.listDeliveries('w1', endpoint.id, { limit: 1 })).deliveries[0]?.state === 'failed')
+  t.match((await api.store.listDeliveries('w1', endpoint.id, { limit: 1 })).deliveries[0]?.attempts, [{ outcome: 'forbidden-address' }, { outcome: 'forbidden-address' }, { outcome: 'forbidden-address' }])
+})
+
+t.test('secrets are sealed in the store; without the key nothing is sent', async (t) => {
+  const secretKeys = [randomBytes(32)]
+  const sealed = await webhookApi(t, { webhooks: { secretKeys } })
+  const { endpoint, secret } = await sealed.app.webhooks.create('w1', { url: sealed.receiver.url() })
+  t.match((await sealed.store.getEndpoint('w1', endpoint.id))?.secrets, [{ value: /^sealed\./ }])
+  await sealed.app.events.emit(notice())
+  const [received] = await sealed.receiver.count(1)
+  t.ok(received && verified(secret, received))
+  await sealed.app.close()
+
+  const keyless = await webhookApi(t, { webhooks: { store: sealed.store } })
+  await keyless.app.events.emit(notice())
+  await until(() => keyless.log.text().includes('could not be attempted'))
+  t.match(keyless.log.text(), /could not be attempted; it waits until its claim has run out/)
+  t.equal(sealed.receiver.received.length, 1)
+})
+
+t.test('a store that fails keeps a notice from counting as told; what an attempt says of an endpoint is tried again', async (t) => {
+  const store = createMemoryWebhookStore()
+  const { app, receiver, log } = await webhookApi(t, { webhooks: { store } })
+  const { subscribed, updateEndpoint } = store
+  store.subscribed = async () => { throw new Error('a secret of the store') }
+  t.equal(await app.events.emit(notice()), false)
+  store.subscribed = subscribed
+  const { endpoint } = await app.webhooks.create('w1', { url: receiver.url('/broken') })
+  let updates = 0
+  const failing = (answer: () => Promise<boolean>): WebhookStore['updateEndpoint'] => async (endpoint) => ++updates === 1 ? await answer() : await updateEndpoint(endpoint)
+  store.updateEndpoint = failing(async () => false)
+  await app.events.emit(notice())
+  await until(async () => (await app.webhooks.get('w1', endpoint.id)).failingSince !== undefined)
+  t.ok(updates >= 2, 'somebody else was first')
+  updates = 0
+  store.updateEndpoint = failing(async () => { throw new Error('a secret of the store') })
+  await app.webhooks.update('w1', endpoint.id, { url: receiver.url() }).catch(() => {})
+  await app.webhooks.update('w1', endpoint.id, { url: receiver.url('/ok2') })
+  updates = 0
+  await app.events.emit(notice())
+  await until(() => log.text().includes('could not be noted'))
+  t.match(log.text(), /what an attempt says of the endpoint whe_.* could not be noted/)
+  t.notMatch(log.text(), 'a secret of the store')
+})
+
+t.test('an event that is too long is told of in the log, and old deliveries are forgotten by the hour', async (t) => {
+  const { app, receiver, log, store } = await webhookApi(t)
+  await app.webhooks.create('w1', { url: receiver.url() })
+  const event = notice()
+  t.equal(await app.events.emit({ ...event, data: { ...event.data, key: { ...event.data.key, name: 'x'.repeat(20_000) } } }), true)
+  t.match(log.text(), /is too long for webhooks/)
+  t.equal((await store.prune(new Date(), 1)), 0)
+})

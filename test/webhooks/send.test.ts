@@ -1,0 +1,63 @@
+import { createServer } from 'node:http'
+import { once } from 'node:events'
+import t from 'tap'
+import { createSend, type SendTerms } from '../../lib/webhooks/send.js'
+import { startReceiver } from '../helpers/receiver.js'
+
+const receiver = await startReceiver(t)
+const message = { headers: { 'webhook-id': 'evt_1' }, body: '{"ä":1}' }
+const sender = (terms: Partial<SendTerms> = {}) => createSend({ anywhere: true, resolve: async () => ['127.0.0.1'], deadline: 10, ca: receiver.cert, ...terms })
+const impatient = sender({ deadline: 0.3 })
+
+t.test('a request is what was given, as a POST on a connection of its own', async (t) => {
+  t.strictSame(await sender()({ url: receiver.url('/ok?a=1'), ...message }), { status: 204, retryAfter: undefined })
+  t.match(receiver.received, [{ path: '/ok?a=1', body: message.body, headers: { 'webhook-id': 'evt_1', connection: 'close', 'content-length': '8' } }])
+})
+
+t.test('receivers that misbehave', async (t) => {
+  for (const [path, answer] of Object.entries({
+    '/redirect': { status: 302, retryAfter: undefined },
+    '/gone': { status: 410, retryAfter: undefined },
+    '/busy': { status: 429, retryAfter: '700' },
+    '/broken': { status: 500, retryAfter: undefined },
+    '/huge-headers': { failure: 'unreachable' },
+    '/reset': { failure: 'unreachable' },
+    '/upgrade': { status: 101 },
+    '/endless': { status: 200, retryAfter: undefined },
+    '/endless-500': { status: 500, retryAfter: undefined },
+    '/cut': { status: 200, retryAfter: undefined }
+  })) t.strictSame(await sender()({ url: receiver.url(path), ...message }), answer, path)
+  t.equal(receiver.received.filter(({ path }) => path === '/ok').length, 0, 'redirects are not followed')
+  for (const [path, answer] of Object.entries({
+    '/silent': { failure: 'timeout' },
+    '/slow-headers': { failure: 'timeout' },
+    '/stalls': { status: 200, retryAfter: undefined }
+  })) t.strictSame(await impatient({ url: receiver.url(path), ...message }), answer, path)
+  const hangs = sender({ deadline: 0.1, resolve: () => new Promise<never>(() => {}) })
+  t.strictSame(await hangs({ url: receiver.url(), ...message }), { failure: 'timeout' }, 'a name that nobody answers for')
+})
+
+t.test('certificates must be valid', async (t) => {
+  t.strictSame(await sender({ ca: undefined })({ url: receiver.url(), ...message }), { failure: 'insecure' })
+  t.strictSame(await sender()({ url: receiver.url().replace('localhost', 'example.com'), ...message }), { failure: 'insecure' }, 'of another name')
+  const plain = createServer().listen(0, '127.0.0.1')
+  t.teardown(() => plain.close())
+  await once(plain, 'listening')
+  const address = plain.address()
+  const port = typeof address === 'object' ? address?.port : 0
+  t.strictSame(await sender()({ url: `https://localhost:${port}/`, ...message }), { failure: 'insecure' }, 'no TLS at all')
+  plain.on('request', (_request, response) => response.end())
+  t.strictSame(await sender()({ url: `http://localhost:${port}/`, ...message }), { status: 200, retryAfter: undefined }, 'plain HTTP where everything is allowed')
+})
+
+t.test('the address is looked at when it is used', async (t) => {
+  const strict = (...addresses: string[]) => createSend({ anywhere: false, resolve: async () => addresses, deadline: 10 })
+  const forbidden = { failure: 'forbidden-address' }
+  for (const address of ['127.0.0.1', '10.0.0.1', '169.254.169.254', '::1', '::ffff:127.0.0.1', '64:ff9b::7f00:1', 'fe80::1']) {
+    t.strictSame(await strict(address)({ url: 'https://example.com/', ...message }), forbidden, address)
+    t.strictSame(await strict('8.8.8.8', address)({ url: 'https://example.com/', ...message }), forbidden, `8.8.8.8 and ${address}`)
+  }
+  t.strictSame(await strict()({ url: 'https://example.com/', ...message }), forbidden, 'none')
+  for (const url of ['https://127.0.0.1/', 'https://2130706433/', 'https://[::ffff:7f00:1]/', 'http://example.com/', 'https://example.com:8443/']) t.strictSame(await strict('8.8.8.8')({ url, ...message }), forbidden, url)
+  t.strictSame(await createSend({ anywhere: false, resolve: async () => { throw Object.assign(new Error('no'), { code: 'ENOTFOUND' }) }, deadline: 10 })({ url: 'https://example.com/', ...message }), { failure: 'unreachable' })
+})
