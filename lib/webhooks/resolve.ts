@@ -17,8 +17,7 @@ export function createResolve (servers?: readonly string[]): Resolve {
   return async function resolve (name) {
     const answers = await Promise.allSettled([resolver.resolve4(name), resolver.resolve6(name)])
     const addresses = answers.flatMap((answer) => answer.status === 'fulfilled' ? answer.value : [])
-    const [first] = answers
-    if (addresses.length === 0) throw first.status === 'rejected' ? first.reason : new Error('the name has no address')
+    if (addresses.length === 0) throw new Error('the name has no address, or nobody says so')
     return addresses
   }
 }

@@ -77,7 +77,7 @@ async function startNames (t: { teardown (work: () => unknown): void }): Promise
 t.test('names are asked of name servers; a name without addresses is none', async (t) => {
   const resolve = createResolve([await startNames(t)])
   t.strictSame(await resolve('a.test'), ['192.0.2.7'])
-  await t.rejects(resolve('b.test'), { code: /ENOTFOUND|ENODATA/ })
+  await t.rejects(resolve('b.test'), { message: 'the name has no address, or nobody says so' })
   t.equal(typeof createResolve(), 'function')
   t.ok((await resolveHere('localhost')).length > 0)
 })

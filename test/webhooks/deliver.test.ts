@@ -9,7 +9,7 @@ type Api = Awaited<ReturnType<typeof webhookApi>>
 
 /** Sends a notice to a new endpoint. @returns how it ended */
 async function ended ({ app, receiver, store }: Api, path: string): Promise<{ delivery: Delivery | undefined, endpoint: string }> {
-  const { endpoint } = await app.webhooks.create('w1', { url: receiver.url(path) })
+  const { endpoint } = await app.webhooks.create('w1', { events: ['key.expiring'], url: receiver.url(path) })
   const event = notice()
   await app.events.emit(event)
   const find = async () => await store.getDelivery('w1', endpoint.id, `${event.id}.${endpoint.id}`)
@@ -20,14 +20,16 @@ async function ended ({ app, receiver, store }: Api, path: string): Promise<{ de
 }
 
 t.test('receivers that misbehave are tried again by the schedule, with the same webhook-id', async (t) => {
-  const api = await webhookApi(t, { webhooks: { deadline: 0.2 } })
-  for (const [path, outcome, status] of [['/redirect', 'redirected', 302], ['/broken', 'refused', 500], ['/silent', 'timeout'], ['/slow-headers', 'timeout'], ['/reset', 'unreachable']] as const) {
+  const patient = await webhookApi(t)
+  const impatient = await webhookApi(t, { webhooks: { deadline: 0.3 } })
+  for (const [api, path, outcome, status] of [[patient, '/redirect', 'redirected', 302], [patient, '/broken', 'refused', 500], [patient, '/reset', 'unreachable'], [impatient, '/silent', 'timeout'], [impatient, '/slow-headers', 'timeout']] as const) {
     const { delivery } = await ended(api, path)
     t.match(delivery, { state: 'failed', attempts: Array.from({ length: 3 }, () => ({ outcome, ...status !== undefined && { status } })) }, path)
     const sent = api.receiver.received.filter((one) => one.path === path)
-    t.strictSame([sent.length, new Set(sent.map(({ headers }) => headers['webhook-id'])).size], [3, 1])
+    t.equal(new Set(sent.map(({ headers }) => headers['webhook-id'])).size, 1)
+    if (api === patient) t.equal(sent.length, 3)
   }
-  t.equal(api.receiver.received.filter(({ path }) => path === '/ok').length, 0)
+  t.equal(patient.receiver.received.filter(({ path }) => path === '/ok').length, 0)
 })
 
 t.test('410 disables, a success ends failing, 429 is left alone, an endless answer is cut', async (t) => {
@@ -44,7 +46,7 @@ t.test('410 disables, a success ends failing, 429 is left alone, an endless answ
   t.equal((await app.webhooks.get('w1', recovered.endpoint)).failingSince, undefined)
   t.match((await ended(api, '/endless')).delivery, { state: 'delivered', attempts: [{ status: 200 }] })
 
-  const { endpoint } = await app.webhooks.create('w1', { url: receiver.url('/busy') })
+  const { endpoint } = await app.webhooks.create('w1', { events: ['key.expiring'], url: receiver.url('/busy') })
   const event = notice()
   await app.events.emit(event)
   const find = async () => await store.getDelivery('w1', endpoint.id, `${event.id}.${endpoint.id}`)
@@ -55,7 +57,7 @@ t.test('410 disables, a success ends failing, 429 is left alone, an endless answ
 
 t.test('an endpoint that fails for too long is disabled', async (t) => {
   const api = await webhookApi(t, { webhooks: { disableAfter: 0.001, schedule: [0.1, 0.1, 0.1] } })
-  const { endpoint } = await api.app.webhooks.create('w1', { url: api.receiver.url('/broken') })
+  const { endpoint } = await api.app.webhooks.create('w1', { events: ['key.expiring'], url: api.receiver.url('/broken') })
   await api.app.events.emit(notice())
   await until(async () => (await api.app.webhooks.get('w1', endpoint.id)).disabledAt !== undefined)
   t.match(await api.app.webhooks.get('w1', endpoint.id), { disabledReason: 'failing', failingSince: Date })
@@ -67,7 +69,7 @@ t.test('an endpoint that fails for too long is disabled', async (t) => {
 t.test('a name that leads elsewhere by the time of the connection is not followed', async (t) => {
   const answers = [['8.8.8.8'], ['127.0.0.1'], ['169.254.169.254'], ['8.8.8.8', '10.0.0.1']]
   const api = await webhookApi(t, { webhooks: { destinations: undefined, resolve: async () => answers.shift() ?? [] } })
-  const { endpoint } = await api.app.webhooks.create('w1', { url: 'https://rebinds.example.com/' })
+  const { endpoint } = await api.app.webhooks.create('w1', { events: ['key.expiring'], url: 'https://rebinds.example.com/' })
   await api.app.events.emit(notice())
   await until(async () => (await api.store.listDeliveries('w1', endpoint.id, { limit: 1 })).deliveries[0]?.state === 'failed')
   t.match((await api.store.listDeliveries('w1', endpoint.id, { limit: 1 })).deliveries[0]?.attempts, [{ outcome: 'forbidden-address' }, { outcome: 'forbidden-address' }, { outcome: 'forbidden-address' }])
@@ -76,7 +78,7 @@ t.test('a name that leads elsewhere by the time of the connection is not followe
 t.test('secrets are sealed in the store; without the key nothing is sent', async (t) => {
   const secretKeys = [randomBytes(32)]
   const sealed = await webhookApi(t, { webhooks: { secretKeys } })
-  const { endpoint, secret } = await sealed.app.webhooks.create('w1', { url: sealed.receiver.url() })
+  const { endpoint, secret } = await sealed.app.webhooks.create('w1', { events: ['key.expiring'], url: sealed.receiver.url() })
   t.match((await sealed.store.getEndpoint('w1', endpoint.id))?.secrets, [{ value: /^sealed\./ }])
   await sealed.app.events.emit(notice())
   const [received] = await sealed.receiver.count(1)
@@ -97,7 +99,7 @@ t.test('a store that fails keeps a notice from counting as told; what an attempt
   store.subscribed = async () => { throw new Error('a secret of the store') }
   t.equal(await app.events.emit(notice()), false)
   store.subscribed = subscribed
-  const { endpoint } = await app.webhooks.create('w1', { url: receiver.url('/broken') })
+  const { endpoint } = await app.webhooks.create('w1', { events: ['key.expiring'], url: receiver.url('/broken') })
   let updates = 0
   const failing = (answer: () => Promise<boolean>): WebhookStore['updateEndpoint'] => async (endpoint) => ++updates === 1 ? await answer() : await updateEndpoint(endpoint)
   store.updateEndpoint = failing(async () => false)
@@ -117,7 +119,7 @@ t.test('a store that fails keeps a notice from counting as told; what an attempt
 
 t.test('an event that is too long is told of in the log, and old deliveries are forgotten by the hour', async (t) => {
   const { app, receiver, log, store } = await webhookApi(t)
-  await app.webhooks.create('w1', { url: receiver.url() })
+  await app.webhooks.create('w1', { events: ['key.expiring'], url: receiver.url() })
   const event = notice()
   t.equal(await app.events.emit({ ...event, data: { ...event.data, key: { ...event.data.key, name: 'x'.repeat(20_000) } } }), true)
   t.match(log.text(), /is too long for webhooks/)
