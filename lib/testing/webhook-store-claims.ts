@@ -77,7 +77,9 @@ export const claims: readonly WebhookStoreCase[] = [
       const first = await ask(1, [one.id])
       assert.deepStrictEqual(first.claims, [])
       assert.ok(first.nextAt !== undefined && first.nextAt > START + 1 && first.nextAt <= START + 100)
-      assert.deepStrictEqual(await ask(1, [one.id, other.id]), { claims: [], nextAt: undefined })
+      const { claims, nextAt = Infinity } = await ask(1, [one.id, other.id])
+      assert.deepStrictEqual(claims, [])
+      assert.ok(nextAt > START + 100, 'not when one of them is due')
       await turns(store, 100, 10, 10)
     }
   }
