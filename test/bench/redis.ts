@@ -8,6 +8,7 @@ import { Redis } from 'ioredis'
 
 /** The redis-server of one run of the bench. */
 export interface BenchRedis {
+  readonly port: number
   /** Microseconds of user and system time since it started. */
   cpu (): Promise<number>
 }
@@ -27,7 +28,7 @@ export async function withRedis<T> (use: (redis: BenchRedis) => Promise<T>): Pro
   try {
     await Promise.race([client.ping(), failed])
     process.env[REDIS_PORT] = String(port)
-    return await use({ cpu: async () => cpuOf(await client.info('cpu')) })
+    return await use({ port, cpu: async () => cpuOf(await client.info('cpu')) })
   } finally {
     client.disconnect()
     if (server.pid !== undefined) {

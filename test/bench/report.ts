@@ -1,3 +1,5 @@
+import type { CounterCosts } from './counters.js'
+import type { Fleet, Latency } from './fleet.js'
 import type { HeapPerCredential } from './heap.js'
 import type { Measured } from './rounds.js'
 import type { StoreTimes } from './stores.js'
@@ -8,15 +10,17 @@ export interface Results {
   heap?: HeapPerCredential
   growth?: ReadonlyMap<string, Measured>
   stores?: readonly StoreTimes[]
+  redis?: { readonly latencies: readonly Latency[], readonly fleets: readonly Fleet[], readonly counters: readonly CounterCosts[] }
 }
 
 /** `{ "plain": { cpuMicros, ratio, redisMicros? }, …, "heapPerCredential": { … }, "growth": { … } }` */
-export function asJson ({ speed, heap, growth, stores }: Results): string {
+export function asJson ({ speed, heap, growth, stores, redis }: Results): string {
   return JSON.stringify({
     ...speed !== undefined && members(speed),
     ...heap !== undefined && { heapPerCredential: heap },
     ...growth !== undefined && { growth: members(growth) },
-    ...stores !== undefined && { stores }
+    ...stores !== undefined && { stores },
+    ...redis !== undefined && { redis }
   })
 }
 
@@ -25,12 +29,13 @@ function members (measured: ReadonlyMap<string, Measured>): Record<string, Measu
     [name, { cpuMicros: rounded(cpuMicros), ratio: rounded(ratio), ...redisMicros !== undefined && { redisMicros: rounded(redisMicros) } }]))
 }
 
-export function asText ({ speed, heap, growth, stores }: Results): string {
+export function asText ({ speed, heap, growth, stores, redis }: Results): string {
   return [
     ...speed === undefined ? [] : [`CPU per request of the server process\n${measuredTable(speed)}`],
     ...growth === undefined ? [] : [`As routes, scopes and policies grow; ratio to plain Fastify with as many routes\n${measuredTable(growth)}`],
     ...heap === undefined ? [] : [`Heap per active credential at ${heap.credentials}\n${heapTable(heap)}`],
-    ...stores === undefined ? [] : [`Time of calls of key stores, client and server on this machine\n${storesTable(stores)}`]
+    ...stores === undefined ? [] : [`Time of calls of key stores, client and server on this machine\n${storesTable(stores)}`],
+    ...redis === undefined ? [] : redisTables(redis)
   ].join('\n\n')
 }
 
@@ -58,6 +63,23 @@ function storesTable (stores: readonly StoreTimes[]): string {
     ['µs', 'keys', 'verify', 'verify, 50 at once', 'verify, held', 'first page', 'page amid the list', 'revoke'],
     ...stores.map(({ store, keys, ...times }) => [store, String(keys), ...[times.verify, times.verifyAtOnce, times.warm, times.firstPage, times.deepPage, times.update].map((time) => time.toFixed(time < 10 ? 2 : 0))])
   ])
+}
+
+function redisTables ({ latencies, fleets, counters }: NonNullable<Results['redis']>): string[] {
+  return [
+    `Time of an answer by connections, over Redis\n${table([
+      ['µs', 'connections', 'p50', 'p99'],
+      ...latencies.map(({ name, connections, p50, p99 }) => [name, String(connections), p50.toFixed(0), p99.toFixed(0)])
+    ])}`,
+    `Processes over one Redis; CPU per request of all of them\n${table([
+      ['', 'processes', 'requests/s', 'µs', 'µs of Redis'],
+      ...fleets.map(({ name, processes, requestsPerSecond, cpuMicros, redisMicros }) => [name, String(processes), requestsPerSecond.toFixed(0), cpuMicros.toFixed(1), redisMicros.toFixed(1)])
+    ])}`,
+    `What counting costs Redis, 50 requests at once without HTTP\n${table([
+      ['', 'credentials', 'µs of Redis', 'bytes a credential'],
+      ...counters.map(({ name, credentials, redisMicros, bytes }) => [name, String(credentials), redisMicros.toFixed(1), credentials === 1 ? '' : bytes.toFixed(0)])
+    ])}`
+  ]
 }
 
 function rounded (value: number): number {

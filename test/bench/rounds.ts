@@ -114,12 +114,12 @@ function summarise (spent: readonly Spent[], base: readonly Spent[], redis: bool
 }
 
 /** `items` from the one at `by` on, and around. */
-function rotate<T> (items: readonly T[], by: number): T[] {
+export function rotate<T> (items: readonly T[], by: number): T[] {
   const start = by % items.length
   return [...items.slice(start), ...items.slice(0, start)]
 }
 
-function median (values: readonly number[]): number {
+export function median (values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b)
   const middle = (sorted.length - 1) / 2
   return ((sorted[Math.floor(middle)] ?? NaN) + (sorted[Math.ceil(middle)] ?? NaN)) / 2

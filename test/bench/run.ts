@@ -1,6 +1,8 @@
 import { availableParallelism, loadavg } from 'node:os'
 import { parseArgs } from 'node:util'
 import { withCompiled } from './compile.js'
+import { counterCosts } from './counters.js'
+import { fleets, latencies } from './fleet.js'
 import { growth, speed } from './contenders.js'
 import { heapPerCredential } from './heap.js'
 import { profile } from './profile.js'
@@ -9,7 +11,7 @@ import { withRedis, type BenchRedis } from './redis.js'
 import { compare, type Plan } from './rounds.js'
 import { keyStores } from './stores.js'
 
-const HELP = `npm run bench -- [--json] [--smoke] [--profile] [--only speed|growth|heap|stores] [--threads]
+const HELP = `npm run bench -- [--json] [--smoke] [--profile] [--only speed|growth|heap|stores|redis] [--threads]
   --json     one JSON object on stdout, nothing else
   --smoke    few requests: shows that everything runs, its numbers say nothing
   --profile  where the CPU time of a request goes, instead of how much it is
@@ -27,7 +29,7 @@ const { values: { help, json, smoke, profile: profiling, only, threads } } = par
   }
 })
 
-const parts = ['speed', 'growth', 'heap', 'stores']
+const parts = ['speed', 'growth', 'heap', 'stores', 'redis']
 if (only !== undefined && !parts.includes(only)) throw new TypeError(`--only is one of ${parts.join(', ')}, not ${only}`)
 
 const plan: Plan = smoke
@@ -45,7 +47,16 @@ async function measure (folder: string, redis: BenchRedis): Promise<Results> {
     ...wants('speed') && { speed: await compare(folder, speed, plan, redis, say) },
     ...wants('growth') && { growth: await compare(folder, growth, plan, redis, say) },
     ...wants('heap') && { heap: await heapPerCredential(folder, credentials, say) },
-    ...wants('stores') && { stores: await keyStores(credentials, smoke ? 20 : 400, say) }
+    ...wants('stores') && { stores: await keyStores(credentials, smoke ? 20 : 400, say) },
+    ...wants('redis') && { redis: await overRedis(folder, redis) }
+  }
+}
+
+async function overRedis (folder: string, redis: BenchRedis): Promise<NonNullable<Results['redis']>> {
+  return {
+    latencies: await latencies(folder, plan, say),
+    fleets: await fleets(folder, plan, redis, say),
+    counters: await counterCosts(redis.port, credentials, smoke ? 1_000 : 200_000, redis, say)
   }
 }
 

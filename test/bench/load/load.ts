@@ -1,7 +1,7 @@
 import { Type } from '@sinclair/typebox'
 import { Value } from '@sinclair/typebox/value'
 import { obey } from '../child.js'
-import { Target } from '../messages.js'
+import { Target, type Latencies } from '../messages.js'
 import { openConnection, type Connection } from './connection.js'
 
 let connections: Connection[] = []
@@ -14,7 +14,8 @@ function prepare ({ paths, keys }: Target): Buffer[] {
     Buffer.from(`GET ${paths[n % paths.length]} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer ${keys[n % keys.length]}\r\n\r\n`))
 }
 
-function send (count: number): Promise<void> {
+/** @param heard is told how many ms each answer took */
+function send (count: number, heard: (milliseconds: number) => void = () => {}): Promise<void> {
   return new Promise((resolve, reject) => {
     fail = reject
     let sent = 0
@@ -23,13 +24,23 @@ function send (count: number): Promise<void> {
       const request = requests[sent % requests.length]
       if (request === undefined || sent === count) return
       sent++
+      const began = performance.now()
       connection.send(request, () => {
+        heard(performance.now() - began)
         if (++answered === count) resolve()
         else next(connection)
       })
     }
     connections.forEach(next)
   })
+}
+
+async function timed (count: number): Promise<Latencies> {
+  const times: number[] = []
+  await send(count, (milliseconds) => { times.push(milliseconds * 1000) })
+  times.sort((a, b) => a - b)
+  const quantile = (part: number): number => times[Math.floor(part * times.length)] ?? NaN
+  return { p50: quantile(0.5), p99: quantile(0.99) }
 }
 
 obey({
@@ -40,6 +51,7 @@ obey({
     await send(target.connections)
   },
   send: (value) => send(Value.Decode(Type.Integer({ minimum: 1 }), value)),
+  timed: (value) => timed(Value.Decode(Type.Integer({ minimum: 1 }), value)),
   close () {
     for (const connection of connections) connection.close()
     connections = []
