@@ -28,6 +28,8 @@ export interface Example {
   readonly pages?: readonly string[]
   /** Where access tokens come from. */
   readonly oauth?: Readonly<Record<string, string>>
+  /** Hears of what happens by itself, a line each. */
+  readonly news?: (hear: (line: string) => void) => void
 }
 
 /** What a test puts in the place of the real world. */
@@ -76,7 +78,7 @@ async function choose (name: string | undefined, build: Build): Promise<Build> {
 /** Listens on PORT of this machine alone, prints requests to copy, and a line of JSON last. Ends with code 0 on SIGINT or SIGTERM. */
 async function run (build: Build): Promise<void> {
   const port = readPort(process.env.PORT)
-  const { title, app, keys, tries, pages = [], oauth } = await build()
+  const { title, app, keys, tries, pages = [], oauth, news } = await build()
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.once(signal, () => { app.close().then(() => process.exit(0), fail) })
   }
@@ -85,6 +87,7 @@ async function run (build: Build): Promise<void> {
   for (const page of pages) console.log(`  ${new URL(page, url).href}`)
   for (const one of tries) console.log(`\n# ${one.shows}\n${curl(url, one, keys)}`)
   console.log(`\n${JSON.stringify({ listening: url, keys, oauth })}`)
+  news?.((line) => console.log(line))
 }
 
 /** Says what is wrong, without a stack trace, and ends with code 1. */

@@ -4,13 +4,15 @@ import Fastify from 'fastify'
 import { allowPlainHttp, defineScopes, latchkey, notFound, principalOf, serverOptions } from 'fastify-latchkey'
 import { keyRoutes } from 'fastify-latchkey/keys'
 import { createIntrospectionResolver, createJwtResolver, protectedResource } from 'fastify-latchkey/oauth'
+import { allowPrivateAddresses, webhookRoutes, webhooks } from 'fastify-latchkey/webhooks'
 import { issueKeys, logger as stderr, type BuildOptions, type Example } from './base.js'
 import { startFront } from './front.js'
 import { exampleRequest, introspector, RESOURCE, startProvider } from './oauth-provider.js'
 import { createTable, type ById, type Fields } from './records.js'
+import { startReceiver } from './webhook-receiver.js'
 
 /** Each route takes an API key or an access token of a user, with the same scopes. */
-const scopes = defineScopes({ resources: { resources: ['read', 'write', 'manage'], api_keys: ['read', 'write', 'manage'] }, schemes: ['apiKey', 'oauth'] })
+const scopes = defineScopes({ resources: { resources: ['read', 'write', 'manage'], api_keys: ['read', 'write', 'manage'], webhooks: ['read', 'write', 'manage'] }, schemes: ['apiKey', 'oauth'] })
 
 /** Requests an hour, and how many of them may come at once. */
 const tiers = {
@@ -27,11 +29,12 @@ const environments = { production: tiers.free }
  * Plain HTTP is refused: there is no allowPlainHttp here for callers. TLS ends at a proxy on this machine, whose word
  * `X-Forwarded-Proto: https` is believed, and nobody else's.
  */
-export async function build ({ clock, logger = stderr }: BuildOptions = {}): Promise<Example> {
+export async function build ({ clock = Date.now, logger = stderr }: BuildOptions = {}): Promise<Example> {
   const app = Fastify(serverOptions({ logger, trustProxy: '127.0.0.1' }))
   const provider = await startProvider(scopes.names)
   const front = await startFront(app.server)
-  app.addHook('onClose', async () => { await Promise.all([provider.close(), front.close()]) })
+  const receiver = await startReceiver()
+  app.addHook('onClose', async () => { await Promise.all([provider.close(), front.close(), receiver.close()]) })
 
   const issuer = provider.url
   const { authorize, verifier } = exampleRequest(issuer)
@@ -67,6 +70,10 @@ export async function build ({ clock, logger = stderr }: BuildOptions = {}): Pro
   app.setNotFoundHandler(notFound)
 
   await app.register(keyRoutes, { prefix: '/v1/keys', rotateEvery: 90 * 86_400 })
+  await app.register(webhooks, { destinations: allowPrivateAddresses }) // the receiver is on this machine
+  await app.register(webhookRoutes, { prefix: '/v1/webhooks' })
+  receiver.secret = (await app.webhooks.create('acme', { url: receiver.url, events: ['key.expiring'] })).secret
+  await app.keys.issue({ workspace: 'acme', scopes: ['resources:read'], name: 'expires in an hour', expiresAt: new Date(clock() + 3_600_000) })
 
   const resources = createTable('resource', { acme: [{ id: 'resource_1', name: 'Report' }] })
   const read = { schema: scopes.secure('resources:read') }
@@ -90,9 +97,10 @@ export async function build ({ clock, logger = stderr }: BuildOptions = {}): Pro
       pro: { workspace: 'acme', scopes: ['resources:manage'], tier: 'pro' },
       enterprise: { workspace: 'acme', scopes: ['resources:manage'], tier: 'enterprise' },
       'enterprise-custom': { workspace: 'acme', scopes: ['resources:manage'], tier: 'enterprise-custom' },
-      automation: { workspace: 'acme', scopes: ['resources:manage', 'api_keys:manage'], tier: 'pro' }
+      automation: { workspace: 'acme', scopes: ['resources:manage', 'api_keys:manage', 'webhooks:manage'], tier: 'pro' }
     }),
     pages: [`${front.url}/docs`, authorize],
+    news: receiver.news,
     oauth: { issuer, authorize, verifier, token: endpoint('token'), front: front.url },
     tries: [
       { shows: 'plain HTTP: 403', key: 'pro', path: '/v1/resources' },
@@ -102,6 +110,7 @@ export async function build ({ clock, logger = stderr }: BuildOptions = {}): Pro
       { shows: 'Free has 1,000 an hour, 100 of them at once', key: 'free', path: '/v1/resources', headers },
       { shows: 'Enterprise is not limited: no RateLimit fields', key: 'enterprise', path: '/v1/resources', headers },
       { shows: 'what rotates keys by a schedule lists them with the day by which to do so', key: 'automation', path: '/v1/keys', headers },
+      { shows: 'webhooks tell of keys that are about to expire; what the receiver of this example gets is printed below', key: 'automation', path: '/v1/webhooks', headers },
       { shows: 'where OAuth clients get a token; sign in at /docs as ada (demo-ada) of acme or grace (demo-grace) of globex', path: '/.well-known/oauth-protected-resource', headers }
     ]
   }

@@ -48,7 +48,7 @@ t.test('"Rotate keys regularly (every 90 days)": each key says by when, and its 
   const { clock, holder, automation } = await start(t)
   const ninety = () => new Date(clock.now() + 90 * DAY * 1000).toISOString()
   const { keys }: Page = (await automation('GET /v1/keys')).json()
-  t.equal(keys.length, 6)
+  t.equal(keys.length, 7)
   for (const key of keys) t.equal(key.rotateBy, ninety())
 
   clock.advance(89 * DAY)

@@ -1,4 +1,8 @@
+import { createServer } from 'node:http'
+import { text } from 'node:stream/consumers'
+import { Webhook } from 'standardwebhooks'
 import t, { type Test } from 'tap'
+import { listenOn } from '../../examples/front.js'
 import { build } from '../../examples/tiers-oauth.js'
 import { fakeClock } from '../../lib/testing/index.js'
 import { answered, as, challenges, guardedRoutes, keptLog, keyOf, refused, repeat } from '../helpers/contracts.js'
@@ -13,6 +17,11 @@ const writes = ['POST /v1/resources', 'PATCH /v1/resources/:id', 'DELETE /v1/res
 const keyRoutes = [
   'GET /v1/keys', 'GET /v1/keys/workspaces', 'GET /v1/keys/:id', 'POST /v1/keys',
   'PATCH /v1/keys/:id', 'POST /v1/keys/:id/rotate', 'POST /v1/keys/:id/revoke'
+]
+/** What these do is the subject of test/webhooks. */
+const webhookRoutes = [
+  'GET /v1/webhooks', 'POST /v1/webhooks', 'GET /v1/webhooks/:id', 'PATCH /v1/webhooks/:id', 'DELETE /v1/webhooks/:id', 'POST /v1/webhooks/:id/rotate-secret',
+  'POST /v1/webhooks/:id/test', 'GET /v1/webhooks/:id/deliveries', 'POST /v1/webhooks/:id/deliveries/:delivery/replay'
 ]
 const routes = [...reads, ...writes, 'GET /v1/key']
 
@@ -72,14 +81,35 @@ async function start (t: Test) {
   return { app, clock, log, keys, speak: (name: string) => as(app, keyOf(keys, name), https) }
 }
 
+/** What a customer runs; it gives out what came, one after the other. */
+async function startReceiver (t: Test) {
+  const waiting: Array<(received: { body: string, headers: Record<string, string> }) => void> = []
+  const kept: Array<{ body: string, headers: Record<string, string> }> = []
+  const server = createServer(async (request, response) => {
+    const received = { body: await text(request), headers: Object.fromEntries(Object.entries(request.headers).map(([name, value]) => [name, String(value)])) }
+    response.writeHead(204).end()
+    const next = waiting.shift()
+    if (next === undefined) kept.push(received)
+    else next(received)
+  })
+  const { url, close } = await listenOn(server)
+  t.teardown(close)
+  return {
+    url,
+    async next () {
+      return kept.shift() ?? await new Promise<typeof kept[number]>((resolve) => waiting.push(resolve))
+    }
+  }
+}
+
 t.test('this contract speaks of every route of the example', async (t) => {
   const { app } = await start(t)
-  t.strictSame(guardedRoutes(app), [...routes, ...keyRoutes].sort())
+  t.strictSame(guardedRoutes(app), [...routes, ...keyRoutes, ...webhookRoutes].sort())
 })
 
 t.test('"All API requests must use HTTPS. Unencrypted HTTP requests will be rejected."', async (t) => {
   const { app, keys } = await start(t)
-  for (const route of [...routes, ...keyRoutes, 'GET /v1/no-such-thing', 'OPTIONS /v1/resources']) {
+  for (const route of [...routes, ...keyRoutes, ...webhookRoutes, 'GET /v1/no-such-thing', 'OPTIONS /v1/resources']) {
     for (const key of [undefined, keyOf(keys, 'pro')]) {
       for (const headers of [{}, { 'x-forwarded-proto': 'http' }, { 'x-forwarded-proto': '' }, { forwarded: 'proto=https' }, { 'x-forwarded-ssl': 'on' }]) {
         const response = await as(app, key, headers)(request(route), bodyFor(route))
@@ -157,7 +187,25 @@ t.test('"Use key scopes to limit permissions"', async (t) => {
   answered(t, await write('DELETE /v1/resources/resource_101'), 200, { name: 'Bill', id: 'resource_101' })
 })
 
-t.todo('"Our platform provides webhooks to notify you when keys are about to expire.": webhooks', () => {})
+t.test('"Our platform provides webhooks to notify you when keys are about to expire."', async (t) => {
+  const { app, news } = await build({ logger: keptLog().logger })
+  t.teardown(() => app.close())
+  const printed = new Promise<string>((resolve) => news?.(resolve))
+  const receiver = await startReceiver(t)
+  const issued = app.keys.issue({ workspace: 'acme', scopes: [], name: 'nightly', expiresAt: new Date(Date.now() + 20 * HOUR * 1000) })
+  const other = app.keys.issue({ workspace: 'globex', scopes: [], expiresAt: new Date(Date.now() + 20 * HOUR * 1000) })
+  const told = app.webhooks.create('acme', { url: receiver.url, events: ['key.expiring'] })
+  const [{ key }, { secret }] = await Promise.all([issued, told, other])
+  await app.ready()
+  const received = [await receiver.next(), await receiver.next()]
+  const notices = received.map(({ body, headers }) => new Webhook(secret).verify(body, headers))
+  t.match(notices.find((notice) => JSON.stringify(notice).includes(key.id)), {
+    type: 'key.expiring',
+    timestamp: /^\d{4}-/,
+    data: { key: { id: key.id, environment: 'production', name: 'nightly' }, expiresAt: key.expiresAt?.toISOString(), threshold: 86_400 }
+  }, 'a day before, signed')
+  t.match(await printed, /^webhook evt_\w+: \{"type":"key.expiring",/, 'and the example prints what its own receiver gets')
+})
 
 for (const [tier, name, perHour, burst] of [['Free', 'free', 1_000, 100], ['Pro', 'pro', 10_000, 1_000]] as const) {
   t.test(`"Each API key has the following rate limits: ${tier} | ${perHour.toLocaleString('en-US')} | ${burst.toLocaleString('en-US')}"`, async (t) => {
@@ -217,7 +265,7 @@ t.test('"200 | Success | Proceed normally"', async (t) => {
 t.test('"401 | Unauthorized | Check API key validity"', async (t) => {
   const { app, keys } = await start(t)
   const good = keyOf(keys, 'pro')
-  for (const route of [...routes, ...keyRoutes, 'GET /v1/no-such-thing']) {
+  for (const route of [...routes, ...keyRoutes, ...webhookRoutes, 'GET /v1/no-such-thing']) {
     refused(t, await as(app, undefined, https)(request(route), bodyFor(route)), unauthorized('CREDENTIAL_MISSING'), route)
     refused(t, await as(app, `${good.slice(0, -1)}~`, https)(request(route), bodyFor(route)), unauthorized('CREDENTIAL_INVALID'), route)
   }
