@@ -7,7 +7,9 @@ import t, { type Test } from 'tap'
 import { webhookStoreConformance } from 'fastify-latchkey/testing'
 import { createMemoryWebhookStore, type WebhookStore } from 'fastify-latchkey/webhooks'
 import { createPgliteWebhookStore, createPostgresWebhookStore } from 'fastify-latchkey/webhooks/postgres'
+import { createRedisWebhookStore } from 'fastify-latchkey/webhooks/redis'
 import { startPostgres } from '../helpers/postgres.js'
+import { startCluster, startRedis } from '../helpers/redis-keys.js'
 
 async function conforms (t: Test, store: WebhookStore): Promise<void> {
   t.teardown(() => store.close?.())
@@ -61,4 +63,13 @@ t.test('Postgres', async (t) => {
     t.throws(() => createPgliteWebhookStore({}), { name: 'OptionError', message: /state exactly one of the options dataDir and db/ })
     t.throws(() => createPostgresWebhookStore({ connectionString: 'x', statementTimeout: 0 }), { name: 'OptionError', message: /statementTimeout must be seconds/ })
   })
+})
+
+t.test('Redis', async (t) => {
+  const server = await startRedis(t)
+  await conforms(t, createRedisWebhookStore({ redis: server.client() }))
+})
+
+t.test('a Redis Cluster', async (t) => {
+  await conforms(t, createRedisWebhookStore({ redis: await startCluster(t), namespace: 'acme' }))
 })
