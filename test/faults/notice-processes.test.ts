@@ -1,0 +1,114 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import pg from 'pg'
+import t, { type Test } from 'tap'
+import { createPostgresKeyStore } from 'fastify-latchkey/keys/postgres'
+import { root } from '../helpers/child.js'
+import { startPostgres } from '../helpers/postgres.js'
+
+const file = fileURLToPath(new URL('../helpers/notice-process.ts', import.meta.url))
+const KEYS = 10_000
+const PROCESSES = 4
+
+interface Told { readonly id: string, readonly type: string, readonly key: string, readonly by: number }
+
+const postgres = await startPostgres(t)
+
+async function fill (url: string): Promise<pg.Pool> {
+  const store = createPostgresKeyStore({ connectionString: url })
+  await store.migrate()
+  await store.close()
+  const pool = new pg.Pool({ connectionString: url })
+  pool.on('error', () => {})
+  await pool.query(`INSERT INTO latchkey.keys (id, workspace, environment, created_at, version, record)
+    SELECT 'key-' || i, 'w' || i % 10, 'production', 0, 1, json_build_object('id', 'key-' || i, 'workspace', 'w' || i % 10, 'environment', 'production', 'scopes', json_build_array(),
+      'secrets', json_build_array(json_build_object('generation', 1, 'hint', 'aBc9', 'createdAt', '2025-12-01T00:00:00.000Z')), 'expiresAt', '2026-01-01T00:00:00.000Z', 'version', 1)
+    FROM generate_series(1, $1::int) i`, [KEYS])
+  return pool
+}
+
+/** Processes that wait for one another, and then tell. @param options milliseconds after the expiry, and after how many events the first one hangs */
+async function tell (t: Test, url: string, count: number, { later = 0, stall = Infinity } = {}) {
+  const told: Told[] = []
+  const children = Array.from({ length: count }, (_, i) => spawn('env', ['-u', 'NODE_OPTIONS', process.execPath, '--conditions=fastify-latchkey-source', '--import', 'tsx', file], { cwd: root, env: { ...process.env, KEYS_URL: url, LATER: String(later), ...i === 0 && { STALL: String(stall) } }, stdio: ['pipe', 'pipe', 'inherit'] }))
+  t.teardown(() => { for (const child of children) child.kill('SIGKILL') })
+  let heard = (): void => {}
+  const ready = children.map((child, by) => new Promise<void>((resolve) => {
+    createInterface({ input: child.stdout }).on('line', (line) => {
+      if (line === 'ready') return resolve()
+      const [id = '', type = '', key = ''] = line.split(' ')
+      told.push({ id, type, key, by })
+      heard()
+    })
+  }))
+  await Promise.all(ready)
+  for (const child of children) child.stdin.end('go\n')
+  return {
+    told,
+    until: (holds: () => boolean) => new Promise<void>((resolve) => {
+      heard = () => { if (holds()) resolve() }
+      heard()
+    }),
+    async kill (i: number) {
+      const child = children[i]
+      if (child === undefined) throw new Error('no such process')
+      child.kill('SIGKILL')
+      await once(child, 'close')
+    },
+    async stop () {
+      await Promise.all(children.filter((child) => child.exitCode === null && child.signalCode === null).map(async (child) => {
+        child.kill('SIGTERM')
+        await once(child, 'close')
+      }))
+    }
+  }
+}
+
+/** How many keys wait for anybody, or are held. */
+async function left (pool: pg.Pool): Promise<number> {
+  const { rows } = await pool.query('SELECT count(*) AS n FROM latchkey.keys WHERE notice_at IS NOT NULL')
+  return Number(rows[0].n)
+}
+
+const facts = (told: readonly Told[]): number => new Set(told.map(({ id }) => id)).size
+const keys = (told: readonly Told[]): number => new Set(told.map(({ key }) => key)).size
+
+t.test('4 processes, 10,000 keys due at once: 10,000 events, none twice, none missing', async (t) => {
+  const url = await postgres.createDatabase()
+  const pool = await fill(url)
+  t.teardown(() => pool.end())
+  const { told, until, stop } = await tell(t, url, PROCESSES)
+  await until(() => facts(told) === KEYS)
+  await stop()
+  t.equal(told.length, KEYS, 'none twice')
+  t.equal(keys(told), KEYS, 'none missing')
+  t.ok(told.every(({ type }) => type === 'key.expired'))
+  t.equal(new Set(told.map(({ by }) => by)).size, PROCESSES, 'all took part')
+  t.equal(await left(pool), 0)
+})
+
+t.test('with one of them killed in the middle: none missing, and what is told again has the id that it had', async (t) => {
+  const url = await postgres.createDatabase()
+  const pool = await fill(url)
+  t.teardown(() => pool.end())
+  const { told, until, kill, stop } = await tell(t, url, PROCESSES, { stall: 150 })
+  await until(() => told.filter(({ by }) => by === 0).length > 150)
+  await kill(0)
+  const held = async () => Number((await pool.query('SELECT count(*) AS n FROM latchkey.keys WHERE notice_held IS NOT NULL')).rows[0].n)
+  while (await left(pool) > await held() || await held() > 100) await new Promise(setImmediate)
+  await stop()
+  const orphans = await left(pool)
+  t.ok(orphans > 0 && orphans <= 100, `it left ${orphans} keys that it held`)
+
+  const later = await tell(t, url, 2, { later: 60_001 })
+  await later.until(() => facts([...told, ...later.told]) === KEYS && later.told.length === orphans)
+  await later.stop()
+  const all = [...told, ...later.told]
+  t.equal(keys(all), KEYS, 'none missing')
+  t.equal(facts(all), KEYS, 'one fact a key')
+  t.equal(later.told.length, orphans, 'only what it held is told again')
+  t.equal(new Set(told.map(({ key }) => key)).size, told.length, 'none twice before')
+  t.equal(await left(pool), 0)
+})
