@@ -1,0 +1,89 @@
+import t, { type Test } from 'tap'
+import { createMemoryWebhookStore, type Deliver, type WebhookStore } from 'fastify-latchkey/webhooks'
+import { createBullmqEngine, type BullmqEngineOptions } from 'fastify-latchkey/webhooks/bullmq'
+import { attempt, delivery, inserted, settled } from '../../lib/testing/webhook-store-drafts.js'
+import { startRedis } from '../helpers/redis-keys.js'
+import { gate, until } from '../helpers/slow-keys.js'
+
+const server = await startRedis(t, '--maxmemory-policy', 'noeviction')
+let queues = 0
+
+function engineOf (t: Test, deliver: Deliver, options: Partial<BullmqEngineOptions>, store: WebhookStore) {
+  const logged: string[] = []
+  const engine = createBullmqEngine({ connection: { host: '127.0.0.1', port: server.port }, ...options })
+  t.teardown(() => engine.close())
+  return { engine, logged, start: () => engine.start({ store, clock: Date.now, deliver, deadline: 15, log: (reason, message) => { logged.push(`${message}: ${reason}`) } }) }
+}
+
+t.test('several workers deliver what is due once, a failed one again when its time comes, and what was there before they started', async (t) => {
+  const queue = `q${queues++}`
+  const store = createMemoryWebhookStore()
+  const counts = new Map<string, number>()
+  const tries = new Map<string, number>()
+  const deliver: Deliver = async ({ delivery: { id, attempts } }) => {
+    tries.set(id, (tries.get(id) ?? 0) + 1)
+    if (attempts.length === 0) return settled({ attempt: attempt(), state: 'pending', nextAt: new Date(Date.now() + 50) })
+    counts.set(id, (counts.get(id) ?? 0) + 1)
+    return settled()
+  }
+  const made = await Promise.all([1, 2, 3, 4].map(() => inserted(store)))
+  const batch = () => made.flatMap((one) => Array.from({ length: 10 }, () => delivery(one)))
+  await store.enqueue(batch())
+  const engines = [1, 2].map(() => engineOf(t, deliver, { queue }, store))
+  for (const { start } of engines) await start()
+  const later = batch()
+  await store.enqueue(later)
+  const teller = engineOf(t, deliver, { queue, concurrency: 0 }, store)
+  await teller.start()
+  await teller.engine.wake(later)
+  await until(() => counts.size === 80)
+  t.strictSame([counts.size, new Set(counts.values()), new Set(tries.values())], [80, new Set([1]), new Set([2])])
+  t.strictSame([...engines, teller].flatMap(({ logged }) => logged), [])
+})
+
+t.test('a dead endpoint with a long queue holds one place', async (t) => {
+  const store = createMemoryWebhookStore()
+  const { opened, open } = gate()
+  const poison = await inserted(store)
+  let stuck = 0
+  let live = 0
+  const { engine, start } = engineOf(t, async ({ delivery: { endpointId } }) => {
+    if (endpointId === poison.id) {
+      stuck++
+      await opened
+    } else {
+      live++
+    }
+    return settled()
+  }, { queue: `q${queues++}`, concurrency: 2, perEndpoint: 3 }, store)
+  const queued = Array.from({ length: 6 }, () => delivery(poison))
+  await store.enqueue(queued)
+  await start()
+  for (let i = 0; i < 20; i++) {
+    const one = delivery(await inserted(store))
+    await store.enqueue([one])
+    await engine.wake([one, ...queued])
+  }
+  await until(() => live === 20)
+  t.strictSame([live, stuck], [20, 3])
+  open()
+  await until(() => stuck === 6)
+  t.equal(stuck, 6)
+})
+
+t.test('what a queue or a store does wrong is logged, and the sweep finds what was lost', async (t) => {
+  const memory = createMemoryWebhookStore()
+  let faults = 2
+  const store: WebhookStore = { ...memory, async claim (...args) { if (faults-- > 0) throw new Error('a secret'); return await memory.claim(...args) } }
+  let made = 0
+  const { logged, start, engine } = engineOf(t, async () => { made++; return made === 1 ? undefined : settled() }, { queue: `q${queues++}`, sweep: 0.05 }, store)
+  const one = await inserted(store)
+  await store.enqueue([delivery(one)])
+  await start()
+  await until(() => made === 1)
+  t.match(logged, ['the queue of webhooks failed: Error'])
+  await engine.close()
+  await engine.wake([delivery(one)])
+  await until(() => logged.length > 1)
+  t.notMatch(logged.join(), 'a secret')
+})
