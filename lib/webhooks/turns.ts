@@ -2,7 +2,6 @@
 export interface Turns<T> {
   /** Of the earliest value that `wanted` takes. */
   firstOf (wanted?: (value: T) => boolean): number | undefined
-  at (name: string): number | undefined
   set (name: string, at: number, value: T): void
   delete (name: string): void
   /** Values whose instant has come and that `wanted` takes, in order; at most `limit`. */
@@ -38,7 +37,6 @@ export function createTurns<T> (): Turns<T> {
 
   return {
     firstOf: (wanted = () => true) => list.find(({ value }) => wanted(value))?.at,
-    at: (name) => byName.get(name)?.at,
     delete: remove,
     set (name, at, value) {
       remove(name)

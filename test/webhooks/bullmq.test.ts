@@ -29,7 +29,7 @@ t.test('several workers deliver what is due once, a failed one again when its ti
   const made = await Promise.all([1, 2, 3, 4].map(() => inserted(store)))
   const batch = () => made.flatMap((one) => Array.from({ length: 10 }, () => delivery(one)))
   await store.enqueue(batch())
-  const engines = [1, 2].map(() => engineOf(t, deliver, { queue }, store))
+  const engines = [1, 2].map(() => engineOf(t, deliver, { queue, sweep: 0.5 }, store))
   for (const { start } of engines) await start()
   const later = batch()
   await store.enqueue(later)

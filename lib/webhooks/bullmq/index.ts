@@ -14,7 +14,7 @@ export interface BullmqEngineOptions {
   concurrency?: number | undefined
   /** Attempts at one endpoint at once; 4 by default. */
   perEndpoint?: number | undefined
-  /** Seconds between looks at the store for what no job tells of; 30 by default. */
+  /** Seconds between looks at the store for what no job tells of; 5 by default. */
   sweep?: number | undefined
 }
 
@@ -42,7 +42,7 @@ interface Job extends Lane { readonly timer: boolean }
  */
 export function createBullmqEngine (given: BullmqEngineOptions): DeliveryEngine {
   checkOptions(options, given, 'engine')
-  const { connection, queue: name = 'latchkey-webhooks', concurrency = 50, perEndpoint = 4, sweep = 30 } = given
+  const { connection, queue: name = 'latchkey-webhooks', concurrency = 50, perEndpoint = 4, sweep = 5 } = given
   const queue = new Queue<Job>(name, { connection, defaultJobOptions: { removeOnComplete: true, removeOnFail: true } })
   let log: EngineParts['log'] = () => {}
   let worker: Worker<Job> | undefined
