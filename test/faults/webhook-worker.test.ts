@@ -1,0 +1,52 @@
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+import t, { type Test } from 'tap'
+import { createRedisWebhookStore } from 'fastify-latchkey/webhooks/redis'
+import { delivery, inserted } from '../../lib/testing/webhook-store-drafts.js'
+import { newSecret } from '../../lib/webhooks/secret.js'
+import { start } from '../helpers/child.js'
+import { startReceiver, verified } from '../helpers/receiver.js'
+import { startRedis } from '../helpers/redis-keys.js'
+import { until } from '../helpers/slow-keys.js'
+
+const file = fileURLToPath(new URL('../helpers/webhook-worker.ts', import.meta.url))
+
+function work (t: Test, environment: NodeJS.ProcessEnv) {
+  const child = start([process.execPath, '--conditions=fastify-latchkey-source', '--import', 'tsx', file], undefined, environment)
+  child.stdout.resume()
+  child.stderr.resume()
+  const gone = once(child, 'exit')
+  async function kill (): Promise<void> {
+    child.kill('SIGKILL')
+    await gone
+  }
+  t.teardown(kill)
+  return kill
+}
+
+t.test('a worker that is killed after it has sent and before it was answered: another delivers it again, with the same webhook-id', async (t) => {
+  const redis = await startRedis(t)
+  const receiver = await startReceiver(t)
+  const store = createRedisWebhookStore({ redis: redis.client() })
+  const secret = newSecret()
+  const made = await inserted(store, { url: receiver.url('/held'), secrets: [{ value: secret, createdAt: new Date() }] })
+  const one = delivery(made, { nextAt: new Date() })
+  let hold = true
+  receiver.made['/held'] = (_request, response) => { if (!hold) response.writeHead(204).end() }
+  await store.enqueue([one])
+  const environment = { REDIS_PORT: String(redis.port), CA: receiver.cert }
+
+  const kill = work(t, { ...environment, SKEW: '0' })
+  await receiver.count(1)
+  await kill()
+  t.match(await store.getDelivery(made.workspace, made.id, one.id), { state: 'pending', attempts: [] })
+  hold = false
+  const [killOther, killThird] = [work(t, { ...environment, SKEW: '20000' }), work(t, { ...environment, SKEW: '20000' })]
+  const received = await receiver.count(2)
+  await until(async () => (await store.getDelivery(made.workspace, made.id, one.id))?.state === 'delivered')
+  t.match(await store.getDelivery(made.workspace, made.id, one.id), { state: 'delivered', attempts: [{ status: 204 }] })
+  t.strictSame(received.map(({ headers }) => headers['webhook-id']), [one.eventId, one.eventId])
+  for (const each of received) t.ok(verified(secret, each))
+  await Promise.all([killOther(), killThird()])
+  t.equal(receiver.received.length, 2, 'two workers, one claim')
+})
