@@ -1,0 +1,41 @@
+import { mock } from 'node:test'
+import t from 'tap'
+import { createBullmqEngine } from 'fastify-latchkey/webhooks/bullmq'
+import { createEmbeddedEngine, createMemoryWebhookStore } from 'fastify-latchkey/webhooks'
+import { createRedisWebhookStore } from 'fastify-latchkey/webhooks/redis'
+import { environmentOf } from '../../lib/webhooks/webhooks.js'
+import { delivery, endpoint, inserted, settled, at } from '../../lib/testing/webhook-store-drafts.js'
+import { startRedis } from '../helpers/redis-keys.js'
+import { until } from '../helpers/slow-keys.js'
+import { webhookApi } from '../helpers/webhooks.js'
+
+t.test('old deliveries are forgotten by the hour, a thousand at a time, and a store that fails is logged', async (t) => {
+  mock.timers.enable({ apis: ['setInterval'] })
+  t.teardown(() => mock.timers.reset())
+  const store = createMemoryWebhookStore()
+  const { log } = await webhookApi(t, { webhooks: { store } })
+  const made = await inserted(store)
+  await store.enqueue(Array.from({ length: 1500 }, () => delivery(made, { state: 'delivered', createdAt: at(-40 * 86_400_000) })).map(({ nextAt: _none, ...rest }) => rest))
+  const left = async () => (await store.listDeliveries(made.workspace, made.id, { limit: 1 })).deliveries.length
+  mock.timers.tick(3_600_000)
+  await until(async () => await left() === 0)
+  t.equal(await left(), 0)
+  store.prune = async () => { throw new Error('a secret of the store') }
+  mock.timers.tick(3_600_000)
+  await until(() => log.text().includes('could not be forgotten'))
+  t.match(log.text(), /old deliveries could not be forgotten/)
+  t.notMatch(log.text(), 'a secret of the store')
+})
+
+t.test('events of limits have their environment themselves', async (t) => {
+  t.equal(environmentOf({ id: 'evt_1', type: 'limit.exceeded', at: at(0), workspace: 'w1', data: { policy: 'p', partition: 'principal', principal: { kind: 'api-key', id: 'key_1' }, environment: 'sandbox', resetAt: at(1).toISOString() } }), 'sandbox')
+})
+
+t.test('options of engines and of the Redis store are checked', async (t) => {
+  t.throws(() => createEmbeddedEngine({ concurrency: 1 }), { name: 'OptionError', message: /engine.concurrency must be a whole number from 2/ })
+  t.throws(() => createBullmqEngine({ connection: {}, sweep: 0 }), { name: 'OptionError', message: /engine.sweep must be seconds/ })
+  const redis = (await startRedis(t)).client()
+  t.throws(() => createRedisWebhookStore({ redis, timeout: 0 }), { name: 'OptionError', message: /timeout must be seconds/ })
+  t.throws(() => createRedisWebhookStore({ redis, namespace: '{}' }), { name: 'OptionError', message: /namespace must be/ })
+  t.equal(await createRedisWebhookStore({ redis }).settle({ delivery: delivery(endpoint('w')), heldUntil: 1 }, settled()), false)
+})
