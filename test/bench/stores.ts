@@ -23,6 +23,10 @@ export interface StoreTimes {
   readonly firstPage: number
   readonly deepPage: number
   readonly update: number
+  /** For keys that are due for a notice, where none is. */
+  readonly lookIdle: number
+  /** The same where all are: 100 of them are held. */
+  readonly lookDue: number
 }
 
 const AT_ONCE = 50
@@ -111,7 +115,9 @@ async function measure (name: string, store: KeyStore, keys: number, calls: numb
     warm: await warm(store, keys, calls),
     firstPage: await median(calls, () => store.list('w0', { limit: PAGE })),
     deepPage: await median(calls, () => store.list('w0', { limit: PAGE, after: middle })),
-    update: await median(calls, revoke)
+    update: await median(calls, revoke),
+    lookIdle: await median(calls, () => store.notices?.due(-1, 1000, 100)),
+    lookDue: await median(calls / 10, () => store.notices?.due(START, 60_000, 100))
   }
 }
 
