@@ -108,7 +108,7 @@ function vouched (found: Principal, { kind, scheme }: Resolver): Principal {
   if (isSealed(found) && found.kind === kind) return found
   if (isPrincipal(found) && found.kind === kind) {
     if (Object.isFrozen(found) && Object.isFrozen(found.scopes)) return found
-    const copy = Object.freeze({ ...found, scopes: Object.freeze([...found.scopes]) })
+    const copy = Object.freeze(Object.assign({}, found, { scopes: Object.freeze([...found.scopes]) }))
     if (isPrincipal(copy)) return copy
   }
   throw new TypeError(`the resolver of ${scheme} did not answer a principal of kind ${kind}`)

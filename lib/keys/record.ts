@@ -60,11 +60,10 @@ export interface LoadedKey {
   readonly startsGrace: boolean
 }
 
-/** A record of its own, frozen: dates can't be, so each holder gets others. */
+/** A record of its own, frozen: dates can't be, so each holder gets others. Assigned, as `sealPrincipal` is. */
 export function copyKey (key: ApiKey): ApiKey {
   const { scopes, secrets, metadata, createdAt, expiresAt, revokedAt, lastUsedAt, scopesUsedAt } = key
-  return Object.freeze({
-    ...key,
+  return Object.freeze(Object.assign({}, key, {
     scopes: shared(scopes),
     secrets: Object.freeze(secrets.map(copySecret)),
     createdAt: new Date(createdAt),
@@ -73,12 +72,12 @@ export function copyKey (key: ApiKey): ApiKey {
     ...revokedAt !== undefined && { revokedAt: new Date(revokedAt) },
     ...lastUsedAt !== undefined && { lastUsedAt: new Date(lastUsedAt) },
     ...scopesUsedAt !== undefined && { scopesUsedAt: copyDates(scopesUsedAt) }
-  })
+  }))
 }
 
 function copySecret (secret: KeySecret): KeySecret {
   const { createdAt, retiresAt } = secret
-  return Object.freeze({ ...secret, createdAt: new Date(createdAt), ...retiresAt !== undefined && { retiresAt: new Date(retiresAt) } })
+  return Object.freeze(Object.assign({}, secret, { createdAt: new Date(createdAt), ...retiresAt !== undefined && { retiresAt: new Date(retiresAt) } }))
 }
 
 function copyDates (dates: Readonly<Record<string, Date>>): Readonly<Record<string, Date>> {
