@@ -30,7 +30,7 @@ t.test('the reference page signs a user in, calls the API as her, and shows whic
   await page.locator('button.authorize').click()
   const scheme = page.locator('.modal-ux .auth-container', { hasText: 'oauth2' })
   t.match(await scheme.innerText(), `${issuer}/oauth2/authorize`)
-  t.equal(await scheme.locator('input[type=checkbox]').count(), 6, 'the scopes of the catalogue')
+  t.equal(await scheme.locator('input[type=checkbox]').count(), 9, 'the scopes of the catalogue')
   t.equal(await scheme.locator('#client_id_authorizationCode').inputValue(), 'docs')
 
   const opened = page.waitForEvent('popup')
