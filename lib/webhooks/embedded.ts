@@ -102,16 +102,16 @@ export function createEmbeddedEngine (given: EmbeddedEngineOptions = {}): Delive
     if (settled === undefined) return
     if (settled.state === 'delivered' || settled.attempt.outcome === 'disabled') failing.delete(claim.delivery.endpointId)
     else failing.add(claim.delivery.endpointId)
-    for (let left = TRIES - 1; ; left--) {
+    let last: unknown
+    for (let left = TRIES; left > 0; left--) {
       try {
         await store.settle(claim, settled)
         return
       } catch (fault) {
-        if (left > 0) continue
-        log(describeFault(fault), `how the delivery ${claim.delivery.id} ended could not be noted; it is made again`)
-        return
+        last = fault
       }
     }
+    log(describeFault(last), `how the delivery ${claim.delivery.id} ended could not be noted; it is made again`)
   }
 
   return {

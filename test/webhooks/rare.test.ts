@@ -1,0 +1,127 @@
+import { getDefaultAutoSelectFamily, setDefaultAutoSelectFamily } from 'node:net'
+import Fastify from 'fastify'
+import t, { type Test } from 'tap'
+import { allowPlainHttp, latchkey } from 'fastify-latchkey'
+import { createMemoryWebhookStore, webhooks, type WebhookStore } from 'fastify-latchkey/webhooks'
+import { createBullmqEngine } from 'fastify-latchkey/webhooks/bullmq'
+import { createPgliteWebhookStore, createPostgresWebhookStore } from 'fastify-latchkey/webhooks/postgres'
+import { createRedisWebhookStore } from 'fastify-latchkey/webhooks/redis'
+import { at, delivery, inserted, settled } from '../../lib/testing/webhook-store-drafts.js'
+import { createLayout } from '../../lib/webhooks/redis/layout.js'
+import { createStore } from '../../lib/webhooks/redis/store.js'
+import { createSend } from '../../lib/webhooks/send.js'
+import { untyped } from '../helpers/limits.js'
+import { startReceiver } from '../helpers/receiver.js'
+import { startRedis } from '../helpers/redis-keys.js'
+import { until } from '../helpers/slow-keys.js'
+import { notice, scopes, webhookApi } from '../helpers/webhooks.js'
+
+t.test('an endpoint that others change all the time gets no word of a failure, and its delivery ends all the same', async (t) => {
+  const store = createMemoryWebhookStore()
+  let updates = 0
+  const { app, receiver } = await webhookApi(t, { webhooks: { store: { ...store, updateEndpoint: async () => { updates++; return false } } } })
+  const { endpoint } = await app.webhooks.create('w1', { events: ['key.expiring'], url: receiver.url('/broken') })
+  await app.events.emit(notice())
+  await until(async () => (await store.listDeliveries('w1', endpoint.id, { limit: 1 })).deliveries[0]?.state === 'failed')
+  t.match((await store.listDeliveries('w1', endpoint.id, { limit: 1 })).deliveries, [{ state: 'failed', attempts: [{}, {}, {}] }])
+  t.equal(updates, 9, 'three times an attempt')
+  t.equal((await store.getEndpoint('w1', endpoint.id))?.failingSince, undefined)
+})
+
+t.test('whoever reads an endpoint that fails sees since when; a body that is not JSON is Fastify\'s to refuse', async (t) => {
+  const { app, receiver, send, callers } = await webhookApi(t)
+  const { endpoint } = await app.webhooks.create('w1', { events: ['key.expiring'], url: receiver.url('/broken'), environment: 'production' })
+  await app.events.emit(notice())
+  await until(async () => (await app.webhooks.get('w1', endpoint.id)).failingSince !== undefined)
+  const read = await send('reader', `GET /webhooks/${endpoint.id}`)
+  t.equal(read.statusCode, 200)
+  t.match(read.json(), { id: endpoint.id, failingSince: /^\d{4}-\d\d-\d\dT/, enabled: true })
+
+  const malformed = await app.inject({ method: 'POST', url: '/webhooks', headers: { authorization: `Bearer ${callers.writer}`, 'content-type': 'application/json' }, payload: '{' })
+  t.equal(malformed.statusCode, 400)
+  t.match(malformed.json(), { code: 'FST_ERR_CTP_INVALID_JSON_BODY' })
+})
+
+t.test('with no options at all, nothing of this machine is an address', async (t) => {
+  const app = Fastify()
+  t.teardown(() => app.close())
+  await app.register(latchkey, { scopes, environment: 'production', keys: { prefix: 'acme' }, limits: false, transport: allowPlainHttp, failures: false })
+  await app.register(webhooks, {})
+  await app.ready()
+  await t.rejects(app.webhooks.create('w1', { url: 'https://127.0.0.1/' }), { code: 'WEBHOOK_INPUT_INVALID', statusCode: 400 })
+  await t.rejects(app.webhooks.create('w1', untyped({ url: 'https://example.com/', events: ['key.forged'] })), { code: 'WEBHOOK_INPUT_INVALID', detail: /^events\.0: / })
+})
+
+t.test('a Node that tries one address alone reaches a receiver too', async (t) => {
+  const receiver = await startReceiver(t)
+  const before = getDefaultAutoSelectFamily()
+  setDefaultAutoSelectFamily(false)
+  t.teardown(() => setDefaultAutoSelectFamily(before))
+  const send = createSend({ anywhere: true, resolve: async () => ['127.0.0.1'], deadline: 10, ca: receiver.cert })
+  t.match(await send({ url: receiver.url(), headers: {}, body: '{}' }), { status: 204 })
+})
+
+t.test('the time that a statement may take is seconds', async (t) => {
+  const connectionString = 'postgres://127.0.0.1:1/none'
+  for (const statementTimeout of [0, 3601, NaN]) {
+    t.throws(() => createPostgresWebhookStore({ connectionString, statementTimeout }), { name: 'OptionError', message: /statementTimeout must be seconds/ }, String(statementTimeout))
+  }
+  t.throws(() => createPostgresWebhookStore(untyped({ connectionString, statementTimeout: '1' })), { name: 'OptionError', message: /statementTimeout must be seconds/ })
+  await createPostgresWebhookStore({ connectionString, statementTimeout: 1 }).close()
+})
+
+async function forgets (t: Test, store: WebhookStore): Promise<void> {
+  const made = await inserted(store)
+  const { nextAt: _none, ...done } = delivery(made, { state: 'delivered' })
+  await store.enqueue([...Array.from({ length: 2100 }, () => delivery(made)), done])
+  t.match(await store.getDelivery(made.workspace, made.id, done.id), { state: 'delivered', nextAt: undefined })
+  t.equal(await store.removeEndpoint(made.workspace, made.id), true)
+  t.strictSame((await store.listDeliveries(made.workspace, made.id, { limit: 5 })).deliveries, [])
+  t.equal(await store.getDelivery(made.workspace, made.id, done.id), undefined)
+}
+
+t.test('an endpoint with a long history goes with all of it', async (t) => {
+  const embedded = createPgliteWebhookStore({ dataDir: t.testdir() })
+  t.teardown(() => embedded.close())
+  await forgets(t, embedded)
+  await forgets(t, createRedisWebhookStore({ redis: (await startRedis(t)).client(), timeout: 30 }))
+})
+
+t.test('a store in Redis forgets what has ended, and looks past what is pending', async (t) => {
+  const store = createRedisWebhookStore({ redis: (await startRedis(t)).client(), timeout: 30 })
+  const made = await inserted(store)
+  const waiting = delivery(made)
+  const { nextAt: _none, ...done } = delivery(made, { state: 'delivered', createdAt: at(1) })
+  await store.enqueue([waiting, done])
+  t.equal(await store.prune(at(1000), 10), 1)
+  t.strictSame((await store.listDeliveries(made.workspace, made.id, { limit: 5 })).deliveries.map(({ id }) => id), [waiting.id])
+})
+
+t.test('replies that no script of ours gives make nothing up', async (t) => {
+  const replies: unknown[] = [null, ['', null]]
+  const store = createStore(async () => replies.shift() ?? null, createLayout('mute'))
+  const only = { workspace: 'w1', endpointId: 'whe_1' }
+  for (let i = 0; i < 2; i++) t.strictSame((await store.claim(0, 1, { limit: 1, perEndpoint: 1, only })).claims, [])
+})
+
+t.test('a queue tells of what is due later when its time has come, and logs what a store does wrong', async (t) => {
+  const { port } = await startRedis(t, '--maxmemory-policy', 'noeviction')
+  const memory = createMemoryWebhookStore()
+  let broken = false
+  const store: WebhookStore = { ...memory, async claim (now, lease, limit) { if (broken && limit.only !== undefined) throw new Error('a secret'); return await memory.claim(now, lease, limit) } }
+  const logged: string[] = []
+  let made = 0
+  const engine = createBullmqEngine({ connection: { host: '127.0.0.1', port }, sweep: 3600 })
+  t.teardown(() => engine.close())
+  await engine.start({ store, clock: Date.now, deliver: async () => { made++; return settled() }, deadline: 15, log: (reason, message) => { logged.push(`${message}: ${reason}`) } })
+  const one = await inserted(store)
+  const later = delivery(one, { nextAt: new Date(Date.now() + 300) })
+  await store.enqueue([later])
+  await engine.wake([later])
+  await until(() => made === 1)
+  t.strictSame([made, logged], [1, []])
+  broken = true
+  await engine.wake([later])
+  await until(() => logged.length > 0)
+  t.strictSame(logged, ['the queue of webhooks failed: Error'])
+})
