@@ -37,3 +37,26 @@ export const CpuProfile = Type.Object({
   timeDeltas: Type.Array(Type.Number())
 })
 export type CpuProfile = Static<typeof CpuProfile>
+
+/** Path at which a receiver of webhooks never answers. */
+export const DEAD = '/dead'
+
+/** What a process that delivers webhooks works with. */
+export const DelivererTerms = Type.Object({
+  /** Of the receiver. */
+  port: Type.Integer(),
+  cert: Type.String(),
+  redis: Type.Integer(),
+  /** Where deliveries live; in Redis without it. */
+  postgres: Type.Optional(Type.String())
+})
+export type DelivererTerms = Static<typeof DelivererTerms>
+
+export const DeliveriesAsked = Type.Object({
+  engine: Type.Union([Type.Literal('embedded'), Type.Literal('bullmq')]),
+  endpoints: Type.Integer({ minimum: 1 }),
+  deliveries: Type.Integer({ minimum: 1 }),
+  /** Deliveries that wait at an endpoint which never answers. */
+  dead: Type.Optional(Type.Integer({ minimum: 0 }))
+})
+export type DeliveriesAsked = Static<typeof DeliveriesAsked>

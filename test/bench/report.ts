@@ -4,6 +4,7 @@ import type { HeapPerCredential } from './heap.js'
 import type { Measured } from './rounds.js'
 import type { StoreTimes } from './stores.js'
 import { table } from './table.js'
+import type { WebhookFigures } from './webhooks.js'
 
 export interface Results {
   speed?: ReadonlyMap<string, Measured>
@@ -11,16 +12,18 @@ export interface Results {
   growth?: ReadonlyMap<string, Measured>
   stores?: readonly StoreTimes[]
   redis?: { readonly latencies: readonly Latency[], readonly fleets: readonly Fleet[], readonly counters: readonly CounterCosts[] }
+  webhooks?: readonly WebhookFigures[]
 }
 
 /** `{ "plain": { cpuMicros, ratio, redisMicros? }, …, "heapPerCredential": { … }, "growth": { … } }` */
-export function asJson ({ speed, heap, growth, stores, redis }: Results): string {
+export function asJson ({ speed, heap, growth, stores, redis, webhooks }: Results): string {
   return JSON.stringify({
     ...speed !== undefined && members(speed),
     ...heap !== undefined && { heapPerCredential: heap },
     ...growth !== undefined && { growth: members(growth) },
     ...stores !== undefined && { stores },
-    ...redis !== undefined && { redis }
+    ...redis !== undefined && { redis },
+    ...webhooks !== undefined && { webhooks }
   })
 }
 
@@ -29,13 +32,14 @@ function members (measured: ReadonlyMap<string, Measured>): Record<string, Measu
     [name, { cpuMicros: rounded(cpuMicros), ratio: rounded(ratio), ...redisMicros !== undefined && { redisMicros: rounded(redisMicros) } }]))
 }
 
-export function asText ({ speed, heap, growth, stores, redis }: Results): string {
+export function asText ({ speed, heap, growth, stores, redis, webhooks }: Results): string {
   return [
     ...speed === undefined ? [] : [`CPU per request of the server process\n${measuredTable(speed)}`],
     ...growth === undefined ? [] : [`As routes, scopes and policies grow; ratio to plain Fastify with as many routes\n${measuredTable(growth)}`],
     ...heap === undefined ? [] : [`Heap per active credential at ${heap.credentials}\n${heapTable(heap)}`],
     ...stores === undefined ? [] : [`Time of calls of key stores, client and server on this machine\n${storesTable(stores)}`],
-    ...redis === undefined ? [] : redisTables(redis)
+    ...redis === undefined ? [] : redisTables(redis),
+    ...webhooks === undefined ? [] : [`Webhooks over TLS, to a receiver on this machine\n${webhooksTable(webhooks)}`]
   ].join('\n\n')
 }
 
@@ -62,6 +66,14 @@ function storesTable (stores: readonly StoreTimes[]): string {
   return table([
     ['µs', 'keys', 'verify', 'verify, 50 at once', 'verify, held', 'first page', 'page amid the list', 'revoke', 'look, none due', 'look, 100 due'],
     ...stores.map(({ store, keys, ...times }) => [store, String(keys), ...[times.verify, times.verifyAtOnce, times.warm, times.firstPage, times.deepPage, times.update, times.lookIdle, times.lookDue].map((time) => time.toFixed(time < 10 ? 2 : 0))])
+  ])
+}
+
+function webhooksTable (webhooks: readonly WebhookFigures[]): string {
+  return table([
+    ['', 'a second', 'µs CPU each', 'p50, p99 ms', 'beside a dead endpoint', 'heap with many pending'],
+    ...webhooks.map(({ name, perSecond, cpuMicros, alone, besideDead, pendingMegabytes, pending }) =>
+      [name, perSecond.toFixed(0), cpuMicros.toFixed(0), `${alone.p50}, ${alone.p99}`, `${besideDead.p50}, ${besideDead.p99}`, `${pendingMegabytes.toFixed(1)} MB at ${pending}`])
   ])
 }
 

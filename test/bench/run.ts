@@ -10,8 +10,9 @@ import { asJson, asText, type Results } from './report.js'
 import { withRedis, type BenchRedis } from './redis.js'
 import { compare, type Plan } from './rounds.js'
 import { keyStores } from './stores.js'
+import { webhookFigures } from './webhooks.js'
 
-const HELP = `npm run bench -- [--json] [--smoke] [--profile] [--only speed|growth|heap|stores|redis] [--threads]
+const HELP = `npm run bench -- [--json] [--smoke] [--profile] [--only speed|growth|heap|stores|redis|webhooks] [--threads]
   --json     one JSON object on stdout, nothing else
   --smoke    few requests: shows that everything runs, its numbers say nothing
   --profile  where the CPU time of a request goes, instead of how much it is
@@ -29,7 +30,7 @@ const { values: { help, json, smoke, profile: profiling, only, threads } } = par
   }
 })
 
-const parts = ['speed', 'growth', 'heap', 'stores', 'redis']
+const parts = ['speed', 'growth', 'heap', 'stores', 'redis', 'webhooks']
 if (only !== undefined && !parts.includes(only)) throw new TypeError(`--only is one of ${parts.join(', ')}, not ${only}`)
 
 const plan: Plan = smoke
@@ -48,7 +49,8 @@ async function measure (folder: string, redis: BenchRedis): Promise<Results> {
     ...wants('growth') && { growth: await compare(folder, growth, plan, redis, say) },
     ...wants('heap') && { heap: await heapPerCredential(folder, credentials, say) },
     ...wants('stores') && { stores: await keyStores(credentials, smoke ? 20 : 400, say) },
-    ...wants('redis') && { redis: await overRedis(folder, redis) }
+    ...wants('redis') && { redis: await overRedis(folder, redis) },
+    ...wants('webhooks') && { webhooks: await webhookFigures(folder, redis, smoke ? 100 : 4000, smoke ? 1000 : 100_000, say) }
   }
 }
 
