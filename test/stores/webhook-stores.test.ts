@@ -51,6 +51,10 @@ t.test('Postgres', async (t) => {
     await client.connect()
     t.teardown(() => client.end())
     t.strictSame((await client.query('SELECT version FROM latchkey.webhook_migrations')).rows, [{ version: 1 }])
+    const same = createPostgresWebhookStore({ connectionString })
+    t.teardown(() => same.close())
+    await same.migrate()
+    t.strictSame((await client.query('SELECT version FROM latchkey.webhook_migrations')).rows, [{ version: 1 }])
     await client.query('INSERT INTO latchkey.webhook_migrations (version) VALUES (2)')
     const older = createPostgresWebhookStore({ connectionString })
     t.teardown(() => older.close())
@@ -71,5 +75,5 @@ t.test('Redis', async (t) => {
 })
 
 t.test('a Redis Cluster', async (t) => {
-  await conforms(t, createRedisWebhookStore({ redis: await startCluster(t), namespace: 'acme' }))
+  await conforms(t, createRedisWebhookStore({ redis: await startCluster(t), namespace: 'acme', timeout: 10 }))
 })

@@ -3,7 +3,7 @@ import { createMemoryWebhookStore, type Deliver, type WebhookStore } from 'fasti
 import { createBullmqEngine, type BullmqEngineOptions } from 'fastify-latchkey/webhooks/bullmq'
 import { attempt, delivery, inserted, settled } from '../../lib/testing/webhook-store-drafts.js'
 import { startRedis } from '../helpers/redis-keys.js'
-import { gate, until } from '../helpers/slow-keys.js'
+import { until } from '../helpers/slow-keys.js'
 
 const server = await startRedis(t, '--maxmemory-policy', 'noeviction')
 let queues = 0
@@ -41,36 +41,6 @@ t.test('several workers deliver what is due once, a failed one again when its ti
   t.strictSame([...engines, teller].flatMap(({ logged }) => logged), [])
 })
 
-t.test('a dead endpoint with a long queue holds one place', async (t) => {
-  const store = createMemoryWebhookStore()
-  const { opened, open } = gate()
-  const poison = await inserted(store)
-  let stuck = 0
-  let live = 0
-  const { engine, start } = engineOf(t, async ({ delivery: { endpointId } }) => {
-    if (endpointId === poison.id) {
-      stuck++
-      await opened
-    } else {
-      live++
-    }
-    return settled()
-  }, { queue: `q${queues++}`, concurrency: 2, perEndpoint: 3 }, store)
-  const queued = Array.from({ length: 6 }, () => delivery(poison))
-  await store.enqueue(queued)
-  await start()
-  for (let i = 0; i < 20; i++) {
-    const one = delivery(await inserted(store))
-    await store.enqueue([one])
-    await engine.wake([one, ...queued])
-  }
-  await until(() => live === 20)
-  t.strictSame([live, stuck], [20, 3])
-  open()
-  await until(() => stuck === 6)
-  t.equal(stuck, 6)
-})
-
 t.test('what a queue or a store does wrong is logged, and the sweep finds what was lost', async (t) => {
   const memory = createMemoryWebhookStore()
   let faults = 2
@@ -86,4 +56,14 @@ t.test('what a queue or a store does wrong is logged, and the sweep finds what w
   await engine.wake([delivery(one)])
   await until(() => logged.length > 1)
   t.notMatch(logged.join(), 'a secret')
+})
+
+t.test('a Redis that is not there is no reason for a process to fail: it is logged from the start on', async (t) => {
+  const logged: string[] = []
+  const engine = createBullmqEngine({ connection: { host: '127.0.0.1', port: 1, retryStrategy: () => 20 }, concurrency: 0 })
+  t.teardown(() => engine.close())
+  await new Promise((resolve) => setTimeout(resolve, 200))
+  await engine.start({ store: createMemoryWebhookStore(), clock: Date.now, deliver: async () => undefined, deadline: 15, log: (reason, message) => { logged.push(`${message}: ${reason}`) } })
+  await until(() => logged.length > 0)
+  t.equal(logged[0], 'the queue of webhooks failed: Error ECONNREFUSED')
 })

@@ -88,19 +88,25 @@ t.test('an endpoint with a long history goes with all of it', async (t) => {
 })
 
 t.test('a store in Redis forgets what has ended, and looks past what is pending', async (t) => {
-  const store = createRedisWebhookStore({ redis: (await startRedis(t)).client(), timeout: 30 })
+  const client = (await startRedis(t)).client()
+  const store = createRedisWebhookStore({ redis: client, timeout: 30 })
   const made = await inserted(store)
   const waiting = delivery(made)
   const { nextAt: _none, ...done } = delivery(made, { state: 'delivered', createdAt: at(1) })
   await store.enqueue([waiting, done])
   t.equal(await store.prune(at(1000), 10), 1)
   t.strictSame((await store.listDeliveries(made.workspace, made.id, { limit: 5 })).deliveries.map(({ id }) => id), [waiting.id])
+  t.equal(await client.zcard('latchkey:webhooks:made'), 1)
+  await store.removeEndpoint(made.workspace, made.id)
+  t.equal(await store.prune(at(1000), 10), 0)
+  t.equal(await client.zcard('latchkey:webhooks:made'), 0, 'nothing is left of an endpoint that is gone')
 })
 
 t.test('replies that no script of ours gives make nothing up', async (t) => {
-  const replies: unknown[] = [null, ['', null]]
+  const replies: unknown[] = [null, null, ['', null]]
   const store = createStore(async () => replies.shift() ?? null, createLayout('mute'))
   const only = { workspace: 'w1', endpointId: 'whe_1' }
+  t.equal(await store.getDelivery('w1', 'whe_1', 'evt_1'), undefined)
   for (let i = 0; i < 2; i++) t.strictSame((await store.claim(0, 1, { limit: 1, perEndpoint: 1, only })).claims, [])
 })
 

@@ -16,14 +16,18 @@ export interface BullmqEngineOptions {
   perEndpoint?: number | undefined
   /** Seconds between looks at the store for what no job tells of; 5 by default. */
   sweep?: number | undefined
+  /** Seconds after which the endpoint of a worker that died, or stands still, is another's; 30 by default. */
+  stalledAfter?: number | undefined
 }
 
+const seconds = Type.Number({ exclusiveMinimum: 0, maximum: 3600, description: 'seconds above 0 and at most 3600' })
 const options = Type.Object({
   connection: Type.Unknown(),
   queue: Type.Optional(Type.String({ pattern: '^[A-Za-z0-9._-]{1,64}$', description: '1 to 64 letters, digits and characters of . _ -' })),
   concurrency: Type.Optional(Type.Integer({ minimum: 0, maximum: 10_000, description: 'a whole number from 0 to 10,000' })),
   perEndpoint: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000, description: 'a whole number from 1 to 1000' })),
-  sweep: Type.Optional(Type.Number({ exclusiveMinimum: 0, maximum: 3600, description: 'seconds above 0 and at most 3600' }))
+  sweep: Type.Optional(seconds),
+  stalledAfter: Type.Optional(seconds)
 }, { additionalProperties: false })
 
 /** Milliseconds beyond the deadline for which a claim is held. */
@@ -42,7 +46,7 @@ interface Job extends Lane { readonly timer: boolean }
  */
 export function createBullmqEngine (given: BullmqEngineOptions): DeliveryEngine {
   checkOptions(options, given, 'engine')
-  const { connection, queue: name = 'latchkey-webhooks', concurrency = 50, perEndpoint = 4, sweep = 5 } = given
+  const { connection, queue: name = 'latchkey-webhooks', concurrency = 50, perEndpoint = 4, sweep = 5, stalledAfter = 30 } = given
   const queue = new Queue<Job>(name, { connection, defaultJobOptions: { removeOnComplete: true, removeOnFail: true } })
   let log: EngineParts['log'] = () => {}
   let worker: Worker<Job> | undefined
@@ -82,7 +86,9 @@ export function createBullmqEngine (given: BullmqEngineOptions): DeliveryEngine 
     async start (parts) {
       log = parts.log
       if (concurrency === 0) return
-      worker = new Worker<Job>(name, async ({ data }) => await (data.timer ? tell(data) : work(parts, data)), { connection, concurrency, maxStalledCount: STALLS })
+      worker = new Worker<Job>(name, async ({ data }) => await (data.timer ? tell(data) : work(parts, data)), {
+        connection, concurrency, maxStalledCount: STALLS, lockDuration: stalledAfter * 1000, stalledInterval: stalledAfter * 1000
+      })
       worker.on('error', complain)
       worker.on('failed', (_job, fault) => complain(fault))
       const look = async (): Promise<void> => {
