@@ -58,3 +58,11 @@ t.test('the types agree with those of @fastify/swagger when a host has it', asyn
   await succeeds(t, ['npm', 'install', '--prefer-offline', '--no-audit', '--no-fund', await same('@fastify/swagger')], project)
   await succeeds(t, ...typeCheck(project, 'tsconfig.swagger.json'))
 })
+
+t.test('rooms that stand on other packages work beside those', async (t) => {
+  const peers = await Promise.all(['pg', '@types/pg', '@electric-sql/pglite', 'ioredis', 'jose', 'bullmq', 'request-filtering-agent'].map(same))
+  await succeeds(t, ['npm', 'install', '--prefer-offline', '--no-audit', '--no-fund', ...peers], project)
+  const rooms: object = JSON.parse(await succeeds(t, [process.execPath, 'peers.js'], project))
+  for (const [room, names] of Object.entries(rooms)) t.notSame(names, [], `fastify-latchkey/${room} exports something`)
+  await succeeds(t, ...typeCheck(project, 'tsconfig.peers.json'))
+})

@@ -5,9 +5,9 @@ import type { AccessEvent, EventType } from './event.js'
 /** Tells everybody in this process what has happened. */
 export interface AccessEvents {
   /** Hears of events of a type, of several, or of all ('*'). What it throws or rejects with is logged and changes nothing; nobody waits for it. @returns ends it */
-  on<T extends EventType> (type: T | readonly T[] | '*', listener: (event: AccessEvent<T>) => void | Promise<void>): () => void
+  on<T extends EventType> (type: T | readonly T[] | '*', listener: (event: AccessEvent<T>) => unknown): () => void
   /** As `on('*')`, for who keeps events (a queue): a notice of a key counts as told only once all keepers have fulfilled. @returns ends it */
-  keep (listener: (event: AccessEvent) => void | Promise<void>): () => void
+  keep (listener: (event: AccessEvent) => unknown): () => void
   /** Tells everybody. Never throws, never rejects. @returns whether all keepers have it (fulfilled within the deadline) */
   emit (event: AccessEvent): Promise<boolean>
 }
@@ -66,7 +66,7 @@ export function createEmitter ({ deadline, log }: EmitterParts): Emitter {
 
   return {
     hears,
-    on<T extends EventType> (type: T | readonly T[] | '*', listener: (event: AccessEvent<T>) => void | Promise<void>) {
+    on<T extends EventType> (type: T | readonly T[] | '*', listener: (event: AccessEvent<T>) => unknown) {
       const types: ReadonlySet<string> | undefined = type === '*' ? undefined : new Set([type].flat())
       function isWanted (event: AccessEvent): event is AccessEvent & AccessEvent<T> {
         return types?.has(event.type) ?? true

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto'
 import type { Exposure } from '../auth/index.js'
 import { describeFault } from '../errors.js'
 import type { ApiKey } from '../keys/index.js'
@@ -29,16 +28,23 @@ const PERIOD = 86_400
 export function createObserver ({ emitter, clock, findKey, log }: ObserverParts): Observer {
   const isFirst = createFirsts(clock)
 
-  /** Whoever uses up a window is told of once in it; of other limiters, which have none, once in as much time. */
+  /**
+   * Whoever uses up a window is told of once in it; of other limiters, which have none, once in as much time. Processes
+   * that see the same, each by its own clock, give it the same id.
+   */
   function exceeded ({ policy, reset }: PolicyOutcome, { kind, id, workspace, environment }: Principal, partition: string): void {
-    if (!isFirst(`limit ${policy.id} ${partition}`, policy.kind === 'window' ? reset : policy.window)) return
+    const name = `limit ${policy.id} ${partition}`
+    const isWindow = policy.kind === 'window'
+    if (!isFirst(name, isWindow ? reset : policy.window)) return
     const now = clock()
+    const resetAt = now + reset * 1000
+    const period = Math.floor((isWindow ? resetAt : now) / (policy.window * 1000))
     emitter.emit({
-      id: `evt_${randomUUID().replaceAll('-', '')}`,
+      id: factId(name, period),
       type: 'limit.exceeded',
       at: new Date(now),
       workspace,
-      data: { policy: policy.name, partition: policy.partition ?? 'principal', principal: { kind, id }, environment, resetAt: new Date(now + reset * 1000).toISOString() }
+      data: { policy: policy.name, partition: policy.partition ?? 'principal', principal: { kind, id }, environment, resetAt: new Date(resetAt).toISOString() }
     })
   }
 

@@ -17,7 +17,7 @@ export interface EventsOptions {
    */
   notices?: NoticeOptions | false | undefined
   /** Takes a line for every event: `true` for the app's log, or a function. */
-  audit?: ((entry: AuditEntry) => void | Promise<void>) | boolean | undefined
+  audit?: ((entry: AuditEntry) => unknown) | boolean | undefined
   /** Seconds that whoever keeps events may take for one; 5 by default. */
   deadline?: number | undefined
 }

@@ -1,20 +1,8 @@
-import { join } from 'node:path'
 import { defineScopes, type LatchkeyOptions } from 'fastify-latchkey'
 import t, { type Test } from 'tap'
 import { build } from '../../examples/server.js'
-import { root, run } from '../helpers/child.js'
 import { documented } from '../helpers/documented.js'
-
-const offline = { REDOCLY_TELEMETRY: 'off', REDOCLY_SUPPRESS_UPDATE_NOTICE: 'true' }
-
-/** What Redocly's recommended rules find, errors and warnings alike. */
-async function lint (t: Test, document: object): Promise<{ problems: unknown[], version: unknown }> {
-  const directory = t.testdir({ 'openapi.json': JSON.stringify(document) })
-  const cli = join(root, 'node_modules/@redocly/cli/bin/cli.js')
-  const { stdout, stderr } = await run([process.execPath, cli, 'lint', 'openapi.json', '--extends=recommended', '--format=json'], directory, offline)
-  t.match(stdout, /^\{/, 'the linter ran', { diagnostic: false, stderr })
-  return JSON.parse(stdout)
-}
+import { lint } from '../helpers/redocly.js'
 
 /** An app of levels, with every kind of statement. */
 async function levelsDocument (t: Test, openapi: '3.0.3' | '3.1.0', options: Partial<LatchkeyOptions>): Promise<object> {

@@ -24,33 +24,35 @@ function work (t: Test, environment: NodeJS.ProcessEnv) {
   return kill
 }
 
-for (const engine of ['embedded', 'bullmq']) t.test(`a worker that is killed after it has sent and before it was answered: another delivers it again, with the same webhook-id (${engine})`, async (t) => {
-  const redis = await startRedis(t, '--maxmemory-policy', 'noeviction')
-  const receiver = await startReceiver(t)
-  const store = createRedisWebhookStore({ redis: redis.client() })
-  const secret = newSecret()
-  const made = await inserted(store, { url: receiver.url('/held'), secrets: [{ value: secret, createdAt: new Date() }] })
-  const one = delivery(made, { nextAt: new Date() })
-  let hold = true
-  receiver.made['/held'] = (_request, response) => { if (!hold) response.writeHead(204).end() }
-  await store.enqueue([one])
-  const environment = { ENGINE: engine, REDIS_PORT: String(redis.port), CA: receiver.cert }
+for (const engine of ['embedded', 'bullmq']) {
+  t.test(`a worker that is killed after it has sent and before it was answered: another delivers it again, with the same webhook-id (${engine})`, async (t) => {
+    const redis = await startRedis(t, '--maxmemory-policy', 'noeviction')
+    const receiver = await startReceiver(t)
+    const store = createRedisWebhookStore({ redis: redis.client() })
+    const secret = newSecret()
+    const made = await inserted(store, { url: receiver.url('/held'), secrets: [{ value: secret, createdAt: new Date() }] })
+    const one = delivery(made, { nextAt: new Date() })
+    let hold = true
+    receiver.made['/held'] = (_request, response) => { if (!hold) response.writeHead(204).end() }
+    await store.enqueue([one])
+    const environment = { ENGINE: engine, REDIS_PORT: String(redis.port), CA: receiver.cert }
 
-  const kill = work(t, { ...environment, SKEW: '0' })
-  await receiver.count(1)
-  await kill()
-  t.match(await store.getDelivery(made.workspace, made.id, one.id), { state: 'pending', attempts: [] })
-  hold = false
-  const [killOther, killThird] = [work(t, { ...environment, SKEW: '20000' }), work(t, { ...environment, SKEW: '20000' })]
-  const received = await receiver.count(2)
-  await until(async () => (await store.getDelivery(made.workspace, made.id, one.id))?.state === 'delivered')
-  t.match(await store.getDelivery(made.workspace, made.id, one.id), { state: 'delivered', attempts: [{ status: 204 }] })
-  t.strictSame(received.map(({ headers }) => headers['webhook-id']), [one.eventId, one.eventId])
-  for (const each of received) t.ok(verified(secret, each))
-  t.equal(receiver.received.length, 2, 'two workers, one claim')
-  const next = delivery(made, { nextAt: new Date() })
-  await store.enqueue([next])
-  await until(async () => (await store.getDelivery(made.workspace, made.id, next.id))?.state === 'delivered')
-  t.match((await receiver.count(3))[2]?.headers, { 'webhook-id': next.eventId }, 'the endpoint goes on')
-  await Promise.all([killOther(), killThird()])
-})
+    const kill = work(t, { ...environment, SKEW: '0' })
+    await receiver.count(1)
+    await kill()
+    t.match(await store.getDelivery(made.workspace, made.id, one.id), { state: 'pending', attempts: [] })
+    hold = false
+    const [killOther, killThird] = [work(t, { ...environment, SKEW: '20000' }), work(t, { ...environment, SKEW: '20000' })]
+    const received = await receiver.count(2)
+    await until(async () => (await store.getDelivery(made.workspace, made.id, one.id))?.state === 'delivered')
+    t.match(await store.getDelivery(made.workspace, made.id, one.id), { state: 'delivered', attempts: [{ status: 204 }] })
+    t.strictSame(received.map(({ headers }) => headers['webhook-id']), [one.eventId, one.eventId])
+    for (const each of received) t.ok(verified(secret, each))
+    t.equal(receiver.received.length, 2, 'two workers, one claim')
+    const next = delivery(made, { nextAt: new Date() })
+    await store.enqueue([next])
+    await until(async () => (await store.getDelivery(made.workspace, made.id, next.id))?.state === 'delivered')
+    t.match((await receiver.count(3))[2]?.headers, { 'webhook-id': next.eventId }, 'the endpoint goes on')
+    await Promise.all([killOther(), killThird()])
+  })
+}

@@ -1,15 +1,13 @@
 import swagger from '@fastify/swagger'
-import { join } from 'node:path'
 import { defineScopes, type LatchkeyOptions } from 'fastify-latchkey'
 import { keyRoutes, type KeyRoutesOptions } from 'fastify-latchkey/keys'
 import t, { type Test } from 'tap'
-import { root, run } from '../helpers/child.js'
 import { documented, documentOf, type Document, type Operation } from '../helpers/documented.js'
 import { keyApi, person } from '../helpers/key-routes.js'
 import { scopes } from '../helpers/keyring.js'
+import { lint } from '../helpers/redocly.js'
 
 const info = { title: 'Keys', version: '1.0.0', license: { name: 'MIT', url: 'https://opensource.org/license/mit' } }
-const offline = { REDOCLY_TELEMETRY: 'off', REDOCLY_SUPPRESS_UPDATE_NOTICE: 'true' }
 
 async function documentWith (t: Test, openapi: '3.0.3' | '3.1.0', options: Partial<LatchkeyOptions> = {}, routes: KeyRoutesOptions = {}): Promise<Document> {
   const app = await documented({
@@ -28,14 +26,6 @@ async function pathsWith (...given: [Test, Partial<LatchkeyOptions>, KeyRoutesOp
   const [t, options, routes] = given
   const { paths } = await documentWith(t, '3.1.0', options, routes)
   return Object.fromEntries(Object.entries(paths).filter(([path]) => path !== '/me'))
-}
-
-async function problemsOf (t: Test, document: object): Promise<unknown[]> {
-  const directory = t.testdir({ 'openapi.json': JSON.stringify(document) })
-  const cli = join(root, 'node_modules/@redocly/cli/bin/cli.js')
-  const { stdout, stderr } = await run([process.execPath, cli, 'lint', 'openapi.json', '--extends=recommended', '--format=json'], directory, offline)
-  t.match(stdout, /^\{/, 'the linter ran', { diagnostic: false, stderr })
-  return JSON.parse(stdout).problems
 }
 
 t.test('every operation says what it needs, takes and answers', async (t) => {
@@ -69,7 +59,7 @@ t.test('the linter minds nothing, in any version and format', async (t) => {
     ['3.1.0', { errors: 'throw' }, { session: () => person() }],
     ['3.0.3', { scopes: levels, errors: 'error-message' }, { scopes: { read: 'Read', write: 'Write', manage: 'Admin' } }]
   ] as const satisfies ReadonlyArray<readonly [string, Partial<LatchkeyOptions>, KeyRoutesOptions]>) {
-    t.same(await problemsOf(t, await documentWith(t, version, options, routes)), [], `${version} ${options.errors}`)
+    t.same((await lint(t, await documentWith(t, version, options, routes))).problems, [], `${version} ${options.errors}`)
   }
 })
 

@@ -1,0 +1,53 @@
+import t, { type Test } from 'tap'
+import type { LatchkeyOptions } from 'fastify-latchkey'
+import { webhookRoutes, webhooks, type WebhookRoutesOptions } from 'fastify-latchkey/webhooks'
+import { documented, documentOf, type Document } from '../helpers/documented.js'
+import { person } from '../helpers/key-routes.js'
+import { lint } from '../helpers/redocly.js'
+import { scopes } from '../helpers/webhooks.js'
+
+const info = { title: 'Webhooks', version: '1.0.0', license: { name: 'MIT', url: 'https://opensource.org/license/mit' } }
+
+async function documentWith (t: Test, openapi: '3.0.3' | '3.1.0', options: Partial<LatchkeyOptions> = {}, routes: WebhookRoutesOptions = {}): Promise<Document> {
+  const app = await documented({
+    swagger: { openapi: { openapi, info, servers: [{ url: '/' }] } },
+    latchkey: { scopes, ...options },
+    async routes (app) {
+      await app.register(webhooks, {})
+      await app.register(webhookRoutes, { prefix: '/webhooks', ...routes })
+      app.get('/me', { schema: { security: [{ apiKey: [] }], operationId: 'me', summary: 'Me', response: { 200: { type: 'string', description: 'Me.' } } } }, async () => 'me')
+    }
+  })
+  t.teardown(() => app.close())
+  return documentOf(app)
+}
+
+t.test('every operation says what it needs and answers', async (t) => {
+  const { paths } = await documentWith(t, '3.1.0')
+  const operations = Object.entries(paths).flatMap(([path, item]) => Object.entries(item).map(([method, operation]) => [`${method} ${path}`, operation] as const)).filter(([name]) => name !== 'get /me')
+  t.strictSame(operations.map(([name, { security }]) => [name, security]), [
+    ['post /webhooks', [{ apiKey: ['webhooks:write'] }]],
+    ['get /webhooks', [{ apiKey: ['webhooks:read'] }]],
+    ['get /webhooks/{id}', [{ apiKey: ['webhooks:read'] }]],
+    ['patch /webhooks/{id}', [{ apiKey: ['webhooks:write'] }]],
+    ['delete /webhooks/{id}', [{ apiKey: ['webhooks:manage'] }]],
+    ['post /webhooks/{id}/rotate-secret', [{ apiKey: ['webhooks:manage'] }]],
+    ['post /webhooks/{id}/test', [{ apiKey: ['webhooks:write'] }]],
+    ['get /webhooks/{id}/deliveries', [{ apiKey: ['webhooks:read'] }]],
+    ['post /webhooks/{id}/deliveries/{delivery}/replay', [{ apiKey: ['webhooks:write'] }]]
+  ])
+  for (const [name, operation] of operations) {
+    t.match(operation, { tags: ['webhooks'], summary: String }, name)
+    for (const status of ['400', '401', '403', '404', '409', '429', '503']) t.ok(operation.responses[status], `${name} ${status}`)
+  }
+})
+
+t.test('the linter minds nothing, in any version and format', async (t) => {
+  for (const [version, options, routes] of [
+    ['3.1.0', {}, {}],
+    ['3.0.3', { errors: 'detail' }, {}],
+    ['3.1.0', { errors: 'throw' }, { session: () => person({ scopes: ['webhooks:manage'] }) }]
+  ] as const satisfies ReadonlyArray<readonly [string, Partial<LatchkeyOptions>, WebhookRoutesOptions]>) {
+    t.same((await lint(t, await documentWith(t, version, options, routes))).problems, [], `${version} ${options.errors}`)
+  }
+})
