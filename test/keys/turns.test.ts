@@ -42,11 +42,16 @@ t.test('any other change yields to them after ten attempts', async (t) => {
 t.test('a revocation goes before all changes that wait in its process, and loses to one at most', async (t) => {
   const store = slowStore()
   let refused = 0
-  const { keys, opens } = keyring(t, { store: { ...store, async update (key, hash) {
-    const updated = await store.update(key, hash)
-    if (!updated) refused++
-    return updated
-  } } }, { deadline: 60 })
+  const { keys, opens } = keyring(t, {
+    store: {
+      ...store,
+      async update (key, hash) {
+        const updated = await store.update(key, hash)
+        if (!updated) refused++
+        return updated
+      }
+    }
+  }, { deadline: 60 })
   const { key, text } = await keys.issue(input)
   const before = Array.from({ length: 500 }, (_, i) => keys.update('w1', key.id, { name: `n${i}` }).then(() => 'changed', () => 'refused'))
   await tick()
