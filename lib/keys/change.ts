@@ -1,9 +1,12 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import { AccessError, describeFault } from '../errors.js'
 import type { Principal } from '../principal.js'
 import { within } from '../time.js'
+import type { Changed } from './keys.js'
 import { isVisible } from './privilege.js'
 import { copyKey, type ApiKey } from './record.js'
 import type { KeyStore } from './store.js'
+import { createTurns, type Turn } from './turns.js'
 
 /** Which key, and who asks for it. */
 export interface Target {
@@ -15,26 +18,61 @@ export interface Target {
 /** What becomes of a key, and the hash of the secret that it gains by that. The very key given: nothing. */
 export type Next = (key: ApiKey) => { readonly key: ApiKey, readonly hash?: string }
 
-/** Changes of one key by others that a change yields to before it gives up. */
+/** What follows from a change that the store has taken, or from none. @returns seconds within which all go by the key */
+export type Landed = (before: ApiKey, key: ApiKey) => number | Promise<number>
+
+/** Changes a key. @param first whether it goes before all others, and goes on until its deadline: a revocation */
+export type Change = (target: Target, next: Next, landed: Landed, first?: boolean) => Promise<Changed>
+
+/** Changes of one key by other processes that a change yields to before it gives up. */
 const MAX_ATTEMPTS = 10
+/** Milliseconds that one waits at most before it tries again, so that somebody gets through; a revocation presses on. */
+const LONGEST_PAUSE = 10
+const SHORTEST_PAUSE = 2
+
+/** @param deadline seconds that the store may take @throws AccessError */
+export function createChange (store: KeyStore, deadline: number): Change {
+  const turns = createTurns()
+
+  /** Reads a key, asks what becomes of it, and writes that unless somebody was faster; then all of it again. */
+  async function write (target: Target, next: Next, turn: Turn, first: boolean, isAwaited: () => boolean): Promise<{ before: ApiKey, key: ApiKey }> {
+    async function look () {
+      const before = await findKey(store, target)
+      return { before, ...next(before) }
+    }
+    // Seen before its turn: a rotation replaces the secret that was in force when it was asked for.
+    let seen = await look()
+    if (await turn.begun) seen = await look()
+    for (let tried = 1; ; tried++) {
+      const { before, key: wanted, hash } = seen
+      if (wanted === before) return { before, key: before }
+      const key = copyKey({ ...wanted, version: before.version + 1 })
+      if (!isAwaited()) throw new Error('nobody waits for the change any more')
+      if (await store.update(key, hash)) return { before, key }
+      if (tried === MAX_ATTEMPTS && !first) throw new Error('the key store refuses every update')
+      await pause(Math.random() * Math.min(tried, first ? SHORTEST_PAUSE : LONGEST_PAUSE))
+      seen = await look()
+    }
+  }
+
+  return async function change (target, next, landed, first = false) {
+    const turn = turns.take(JSON.stringify([target.workspace, target.id]), first)
+    let awaited = true
+    // Follows also where the store has taken it after the deadline: the change stands, whatever its caller was told.
+    const work = write(target, next, turn, first, () => awaited).then(({ before, key }) => ({ key, holdsWithin: landed(before, key) }))
+    const { key, holdsWithin } = await inTime(work, deadline).finally(() => {
+      awaited = false
+      turn.end()
+    })
+    return { key, holdsWithin: await holdsWithin }
+  }
+}
 
 /** @throws AccessError `KEY_NOT_FOUND`, also for keys that are none to who asks */
 export async function findKey (store: KeyStore, { workspace, id, by }: Target): Promise<ApiKey> {
   const key = isName(workspace) && isName(id) ? await store.get(workspace, id) : undefined
   if (key === undefined || !isVisible(key, by)) throw new AccessError('KEY_NOT_FOUND')
   return key
-}
-
-/** Reads a key, asks what becomes of it, and writes that unless somebody was faster; then all of it again. */
-export async function changeStored (store: KeyStore, target: Target, next: Next): Promise<{ before: ApiKey, key: ApiKey }> {
-  for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
-    const before = await findKey(store, target)
-    const { key: wanted, hash } = next(before)
-    if (wanted === before) return { before, key: before }
-    const key = copyKey({ ...wanted, version: before.version + 1 })
-    if (await store.update(key, hash)) return { before, key }
-  }
-  throw new Error('the key store refuses every update')
 }
 
 /** What stores can be asked for: a database refuses a NUL, and that is no outage. */

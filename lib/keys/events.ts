@@ -28,7 +28,7 @@ export type KeyEvent =
 
 export type KeyListener = (event: KeyEvent) => void | Promise<void>
 
-type Happening =
+export type Happening =
   | { readonly type: Exclude<KeyEvent['type'], 'key.updated'> }
   | { readonly type: 'key.updated', readonly changed: readonly KeyField[] }
 

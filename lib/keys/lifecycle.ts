@@ -3,12 +3,12 @@ import type { TSchema } from '@sinclair/typebox'
 import { AccessError } from '../errors.js'
 import type { Principal } from '../principal.js'
 import type { Clock } from '../time.js'
-import { changeStored, findKey, inTime, isName, type Next, type Target } from './change.js'
+import { createChange, findKey, inTime, isName, type Landed } from './change.js'
 import { writeCursor } from './cursor.js'
-import type { Tell } from './events.js'
+import type { Happening, Tell } from './events.js'
 import { createExposureDesk } from './exposed.js'
 import { invalid, readIssueInput, readListInput, readRevokeInput, readRotateInput, readUpdateInput, type Known } from './input.js'
-import type { Keys } from './keys.js'
+import type { KeyCaller, Keys } from './keys.js'
 import { beginGraceOf, changeKey, differences, expireKey, generationOf, isExpired, revokeKey, rotateKey } from './life.js'
 import type { Marks } from './marks.js'
 import { endOf, type Privilege } from './privilege.js'
@@ -32,10 +32,18 @@ interface Parts {
   readonly tell: Tell
 }
 
-/** input → read → decide → compare and set → tell → mark. */
+/** input → its turn → read → decide → compare and set → tell → mark. */
 export function createLifecycle ({ text, store, clock, deadline, scopes, tagOf, metadata, privilege, marks, tell }: Parts): Omit<Keys, 'pattern' | 'forgetPermissions'> {
   const known = (by?: Principal): Known => ({ now: clock(), scopes, tagOf, metadata, by })
-  const change = (target: Target, next: Next) => inTime(changeStored(store, target, next), deadline)
+  const change = createChange(store, deadline)
+
+  /** Tells of a change, where there was one, and marks the key in any case: an earlier marker may have been missed. */
+  function telling (what: (before: ApiKey, key: ApiKey) => Happening, changer: KeyCaller): Landed {
+    return (before, key) => {
+      if (key !== before) tell(what(before, key), key, changer)
+      return marks.spread(key)
+    }
+  }
 
   /** Whoever hands out a key may do all that it permits, and for as long. */
   function checkPrivilege (by: Principal | undefined, key: Pick<ApiKey, 'scopes' | 'expiresAt'>): void {
@@ -56,8 +64,7 @@ export function createLifecycle ({ text, store, clock, deadline, scopes, tagOf, 
       const secret = text.generate(tag)
       const createdAt = new Date(clock())
       const key = copyKey({ id: `key_${randomUUID()}`, ...fields, secrets: [{ generation: 1, hint: hintOf(secret), createdAt }], createdAt, version: 1 })
-      await inTime(insert(key, secret), deadline)
-      tell({ type: 'key.issued' }, key, { by, from })
+      await inTime(insert(key, secret).then(() => tell({ type: 'key.issued' }, key, { by, from })), deadline)
       return { key, text: secret }
     },
 
@@ -70,34 +77,30 @@ export function createLifecycle ({ text, store, clock, deadline, scopes, tagOf, 
       return { keys, ...next !== undefined && { next: writeCursor(next) } }
     },
 
-    async update (workspace, id, input, { by, from } = {}) {
+    async update (workspace, id, input, caller = {}) {
+      const { by } = caller
       const wanted = readUpdateInput(input, known())
-      const { before, key } = await change({ workspace, id, by }, (key) => {
+      return await change({ workspace, id, by }, (key) => {
         checkAlive(key, wanted.version)
         privilege.checkScopes(by, key.scopes)
         const changed = changeKey(key, wanted.change)
         const fields = differences(key, changed)
         if (fields.includes('scopes') || fields.includes('expiresAt')) checkPrivilege(by, changed)
         return { key: fields.length === 0 ? key : changed }
-      })
-      if (key !== before) tell({ type: 'key.updated', changed: differences(before, key) }, key, { by, from })
-      return { key, holdsWithin: await marks.spread(key) }
+      }, telling((before, key) => ({ type: 'key.updated', changed: differences(before, key) }), caller))
     },
 
-    async expire (workspace, id, { by, from } = {}) {
-      const { before, key } = await change({ workspace, id, by }, (key) => {
-        checkAlive(key)
-        return { key: expireKey(key, clock()) }
-      })
-      if (key !== before) tell({ type: 'key.expired' }, key, { by, from })
-      return { key, holdsWithin: await marks.spread(key) }
-    },
+    expire: (workspace, id, caller = {}) => change({ workspace, id, by: caller.by }, (key) => {
+      checkAlive(key)
+      return { key: expireKey(key, clock()) }
+    }, telling(() => ({ type: 'key.expired' }), caller)),
 
-    async rotate (workspace, id, input = {}, { by, from } = {}) {
+    async rotate (workspace, id, input = {}, caller = {}) {
+      const { by } = caller
       const { grace, version } = readRotateInput(input)
       let generation: number | undefined
       let secret = ''
-      const { key } = await change({ workspace, id, by }, (key) => {
+      const changed = await change({ workspace, id, by }, (key) => {
         checkAlive(key, version)
         if (isExpired(key, clock())) throw conflict('The key has expired.')
         generation ??= generationOf(key)
@@ -107,21 +110,17 @@ export function createLifecycle ({ text, store, clock, deadline, scopes, tagOf, 
         if (tag === undefined) throw conflict(`No more keys are issued for ${key.environment}.`)
         secret = text.generate(tag)
         return { key: rotateKey(key, hintOf(secret), grace, clock()), hash: hashKeyText(secret) }
-      })
-      tell({ type: 'key.rotated' }, key, { by, from })
-      return { key, text: secret, holdsWithin: await marks.spread(key) }
+      }, telling(() => ({ type: 'key.rotated' }), caller))
+      return { ...changed, text: secret }
     },
 
-    async revoke (workspace, id, input = {}, { by, from } = {}) {
+    async revoke (workspace, id, input = {}, caller = {}) {
       const { reason } = readRevokeInput(input)
-      const { before, key } = await change({ workspace, id, by }, (key) => ({ key: revokeKey(key, reason, clock()) }))
-      if (key !== before) tell({ type: 'key.revoked' }, key, { by, from })
-      return { key, holdsWithin: await marks.spread(key) }
+      return await change({ workspace, id, by: caller.by }, (key) => ({ key: revokeKey(key, reason, clock()) }), telling(() => ({ type: 'key.revoked' }), caller), true)
     },
 
     async beginGrace (workspace, id, generation) {
-      const { before, key } = await change({ workspace, id, by: undefined }, (key) => ({ key: beginGraceOf(key, generation, clock()) }))
-      if (key !== before) await marks.spread(key)
+      await change({ workspace, id, by: undefined }, (key) => ({ key: beginGraceOf(key, generation, clock()) }), (before, key) => key === before ? 0 : marks.spread(key))
     },
 
     reportExposed: (...report) => reportExposed(...report),

@@ -23,46 +23,72 @@ interface Parts {
   readonly log: (reason: string, message: string) => void
 }
 
-/** Attempts after the first; the pauses between them double from 0.1 s, so the last is made after less than a minute. */
-const RETRIES = 8
+/** Milliseconds before the second attempt; each further pause is twice as long, up to the longest. */
 const FIRST_PAUSE = 100
-/** Markers that wait to be written; what is beyond holds within the bound all the same. */
+const LONGEST_PAUSE = 5_000
+/** Milliseconds that attempts go on at least: processes of another configuration may hold keys where this one does not. */
+const SHORTEST_SPAN = 30_000
+/** Keys whose markers wait to be written; what is beyond holds within the bound all the same. */
 const MAX_WAITING = 10_000
 
-/** Where a marker can't be written the change stands, and holds when caches have let go of what they knew. */
+/** A marker that is still to be written: the latest of its key. */
+interface Waiting {
+  readonly key: Parameters<Mark>[0]
+  readonly version: number
+  timer?: NodeJS.Timeout
+}
+
+/**
+ * Where a marker can't be written the change stands, and holds when caches have let go of what they knew. Until then it
+ * is tried again. A marker only grows, so one that comes late does no harm.
+ */
 export function createMarks ({ mark, cacheBound, deadline, log }: Parts): Marks {
-  const timers = new Set<NodeJS.Timeout>()
+  const span = Math.max(cacheBound * 1000, SHORTEST_SPAN)
+  const waiting = new Map<string, Waiting>()
   let closed = false
 
-  async function write (mark: Mark, key: ApiKey, attempt: number): Promise<number> {
+  /** @returns what went wrong */
+  async function write (mark: Mark, { key, version }: Waiting): Promise<unknown> {
     try {
-      await within(mark(key, key.version), deadline, 'the store of markers')
-      return 0
+      await within(mark(key, version), deadline, 'the store of markers')
+      return undefined
     } catch (fault) {
-      log(describeFault(fault), `the change of key ${key.id} was not marked; it holds within ${cacheBound} s`)
-      if (!closed && attempt < RETRIES && timers.size < MAX_WAITING) retry(mark, key, attempt)
-      return cacheBound
+      return fault ?? new Error('rejected with nothing')
     }
   }
 
-  /** A marker only grows, so one that comes late does no harm. */
-  function retry (mark: Mark, key: ApiKey, attempt: number): void {
-    const timer = setTimeout(() => {
-      timers.delete(timer)
-      write(mark, key, attempt + 1)
-    }, FIRST_PAUSE * 2 ** attempt)
-    timer.unref()
-    timers.add(timer)
+  function wait (mark: Mark, one: Waiting): void {
+    const earlier = waiting.get(one.key.id)
+    if (closed || (earlier === undefined ? waiting.size >= MAX_WAITING : earlier.version >= one.version)) return
+    clearTimeout(earlier?.timer)
+    waiting.set(one.key.id, one)
+    retry(mark, one, FIRST_PAUSE, 0)
+  }
+
+  /** @param waited milliseconds since the change, at least */
+  function retry (mark: Mark, one: Waiting, pause: number, waited: number): void {
+    one.timer = setTimeout(async () => {
+      const fault = await write(mark, one)
+      if (waiting.get(one.key.id) !== one) return
+      if (fault === undefined || waited + pause >= span) waiting.delete(one.key.id)
+      else retry(mark, one, Math.min(2 * pause, LONGEST_PAUSE), waited + pause)
+    }, pause).unref()
   }
 
   return {
-    async spread (key) {
-      return mark === undefined ? cacheBound : await write(mark, key, 0)
+    async spread ({ id, workspace, environment, version }) {
+      if (mark === undefined) return cacheBound
+      const one = { key: { id, workspace, environment }, version }
+      const fault = await write(mark, one)
+      if (fault === undefined) return 0
+      log(describeFault(fault), `the change of key ${id} was not marked; it holds within ${cacheBound} s`)
+      wait(mark, one)
+      return cacheBound
     },
     close () {
       closed = true
-      for (const timer of timers) clearTimeout(timer)
-      timers.clear()
+      for (const { timer } of waiting.values()) clearTimeout(timer)
+      waiting.clear()
     }
   }
 }

@@ -1,6 +1,6 @@
 import Fastify from 'fastify'
 import latchkey, { allowPlainHttp, defineScopes } from 'fastify-latchkey'
-import { hashKeyText } from 'fastify-latchkey/keys'
+import { createKeyText, hashKeyText } from 'fastify-latchkey/keys'
 import { createPostgresKeyStore } from 'fastify-latchkey/keys/postgres'
 import pg from 'pg'
 import t, { type Test } from 'tap'
@@ -70,6 +70,7 @@ t.test('Postgres that comes and goes', async (t) => {
   const server = await startPostgres(t)
   const { app, ask, isDown, isBack, isSilent, isWhole } = await served(t, server)
   const { text, key } = await app.keys.issue(issued)
+  const unknown = createKeyText('acme', ['live']).generate('live')
   t.equal((await ask(text)).statusCode, 200)
 
   await t.test('killed: 503 until it is back', async (t) => {
@@ -98,6 +99,20 @@ t.test('Postgres that comes and goes', async (t) => {
 
   await isWhole(t)
   isSilent(t, text)
+
+  await t.test('back as a replica, after the tables were looked at: 503, for keys that it has and others, and no page of a list', async (t) => {
+    await server.stop()
+    await server.demote()
+    await server.start()
+    await isDown(t, text, 'replica')
+    refused(t, await ask(unknown), { status: 503, code: 'AUTHENTICATION_UNAVAILABLE', retryAfter: 1 })
+    for (const work of [() => app.keys.get('w1', key.id), () => app.keys.get('w1', 'none'), () => app.keys.list('w1'), () => app.keys.list('none')]) {
+      await t.rejects<unknown>(work, { code: 'KEYS_UNAVAILABLE', reason: 'KeysOnReplica' })
+    }
+    await t.rejects(app.keys.revoke('w1', key.id), { code: 'KEYS_UNAVAILABLE' })
+    await server.promote()
+    await isBack(t, text)
+  })
 })
 
 t.test('a statement that waits for somebody\'s lock', async (t) => {

@@ -20,6 +20,8 @@ export interface Postgres {
   thaw (): void
   /** Makes it a replica at its next start. */
   demote (): Promise<void>
+  /** Makes a replica the primary. */
+  promote (): Promise<void>
 }
 
 /** What must not be seen in any log or body. */
@@ -73,7 +75,13 @@ export async function startPostgres (t: Ending, ...args: readonly string[]): Pro
     kill: () => end('SIGKILL'),
     freeze: () => program?.freeze(),
     thaw: () => program?.thaw(),
-    demote: () => writeFile(join(data, 'standby.signal'), '')
+    demote: () => writeFile(join(data, 'standby.signal'), ''),
+    async promote () {
+      const client = new pg.Client(url())
+      await client.connect()
+      await client.query('SELECT pg_promote()')
+      await client.end()
+    }
   }
 }
 

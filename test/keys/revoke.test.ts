@@ -112,10 +112,13 @@ t.test('a store that fails is 503, and its words stay behind', async (t) => {
   }
 })
 
-t.test('many writers of one key end a revocation with 503 rather than never', async (t) => {
+t.test('a store that refuses every update ends a revocation with 503 rather than never', async (t) => {
   let tried = 0
   const { keys, issue } = keyring({ update () { tried++; return false } })
   const key = await issue()
   await t.rejects(keys.revoke('w1', key.id), { code: 'KEYS_UNAVAILABLE' })
-  t.equal(tried, 10)
+  const last = tried
+  t.ok(last >= 1)
+  await new Promise((resolve) => setTimeout(resolve, 20))
+  t.equal(tried, last, 'and no attempt follows')
 })

@@ -28,7 +28,7 @@ t.test('processes that start at once on an empty database make its tables once',
   const { store, client } = await open(t, url)
   const finished = await Promise.all([1, 2, 3].map(() => run([process.execPath, '--conditions=fastify-latchkey-source', '--import', 'tsx', child], undefined, { KEYS_URL: url })))
   for (const { code, stdout, stderr } of finished) t.strictSame([code, stdout.trim(), stderr], [0, 'inserted', ''])
-  t.strictSame(await versions(client), [{ version: 1 }, { version: 2 }])
+  t.strictSame(await versions(client), [{ version: 1 }, { version: 2 }, { version: 3 }])
   t.equal((await store.list('w1', { limit: 10 })).keys.length, 3)
 })
 
@@ -39,18 +39,18 @@ t.test('many stores of one process do too, and again changes nothing', async (t)
   t.teardown(() => Promise.all(stores.map((store) => store.close())))
   await Promise.all(stores.flatMap((store) => [store.migrate(), store.migrate()]))
   await Promise.all(stores.map((store) => inserted(store, 'w1')))
-  t.strictSame(await versions(client), [{ version: 1 }, { version: 2 }])
+  t.strictSame(await versions(client), [{ version: 1 }, { version: 2 }, { version: 3 }])
 })
 
 t.test('tables of a later release are refused, with what to do', async (t) => {
   const { store, client } = await open(t, await server.createDatabase())
   await store.migrate()
-  await client.query('INSERT INTO latchkey.migrations (version) VALUES (3)')
+  await client.query('INSERT INTO latchkey.migrations (version) VALUES (4)')
   const { store: older } = await open(t, `postgres://postgres@/${client.database}?host=${encodeURIComponent(client.host)}`)
-  const refusal = { name: 'KeySchemaTooNew', message: 'the key tables in the schema latchkey are of version 3, and this release of fastify-latchkey knows 2: install a later one' }
+  const refusal = { name: 'KeySchemaTooNew', message: 'the key tables in the schema latchkey are of version 4, and this release of fastify-latchkey knows 3: install a later one' }
   await t.rejects(older.migrate(), refusal)
   await t.rejects(Promise.resolve(older.findByHash('x')), refusal)
-  await client.query('DELETE FROM latchkey.migrations WHERE version = 3')
+  await client.query('DELETE FROM latchkey.migrations WHERE version = 4')
   t.equal(await older.findByHash('x'), undefined, 'a failure is not kept')
 })
 
@@ -61,7 +61,7 @@ t.test('a migration that fails leaves nothing behind, and is tried again with th
   t.strictSame((await client.query('SELECT table_name FROM information_schema.tables WHERE table_schema = \'latchkey\'')).rows, [{ table_name: 'secrets' }])
   await client.query('DROP TABLE latchkey.secrets')
   await store.insert(draft('w1'), 'hash')
-  t.strictSame(await versions(client), [{ version: 1 }, { version: 2 }])
+  t.strictSame(await versions(client), [{ version: 1 }, { version: 2 }, { version: 3 }])
 })
 
 t.test('a role that may not create anything uses the tables that are there', async (t) => {

@@ -5,7 +5,7 @@ import { at, changed, newHash, secret } from '../../lib/testing/key-store-drafts
 import { fillPostgres, hashOf } from '../helpers/fill-postgres.js'
 import { startPostgres } from '../helpers/postgres.js'
 
-interface Plan { 'Node Type': string, 'Relation Name'?: string, 'Index Name'?: string, 'Actual Rows': number, Plans?: Plan[] }
+interface Plan { 'Node Type': string, 'Shared Hit Blocks': number, 'Shared Read Blocks': number, 'Relation Name'?: string, 'Index Name'?: string, 'Actual Rows': number, Plans?: Plan[] }
 
 const server = await startPostgres(t)
 const pool = new pg.Pool({ connectionString: await server.createDatabase() })
@@ -23,7 +23,10 @@ const store = createPostgresKeyStore({
   }
 })
 await store.migrate()
-await fillPostgres(pool, 30_000)
+await fillPostgres(pool, 200_000)
+// A few keys of one owner, among the oldest of its workspace, in an environment that hardly anybody has.
+await pool.query('UPDATE latchkey.keys SET environment = \'staging\' WHERE workspace = \'w3\' AND owner = \'o7\' AND created_at < 1767225600000 + 2000')
+await pool.query('VACUUM ANALYZE latchkey.keys')
 
 /** The one statement that `work` sends, as Postgres runs it. */
 async function planOf (work: () => unknown): Promise<Plan[]> {
@@ -34,7 +37,7 @@ async function planOf (work: () => unknown): Promise<Plan[]> {
   const client = await pool.connect()
   try {
     await client.query('BEGIN')
-    const { rows } = await client.query(`EXPLAIN (ANALYZE, FORMAT JSON) ${query.text}`, query.values)
+    const { rows } = await client.query(`EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) ${query.text}`, query.values)
     return nodes(rows[0]['QUERY PLAN'][0].Plan)
   } finally {
     await client.query('ROLLBACK')
@@ -51,17 +54,32 @@ const types = (plan: readonly Plan[]) => plan.map((node) => node['Node Type'])
 t.test('verification is one statement, and two look-ups by unique index', async (t) => {
   for (const fresh of [false, true]) {
     const plan = await planOf(async () => t.equal((await store.findByHash(hashOf(777), fresh))?.principal.id, 'key-777'))
-    t.strictSame(types(plan), ['Nested Loop', 'Index Scan', 'Index Scan'])
+    t.strictSame(types(plan), ['Nested Loop', 'Result', 'Nested Loop', 'Index Scan', 'Index Scan'])
   }
-  t.strictSame(types(await planOf(() => store.findByHash('unknown'))), ['Nested Loop', 'Index Scan', 'Index Scan'])
+  t.strictSame(types(await planOf(() => store.findByHash('unknown'))), ['Nested Loop', 'Result', 'Nested Loop', 'Index Scan', 'Index Scan'])
 })
 
+/** Pages of a table or of an index that a statement has read: of each key one of the table and one of the index, where none lie together. */
+const pagesRead = ([root]: readonly Plan[]) => (root?.['Shared Hit Blocks'] ?? NaN) + (root?.['Shared Read Blocks'] ?? NaN)
+
 t.test('a page of a list reads what it shows, wherever it begins and whatever it is of', async (t) => {
-  const after = { createdAt: new Date(1767225600000 + 5000), id: 'key-15000' }
-  for (const page of [{}, { after }, { owner: 'o7' }, { owner: 'o7', after }, { environment: 'sandbox' }, { environment: 'sandbox', after }]) {
-    const plan = await planOf(async () => t.equal((await store.list('w3', { limit: 20, ...page })).keys.length, 20))
-    t.strictSame(types(plan).filter((type) => !/^Index/.test(type)), ['Limit'], JSON.stringify(page))
-    for (const node of plan) t.ok(node['Actual Rows'] <= 21, `${JSON.stringify(page)}: ${node['Node Type']} of ${node['Actual Rows']} rows`)
+  const after = { createdAt: new Date(1767225600000 + 50_000), id: 'key-150000' }
+  const filters: Array<readonly [string, object]> = [
+    ['keys_of_workspace', {}],
+    ['keys_of_owner', { owner: 'o7' }],
+    ['keys_of_environment', { environment: 'sandbox' }],
+    ['keys_of_owner_in_environment', { owner: 'o7', environment: 'production' }],
+    ['keys_of_owner_in_environment', { owner: 'o7', environment: 'staging' }]
+  ]
+  for (const [index, filter] of filters) {
+    for (const page of [filter, { ...filter, after }]) {
+      const what = JSON.stringify(page)
+      const plan = await planOf(async () => t.equal((await store.list('w3', { limit: 20, ...page })).keys.length, 20, what))
+      t.strictSame(types(plan).filter((type) => !/^Index/.test(type)), ['Result', 'Sort', 'Nested Loop', 'Result', 'Limit'], what)
+      t.strictSame(plan.flatMap((node) => node['Index Name'] ?? []), [index], what)
+      for (const node of plan) t.ok(node['Actual Rows'] <= 21, `${what}: ${node['Node Type']} of ${node['Actual Rows']} rows`)
+      t.ok(pagesRead(plan) <= 50, `${what}: ${pagesRead(plan)} pages`)
+    }
   }
 })
 

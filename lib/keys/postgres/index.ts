@@ -49,8 +49,10 @@ const pgliteOptions = Type.Object({
 }, { additionalProperties: false })
 
 /**
- * Keys in Postgres, by `pg`. It must be the primary: a replica may not have heard of a revocation yet. Tables are made
- * with the first use, or by `migrate`.
+ * Keys in Postgres, by `pg`. It must be the primary: a replica may not have heard of a revocation yet. Each reading
+ * statement also asks for that, so one that was made a replica is an outage (503) from its first answer on; a former
+ * primary that still takes itself for one is the failover manager's to stop. Tables are made with the first use, or by
+ * `migrate`.
  *
  * ```ts
  * const store = createPostgresKeyStore({ connectionString: process.env.DATABASE_URL })
@@ -95,7 +97,8 @@ function checkOne (options: Readonly<Record<string, unknown>>): void {
   if (given.length !== 1) throw new OptionError(`state exactly one of the options ${Object.keys(options).join(', ')}; ${given.length === 0 ? 'none is' : `${given.join(' and ')} are`} stated`)
 }
 
-export { KeySchemaTooNew, KeysOnReplica } from './schema.js'
+export { KeysOnReplica } from './primary.js'
+export { KeySchemaTooNew } from './schema.js'
 export { KeyStoreFault, KeyTaken } from '../fault.js'
 export type { PostgresPool } from './pg.js'
 export type { PgliteDatabase } from './pglite.js'

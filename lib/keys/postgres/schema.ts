@@ -1,4 +1,5 @@
 import { crc32 } from 'node:zlib'
+import { checkPrimary, REPLICA } from './primary.js'
 import type { Run, Sql } from './sql.js'
 
 /**
@@ -34,6 +35,9 @@ const migrations: ReadonlyArray<(schema: string) => readonly string[]> = [
     `ALTER TABLE ${schema}.keys ADD COLUMN notice_at bigint DEFAULT 0, ADD COLUMN notice_held bigint, ADD COLUMN noticed text`,
     `COMMENT ON COLUMN ${schema}.keys.notice_at IS 'when the key is next to be looked at for notices; null until it is changed'`,
     `CREATE INDEX keys_due ON ${schema}.keys (notice_at) WHERE notice_at IS NOT NULL`
+  ],
+  (schema) => [
+    `CREATE INDEX keys_of_owner_in_environment ON ${schema}.keys (workspace, owner, environment, created_at, id)`
   ]
 ]
 
@@ -47,14 +51,6 @@ export class KeySchemaTooNew extends Error {
   constructor (schema: string, version: number) {
     super(`the key tables in the schema ${schema} are of version ${version}, and this release of fastify-latchkey knows ${migrations.length}: install a later one`)
     this.name = 'KeySchemaTooNew'
-  }
-}
-
-/** A replica may not have heard of a revocation yet. */
-export class KeysOnReplica extends Error {
-  constructor () {
-    super('this Postgres is a replica, which may not have heard of a revocation yet: connect the key store to the primary')
-    this.name = 'KeysOnReplica'
   }
 }
 
@@ -81,8 +77,8 @@ export async function migrate ({ run, transaction }: Sql, schema: string): Promi
 
 async function versionOf (run: Run, schema: string): Promise<number> {
   // Asked of the table of tables: to_regclass may answer from what this connection remembers from before it had the lock.
-  const [server] = await run('SELECT pg_is_in_recovery() AS replica, EXISTS (SELECT 1 FROM pg_tables WHERE schemaname = $1 AND tablename = \'migrations\') AS made', [schema])
-  if (server?.replica === true) throw new KeysOnReplica()
+  const [server] = await run(`SELECT ${REPLICA}, EXISTS (SELECT 1 FROM pg_tables WHERE schemaname = $1 AND tablename = 'migrations') AS made`, [schema])
+  checkPrimary(server)
   if (server?.made !== true) return 0
   const [row] = await run(`SELECT coalesce(max(version), 0) AS version FROM ${schema}.migrations`, [])
   const version = Number(row?.version)

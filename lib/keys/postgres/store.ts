@@ -3,6 +3,7 @@ import { loadKey } from '../record.js'
 import type { KeyNotices, KeyPage, KeyStore, KeyUse } from '../store.js'
 import { mergeUses } from '../uses.js'
 import { createSqlNotices } from './notices.js'
+import { found, readPrimary } from './primary.js'
 import { COLUMNS, keyOf } from './rows.js'
 import { migrate } from './schema.js'
 import { once, type Row, type Sql } from './sql.js'
@@ -32,16 +33,16 @@ export function createSqlKeyStore (sql: Sql, schema: string): SqlKeyStore {
       await run(statements.insert, [id, workspace, environment, owner, createdAt.getTime(), version, writeKey(key), hash, newestGeneration(key)])
     },
     async findByHash (hash) {
-      const [row] = await run(statements.findByHash, [hash])
+      const [row] = found(await run(statements.findByHash, [hash]))
       return row === undefined ? undefined : loadKey(readKey(String(row.record), Number(row.created_at)), Number(row.generation))
     },
     async get (workspace, id) {
-      const [row] = await run(statements.get, [workspace, id])
+      const [row] = found(await run(statements.get, [workspace, id]))
       return row === undefined ? undefined : keyOf(row)
     },
     async list (workspace, page) {
       const { text, values } = listing(schema, workspace, page)
-      const keys = (await run(text, values)).map(keyOf)
+      const keys = found(await run(text, values)).map(keyOf)
       const last = keys.length > page.limit ? keys[page.limit - 1] : undefined
       return { keys: keys.slice(0, page.limit), next: last === undefined ? undefined : { createdAt: last.createdAt, id: last.id } }
     },
@@ -74,9 +75,9 @@ function statementsOf (schema: string) {
         INSERT INTO ${schema}.keys (id, workspace, environment, owner, created_at, version, record)
         VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING id)
       INSERT INTO ${schema}.secrets (hash, key_id, generation) SELECT $8, id, $9 FROM added`,
-    findByHash: `SELECT k.record::text AS record, k.created_at, s.generation
-      FROM ${schema}.secrets s JOIN ${schema}.keys k ON k.id = s.key_id WHERE s.hash = $1`,
-    get: `SELECT ${COLUMNS} FROM ${schema}.keys WHERE workspace = $1 AND id = $2`,
+    findByHash: readPrimary(`SELECT k.record::text AS record, k.created_at, s.generation
+      FROM ${schema}.secrets s JOIN ${schema}.keys k ON k.id = s.key_id WHERE s.hash = $1`),
+    get: readPrimary(`SELECT ${COLUMNS} FROM ${schema}.keys WHERE workspace = $1 AND id = $2`),
     update: `WITH changed AS (
         UPDATE ${schema}.keys SET environment = $4, owner = $5, version = $6, record = $7,
           notice_at = CASE WHEN notice_held IS NULL THEN 0 ELSE notice_at END
@@ -112,5 +113,6 @@ function listing (schema: string, workspace: string, { limit, after, owner, envi
   if (owner !== undefined) conditions.push(`owner = ${bind(owner)}`)
   if (environment !== undefined) conditions.push(`environment = ${bind(environment)}`)
   if (after !== undefined) conditions.push(`(created_at, id) < (${bind(after.createdAt.getTime())}, ${bind(after.id)})`)
-  return { text: `SELECT ${COLUMNS} FROM ${schema}.keys WHERE ${conditions.join(' AND ')} ORDER BY created_at DESC, id DESC LIMIT $2`, values }
+  const order = 'ORDER BY created_at DESC, id DESC'
+  return { text: readPrimary(`SELECT ${COLUMNS}, id FROM ${schema}.keys WHERE ${conditions.join(' AND ')} ${order} LIMIT $2`, order), values }
 }

@@ -22,7 +22,11 @@ const options = Type.Object({
 
 /**
  * Keys in Redis, one of its own or a Cluster. It is where keys live, not a cache: Redis must keep what it was told
- * (`appendonly yes`, `maxmemory-policy noeviction`), and the client must read from masters.
+ * (`appendonly yes`, `maxmemory-policy noeviction`), and the client must read from masters. Every read goes by a script
+ * that only a master takes on, at no further trip: a master that was demoted is an outage (503) from its first answer on.
+ * One that has lost the others and does not know it yet goes on: with `min-replicas-to-write 1` for
+ * `min-replicas-max-lag` seconds at most (10 by default), without it until it hears of its successor. Replicas must stay
+ * read-only (`replica-read-only yes`, Redis' default).
  *
  * ```ts
  * const store = createRedisKeyStore({ redis: app.redis })

@@ -1,9 +1,11 @@
+import type { KeyPage } from '../store.js'
+
 /** Names of what the store keeps in Redis. On a Cluster, all of a workspace but its hashes lies in one slot. */
 export interface Layout {
   /** A hash: `record` and `createdAt`, `version`, `hashes`, `change`, and what uses have noted. */
   record (workspace: string, id: string): string
-  /** Sorted sets of a workspace's keys: of all, of those of an owner, of those of an environment. */
-  list (workspace: string, by?: 'owner' | 'environment', value?: string): string
+  /** Sorted sets of a workspace's keys: of all, of those of an owner, of those of an environment, and of both. */
+  list (workspace: string, of?: Pick<KeyPage, 'owner' | 'environment'>): string
   /** Text: workspace and id of the key that a hash may open. */
   hash (hash: string): string
   /** Text: the workspace that has a key of this id. */
@@ -16,11 +18,15 @@ export interface Layout {
 export function createLayout (namespace: string): Layout {
   return {
     record: (workspace, id) => `${namespace}:{${word(workspace)}}:key:${word(id)}`,
-    list: (workspace, by, value = '') => `${namespace}:{${word(workspace)}}:list${by === undefined ? '' : `:${by}:${word(value)}`}`,
+    list: (workspace, { owner, environment } = {}) => `${namespace}:{${word(workspace)}}:list${part('owner', owner)}${part('environment', environment)}`,
     hash: (hash) => `${namespace}:hash:${word(hash)}`,
     id: (id) => `${namespace}:id:${word(id)}`,
     due: `${namespace}:due`
   }
+}
+
+function part (name: string, value: string | undefined): string {
+  return value === undefined ? '' : `:${name}:${word(value)}`
 }
 
 /** Any text as one without colons and braces; halves of surrogate pairs, which UTF-8 can't hold, stay apart by JSON's escapes. */

@@ -18,8 +18,20 @@ for i = 2, #KEYS do
 end
 return 1`
 
-/** All fields of a record and their values, in turn; from a master, as scripts always are. KEYS: record. */
-export const READ = 'return redis.call(\'HGETALL\', KEYS[1])'
+/**
+ * Only a master takes a script on with this: a replica, such as a master that was demoted, answers READONLY to a command
+ * that writes, and one whose `min-replicas-to-write` does not hold NOREPLICAS. It writes nothing where nothing expires.
+ */
+const ON_MASTER = 'redis.call(\'PERSIST\', KEYS[1])\n'
+
+/** All fields of a record and their values, in turn. KEYS: record. */
+export const READ = `${ON_MASTER}return redis.call('HGETALL', KEYS[1])`
+
+/** What a hash leads to. KEYS: hash. */
+export const FOLLOW = `${ON_MASTER}return redis.call('GET', KEYS[1])`
+
+/** Members of a list, newest first. KEYS: list. ARGV: where to begin, how many at most. */
+export const PAGE = `${ON_MASTER}return redis.call('ZREVRANGEBYLEX', KEYS[1], ARGV[1], '-', 'LIMIT', 0, ARGV[2])`
 
 /**
  * Moves instants of a record forwards. KEYS: record. ARGV: field, milliseconds, field, milliseconds, …

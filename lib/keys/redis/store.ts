@@ -8,7 +8,7 @@ import type { Command } from './client.js'
 import { idOf, memberOf, type Layout } from './layout.js'
 import { createNotices } from './notices.js'
 import { fieldsOf, marksOf, recordOf, textsOf, type StoredRecord } from './records.js'
-import { READ, USE, WRITE } from './scripts.js'
+import { FOLLOW, PAGE, READ, USE, WRITE } from './scripts.js'
 
 interface Write {
   readonly key: ApiKey
@@ -55,7 +55,7 @@ export function createStore (command: Command, layout: Layout): KeyStore {
 
   /** Lists that a key is in beside that of its workspace. */
   function listsOf ({ workspace, owner, environment }: ApiKey): string[] {
-    return [...owner === undefined ? [] : [layout.list(workspace, 'owner', owner)], layout.list(workspace, 'environment', environment)]
+    return [{ environment }, ...owner === undefined ? [] : [{ owner }, { owner, environment }]].map((of) => layout.list(workspace, of))
   }
 
   async function opened (hash: string, target: string): Promise<ReturnType<typeof loadKey> | undefined> {
@@ -76,20 +76,20 @@ export function createStore (command: Command, layout: Layout): KeyStore {
       throw new KeyTaken()
     },
     async findByHash (hash) {
-      const target = await command('get', layout.hash(hash))
+      const target = await command('eval', FOLLOW, '1', layout.hash(hash))
       return typeof target === 'string' ? await opened(hash, target) : undefined
     },
     async get (workspace, id) {
       return (await read(workspace, id))?.key
     },
     async list (workspace, { limit, after, owner, environment }: KeyPage) {
-      const name = owner !== undefined ? layout.list(workspace, 'owner', owner) : environment !== undefined ? layout.list(workspace, 'environment', environment) : layout.list(workspace)
+      const name = layout.list(workspace, { owner, environment })
       const keys: ApiKey[] = []
       for (let below = after === undefined ? '+' : `(${memberOf(after.createdAt, after.id)}`; ;) {
-        const members = textsOf(await command('zrevrangebylex', name, below, '-', 'LIMIT', '0', String(limit + 1)))
+        const members = textsOf(await command('eval', PAGE, '1', name, below, String(limit + 1)))
         for (const stored of await Promise.all(members.map((member) => read(workspace, idOf(member))))) {
           const key = stored?.key
-          if (key === undefined || (environment ?? key.environment) !== key.environment) continue
+          if (key === undefined) continue
           const last = keys.at(-1)
           if (keys.length === limit && last !== undefined) return { keys, next: { createdAt: last.createdAt, id: last.id } }
           keys.push(key)
