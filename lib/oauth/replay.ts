@@ -16,9 +16,16 @@ export class ReplayStoreFull extends Error {
 /** In this process's memory. @param size proofs held at once; when it is full nobody is let in, rather than a proof twice */
 export function createMemoryReplayStore (size = 100_000): ReplayStore {
   const used = new Map<string, number>()
+  let nextOver = 0
 
+  /** Looks through all of them only when one of them is over. */
   function sweep (now: number): void {
-    for (const [proof, until] of used) if (until <= now) used.delete(proof)
+    if (now < nextOver) return
+    nextOver = Infinity
+    for (const [proof, until] of used) {
+      if (until <= now) used.delete(proof)
+      else nextOver = Math.min(nextOver, until)
+    }
   }
 
   return {
@@ -27,6 +34,7 @@ export function createMemoryReplayStore (size = 100_000): ReplayStore {
       if (used.size >= size) sweep(now)
       if (used.size >= size) throw new ReplayStoreFull('too many proofs at once')
       used.set(proof, until)
+      nextOver = Math.min(nextOver, until)
       return true
     }
   }
