@@ -1,3 +1,5 @@
+import { OptionError, show } from '../options.js'
+
 /** Remembers proofs that were used. */
 export interface ReplayStore {
   /**
@@ -13,8 +15,13 @@ export class ReplayStoreFull extends Error {
   override readonly name = 'ReplayStoreFull'
 }
 
-/** In this process's memory. @param size proofs held at once; when it is full nobody is let in, rather than a proof twice */
+/**
+ * In this process's memory.
+ * @param size proofs held at once; when it is full of good ones nobody is let in (503), rather than a proof twice
+ * @throws OptionError
+ */
 export function createMemoryReplayStore (size = 100_000): ReplayStore {
+  if (!Number.isSafeInteger(size) || size < 1) throw new OptionError(`the size of a replay store must be a whole number of at least 1, not ${show(size)}`)
   const used = new Map<string, number>()
   let nextOver = 0
 
