@@ -70,7 +70,7 @@ export function createAuthenticator ({ ground, resolvers, environment, deadline,
 
   function identify (request: FastifyRequest, token: string, scheme: 'DPoP' | undefined, fresh: boolean): Identified | Promise<Identified> {
     try {
-      const found = resolve(resolvers, token, clock(), fresh, scheme && request)
+      const found = resolve(resolvers, token, clock, fresh, scheme && request)
       return found instanceof Promise ? identifyLater(found, request, token, scheme) : admitTo(request, found)
     } catch (fault) {
       return explain(request, token, scheme, fault)
@@ -109,12 +109,11 @@ export function createAuthenticator ({ ground, resolvers, environment, deadline,
   function explain (request: FastifyRequest, token: string, scheme: 'DPoP' | undefined, fault: unknown): AccessError {
     try {
       if (!(fault instanceof InvalidCredential)) return unavailable(fault)
-      return failed(request, refusal('CREDENTIAL_INVALID', {
-        reason: withhold(fault.message, token),
-        ...fault.detail !== undefined && { detail: withhold(fault.detail, token) },
-        ...scheme !== undefined && { scheme },
-        ...fault.proof
-      }))
+      const { message, detail, proof } = fault
+      const error = refusal('CREDENTIAL_INVALID', {
+        reason: withhold(message, token), ...detail !== undefined && { detail: withhold(detail, token) }, ...scheme !== undefined && { scheme }, ...proof
+      })
+      return proof?.error === 'use_dpop_nonce' ? error : failed(request, error) // a good proof that is to be sent again is no guess
     } catch (unreadable) {
       return unavailable(unreadable)
     }

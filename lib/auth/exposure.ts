@@ -49,7 +49,7 @@ export function createExposureReport ({ resolvers, clock, deadline, meter, onExp
 
   async function identify (request: FastifyRequest, token: string, asked: readonly Resolver[]): Promise<Principal | undefined> {
     try {
-      return await within(Promise.resolve(resolve(asked, token, clock())), deadline, 'a resolver')
+      return await within(Promise.resolve(resolve(asked, token, clock)), deadline, 'a resolver')
     } catch (fault) {
       if (!(fault instanceof InvalidCredential)) throw fault
       if (!(fault instanceof UnknownForm)) await meter?.count(request)

@@ -11,10 +11,11 @@ export interface Place {
   readonly allows: (url: string) => boolean
 }
 
-/** Loads the key set of an issuer, by RFC 8414 or OpenID Connect Discovery where it is not told where the keys are. */
+/**
+ * Loads the key set of an issuer, by RFC 8414 or OpenID Connect Discovery where it is not told where the keys are. They
+ * are discovered with every load: an issuer may move its keys, and its old address may go on answering.
+ */
 export function createKeySetLoader ({ issuer, jwksUri, deadline, allows }: Place): () => Promise<JSONWebKeySet> {
-  let found = jwksUri
-
   async function discover (): Promise<string> {
     const metadata = await fetchJson({ url: authorizationServerUrl(issuer), deadline })
       .catch(() => fetchJson({ url: openIdConfigurationUrl(issuer), deadline }))
@@ -29,15 +30,9 @@ export function createKeySetLoader ({ issuer, jwksUri, deadline, allows }: Place
   }
 
   return async function load () {
-    found ??= await discover()
-    try {
-      const set = await fetchJson({ url: found, deadline })
-      if (isKeySet(set)) return set
-      throw new ProviderUnavailable('NOT_A_KEY_SET')
-    } catch (fault) {
-      found = jwksUri
-      throw fault
-    }
+    const set = await fetchJson({ url: jwksUri ?? await discover(), deadline })
+    if (isKeySet(set)) return set
+    throw new ProviderUnavailable('NOT_A_KEY_SET')
   }
 }
 

@@ -3,7 +3,10 @@ import type { FastifyRequest } from 'fastify'
 import { Type } from '@sinclair/typebox'
 import { InvalidCredential } from '../auth/index.js'
 import { withMethods } from '../options.js'
+import type { Clock } from '../time.js'
+import { addressOf } from './address.js'
 import { createNonces } from './nonce.js'
+import { isName } from './principal.js'
 import { createMemoryReplayStore, type ReplayStore } from './replay.js'
 
 export interface DpopOptions {
@@ -24,14 +27,23 @@ export interface Expected {
   readonly jkt: string
   /** SHA-256 of the token in base64url. */
   readonly ath: string
-  readonly now: number
+  readonly clock: Clock
 }
 
 export interface BoundTokens {
   readonly algorithms: readonly string[]
-  /** @throws InvalidCredential when the request does not prove that its sender holds the key; anything else is an outage */
+  /**
+   * A proof that was found good stands for its request as long as that lasts, however often it is asked for.
+   * @throws InvalidCredential when the request does not prove that its sender holds the key; anything else is an outage
+   */
   check (request: FastifyRequest, expected: Expected): Promise<void>
 }
+
+/** What was asked for. */
+interface Target { readonly method: string, readonly address: string | undefined }
+
+/** What a request has shown, and what became of it. */
+interface Shown { readonly what: string, readonly checked: Promise<void> }
 
 const known = ['ES256', 'ES384', 'ES512', 'PS256', 'PS384', 'PS512', 'RS256', 'RS384', 'RS512', 'EdDSA', 'Ed25519'] as const
 
@@ -49,6 +61,7 @@ export const proofsOptions = Type.Optional(Type.Union([
 /** Checks proofs of possession in full: RFC 9449 §4.3 and §7.1. */
 export function createBoundTokens ({ algorithms = ['ES256', 'PS256', 'RS256', 'EdDSA', 'Ed25519'], origin, maxAge = 60, nonce, replay = createMemoryReplayStore() }: DpopOptions): BoundTokens {
   const nonces = nonce === undefined ? undefined : createNonces(nonce.secret, nonce.life ?? 300)
+  const shown = new WeakMap<object, Shown>()
 
   function refuse (reason: string): never {
     throw new InvalidCredential(`DPoP proof: ${reason}`, undefined, { error: 'invalid_dpop_proof' })
@@ -65,21 +78,36 @@ export function createBoundTokens ({ algorithms = ['ES256', 'PS256', 'RS256', 'E
     }
   }
 
+  async function examine (text: string, { method, address }: Target, { jkt, ath, clock }: Expected): Promise<void> {
+    const { claims, jkt: holder } = await read(text, clock())
+    const now = clock()
+    const { htm, htu, iat, jti } = claims
+    if (htm !== method) refuse('is for another method')
+    if (address === undefined || addressOf(htu) !== address) refuse('is for another address')
+    if (claims.ath !== ath) refuse('is for another token')
+    if (holder !== jkt) refuse('is of another key')
+    if (typeof iat !== 'number' || Math.abs(now - iat * 1000) > maxAge * 1000) refuse('is not of now')
+    if (!isName(jti) || jti.length > 256) refuse('has no jti')
+    if (nonces !== undefined && !nonces.isGood(claims.nonce, now)) {
+      throw new InvalidCredential('DPoP proof: needs a nonce of this API', undefined, { error: 'use_dpop_nonce', headers: { 'dpop-nonce': nonces.issue(now) } })
+    }
+    if (!await replay.use(`${jkt} ${jti}`, (iat + maxAge) * 1000 + 1, now)) refuse('was used before')
+  }
+
   return {
     algorithms,
-    async check (request, { jkt, ath, now }) {
-      const { claims, jkt: shown } = await read(proofOf(request) ?? refuse('is missing, or there are several'), now)
-      const { htm, htu, iat, jti } = claims
-      if (htm !== request.method) refuse('is for another method')
-      if (addressOf(htu) !== addressOf(`${origin ?? `${request.protocol}://${request.host}`}${request.originalUrl}`, 'none')) refuse('is for another address')
-      if (claims.ath !== ath) refuse('is for another token')
-      if (shown !== jkt) refuse('is of another key')
-      if (typeof iat !== 'number' || Math.abs(now - iat * 1000) > maxAge * 1000) refuse('is not of now')
-      if (typeof jti !== 'string' || jti === '' || jti.length > 256) refuse('has no jti')
-      if (nonces !== undefined && !nonces.isGood(claims.nonce, now)) {
-        throw new InvalidCredential('DPoP proof: needs a nonce of this API', undefined, { error: 'use_dpop_nonce', headers: { 'dpop-nonce': nonces.issue(now) } })
-      }
-      if (!await replay.use(`${jkt} ${jti}`, (iat + maxAge) * 1000 + 1, now)) refuse('was used before')
+    async check (request, expected) {
+      const text = proofOf(request) ?? refuse('is missing, or there are several')
+      const target = targetOf(request, origin)
+      const what = [text, expected.ath, expected.jkt, target.method, target.address].join(' ')
+      const before = shown.get(request.raw)
+      if (before?.what === what) return await before.checked
+      const checked = examine(text, target, expected)
+      shown.set(request.raw, { what, checked })
+      await checked.catch((fault: unknown) => {
+        shown.delete(request.raw)
+        throw fault
+      })
     }
   }
 }
@@ -89,9 +117,6 @@ function proofOf ({ headers: { dpop } }: FastifyRequest): string | undefined {
   return typeof dpop === 'string' && /^[\w-]+\.[\w-]+\.[\w-]+$/.test(dpop) ? dpop : undefined
 }
 
-/** RFC 9449 §4.3: without query and fragment, after syntax- and scheme-based normalization. */
-function addressOf (text: unknown, otherwise?: string): string | undefined {
-  if (typeof text !== 'string' || !URL.canParse(text)) return otherwise
-  const { origin, pathname } = new URL(text)
-  return origin + pathname
+function targetOf ({ method, protocol, host, originalUrl }: FastifyRequest, origin = `${protocol}://${host}`): Target {
+  return { method, address: originalUrl.startsWith('/') ? addressOf(origin + originalUrl.replace(/[?#].*/s, '')) : undefined }
 }

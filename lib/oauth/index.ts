@@ -6,7 +6,7 @@ export { createIntrospectionResolver, type IntrospectionClient, type Introspecti
 export type { AuthorizationCode, TokenOptions } from './options.js'
 export type { ClaimMap, ClaimSource, Partition } from './principal.js'
 export type { PermissionsOf } from '../auth/index.js'
-export type { CacheOptions } from './token.js'
+export type { CacheOptions } from './looks.js'
 export { protectedResource, type ProtectedResourceOptions } from './resource.js'
 export type { DpopOptions } from './dpop.js'
 export { createMemoryReplayStore, ReplayStoreFull, type ReplayStore } from './replay.js'

@@ -63,16 +63,21 @@ export function createIntrospectionResolver (options: IntrospectionResolverOptio
     return await fetchJson({ url: endpoint, deadline, form })
   }
 
-  /** A refresh token is active too, and its answer says another type, or none. */
+  /**
+   * A refresh token is active too, and its answer says another type, or none. Who it acts for is its `sub`, and its client
+   * where it has none; `username` is for people to read (RFC 7662 §2.2), can be given to another, and names nobody.
+   */
   function check (answer: Json, now: number): Holder {
-    const { active, token_type: type, token_use: use = 'access_token', iss = issuer, aud, exp, nbf = 0, client_id: client, sub: subject = client } = answer
+    const { active, token_type: type, token_use: use = 'access_token', iss = issuer, aud, exp, nbf = 0, client_id: client, username, sub } = answer
     if (active !== true) throw new InvalidCredential('not active')
     if (iss !== issuer) throw new InvalidCredential('of another issuer')
     if (typeof type !== 'string' || !TYPES.has(type.toLowerCase()) || use !== 'access_token') throw new InvalidCredential('not an access token')
     if (audiences !== undefined && ![aud].flat().some((one) => typeof one === 'string' && audiences.has(one))) throw new InvalidCredential('for another audience')
     if (exp !== undefined && (!isTime(exp) || now >= exp * 1000)) throw new InvalidCredential('expired')
     if (!isTime(nbf) || nbf * 1000 > now + 5_000) throw new InvalidCredential('not valid yet')
+    const subject = sub === undefined ? client : sub
     if (!isName(client) || !isName(subject)) throw new InvalidCredential('lacks client_id or sub')
+    if (sub === undefined && username !== undefined && username !== null) throw new InvalidCredential('acts for a user whom it does not name by sub')
     return { client, subject, expiresAt: exp === undefined ? undefined : exp * 1000 }
   }
 
@@ -87,10 +92,10 @@ export function createIntrospectionResolver (options: IntrospectionResolverOptio
       ...terms,
       mayClaim: anyText,
       claims: anyText,
-      async verify (token, now) {
+      async verify (token, clock) {
         const answer = await ask(token)
-        const holder = check(answer, now)
-        return { principal: principalOf(answer, holder), expiresAt: holder.expiresAt, jkt: bindingOf(answer) }
+        const holder = check(answer, clock())
+        return { principal: principalOf(answer, holder), expiresAt: holder.expiresAt, jkt: bindingOf(answer), until: undefined }
       }
     })
   }

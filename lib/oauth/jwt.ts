@@ -35,7 +35,10 @@ export interface JwtResolverOptions extends TokenOptions {
   clockTolerance?: number | undefined
   /** Seconds between two attempts to load the keys of an issuer, whatever tokens name; 10 by default. */
   cooldown?: number | undefined
-  /** Seconds after which the keys of an issuer are loaded again; 600 by default. */
+  /**
+   * Seconds after which nothing goes by the keys of an issuer, or by tokens that were found good by them, unless they were
+   * loaded again; 600 by default. While the issuer does not answer, its known keys go on, for a day at most.
+   */
   keysMaxAge?: number | undefined
 }
 
@@ -93,7 +96,7 @@ export function createJwtResolver (options: JwtResolverOptions): Resolver {
       ...terms,
       mayClaim: (token) => token.startsWith('e'), // a header is an object, and `{` begins so in base64url
       claims: (token) => COMPACT.test(token),
-      verify: (token, now) => verifyAccessToken(token, now, { issuers, tolerance })
+      verify: (token, clock) => verifyAccessToken(token, clock, { issuers, tolerance })
     })
   }
 }

@@ -6,21 +6,24 @@ export interface Nonces {
   isGood (nonce: unknown, now: number): boolean
 }
 
-/** @param secret shared by the processes of one API @param life seconds that a nonce is good */
+/**
+ * @param secret shared by the processes of one API, whose clocks may differ
+ * @param life seconds that a nonce is good
+ */
 export function createNonces (secret: string | undefined, life: number): Nonces {
   const key = secret ?? randomBytes(32)
   const sign = (at: string) => createHmac('sha256', key).update(at).digest('base64url')
 
   return {
     issue (now) {
-      const at = now.toString(36)
+      const at = Math.floor(now).toString(36)
       return `${at}.${sign(at)}`
     },
     isGood (nonce, now) {
       if (typeof nonce !== 'string') return false
       const [at = '', mac = ''] = nonce.split('.')
       const age = now - Number.parseInt(at, 36)
-      return age >= 0 && age < life * 1000 && equal(mac, sign(at))
+      return Math.abs(age) < life * 1000 && equal(mac, sign(at))
     }
   }
 }

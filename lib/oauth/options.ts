@@ -3,8 +3,9 @@ import { allowPlainHttp, createPermissions, type PermissionsOf } from '../auth/i
 import { accepted, OptionError, withMethods } from '../options.js'
 import type { ScopeTable } from '../scopes/index.js'
 import { proofsOptions, type BoundTokens, type DpopOptions, createBoundTokens } from './dpop.js'
+import type { CacheOptions } from './looks.js'
 import type { ClaimMap, Partition } from './principal.js'
-import type { CacheOptions, TokenTerms } from './token.js'
+import type { TokenTerms } from './token.js'
 
 /** Where people sign in, as the document tells it, so that its page can do it. */
 export interface AuthorizationCode {

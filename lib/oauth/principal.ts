@@ -49,9 +49,13 @@ export interface Holder {
 export function createPrincipalReader ({ issuer, claims: map, environment, partition }: PrincipalTerms): (claims: Json, holder: Holder) => Principal {
   const name = `oauth:${hash('sha256', issuer, 'base64url').slice(0, 16)}`
 
-  /** Parts are percent-encoded, so that no text of one can be read as another; keys begin with `key_`. */
+  /**
+   * Parts are percent-encoded, so that no text of one can be read as another; keys begin with `key_`. A client that acts
+   * for itself is a client, whatever the partition: no user of its name is counted with it.
+   */
   function idOf (client: string, subject: string): string {
     const parts = { client: `client:${encodeURIComponent(client)}`, user: `user:${encodeURIComponent(subject)}` }
+    if (subject === client) return `${name}:${parts.client}`
     return `${name}:${partition === 'client-and-user' ? `${parts.client}:${parts.user}` : parts[partition]}`
   }
 
@@ -94,6 +98,10 @@ function scopesOf (value: unknown): readonly string[] {
   return Object.freeze([...new Set(scopes)])
 }
 
+/** Half a surrogate pair, which UTF-8 has no bytes for: in a store, all of them would become the same replacement. */
+const HALF = /\p{Surrogate}/u
+
+/** A text that is not empty and has a form in UTF-8. */
 export function isName (value: unknown): value is string {
-  return typeof value === 'string' && value !== ''
+  return typeof value === 'string' && value !== '' && !HALF.test(value)
 }

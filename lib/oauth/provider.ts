@@ -34,10 +34,10 @@ export async function fetchJson ({ url, deadline, headers, form }: ProviderReque
       headers: { accept: 'application/json', ...headers },
       ...form !== undefined && { body: form },
       redirect: 'manual',
-      signal: AbortSignal.timeout(deadline * 1000)
+      signal: AbortSignal.timeout(Math.ceil(deadline * 1000)) // which takes whole milliseconds alone
     })
     const { status, body } = response
-    if (status === 200 && body !== null) return readObject(await readText(body))
+    if (status === 200 && body !== null) return parseObject(await readBytes(body)) ?? notJson()
     await body?.cancel()
     throw new ProviderUnavailable(`STATUS_${status}`)
   } catch (fault) {
@@ -46,7 +46,7 @@ export async function fetchJson ({ url, deadline, headers, form }: ProviderReque
   }
 }
 
-async function readText (body: AsyncIterable<Uint8Array>): Promise<string> {
+async function readBytes (body: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
   const chunks: Uint8Array[] = []
   let size = 0
   for await (const chunk of body) {
@@ -54,15 +54,23 @@ async function readText (body: AsyncIterable<Uint8Array>): Promise<string> {
     if (size > MAX_BYTES) throw new ProviderUnavailable('TOO_LARGE')
     chunks.push(chunk)
   }
-  return Buffer.concat(chunks).toString()
+  return Buffer.concat(chunks)
 }
 
-function readObject (text: string): Json {
-  try {
-    const value: unknown = JSON.parse(text)
-    if (isObject(value)) return value
-  } catch {}
+function notJson (): never {
   throw new ProviderUnavailable('NOT_JSON')
+}
+
+const utf8 = new TextDecoder('utf-8', { fatal: true })
+
+/** A JSON object in UTF-8; undefined for anything else: bytes that are no text must not become one that others share. */
+export function parseObject (bytes: Uint8Array): Json | undefined {
+  try {
+    const value: unknown = JSON.parse(utf8.decode(bytes))
+    return isObject(value) ? value : undefined
+  } catch {
+    return undefined
+  }
 }
 
 export function isObject (value: unknown): value is Json {

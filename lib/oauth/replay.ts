@@ -1,3 +1,5 @@
+import { OptionError, show } from '../options.js'
+
 /** Remembers proofs that were used. */
 export interface ReplayStore {
   /**
@@ -13,12 +15,24 @@ export class ReplayStoreFull extends Error {
   override readonly name = 'ReplayStoreFull'
 }
 
-/** In this process's memory. @param size proofs held at once; when it is full nobody is let in, rather than a proof twice */
+/**
+ * In this process's memory.
+ * @param size proofs held at once; when it is full of good ones nobody is let in (503), rather than a proof twice
+ * @throws OptionError
+ */
 export function createMemoryReplayStore (size = 100_000): ReplayStore {
+  if (!Number.isSafeInteger(size) || size < 1) throw new OptionError(`the size of a replay store must be a whole number of at least 1, not ${show(size)}`)
   const used = new Map<string, number>()
+  let nextOver = 0
 
+  /** Looks through all of them only when one of them is over. */
   function sweep (now: number): void {
-    for (const [proof, until] of used) if (until <= now) used.delete(proof)
+    if (now < nextOver) return
+    nextOver = Infinity
+    for (const [proof, until] of used) {
+      if (until <= now) used.delete(proof)
+      else nextOver = Math.min(nextOver, until)
+    }
   }
 
   return {
@@ -27,6 +41,7 @@ export function createMemoryReplayStore (size = 100_000): ReplayStore {
       if (used.size >= size) sweep(now)
       if (used.size >= size) throw new ReplayStoreFull('too many proofs at once')
       used.set(proof, until)
+      nextOver = Math.min(nextOver, until)
       return true
     }
   }

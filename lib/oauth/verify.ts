@@ -1,10 +1,11 @@
-import { compactVerify, decodeJwt, decodeProtectedHeader, errors, type CompactJWSHeaderParameters, type ProtectedHeaderParameters } from 'jose'
+import { compactVerify, decodeProtectedHeader, errors, type CompactJWSHeaderParameters, type ProtectedHeaderParameters } from 'jose'
 import { InvalidCredential } from '../auth/index.js'
 import type { Principal } from '../principal.js'
 import type { IssuerKeys } from './keys.js'
+import type { Clock } from '../time.js'
 import { isName, type Holder } from './principal.js'
-import { isObject, type Json } from './provider.js'
-import type { Grant } from './token.js'
+import { isObject, parseObject, type Json } from './provider.js'
+import type { Grant } from './looks.js'
 
 /** One issuer as tokens are measured by. */
 export interface TrustedIssuer {
@@ -30,25 +31,25 @@ const TYPES: ReadonlySet<unknown> = new Set(['at+jwt', 'application/at+jwt'])
  *
  * @throws InvalidCredential when the token is not good; anything else when its issuer's keys can't be had
  */
-export async function verifyAccessToken (token: string, now: number, { issuers, tolerance }: VerifyTerms): Promise<Grant> {
+export async function verifyAccessToken (token: string, clock: Clock, { issuers, tolerance }: VerifyTerms): Promise<Grant> {
   const { header, claims } = read(token)
   const issuer = isName(claims.iss) ? issuers.get(claims.iss) : undefined
   if (issuer === undefined) throw new InvalidCredential('of an issuer that is not trusted')
   checkHeader(header, issuer)
   checkAudience(claims.aud, issuer.audiences)
-  const expiresAt = checkTimes(claims, now, tolerance)
+  const expiresAt = checkTimes(claims, clock(), tolerance)
   const { sub: subject, client_id: client, jti } = claims
   if (!isName(subject) || !isName(client) || !isName(jti)) throw new InvalidCredential('lacks sub, client_id or jti')
   const jkt = bindingOf(claims)
-  await checkSignature(token, header, issuer, now)
-  return { principal: issuer.principalOf(claims, { client, subject, expiresAt }), expiresAt, jkt }
+  const until = await checkSignature(token, header, issuer, clock)
+  return { principal: issuer.principalOf(claims, { client, subject, expiresAt }), expiresAt, jkt, until }
 }
 
 function read (token: string): Parts {
   try {
     const header = decodeProtectedHeader(token)
-    const claims: unknown = decodeJwt(token)
-    if (isCompact(header) && isObject(claims)) return { header, claims }
+    const claims = parseObject(Buffer.from(token.split('.')[1] ?? '', 'base64url'))
+    if (isCompact(header) && claims !== undefined) return { header, claims }
   } catch {}
   throw new InvalidCredential('not a JSON Web Token')
 }
@@ -91,10 +92,12 @@ export function bindingOf (claims: Json): string | undefined {
   throw new InvalidCredential('bound in a way that is not known here')
 }
 
-async function checkSignature (token: string, header: CompactJWSHeaderParameters, { keys, algorithms }: TrustedIssuer, now: number): Promise<void> {
-  const key = await keys.find(header, now)
+/** @returns from when on the key must be asked for again */
+async function checkSignature (token: string, header: CompactJWSHeaderParameters, { keys, algorithms }: TrustedIssuer, clock: Clock): Promise<number> {
+  const { key, until } = await keys.find(header, clock)
   try {
     await compactVerify(token, key, { algorithms: [...algorithms] })
+    return until
   } catch (fault) {
     throw fault instanceof errors.JOSEError ? new InvalidCredential('its signature is not good') : fault
   }

@@ -86,7 +86,7 @@ export async function createAuthority (t: Test) {
 export type Authority = Awaited<ReturnType<typeof createAuthority>>
 
 /** An app that takes the tokens of `resolvers`, with the lines that it logs. */
-export async function guarded (t: Test, authority: Authority, resolvers: readonly Resolver[], options: Partial<LatchkeyOptions> = {}) {
+export async function guarded (t: Test, authority: Authority, resolvers: readonly Resolver[], options: Partial<LatchkeyOptions> = {}, routes: (app: FastifyInstance) => void = () => {}) {
   const log = keepLines()
   const app = Fastify({ logger: { level: 'trace', stream: log.stream } })
   t.teardown(() => app.close())
@@ -95,6 +95,7 @@ export async function guarded (t: Test, authority: Authority, resolvers: readonl
   })
   app.get('/devices', { schema: scopes.secure('devices:read') }, (request) => request.principal)
   app.post('/devices', { schema: scopes.secure('devices:write') }, (request) => request.principal)
+  routes(app)
   await app.ready()
   return { app, log, get: (token: string) => get(app, token) }
 }

@@ -65,7 +65,7 @@ t.test('whatever names clients and users have, their ids are their own', async (
     for (const [partition, resolver] of Object.entries(resolvers)) {
       const { id } = await principalOf(resolver, { client_id: client, sub: subject })
       if (!id.startsWith('oauth:')) return false
-      const means = JSON.stringify(partition === 'client' ? ['client', client] : partition === 'user' ? ['user', subject] : [client, subject])
+      const means = JSON.stringify(client === subject ? ['client', client] : partition === 'client' ? ['client', client] : partition === 'user' ? ['user', subject] : [client, subject])
       const known = all.get(id) ?? means
       all.set(id, known)
       if (known !== means) return false

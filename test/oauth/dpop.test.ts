@@ -1,29 +1,9 @@
-import t, { type Test } from 'tap'
-import { hash, randomUUID } from 'node:crypto'
-import { calculateJwkThumbprint, exportJWK } from 'jose'
-import { allowPlainHttp } from 'fastify-latchkey'
-import { createJwtResolver, createMemoryReplayStore, ReplayStoreFull, type DpopOptions } from 'fastify-latchkey/oauth'
-import { AUDIENCE, createAuthority, createPair, forge, guarded, isRefused, leaks, part, type Claims } from '../helpers/oauth.js'
-
-const ALGS = 'ES256 PS256 RS256 EdDSA Ed25519'
-const invalid = (error: string) => `Bearer realm="api", DPoP realm="api", error="${error}", algs="${ALGS}"`
-
-async function start (t: Test, dpop: true | DpopOptions | false = true) {
-  const authority = await createAuthority(t)
-  const holder = await createPair()
-  const jwk = await exportJWK(holder.publicKey)
-  const jkt = await calculateJwkThumbprint(jwk)
-  const { app, log } = await guarded(t, authority, [createJwtResolver({ issuers: [{ issuer: authority.issuer, audience: AUDIENCE }], transport: allowPlainHttp, dpop: dpop === false ? undefined : dpop })])
-  const token = await authority.issue({ cnf: { jkt } })
-
-  const claimsOf = (over: Claims = {}): Claims => ({
-    htm: 'GET', htu: 'http://api.example.com/devices', iat: Math.floor(authority.clock.now() / 1000), jti: randomUUID(), ath: hash('sha256', token, 'base64url'), ...over
-  })
-  const prove = (over: Claims = {}, header: Claims = {}) => forge(holder.privateKey, { typ: 'dpop+jwt', jwk, ...header }, claimsOf(over))
-  const send = async (dpop: string | string[] | undefined, authorization = `DPoP ${token}`, url = '/devices', host = 'api.example.com') =>
-    await app.inject({ url, headers: { host, authorization, ...dpop !== undefined && { dpop } } })
-  return { authority, app, log, token, holder, jwk, jkt, claimsOf, prove, send }
-}
+import t from 'tap'
+import { hash } from 'node:crypto'
+import { exportJWK } from 'jose'
+import { createMemoryReplayStore, ReplayStoreFull } from 'fastify-latchkey/oauth'
+import { ALGS, invalid, startBound as start } from '../helpers/dpop.js'
+import { createPair, forge, isRefused, leaks, part } from '../helpers/oauth.js'
 
 t.test('a bound token with its proof is let in, whatever the case of the scheme and the query', async (t) => {
   const { prove, send, token, log } = await start(t)
@@ -77,6 +57,7 @@ t.test('every faulty proof is refused, and the challenge says what and by which 
     'an empty jti': await prove({ jti: '' }),
     'an endless jti': await prove({ jti: 'x'.repeat(257) }),
     'jti as a number': await prove({ jti: 1 }),
+    'jti with half a character': await prove({ jti: 'x\ud800' }),
     'exp past': await prove({ exp: now - 1 })
   }
   for (const [what, proof] of Object.entries(proofs)) {
@@ -180,4 +161,17 @@ t.test('the memory store holds what is good, and no more than its size', async (
   t.throws(() => store.use('c', 30, 9), ReplayStoreFull)
   t.equal(store.use('c', 30, 10), true)
   t.equal(store.use('b', 20, 10), false)
+  t.throws(() => store.use('d', 40, 19), ReplayStoreFull, 'looked through, and all are good')
+  t.equal(store.use('d', 40, 20), true)
+  t.equal(store.use('c', 30, 29), false, 'none that is good was forgotten')
+  for (const size of [0, -1, 1.5, NaN, Infinity]) t.throws(() => createMemoryReplayStore(size), { name: 'OptionError', message: /size of a replay store must be a whole number of at least 1/ })
+})
+
+t.test('a full store refuses all new proofs and still knows each old one', async (t) => {
+  const store = createMemoryReplayStore(1_000)
+  for (let i = 0; i < 1_000; i++) t.equal(store.use(`proof ${i}`, 60_000 + i, i), true)
+  for (let i = 0; i < 100; i++) t.throws(() => store.use(`more ${i}`, 200_000, 59_999), ReplayStoreFull)
+  for (let i = 0; i < 1_000; i++) t.equal(store.use(`proof ${i}`, 60_000 + i, 59_999), false)
+  t.equal(store.use('more', 200_000, 60_000), true, 'one is over')
+  t.throws(() => store.use('yet more', 200_000, 60_000), ReplayStoreFull)
 })

@@ -1,0 +1,204 @@
+import t, { type Test } from 'tap'
+import { hash } from 'node:crypto'
+import { once } from 'node:events'
+import { connect } from 'node:net'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { createMemoryReplayStore, type ReplayStore } from 'fastify-latchkey/oauth'
+import { addressOf } from '../../lib/oauth/address.js'
+import { invalid, startBound as start } from '../helpers/dpop.js'
+import { portOf } from '../helpers/doors.js'
+import { json, scopes } from '../helpers/oauth.js'
+
+const BASE = 'http://api.example.com'
+
+t.test('addresses are compared after the normalization of RFC 3986 §6.2.2 and §6.2.3', async (t) => {
+  const same: ReadonlyArray<readonly [string, string]> = [
+    ['HTTP://API.Example.COM/devices', `${BASE}/devices`],
+    [`${BASE}:80/devices`, `${BASE}/devices`],
+    ['https://api.example.com:443/a', 'https://api.example.com/a'],
+    [`${BASE}:/devices`, `${BASE}/devices`],
+    [BASE, `${BASE}/`],
+    [`${BASE}?a=b`, `${BASE}/`],
+    [`${BASE}/%64evices`, `${BASE}/devices`],
+    [`${BASE}/%7euser/%2D%5f%2e%41`, `${BASE}/~user/-_.A`],
+    [`${BASE}/%c3%bc`, `${BASE}/%C3%BC`],
+    [`${BASE}/a%2fb`, `${BASE}/a%2Fb`],
+    [`${BASE}/a/../devices/./`, `${BASE}/devices/`],
+    [`${BASE}/devices?x=%zz#y`, `${BASE}/devices`],
+    ['http://[::1]:80/a', 'http://[::1]/a']
+  ]
+  for (const [one, other] of same) {
+    t.type(addressOf(one), 'string', one)
+    t.equal(addressOf(one), addressOf(other), `${one} = ${other}`)
+  }
+  const different: ReadonlyArray<readonly [string, string]> = [
+    [`${BASE}/devices`, `${BASE}/Devices`],
+    [`${BASE}/devices`, `${BASE}/devices/`],
+    [`${BASE}/devices`, `${BASE}//devices`],
+    [`${BASE}/devices`, `${BASE}:8080/devices`],
+    [`${BASE}/devices`, 'https://api.example.com/devices'],
+    [`${BASE}:443/devices`, 'https://api.example.com/devices'],
+    [`${BASE}/a%2Fb`, `${BASE}/a/b`],
+    [`${BASE}/a%3Fb`, `${BASE}/a?b`],
+    [`${BASE}/a%252Fb`, `${BASE}/a%2Fb`],
+    ['http://api.example.com./devices', `${BASE}/devices`]
+  ]
+  for (const [one, other] of different) t.not(addressOf(one), addressOf(other), `${one} ≠ ${other}`)
+  const none = [
+    undefined, null, 1, {}, '', '/devices', 'api.example.com/devices', 'ftp://api.example.com/', 'javascript:0', 'http:///devices', 'http:api.example.com', 'http://[::/a',
+    'http://user@api.example.com/devices', 'http://user:p@api.example.com/devices', ` ${BASE}/devices`, `${BASE}/devices\n`, `${BASE}/de\tvices`, `${BASE}\\devices`, `${BASE}/a\\..\\devices`, `${BASE}/\u0000`, `${BASE}/\ud800`
+  ]
+  for (const one of none) t.equal(addressOf(one), undefined, JSON.stringify(one))
+})
+
+t.test('so are those of proofs and of requests', async (t) => {
+  const { prove, send } = await start(t)
+  const cases: ReadonlyArray<readonly [number, string, string]> = [
+    [200, 'HTTP://api.EXAMPLE.com:80/%64evices', '/devices'],
+    [200, `${BASE}/devices`, '/%64evices?a=%zz'],
+    [404, `${BASE}/~user/%C3%BC`, '/%7euser/%c3%bc'],
+    [401, `${BASE}/a/b`, '/a%2Fb'],
+    [401, `${BASE}/devices/`, '/devices'],
+    [401, 'http://user@api.example.com/devices', '/devices'],
+    [401, ` ${BASE}/devices`, '/devices'],
+    [401, `${BASE}\\devices`, '/devices']
+  ]
+  for (const [status, htu, url] of cases) {
+    const response = await send(await prove({ htu }), undefined, url)
+    t.equal(response.statusCode, status, `${htu} for ${url}`)
+    if (status === 401) t.equal(response.headers['www-authenticate'], invalid('invalid_dpop_proof'))
+  }
+})
+
+t.test('a request target that is no path is for no address', async (t) => {
+  const { app, token, prove } = await start(t)
+  await app.listen({ port: 0, host: '127.0.0.1' })
+  const ask = async (target: string, htu: string, host = 'api.example.com') => {
+    const socket = connect(portOf(app.server), '127.0.0.1')
+    const chunks: Buffer[] = []
+    socket.on('data', (chunk: Buffer) => chunks.push(chunk))
+    socket.write(`GET ${target} HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\nAuthorization: DPoP ${token}\r\nDPoP: ${await prove({ htu })}\r\n\r\n`)
+    await once(socket, 'close')
+    return Buffer.concat(chunks).toString().slice(9, 12)
+  }
+  t.equal(await ask('/devices', `${BASE}/devices`), '200')
+  for (const target of ['http://evil.example/devices', 'http://api.example.com/devices', 'https://api.example.com/devices']) {
+    for (const htu of ['http://evil.example/devices', `${BASE}/devices`, `${BASE}${target}`]) t.equal(await ask(target, htu), '401', `${target} by ${htu}`)
+  }
+  t.equal(await ask('/devices', 'http://evil.example/devices', 'a@evil.example'), '401', 'user information before the host')
+})
+
+/** A route that everybody reaches, whose handler authenticates as it is told. */
+async function startOpen (t: Test, act: (app: FastifyInstance, request: FastifyRequest) => Promise<unknown>, replay?: ReplayStore) {
+  const bound = await start(t, { replay }, {}, (app) => {
+    app.get('/open', { schema: scopes.open() }, async (request) => await act(app, request))
+    app.get('/guarded', { schema: scopes.secure('devices:read') }, async (request) => await act(app, request))
+  })
+  const ask = async (path: string, proof?: string) => await bound.send(proof ?? await bound.prove({ htu: `${BASE}${path}` }), undefined, path)
+  return { ...bound, ask }
+}
+
+t.test('a request is not refused by its own proof, however often it is authenticated', async (t) => {
+  const { authority, ask, prove } = await startOpen(t, async (app, request) => {
+    await Promise.all([app.reauthenticate(request), app.reauthenticate(request)])
+    authority.clock.advance(61)
+    return await app.reauthenticate(request)
+  })
+  for (const path of ['/open', '/guarded']) {
+    const proof = await prove({ htu: `${BASE}${path}` })
+    t.equal((await ask(path, proof)).statusCode, 200, path)
+    authority.clock.advance(-61)
+    t.equal((await ask('/devices', proof)).statusCode, 401, 'for this request alone')
+    const again = await ask(path, proof)
+    t.not(again.statusCode, 200, 'another request is refused by it')
+    t.equal(again.headers['www-authenticate'], invalid('invalid_dpop_proof'))
+  }
+})
+
+t.test('nor by one that a store could not tell of at first', async (t) => {
+  let down = true
+  const memory = createMemoryReplayStore()
+  const { ask } = await startOpen(t, async (app, request) => {
+    const first = await app.reauthenticate(request).catch((fault: unknown) => fault)
+    down = false
+    t.match(first, { code: 'AUTHENTICATION_UNAVAILABLE' })
+    return await app.reauthenticate(request)
+  }, { use (...given) { if (down) throw new Error('down'); return memory.use(...given) } })
+  t.equal((await ask('/open')).statusCode, 200)
+})
+
+t.test('a proof stands for its request as it was sent: not for another token, method or address', async (t) => {
+  const { ask, jkt, authority } = await startOpen(t, async (app, request) => {
+    await app.reauthenticate(request)
+    const line = request.raw.rawHeaders.findIndex((name) => name.toLowerCase() === 'authorization')
+    request.raw.rawHeaders[line + 1] = `DPoP ${await authority.issue({ cnf: { jkt } })}`
+    return await app.reauthenticate(request)
+  })
+  const response = await ask('/open')
+  t.equal(response.statusCode, 401)
+  t.equal(response.headers['www-authenticate'], invalid('invalid_dpop_proof'))
+})
+
+t.test('a wanted nonce is no failed attempt; a bad proof is', async (t) => {
+  const { prove, send } = await start(t, { nonce: {} }, { failures: { quota: 3, window: 60 } })
+  let nonce = ''
+  for (let i = 0; i < 10; i++) {
+    const asked = await send(await prove())
+    t.equal(asked.statusCode, 401)
+    t.equal(asked.headers['www-authenticate'], invalid('use_dpop_nonce'))
+    nonce = String(asked.headers['dpop-nonce'])
+  }
+  t.equal((await send(await prove({ nonce }))).statusCode, 200)
+  for (let i = 0; i < 3; i++) t.equal((await send(await prove({ nonce, htm: 'POST' }))).statusCode, 401)
+  t.equal((await send(await prove({ nonce }))).statusCode, 429)
+  const other = await start(t, { nonce: {} }, { failures: { quota: 3, window: 60 } })
+  for (let i = 0; i < 3; i++) t.equal((await other.send(await other.prove({ ath: 'x' }))).statusCode, 401, 'nor is a nonce asked for by a proof that is bad')
+  t.equal((await other.send(await other.prove())).statusCode, 429)
+})
+
+t.test('nonces go by the clock of the app, also by one in fractions or one that differs between processes', async (t) => {
+  const secret = 'a secret of all processes of one API'
+  const { authority, prove, send } = await start(t, { nonce: { secret, life: 30 } })
+  const nonce = String((await send(await prove())).headers['dpop-nonce'])
+  t.equal(nonce.split('.')[0], authority.clock.now().toString(36))
+  authority.clock.advance(29.999)
+  t.equal((await send(await prove({ nonce }))).statusCode, 200)
+  authority.clock.advance(0.001)
+  t.equal((await send(await prove({ nonce }))).headers['www-authenticate'], invalid('use_dpop_nonce'), 'over')
+
+  let now = Date.UTC(2026, 0, 1) + 0.625
+  const fractions = await start(t, { nonce: { secret, life: 3 } }, { clock: () => now })
+  const given = String((await fractions.send(await fractions.prove())).headers['dpop-nonce'])
+  t.equal((await fractions.send(await fractions.prove({ nonce: given }))).statusCode, 200, 'of a clock in fractions')
+  now -= 2_999
+  t.equal((await fractions.send(await fractions.prove({ nonce: given, iat: now / 1000 }))).statusCode, 200, 'of a process whose clock is ahead')
+  now -= 2
+  t.equal((await fractions.send(await fractions.prove({ nonce: given, iat: now / 1000 }))).statusCode, 401, 'but not by more than its life')
+})
+
+t.test('a proof is judged by the clock of when the keys of its token were there', async (t) => {
+  const used: string[] = []
+  const memory = createMemoryReplayStore()
+  const replay: ReplayStore = { use (proof, until, now) { used.push(`${until - now}`); return memory.use(proof, until, now) } }
+  const { authority, prove, send } = await start(t, { replay })
+  authority.answers.set('/jwks', (request, response, body) => {
+    authority.clock.advance(61)
+    json({ keys: [authority.pair.jwk] })(request, response, body)
+  })
+  const response = await send(await prove())
+  t.equal(response.statusCode, 401)
+  t.equal(response.headers['www-authenticate'], invalid('invalid_dpop_proof'), 'it is of a minute ago')
+  t.strictSame(used, [])
+  t.equal((await send(await prove())).statusCode, 200)
+  t.strictSame(used, ['60001'])
+})
+
+t.test('a token that expires while its proof is looked up is refused', async (t) => {
+  const { authority, jkt, prove, send } = await start(t, { replay: { async use () { authority.clock.advance(2); return await Promise.resolve(true) } } })
+  const token = await authority.issue({ cnf: { jkt }, exp: authority.clock.now() / 1000 + 3 })
+  const proof = async () => await prove({ ath: hash('sha256', token, 'base64url') })
+  t.equal((await send(await proof(), `DPoP ${token}`)).statusCode, 200)
+  const response = await send(await proof(), `DPoP ${token}`)
+  t.equal(response.statusCode, 401, 'held, and expired by now')
+  t.equal(response.headers['www-authenticate'], invalid('invalid_token'))
+})
