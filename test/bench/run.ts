@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util'
 import { withCompiled } from './compile.js'
 import { counterCosts } from './counters.js'
 import { fleets, latencies } from './fleet.js'
-import { growth, speed } from './contenders.js'
+import { growth, speed, type Row } from './contenders.js'
 import { heapPerCredential } from './heap.js'
 import { profile } from './profile.js'
 import { asJson, asText, type Results } from './report.js'
@@ -12,20 +12,22 @@ import { compare, type Plan } from './rounds.js'
 import { keyStores } from './stores.js'
 import { webhookFigures } from './webhooks.js'
 
-const HELP = `npm run bench -- [--json] [--smoke] [--profile] [--only speed|growth|heap|stores|redis|webhooks] [--threads]
+const HELP = `npm run bench -- [--json] [--smoke] [--profile] [--only speed|growth|heap|stores|redis|webhooks] [--rows NAMES] [--threads]
   --json     one JSON object on stdout, nothing else
   --smoke    few requests: shows that everything runs, its numbers say nothing
   --profile  where the CPU time of a request goes, instead of how much it is
   --only     one part
+  --rows     these rows of speed and growth alone, by name and comma; what they are compared to is measured too
   --threads  with V8's threads, as in production: CPU times then differ from process to process, plain Fastify's by a fifth`
 
-const { values: { help, json, smoke, profile: profiling, only, threads } } = parseArgs({
+const { values: { help, json, smoke, profile: profiling, only, rows, threads } } = parseArgs({
   options: {
     help: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
     smoke: { type: 'boolean', default: false },
     profile: { type: 'boolean', default: false },
     only: { type: 'string' },
+    rows: { type: 'string' },
     threads: { type: 'boolean', default: false }
   }
 })
@@ -38,6 +40,16 @@ const plan: Plan = smoke
   : { groups: 7, warmups: 3, rounds: 2, requests: 15_000, connections: 50, threads }
 const credentials = smoke ? 10_000 : 1_000_000
 
+/** @throws TypeError where no row has one of these names */
+function chosen (all: readonly Row[]): readonly Row[] {
+  if (rows === undefined) return all
+  const names = new Set(rows.split(','))
+  const wanted = all.filter(({ name }) => names.has(name))
+  if (wanted.length === 0) throw new TypeError(`--rows is some of ${all.map(({ name }) => name).join(', ')}`)
+  const bases = new Set(wanted.map(({ base }) => base))
+  return all.filter((row) => wanted.includes(row) || bases.has(row.name))
+}
+
 function say (progress: string): void {
   console.error(progress)
 }
@@ -45,8 +57,8 @@ function say (progress: string): void {
 async function measure (folder: string, redis: BenchRedis): Promise<Results> {
   const wants = (part: string): boolean => only === undefined || only === part
   return {
-    ...wants('speed') && { speed: await compare(folder, speed, plan, redis, say) },
-    ...wants('growth') && { growth: await compare(folder, growth, plan, redis, say) },
+    ...wants('speed') && { speed: await compare(folder, chosen(speed), plan, redis, say) },
+    ...wants('growth') && { growth: await compare(folder, chosen(growth), plan, redis, say) },
     ...wants('heap') && { heap: await heapPerCredential(folder, credentials, say) },
     ...wants('stores') && { stores: await keyStores(credentials, smoke ? 20 : 400, say) },
     ...wants('redis') && { redis: await overRedis(folder, redis) },
