@@ -12,7 +12,10 @@ import { createMemoryReplayStore, type ReplayStore } from './replay.js'
 export interface DpopOptions {
   /** Algorithms of proofs; ES256, PS256, RS256 and Ed25519 (as EdDSA too) by default. */
   algorithms?: ReadonlyArray<typeof known[number]> | undefined
-  /** Scheme, host and port that callers ask, such as `https://api.platform.com`; what the request says where left out. */
+  /**
+   * Scheme, host and port that callers ask, such as `https://api.platform.com`. Where left out, the request's own scheme and
+   * `Host` are taken, so that who passes on a proof for another host need only name that: state it.
+   */
   origin?: string | undefined
   /** Seconds that a proof is good before and after its `iat`; 60 by default. */
   maxAge?: number | undefined

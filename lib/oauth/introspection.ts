@@ -4,7 +4,7 @@ import { checkOptions } from '../options.js'
 import { MAX_ACCESS_TOKEN } from './jwt.js'
 import { checkAddress, describeScheme, readTokenOptions, tokenOptions, url, type TokenOptions } from './options.js'
 import { createPrincipalReader, isName, type Holder } from './principal.js'
-import { fetchJson, type Json } from './provider.js'
+import { fetchJson, ProviderUnavailable, type Json } from './provider.js'
 import { createTokenResolver } from './token.js'
 import { bindingOf, isTime } from './verify.js'
 
@@ -40,8 +40,8 @@ const introspectionOptions = Type.Object({
 
 /**
  * Takes the opaque access tokens of an authorization server by asking it (RFC 7662). A token that it does not call
- * active is 401; an answer that can't be had is 503. A revoked token is noticed after `cache.maxAge` seconds, 10 by
- * default; with `cache: false`, at once.
+ * active is 401; an answer that can't be had, or whose `active` is no boolean, is 503. A revoked token is noticed
+ * `cache.maxAge` seconds after it was last asked about, 10 by default; with `cache: false`, at once.
  *
  * It takes any text for a token, so it is asked last: `latchkey` sees to that, who composes by hand has to.
  *
@@ -69,7 +69,8 @@ export function createIntrospectionResolver (options: IntrospectionResolverOptio
    */
   function check (answer: Json, now: number): Holder {
     const { active, token_type: type, token_use: use = 'access_token', iss = issuer, aud, exp, nbf = 0, client_id: client, username, sub } = answer
-    if (active !== true) throw new InvalidCredential('not active')
+    if (typeof active !== 'boolean') throw new ProviderUnavailable('ACTIVE_NOT_BOOLEAN')
+    if (!active) throw new InvalidCredential('not active')
     if (iss !== issuer) throw new InvalidCredential('of another issuer')
     if (typeof type !== 'string' || !TYPES.has(type.toLowerCase()) || use !== 'access_token') throw new InvalidCredential('not an access token')
     if (audiences !== undefined && ![aud].flat().some((one) => typeof one === 'string' && audiences.has(one))) throw new InvalidCredential('for another audience')

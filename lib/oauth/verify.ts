@@ -48,7 +48,7 @@ export async function verifyAccessToken (token: string, clock: Clock, { issuers,
 function read (token: string): Parts {
   try {
     const header = decodeProtectedHeader(token)
-    const claims = parseObject(Buffer.from(token.split('.')[1] ?? '', 'base64url'))
+    const claims = parseObject(Buffer.from(token.slice(token.indexOf('.') + 1, token.lastIndexOf('.')), 'base64url'))
     if (isCompact(header) && claims !== undefined) return { header, claims }
   } catch {}
   throw new InvalidCredential('not a JSON Web Token')

@@ -53,7 +53,7 @@ t.test('what is not active to the letter, or not for this API, is 401', async (t
   const { app, log } = await guarded(t, authority, [resolverOf(authority, { cache: false })])
   const now = Math.floor(authority.clock.now() / 1000)
   const rows: ReadonlyArray<Claims> = [
-    { active: 'true' }, { active: 1 }, { active: {} }, { active: null }, { active: undefined }, { active: false },
+    { active: false },
     { iss: 'https://evil.example' }, { iss: null }, { aud: 'https://other.example' }, { aud: undefined }, { aud: { [AUDIENCE]: 1 } }, { aud: [[AUDIENCE]] },
     { token_type: 'refresh_token' }, { token_type: undefined }, { token_type: 1 }, { token_use: 'refresh_token' },
     { exp: now }, { exp: now - 1 }, { exp: String(now + 60) }, { exp: null }, { nbf: now + 6 }, { nbf: 'x' },
@@ -67,6 +67,10 @@ t.test('what is not active to the letter, or not for this API, is 401', async (t
   for (const row of [{ iss: undefined }, { exp: undefined }, { token_type: 'bearer' }, { sub: undefined }, { aud: ['x', AUDIENCE] }, { nbf: now + 5 }, { token_use: 'access_token' }]) {
     answer(row)
     t.equal((await get(app, TOKEN)).statusCode, 200, JSON.stringify(row))
+  }
+  for (const active of ['true', 'false', 1, 0, {}, [], null, undefined]) {
+    answer({ active })
+    isRefused(t, await get(app, TOKEN), 'AUTHENTICATION_UNAVAILABLE', `active ${JSON.stringify(active)}: no answer that RFC 7662 knows`)
   }
   t.notMatch(log.text, TOKEN)
 })

@@ -1,0 +1,53 @@
+import t from 'tap'
+import { allowPlainHttp, defineScopes } from 'fastify-latchkey'
+import { createIntrospectionResolver, createJwtResolver } from 'fastify-latchkey/oauth'
+import { AUDIENCE, createAuthority, guarded, isRefused, json } from '../helpers/oauth.js'
+
+const scopes = defineScopes({ resources: { devices: ['read', 'write', 'manage'] }, schemes: ['apiKey', 'oauth'] })
+const OPAQUE = 'opaque-token-of-many-characters-0123456789'
+
+t.test('a good token on a route that names keys alone is known, and may not: 403, as for a missing scope', async (t) => {
+  const authority = await createAuthority(t)
+  const { issuer } = authority
+  let served = 0
+  const { app } = await guarded(t, authority, [
+    createJwtResolver({ issuers: [{ issuer, audience: AUDIENCE }], transport: allowPlainHttp }),
+    createIntrospectionResolver({ issuer, endpoint: `${issuer}/introspect`, client: { id: 'a', secret: 'b' }, audience: AUDIENCE, transport: allowPlainHttp })
+  ], { scopes, keys: { prefix: 'acme' }, limits: { environments: { production: [{ name: 'few', quota: 20, window: 60 }] } } }, (app) => {
+    app.get('/keys-alone', { schema: { security: [{ apiKey: ['devices:read'] }] } }, () => { served++; return 'served' })
+    app.get('/any-key', { schema: { security: [{ apiKey: [] }] } }, () => { served++; return 'served' })
+    app.get('/tokens-alone', { schema: { security: [{ oauth: ['devices:read'] }] } }, () => 'served')
+    app.get('/either', { schema: { security: [{ apiKey: ['devices:manage'] }, { oauth: ['devices:read'] }] } }, () => 'served')
+  })
+  const get = async (url: string, token?: string) => await app.inject({ url, headers: token === undefined ? {} : { authorization: `Bearer ${token}` } })
+  authority.answers.set('/introspect', json({ ...authority.claimsOf({ sub: 'opaque' }), active: true, token_type: 'Bearer' }))
+  const good = await authority.issue()
+  for (const token of [good, await authority.issue({ scope: 'devices:manage' }), OPAQUE]) {
+    const response = await get('/keys-alone', token)
+    t.equal(response.statusCode, 403)
+    t.equal(response.headers['www-authenticate'], 'Bearer realm="api", error="insufficient_scope", scope="devices:read"')
+    t.equal(response.headers['cache-control'], 'no-store')
+    t.match(response.json(), { code: 'INSUFFICIENT_SCOPE', required: [['devices:read']] })
+    t.ok(response.headers.ratelimit, 'it costs quota as any other')
+
+    const any = await get('/any-key', token)
+    t.equal(any.statusCode, 403)
+    t.equal(any.headers['www-authenticate'], 'Bearer realm="api", error="insufficient_scope"')
+    t.match(any.json().detail, 'This operation requires another kind of credential;')
+    t.equal((await get('/either', token)).statusCode, 200, 'by the item of its own kind')
+  }
+  t.equal(served, 0)
+
+  const { text } = await app.keys.issue({ workspace: 'w1', scopes: ['devices:read'] })
+  t.equal((await get('/keys-alone', text)).statusCode, 200)
+  t.equal((await get('/tokens-alone', text)).statusCode, 403)
+  t.equal((await get('/either', text)).statusCode, 403, 'a key is not measured by the item of tokens')
+
+  for (const url of ['/keys-alone', '/any-key', '/unknown']) {
+    isRefused(t, await get(url, await authority.issue({ aud: 'other' })), 'CREDENTIAL_INVALID', `${url}: a bad token is no one's`)
+    isRefused(t, await get(url, await authority.issue({ exp: authority.clock.now() / 1000 })), 'CREDENTIAL_INVALID', `${url}: an expired one too`)
+    const nobody = await get(url)
+    t.equal(nobody.statusCode, 401)
+    t.equal(nobody.headers['www-authenticate'], 'Bearer realm="api"')
+  }
+})
