@@ -75,16 +75,11 @@ const GONE: ReadonlySet<string | undefined> = new Set(['ECONNREFUSED', 'ENOENT']
 /** Whether a process listens there; what a dead one has left is removed. */
 async function isHeld (path: string): Promise<boolean> {
   const socket = connect(path)
-  try {
-    await once(socket, 'connect')
-    return true
-  } catch (fault) {
-    const gone = GONE.has(codeOf(fault))
-    if (gone) await rm(path, { force: true })
-    return !gone
-  } finally {
-    socket.destroy()
-  }
+  const fault: unknown = await once(socket, 'connect').then(() => undefined, (fault: unknown) => fault)
+  socket.destroy()
+  if (!GONE.has(codeOf(fault))) return true
+  await rm(path, { force: true })
+  return false
 }
 
 async function listen (path: string): Promise<Server> {
