@@ -1,8 +1,8 @@
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { KeyStore, LimitStore } from 'fastify-latchkey'
 import { createMemoryKeyStore, hashKeyText } from 'fastify-latchkey/keys'
-import { createPgliteKeyStore, createPostgresKeyStore } from 'fastify-latchkey/keys/postgres'
+import { createPgliteKeyStore, createPostgresKeyStore, FolderInUse } from 'fastify-latchkey/keys/postgres'
 import { createRedisLimitStore } from 'fastify-latchkey/limits/redis'
 
 /** What of an example outlives it. */
@@ -30,14 +30,15 @@ const inMemory: Storage = {
  */
 export async function openStorage ({ DATABASE_URL, REDIS_URL, LATCHKEY_DATA = '.latchkey' }: NodeJS.ProcessEnv): Promise<Storage> {
   mkdirSync(LATCHKEY_DATA, { recursive: true, mode: 0o700 })
-  const unlock = lock(LATCHKEY_DATA)
-  if (unlock === undefined && DATABASE_URL === undefined) {
+  const keys = DATABASE_URL === undefined ? createPgliteKeyStore({ dataDir: join(LATCHKEY_DATA, 'keys') }) : createPostgresKeyStore({ connectionString: DATABASE_URL })
+  try {
+    await keys.migrate()
+  } catch (fault) {
+    if (!(fault instanceof FolderInUse)) throw fault
     console.error(`another process keeps its keys in ${LATCHKEY_DATA}: those of this one are in memory. LATCHKEY_DATA=<folder> names another folder`)
     return inMemory
   }
-  const keys = DATABASE_URL === undefined ? createPgliteKeyStore({ dataDir: join(LATCHKEY_DATA, 'keys') }) : createPostgresKeyStore({ connectionString: DATABASE_URL })
   const limits = REDIS_URL === undefined ? undefined : createRedisLimitStore({ url: REDIS_URL })
-  await keys.migrate()
   const file = join(LATCHKEY_DATA, 'demo-keys.json')
   const texts = readTexts(file)
 
@@ -53,7 +54,6 @@ export async function openStorage ({ DATABASE_URL, REDIS_URL, LATCHKEY_DATA = '.
     async close () {
       limits?.close()
       await keys.close()
-      unlock?.()
     }
   }
 }
@@ -64,30 +64,5 @@ function readTexts (file: string): ReadonlyMap<string, string> {
     return new Map(Object.entries(texts))
   } catch {
     return new Map()
-  }
-}
-
-/** An embedded database belongs to one process. @returns undefined when another one has it */
-function lock (folder: string): (() => void) | undefined {
-  const file = join(folder, 'process')
-  const owner = readOwner(file)
-  if (owner !== undefined && isRunning(owner)) return undefined
-  writeFileSync(file, String(process.pid))
-  return () => rmSync(file, { force: true })
-}
-
-function readOwner (file: string): number | undefined {
-  try {
-    return Number(readFileSync(file, 'utf8'))
-  } catch {
-    return undefined
-  }
-}
-
-function isRunning (pid: number): boolean {
-  try {
-    return pid !== process.pid && process.kill(pid, 0)
-  } catch {
-    return false
   }
 }

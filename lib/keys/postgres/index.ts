@@ -71,7 +71,8 @@ export function createPostgresKeyStore (options: PostgresKeyStoreOptions): SqlKe
 
 /**
  * Keys in an embedded Postgres that is kept in a folder, by `@electric-sql/pglite`: for one process, such as an example
- * or a small server. The same tables and statements as in a Postgres of its own.
+ * or a small server. The same tables and statements as in a Postgres of its own. Where another store has the folder open,
+ * on this machine, the first use throws `FolderInUse`; it must not lie on a disk that machines share.
  *
  * @throws OptionError
  */
@@ -97,6 +98,7 @@ function checkOne (options: Readonly<Record<string, unknown>>): void {
   if (given.length !== 1) throw new OptionError(`state exactly one of the options ${Object.keys(options).join(', ')}; ${given.length === 0 ? 'none is' : `${given.join(' and ')} are`} stated`)
 }
 
+export { FolderInUse } from './folder.js'
 export { KeysOnReplica } from './primary.js'
 export { KeySchemaTooNew } from './schema.js'
 export { KeyStoreFault, KeyTaken } from '../fault.js'
