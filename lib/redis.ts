@@ -11,6 +11,9 @@ export interface RedisClient extends NodeJS.EventEmitter {
 
 export type Command = (command: string, ...args: string[]) => Promise<unknown>
 
+/** A client keeps each command until its answer comes or its connection ends, long after its caller was told. */
+const MOST_UNANSWERED = 10_000
+
 /**
  * Runs single commands, each within a deadline. A command is given to a connected client only: those that ioredis keeps
  * for later are run by it long after their caller was told that they failed.
@@ -18,6 +21,7 @@ export type Command = (command: string, ...args: string[]) => Promise<unknown>
  */
 export function commandsOf (redis: RedisClient, timeout: number): Command {
   let connected: Promise<unknown> | undefined
+  let unanswered = 0
 
   async function connect (): Promise<void> {
     const waiting = new AbortController()
@@ -33,7 +37,18 @@ export function commandsOf (redis: RedisClient, timeout: number): Command {
 
   return async function command (name, ...args) {
     while (redis.status !== 'ready') await (connected ??= connect().finally(() => { connected = undefined }))
-    return await within(redis.call(name, ...args), timeout, 'Redis')
+    if (unanswered >= MOST_UNANSWERED) throw new TooManyCommands()
+    unanswered++
+    return await within(redis.call(name, ...args).finally(() => { unanswered-- }), timeout, 'Redis')
+  }
+}
+
+/** More commands of one store are unanswered than may be; whatever asks now is refused at once. */
+export class TooManyCommands extends Error {
+  readonly code = 'LATCHKEY_ERR_TOO_MANY_COMMANDS'
+  constructor () {
+    super(`${MOST_UNANSWERED} commands are unanswered by Redis`)
+    this.name = 'TooManyCommands'
   }
 }
 

@@ -73,6 +73,7 @@ function checkBucket (name: string, terms: Terms): void {
 }
 
 const partitions: Record<NonNullable<Policy['partition']>, (principal: Principal) => string> = {
-  principal: ({ id }) => id,
+  // A key is of one workspace; a user with tokens may act in several, and is another caller in each.
+  principal: ({ kind, id, workspace, environment }) => kind === 'api-key' ? id : `${environment.length} ${environment} ${workspace.length} ${workspace} ${id}`,
   workspace: ({ workspace, environment }) => `${environment.length} ${environment} ${workspace}`
 }

@@ -146,6 +146,15 @@ async function slides (test: Tester): Promise<void> {
 }
 
 async function takes (test: Tester): Promise<void> {
+  await test('a user whose tokens are of several workspaces, or environments, is a caller of its own in each', async (t, { take }) => {
+    const policy = [compile({ quota: 1, window: 60 })]
+    const user = (workspace: string, environment: string) => principal('issuer:user:ada', { kind: 'access-token', workspace, environment })
+    for (const [workspace, environment] of [['w1', 'production'], ['w2', 'production'], ['w1', 'sandbox']] as const) {
+      t.same(await take(policy, user(workspace, environment)), yes(0, 60))
+      t.same(await take(policy, user(workspace, environment)), no(0, 60))
+    }
+  })
+
   await test('several policies are decided together: refused by one is counted by none', async (t, { take, clock }) => {
     const policies = [compile({ quota: 5, window: 60 }, 'minute'), compile({ quota: 1, window: 1, burst: 2 }, 'second'), compile({ quota: 9, window: 60, sliding: true }, 'slide')]
     t.same(await take(policies), { admitted: true, policies: [[true, 4, 60], [true, 1, 1], [true, 8, 60]] })

@@ -6,6 +6,7 @@ import { createRedisKeyStore, type RedisKeyStoreOptions } from 'fastify-latchkey
 import { changed, draft, inserted, newHash, newWorkspace, secret } from '../../lib/testing/key-store-drafts.js'
 import { untyped } from '../helpers/limits.js'
 import { startRedis } from '../helpers/redis-keys.js'
+import { until } from '../helpers/slow-keys.js'
 
 const server = await startRedis(t)
 const redis = server.client()
@@ -173,6 +174,23 @@ t.test('a Redis that is away fails within the time-out, keeps nothing for later,
   await t.rejects(Promise.resolve(createRedisKeyStore({ redis: nobody, timeout: 0.3 }).findByHash(hash)), { name: 'KeyStoreFault', code: 'ECONNREFUSED' })
   await t.rejects(Promise.resolve(createRedisKeyStore({ redis: nobody, timeout: 0.1 }).findByHash(hash)), { name: 'KeyStoreFault', message: 'Redis failed: DeadlineExceeded' }, 'a client that has given up')
   t.equal(nobody.listenerCount('ready'), 0, 'nothing waits on')
+})
+
+t.test('a Redis that hangs gets no more than 10,000 commands; what comes then is refused at once, and all is well when it goes on', async (t) => {
+  const hangs = await startRedis(t)
+  const client = hangs.client()
+  const store = createRedisKeyStore({ redis: client, timeout: 0.5 })
+  const { hash, key } = await inserted(store, 'w1')
+  hangs.freeze()
+  const faults = new Map<string, number>()
+  await Promise.all(Array.from({ length: 10_500 }, async () => {
+    await Promise.resolve(store.findByHash(hash)).catch(({ message }: Error) => faults.set(message, (faults.get(message) ?? 0) + 1))
+  }))
+  t.strictSame(Object.fromEntries(faults), { 'Redis failed: DeadlineExceeded': 10_000, 'Redis failed: TooManyCommands LATCHKEY_ERR_TOO_MANY_COMMANDS': 500 })
+  await t.rejects(Promise.resolve(store.findByHash(hash)), { code: 'LATCHKEY_ERR_TOO_MANY_COMMANDS' })
+  hangs.thaw()
+  await until(async () => await Promise.resolve(store.findByHash(hash)).then((found) => found?.principal.id === key.id, () => false))
+  t.equal((await store.findByHash(hash))?.principal.id, key.id)
 })
 
 t.test('a master that was demoted answers nothing, neither of keys that it has nor of others', async (t) => {

@@ -12,7 +12,10 @@ export interface Link {
   close (): void
 }
 
-/** Follows a client. One Redis is asked for its time at each connection before anything else is sent to it. */
+/**
+ * Follows a client. Redis is asked for its time at each connection before anything else is sent to it; of a Cluster any
+ * node is, whose time is a guess for the others.
+ */
 export function followClient (client: RedisClient, onUsable: () => void): Link {
   let state: Link['state'] = 'opening'
   let offset: number | undefined
@@ -21,7 +24,7 @@ export function followClient (client: RedisClient, onUsable: () => void): Link {
 
   async function ready (): Promise<void> {
     const connection = ++epoch
-    const told = await (client.isCluster ? undefined : client.time().catch(() => undefined))
+    const told = await client.time().catch(() => undefined)
     if (connection !== epoch) return
     offset = offsetOf(told)
     state = 'usable'
