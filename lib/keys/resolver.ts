@@ -27,14 +27,14 @@ export function createKeyResolver (text: KeyText, store: KeyStore, { permissions
     scheme: 'apiKey',
     kind: 'api-key',
     description: { type: 'http', scheme: 'bearer', description: 'API key: `Authorization: Bearer <key>`.' },
-    resolve (token, now, fresh = false) {
+    resolve (token, now, fresh = false, _bound, clock) {
       if (!text.claims(token)) return undefined
       const hash = hashKeyText(token)
       const held = fresh ? undefined : store.recall?.(hash)
       if (held !== undefined) return admit(held, now, fresh)
       if (text.parse(token) === undefined) throw new InvalidCredential('not the text of a key')
       const found = store.findByHash(hash, fresh)
-      return isThenable(found) ? found.then((loaded) => admit(loaded, now, fresh)) : admit(found, now, fresh)
+      return isThenable(found) ? found.then((loaded) => admit(loaded, clock?.() ?? now, fresh)) : admit(found, now, fresh)
     }
   }
 }

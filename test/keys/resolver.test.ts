@@ -38,3 +38,14 @@ t.test('a secret that the record has forgotten opens nothing, and says why', asy
   t.equal(goodUntil, -Infinity)
   t.equal(refusal, 'The API key was rotated; this is an earlier secret of it.')
 })
+
+t.test('a key that expires while the store is asked is judged by the time of the answer', async (t) => {
+  const store = slowStore()
+  const clock = fakeClock(0)
+  await store.memory.insert(record({ expiresAt: new Date(1000) }), hashKeyText(KEY))
+  const resolver = createKeyResolver(text, store)
+  t.match(await resolver.resolve(KEY, clock.now(), false, undefined, clock.now), { id: 'key_1' })
+  const pending = resolver.resolve(KEY, clock.now(), false, undefined, clock.now)
+  clock.advance(1)
+  await t.rejects(Promise.resolve(pending), { name: 'InvalidCredential', detail: 'The API key has expired.' })
+})
