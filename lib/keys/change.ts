@@ -43,16 +43,17 @@ export function createChange (store: KeyStore, deadline: number): Change {
     // Seen before its turn: a rotation replaces the secret that was in force when it was asked for.
     let seen = await look()
     if (await turn.begun) seen = await look()
-    for (let tried = 1; ; tried++) {
+    const last = first ? Infinity : MAX_ATTEMPTS
+    for (let tried = 1; tried <= last; tried++) {
       const { before, key: wanted, hash } = seen
       if (wanted === before) return { before, key: before }
       const key = copyKey({ ...wanted, version: before.version + 1 })
       if (!isAwaited()) throw new Error('nobody waits for the change any more')
       if (await store.update(key, hash)) return { before, key }
-      if (tried === MAX_ATTEMPTS && !first) throw new Error('the key store refuses every update')
       await pause(Math.random() * Math.min(tried, first ? SHORTEST_PAUSE : LONGEST_PAUSE))
       seen = await look()
     }
+    throw new Error('the key store refuses every update')
   }
 
   return async function change (target, next, landed, first = false) {

@@ -64,8 +64,8 @@ function heapTable ({ window, bucket, sliding, keyRecord, cachedKey, glued }: He
 
 function storesTable (stores: readonly StoreTimes[]): string {
   return table([
-    ['µs', 'keys', 'verify', 'verify, 50 at once', 'verify, held', 'first page', 'page amid the list', 'revoke', 'look, none due', 'look, 100 due'],
-    ...stores.map(({ store, keys, ...times }) => [store, String(keys), ...[times.verify, times.verifyAtOnce, times.warm, times.firstPage, times.deepPage, times.update, times.lookIdle, times.lookDue].map((time) => time.toFixed(time < 10 ? 2 : 0))])
+    ['µs', 'keys', 'reached by 10,000 held', 'heap more, KiB', 'verify', 'verify, 50 at once', 'verify, held', 'first page', 'page amid the list', 'revoke', 'look, none due', 'look, 100 due'],
+    ...stores.map(({ store, keys, reached, reachGrowth, ...times }) => [store, String(keys), `${(100 * reached).toFixed(2)} %`, reachGrowth.toFixed(0), ...[times.verify, times.verifyAtOnce, times.warm, times.firstPage, times.deepPage, times.update, times.lookIdle, times.lookDue].map((time) => time.toFixed(time < 10 ? 2 : 0))])
   ])
 }
 

@@ -6,13 +6,14 @@ import pg from 'pg'
 import { createMemoryKeyStore, createRecordCache, type ApiKey, type KeyStore } from 'fastify-latchkey/keys'
 import { createPgliteKeyStore, createPostgresKeyStore } from 'fastify-latchkey/keys/postgres'
 import { createRedisKeyStore } from 'fastify-latchkey/keys/redis'
+import { reach, type Reach } from './reach.js'
 import { fillPostgres, hashOf } from '../helpers/fill-postgres.js'
 import { startPostgres } from '../helpers/postgres.js'
 import type { Ending } from '../helpers/programs.js'
 import { startRedis } from '../helpers/redis-keys.js'
 
 /** Microseconds of one call, the median of many; of those at once, of all by their number. */
-export interface StoreTimes {
+export interface StoreTimes extends Reach {
   readonly store: string
   readonly keys: number
   /** Nothing is held by the process: each asks the store. */
@@ -110,6 +111,7 @@ async function measure (name: string, store: KeyStore, keys: number, calls: numb
   return {
     store: name,
     keys,
+    ...await reach(store, keys),
     verify: await median(calls, verify),
     verifyAtOnce: await median(calls / 10, () => Promise.all(Array.from({ length: AT_ONCE }, verify))) / AT_ONCE,
     warm: await warm(store, keys, calls),
