@@ -41,7 +41,7 @@ const faults: Record<string, Fault> = {
   'is stopped': { begin: ({ server }) => server.signal('SIGSTOP'), end: ({ server }) => server.signal('SIGCONT'), limits: 503 },
   'is killed and starts again': { begin: ({ server }) => server.kill(), end: ({ server }) => server.restart(), limits: 503 },
   'has forgotten the scripts': { begin: ({ admin }) => admin.script('FLUSH'), end () {}, limits: 200 },
-  'has become a replica': { begin: ({ admin }) => admin.replicaof('127.0.0.1', 1), end: ({ admin }) => admin.replicaof('NO', 'ONE'), limits: 503, auth: 200 },
+  'has become a replica': { begin: ({ admin }) => admin.replicaof('127.0.0.1', 1), end: ({ admin }) => admin.replicaof('NO', 'ONE'), limits: 503 },
   'is out of memory': { begin: ({ admin }) => admin.config('SET', 'maxmemory', '1'), end: ({ admin }) => admin.config('SET', 'maxmemory', '0'), limits: 503, auth: 200 },
   'is busy with a script': {
     async begin ({ admin, server }) {
