@@ -25,19 +25,21 @@ export interface EmitterParts {
   readonly log: (reason: string, message: string) => void
 }
 
-interface Hearer {
+/** Rejects with what the host's function throws. */
+type Tell = (event: AccessEvent) => Promise<void>
+
+interface Listener {
   wants (type: EventType): boolean
-  /** Rejects with what the listener throws. */
-  tell (event: AccessEvent): Promise<void>
+  readonly tell: Tell
 }
 
 /** Listeners run in a turn of their own: neither what they throw nor what they do at once reaches whoever tells. */
 export function createEmitter ({ deadline, log }: EmitterParts): Emitter {
-  const listeners = new Set<Hearer>()
-  const keepers = new Set<Hearer>()
+  const listeners = new Set<Listener>()
+  const keepers = new Set<Tell>()
   const telling = new Set<Promise<boolean>>()
 
-  function add (hearers: Set<Hearer>, hearer: Hearer): () => void {
+  function add<T> (hearers: Set<T>, hearer: T): () => void {
     hearers.add(hearer)
     return () => { hearers.delete(hearer) }
   }
@@ -54,9 +56,9 @@ export function createEmitter ({ deadline, log }: EmitterParts): Emitter {
     return results.every(Boolean)
   }
 
-  async function keep (keeper: Hearer, event: AccessEvent): Promise<boolean> {
+  async function keep (tell: Tell, event: AccessEvent): Promise<boolean> {
     try {
-      await within(keeper.tell(event), deadline, 'a keeper of events')
+      await within(tell(event), deadline, 'a keeper of events')
       return true
     } catch (fault) {
       log(describeFault(fault), `${event.type} ${event.id} was not kept`)
@@ -76,7 +78,7 @@ export function createEmitter ({ deadline, log }: EmitterParts): Emitter {
         async tell (event) { if (isWanted(event)) await listener(event) }
       })
     },
-    keep: (listener) => add(keepers, { wants: () => true, async tell (event) { await listener(event) } }),
+    keep: (listener) => add(keepers, async (event) => { await listener(event) }),
     async emit (event) {
       if (!hears(event.type)) return true
       const told = tell(event)

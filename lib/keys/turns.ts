@@ -15,8 +15,10 @@ export interface Turns {
 interface Line {
   /** Turns that have begun; more than one only where some wait for nobody. */
   busy: number
-  readonly waiting: Set<() => void>
+  readonly waiting: Set<Place>
 }
+
+interface Place { begin?: () => void }
 
 export function createTurns (): Turns {
   const lines = new Map<string, Line>()
@@ -29,10 +31,10 @@ export function createTurns (): Turns {
     else begin(line, next)
   }
 
-  function begin (line: Line, next: () => void): void {
+  function begin (line: Line, next: Place): void {
     line.waiting.delete(next)
     line.busy++
-    next()
+    next.begin?.()
   }
 
   return {
@@ -40,9 +42,9 @@ export function createTurns (): Turns {
       const line = lines.get(name) ?? { busy: 0, waiting: new Set() }
       lines.set(name, line)
       const waits = !first && line.busy > 0
-      let go = (): void => {}
-      const begun = waits ? new Promise<boolean>((resolve) => { go = () => resolve(true) }) : Promise.resolve(false)
-      if (waits) line.waiting.add(go)
+      const place: Place = {}
+      const begun = waits ? new Promise<boolean>((resolve) => { place.begin = () => resolve(true) }) : Promise.resolve(false)
+      if (waits) line.waiting.add(place)
       else line.busy++
       let ended = false
       return {
@@ -50,7 +52,7 @@ export function createTurns (): Turns {
         end () {
           if (ended) return
           ended = true
-          if (!line.waiting.delete(go)) leave(name, line)
+          if (!line.waiting.delete(place)) leave(name, line)
         }
       }
     }
