@@ -1,4 +1,6 @@
 import { once } from 'node:events'
+import { Type } from '@sinclair/typebox'
+import { accepted, withMethods } from './options.js'
 import { within } from './time.js'
 
 /** What is asked of a client: a `Redis` or a `Cluster` of ioredis is one. */
@@ -7,6 +9,25 @@ export interface RedisClient extends NodeJS.EventEmitter {
   readonly options?: object
   call (command: string, ...args: string[]): Promise<unknown>
   connect (): Promise<unknown>
+}
+
+/** What a store in Redis is made of. */
+export interface RedisStoreOptions {
+  /** A `Redis` or a `Cluster` of ioredis, such as `app.redis` of @fastify/redis, that the host opens and closes. */
+  redis: RedisClient
+  /** What the names of all keys in Redis begin with; `latchkey` by default. */
+  namespace?: string | undefined
+  /** Seconds that a command, or waiting for a connection, may take. */
+  timeout?: number | undefined
+}
+
+/** @param longest seconds that `timeout` may be */
+export function redisStoreOptions (longest: number) {
+  return Type.Object({
+    redis: withMethods(['call', 'connect', 'once'], 'a Redis or a Cluster of ioredis'),
+    namespace: Type.Optional(Type.String({ pattern: '^[A-Za-z0-9:._-]{1,64}$', description: '1 to 64 letters, digits and characters of : . _ -' })),
+    timeout: Type.Optional(accepted((value) => typeof value === 'number' && value > 0 && value <= longest, `seconds: a number above 0, at most ${longest}`))
+  }, { additionalProperties: false })
 }
 
 export type Command = (command: string, ...args: string[]) => Promise<unknown>

@@ -61,10 +61,11 @@ t.test('Postgres', async (t) => {
     await t.rejects(older.migrate(), { name: 'WebhookSchemaTooNew', message: 'the webhook tables in the schema latchkey are of version 2, and this release of fastify-latchkey knows 1: install a later one' })
   })
   await t.test('options that do not fit are refused, and no password is told', async (t) => {
-    for (const options of [{}, { connectionString: '' }, { connectionString: 'postgres://u:pa55@h/d', pool: new pg.Pool() }]) {
-      t.throws(() => createPostgresWebhookStore(options), { name: 'OptionError', message: /^(?!.*pa55).*state exactly one of the options pool/ })
+    for (const options of [{}, { connectionString: 'postgres://u:pa55@h/d', pool: new pg.Pool() }]) {
+      t.throws(() => createPostgresWebhookStore(options), { name: 'OptionError', message: /^(?!.*pa55).*state exactly one of the options pool, connectionString, connection/ })
     }
-    t.throws(() => createPgliteWebhookStore({}), { name: 'OptionError', message: /state exactly one of the options dataDir and db/ })
+    t.throws(() => createPostgresWebhookStore({ connectionString: '' }), { name: 'OptionError', message: /option connectionString must be a URL as text/ })
+    t.throws(() => createPgliteWebhookStore({}), { name: 'OptionError', message: /state exactly one of the options dataDir, db/ })
     t.throws(() => createPostgresWebhookStore({ connectionString: 'x', statementTimeout: 0 }), { name: 'OptionError', message: /statementTimeout must be seconds/ })
   })
 })

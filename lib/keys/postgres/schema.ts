@@ -1,12 +1,8 @@
-import { crc32 } from 'node:zlib'
+import { migrateTables, type Tables } from './migrate.js'
 import { checkPrimary, REPLICA } from './primary.js'
-import type { Run, Sql } from './sql.js'
+import type { Sql } from './sql.js'
 
-/**
- * Statements that lead from each version of the tables to the next; the first make version 1. Never edited once they
- * are released: a change of the tables is a further element.
- */
-const migrations: ReadonlyArray<(schema: string) => readonly string[]> = [
+const migrations: Tables['migrations'] = [
   (schema) => [
     `CREATE TABLE ${schema}.keys (
       id text COLLATE "C" PRIMARY KEY,
@@ -41,11 +37,6 @@ const migrations: ReadonlyArray<(schema: string) => readonly string[]> = [
   ]
 ]
 
-/** First half of the advisory lock under which tables are changed; the second tells schemas apart. */
-const LOCK = 0x6c617463
-/** Seconds that a migration, or waiting for another process's, may take. */
-const PATIENCE = 60
-
 /** The tables are of a version that only a later release knows. */
 export class KeySchemaTooNew extends Error {
   constructor (schema: string, version: number) {
@@ -54,34 +45,20 @@ export class KeySchemaTooNew extends Error {
   }
 }
 
-/**
- * Brings the tables to the version of this release; nothing where they are. One transaction under an advisory lock, so
- * any number of processes may start at once. Whoever has no right to create tables can use those that are there.
- * @throws KeySchemaTooNew, KeysOnReplica
- */
-export async function migrate ({ run, transaction }: Sql, schema: string): Promise<void> {
-  if (await versionOf(run, schema) === migrations.length) return
-  await transaction(PATIENCE, async (run) => {
-    await run('SELECT pg_advisory_xact_lock($1, $2)', [LOCK, crc32(schema) | 0])
-    const version = await versionOf(run, schema)
-    if (version === migrations.length) return
-    const [made] = await run('SELECT 1 FROM pg_namespace WHERE nspname = $1', [schema])
-    if (made === undefined) await run(`CREATE SCHEMA ${schema}`, [])
-    await run(`CREATE TABLE IF NOT EXISTS ${schema}.migrations (version integer PRIMARY KEY, migrated_at timestamptz NOT NULL DEFAULT now())`, [])
-    for (const [i, statements] of migrations.slice(version).entries()) {
-      for (const statement of statements(schema)) await run(statement, [])
-      await run(`INSERT INTO ${schema}.migrations (version) VALUES ($1)`, [version + i + 1])
-    }
-  })
+const tables: Tables = {
+  migrations,
+  versions: 'migrations',
+  lock: 0x6c617463,
+  async areMade (run, schema) {
+    // Asked of the table of tables: to_regclass may answer from what this connection remembers from before it had the lock.
+    const [server] = await run(`SELECT ${REPLICA}, EXISTS (SELECT 1 FROM pg_tables WHERE schemaname = $1 AND tablename = 'migrations') AS made`, [schema])
+    checkPrimary(server)
+    return server?.made === true
+  },
+  tooNew: (schema, version) => new KeySchemaTooNew(schema, version)
 }
 
-async function versionOf (run: Run, schema: string): Promise<number> {
-  // Asked of the table of tables: to_regclass may answer from what this connection remembers from before it had the lock.
-  const [server] = await run(`SELECT ${REPLICA}, EXISTS (SELECT 1 FROM pg_tables WHERE schemaname = $1 AND tablename = 'migrations') AS made`, [schema])
-  checkPrimary(server)
-  if (server?.made !== true) return 0
-  const [row] = await run(`SELECT coalesce(max(version), 0) AS version FROM ${schema}.migrations`, [])
-  const version = Number(row?.version)
-  if (version > migrations.length) throw new KeySchemaTooNew(schema, version)
-  return version
+/** @throws KeySchemaTooNew, KeysOnReplica */
+export async function migrate (sql: Sql, schema: string): Promise<void> {
+  await migrateTables(sql, schema, tables)
 }

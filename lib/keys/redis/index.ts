@@ -1,24 +1,14 @@
-import { Type } from '@sinclair/typebox'
-import { accepted, checkOptions, OptionError, withMethods } from '../../options.js'
+import { checkOptions, OptionError } from '../../options.js'
+import { redisStoreOptions, type RedisStoreOptions } from '../../redis.js'
 import type { KeyStore } from '../store.js'
 import { commandsOf, type RedisClient } from './client.js'
 import { createLayout } from './layout.js'
 import { createStore } from './store.js'
 
-export interface RedisKeyStoreOptions {
-  /** A `Redis` or a `Cluster` of ioredis, such as `app.redis` of @fastify/redis, that the host opens and closes. */
-  redis: RedisClient
-  /** What the names of all keys in Redis begin with; `latchkey` by default. */
-  namespace?: string | undefined
-  /** Seconds that a command, or waiting for a connection, may take; 1 by default. */
-  timeout?: number | undefined
-}
+/** `timeout` is 1 by default. */
+export interface RedisKeyStoreOptions extends RedisStoreOptions {}
 
-const options = Type.Object({
-  redis: withMethods(['call', 'connect', 'once'], 'a Redis or a Cluster of ioredis'),
-  namespace: Type.Optional(Type.String({ pattern: '^[A-Za-z0-9:._-]{1,64}$', description: '1 to 64 letters, digits and characters of : . _ -' })),
-  timeout: Type.Optional(accepted((value) => typeof value === 'number' && value > 0 && value <= 3600, 'seconds: a number above 0, at most 3600'))
-}, { additionalProperties: false })
+const options = redisStoreOptions(3600)
 
 /**
  * Keys in Redis, one of its own or a Cluster. It is where keys live, not a cache: Redis must keep what it was told

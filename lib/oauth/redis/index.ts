@@ -1,23 +1,12 @@
 import { hash } from 'node:crypto'
-import { Type } from '@sinclair/typebox'
-import { accepted, checkOptions, withMethods } from '../../options.js'
-import { commandsOf, type RedisClient } from '../../redis.js'
+import { checkOptions } from '../../options.js'
+import { commandsOf, redisStoreOptions, type RedisStoreOptions } from '../../redis.js'
 import type { ReplayStore } from '../replay.js'
 
-export interface RedisReplayStoreOptions {
-  /** A `Redis` or a `Cluster` of ioredis, such as `app.redis` of @fastify/redis, that the host opens and closes. */
-  redis: RedisClient
-  /** What the names of all keys in Redis begin with; `latchkey` by default. */
-  namespace?: string | undefined
-  /** Seconds that Redis may take; 0.5 by default. Nobody is let in by a proof that it has not answered for. */
-  timeout?: number | undefined
-}
+/** `timeout` is 0.5 by default, and 60 at most: nobody is let in by a proof that Redis has not answered for. */
+export interface RedisReplayStoreOptions extends RedisStoreOptions {}
 
-const optionsSchema = Type.Object({
-  redis: withMethods(['call', 'connect', 'once'], 'a Redis or a Cluster of ioredis'),
-  namespace: Type.Optional(Type.String({ pattern: '^[A-Za-z0-9:._-]{1,64}$', description: '1 to 64 letters, digits and characters of : . _ -' })),
-  timeout: Type.Optional(accepted((value) => typeof value === 'number' && value > 0 && value <= 60, 'seconds: a number above 0, at most 60'))
-}, { additionalProperties: false })
+const optionsSchema = redisStoreOptions(60)
 
 /**
  * DPoP proofs that were used, remembered by all processes (RFC 9449 §11.1): a proof is good once, at whichever of them.

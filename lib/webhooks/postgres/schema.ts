@@ -1,8 +1,7 @@
-import { crc32 } from 'node:zlib'
-import type { Run, Sql } from '../../keys/postgres/sql.js'
+import { migrateTables, type Tables } from '../../keys/postgres/migrate.js'
+import type { Sql } from '../../keys/postgres/sql.js'
 
-/** Statements that lead from each version of the tables to the next. Never edited once they are released. */
-const migrations: ReadonlyArray<(schema: string) => readonly string[]> = [
+const migrations: Tables['migrations'] = [
   (schema) => [
     `CREATE TABLE ${schema}.webhook_endpoints (
       id text COLLATE "C" PRIMARY KEY,
@@ -33,11 +32,6 @@ const migrations: ReadonlyArray<(schema: string) => readonly string[]> = [
   ]
 ]
 
-/** First half of the advisory lock under which tables are changed; the second tells schemas apart. */
-const LOCK = 0x6c617477
-/** Seconds that a migration, or waiting for another process's, may take. */
-const PATIENCE = 60
-
 /** The tables are of a version that only a later release knows. */
 export class WebhookSchemaTooNew extends Error {
   constructor (schema: string, version: number) {
@@ -46,26 +40,15 @@ export class WebhookSchemaTooNew extends Error {
   }
 }
 
-/** Brings the tables to the version of this release, in one transaction under a lock, so that any number of processes may start at once. @throws WebhookSchemaTooNew */
-export async function migrate ({ run, transaction }: Sql, schema: string): Promise<void> {
-  if (await versionOf(run, schema) === migrations.length) return
-  await transaction(PATIENCE, async (run) => {
-    await run('SELECT pg_advisory_xact_lock($1, $2)', [LOCK, crc32(schema) | 0])
-    const version = await versionOf(run, schema)
-    await run(`CREATE SCHEMA IF NOT EXISTS ${schema}`, [])
-    await run(`CREATE TABLE IF NOT EXISTS ${schema}.webhook_migrations (version integer PRIMARY KEY, migrated_at timestamptz NOT NULL DEFAULT now())`, [])
-    for (const [i, statements] of migrations.slice(version).entries()) {
-      for (const statement of statements(schema)) await run(statement, [])
-      await run(`INSERT INTO ${schema}.webhook_migrations (version) VALUES ($1)`, [version + i + 1])
-    }
-  })
+const tables: Tables = {
+  migrations,
+  versions: 'webhook_migrations',
+  lock: 0x6c617477,
+  areMade: async (run, schema) => (await run('SELECT 1 FROM pg_tables WHERE schemaname = $1 AND tablename = \'webhook_migrations\'', [schema])).length > 0,
+  tooNew: (schema, version) => new WebhookSchemaTooNew(schema, version)
 }
 
-async function versionOf (run: Run, schema: string): Promise<number> {
-  const [made] = await run('SELECT 1 FROM pg_tables WHERE schemaname = $1 AND tablename = \'webhook_migrations\'', [schema])
-  if (made === undefined) return 0
-  const [row] = await run(`SELECT coalesce(max(version), 0) AS version FROM ${schema}.webhook_migrations`, [])
-  const version = Number(row?.version)
-  if (version > migrations.length) throw new WebhookSchemaTooNew(schema, version)
-  return version
+/** @throws WebhookSchemaTooNew */
+export async function migrate (sql: Sql, schema: string): Promise<void> {
+  await migrateTables(sql, schema, tables)
 }
