@@ -74,6 +74,19 @@ function checkBucket (name: string, terms: Terms): void {
 
 const partitions: Record<NonNullable<Policy['partition']>, (principal: Principal) => string> = {
   // A key is of one workspace; a user with tokens may act in several, and is another caller in each.
-  principal: ({ kind, id, workspace, environment }) => kind === 'api-key' ? id : `${environment.length} ${environment} ${workspace.length} ${workspace} ${id}`,
+  principal: (principal) => principal.kind === 'api-key' ? principal.id : callerOf(principal),
   workspace: ({ workspace, environment }) => `${environment.length} ${environment} ${workspace}`
+}
+
+/** Kept, since a long text that is written anew with each request costs more than the counter itself. */
+const callers = new WeakMap<Principal, string>()
+
+function callerOf (principal: Principal): string {
+  let caller = callers.get(principal)
+  if (caller === undefined) {
+    const { id, workspace, environment } = principal
+    caller = `${environment.length} ${environment} ${workspace.length} ${workspace} ${id}`
+    callers.set(principal, caller)
+  }
+  return caller
 }
