@@ -26,9 +26,10 @@ export type Change = (target: Target, next: Next, landed: Landed, first?: boolea
 
 /** Changes of one key by other processes that a change yields to before it gives up. */
 const MAX_ATTEMPTS = 10
-/** Milliseconds that one waits at most before it tries again, so that somebody gets through; a revocation presses on. */
+/** Milliseconds that one waits at most before it tries again, so that somebody gets through. */
 const LONGEST_PAUSE = 10
-const SHORTEST_PAUSE = 2
+/** The same of a revocation, which presses on. */
+const LONGEST_PAUSE_OF_FIRST = 2
 
 /** @param deadline seconds that the store may take @throws AccessError */
 export function createChange (store: KeyStore, deadline: number): Change {
@@ -50,7 +51,7 @@ export function createChange (store: KeyStore, deadline: number): Change {
       const key = copyKey({ ...wanted, version: before.version + 1 })
       if (!isAwaited()) throw new Error('nobody waits for the change any more')
       if (await store.update(key, hash)) return { before, key }
-      await pause(Math.random() * Math.min(tried, first ? SHORTEST_PAUSE : LONGEST_PAUSE))
+      await pause(Math.random() * Math.min(tried, first ? LONGEST_PAUSE_OF_FIRST : LONGEST_PAUSE))
       seen = await look()
     }
     throw new Error('the key store refuses every update')

@@ -22,13 +22,14 @@ t.test('a good token on a route that names keys alone is known, and may not: 403
   const get = async (url: string, token?: string) => await app.inject({ url, headers: token === undefined ? {} : { authorization: `Bearer ${token}` } })
   authority.answers.set('/introspect', json({ ...authority.claimsOf({ sub: 'opaque' }), active: true, token_type: 'Bearer' }))
   const good = await authority.issue()
-  for (const token of [good, await authority.issue({ scope: 'devices:manage' }), OPAQUE]) {
+  // Two tokens of one user, each asking three times, and one of another.
+  for (const [token, left] of [[good, 19], [await authority.issue({ scope: 'devices:manage' }), 16], [OPAQUE, 19]] as const) {
     const response = await get('/keys-alone', token)
     t.equal(response.statusCode, 403)
     t.equal(response.headers['www-authenticate'], 'Bearer realm="api", error="insufficient_scope", scope="devices:read"')
     t.equal(response.headers['cache-control'], 'no-store')
     t.match(response.json(), { code: 'INSUFFICIENT_SCOPE', required: [['devices:read']] })
-    t.ok(response.headers.ratelimit, 'it costs quota as any other')
+    t.equal(response.headers.ratelimit, `"few";r=${left};t=60`, 'it costs quota as any other')
 
     const any = await get('/any-key', token)
     t.equal(any.statusCode, 403)

@@ -16,6 +16,8 @@ import { DEAD, DeliveriesAsked, DelivererTerms } from '../messages.js'
 const DEADLINE = 15
 /** Milliseconds between the events of a stream. */
 const APART = 10
+/** Milliseconds after which an engine has taken what it ever holds: all its places are busy and it has looked again. */
+const WEIGHED_AFTER = 3000
 /** Deliveries that are added at once. */
 const BATCH = 500
 
@@ -81,7 +83,7 @@ obey({
     await fill(await insert(count, DEAD), deliveries)
     const before = held()
     await start(name)
-    await setTimeout(3000)
+    await setTimeout(WEIGHED_AFTER)
     return held() - before
   }
 })
