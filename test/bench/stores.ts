@@ -9,8 +9,8 @@ import { createRedisKeyStore } from 'fastify-latchkey/keys/redis'
 import { reach, type Reach } from './reach.js'
 import { fillPostgres, hashOf } from '../helpers/fill-postgres.js'
 import { startPostgres } from '../helpers/postgres.js'
-import type { Ending } from '../helpers/programs.js'
-import { startRedis } from '../helpers/redis-keys.js'
+import { withEnding, type Ending } from '../helpers/ending.js'
+import { startRedis } from '../helpers/redis-server.js'
 
 /** Microseconds of one call, the median of many; of those at once, of all by their number. */
 export interface StoreTimes extends Reach {
@@ -40,20 +40,16 @@ const START = Date.UTC(2026, 0, 1)
 
 /** @param keys in Postgres, which fills itself; the others hold fewer @param calls that are timed, of each kind */
 export async function keyStores (keys: number, calls: number, say: (text: string) => void): Promise<StoreTimes[]> {
-  const endings: Array<() => unknown> = []
-  const ending: Ending = { teardown: (work) => endings.unshift(work) }
-  const times: StoreTimes[] = []
-  try {
+  return withEnding(async (ending) => {
+    const times: StoreTimes[] = []
     for (const [name, open] of Object.entries(stores)) {
       const { store, count } = await open(ending, keys)
       const measured = await measure(name, store, count, calls)
       say(`stores   ${measured.verify.toFixed(0).padStart(6)} µs   ${name}`)
       times.push(measured)
     }
-  } finally {
-    for (const end of endings) await end()
-  }
-  return times
+    return times
+  })
 }
 
 type Open = (ending: Ending, keys: number) => Promise<{ store: KeyStore, count: number }>

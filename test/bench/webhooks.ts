@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { Type, type Static, type TSchema } from '@sinclair/typebox'
 import { startPostgres } from '../helpers/postgres.js'
-import type { Ending } from '../helpers/programs.js'
+import { withEnding } from '../helpers/ending.js'
 import { selfSigned } from '../helpers/tls.js'
 import { startChild } from './child.js'
 import { Done, type DelivererTerms, type DeliveriesAsked } from './messages.js'
@@ -35,9 +35,7 @@ const rows: ReadonlyArray<{ readonly name: string, readonly engine: DeliveriesAs
 
 /** @param deliveries of a burst, and half of them of each stream @param pending that wait while the heap is weighed */
 export async function webhookFigures (folder: string, redis: BenchRedis, deliveries: number, pending: number, say: (text: string) => void): Promise<WebhookFigures[]> {
-  const endings: Array<() => unknown> = []
-  const ending: Ending = { teardown: (work) => endings.unshift(work) }
-  try {
+  return withEnding(async (ending) => {
     const certificate = await selfSigned()
     const receiver = startChild(join(folder, 'test/bench/webhooks/receiver.js'))
     ending.teardown(() => receiver.stop())
@@ -56,9 +54,7 @@ export async function webhookFigures (folder: string, redis: BenchRedis, deliver
       measured.push({ name, perSecond, cpuMicros, alone, besideDead, pendingMegabytes: bytes / 1e6, pending })
     }
     return measured
-  } finally {
-    for (const end of endings) await end()
-  }
+  })
 }
 
 async function inProcess<T extends TSchema> (folder: string, terms: DelivererTerms, command: string, asked: DeliveriesAsked, answer: T): Promise<Static<T>> {

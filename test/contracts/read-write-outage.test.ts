@@ -3,7 +3,8 @@ import { createRedisLimitStore } from 'fastify-latchkey/limits/redis'
 import { build } from '../../examples/read-write.js'
 import { as, keyOf, keptLog, refused } from '../helpers/contracts.js'
 import { startRedis } from '../helpers/redis-server.js'
-import { eventually, keepLog } from '../helpers/redis-store.js'
+import { keepLog } from '../helpers/redis-store.js'
+import { until } from '../helpers/until.js'
 
 const fields = ['ratelimit', 'ratelimit-policy', 'ratelimit-limit', 'ratelimit-remaining', 'ratelimit-reset']
 const requests = ['GET /devices', 'GET /catalog/item_1', 'POST /devices', 'DELETE /carts/cart_1', 'GET /nothing']
@@ -34,7 +35,7 @@ async function start (t: Test) {
       for (const field of fields) t.equal(response.headers[field], undefined, `${request}: no ${field}`)
     }
   }
-  const isBack = () => eventually(async () => (await speak('sandbox-read')('GET /devices')).statusCode === 200, 'requests are answered again')
+  const isBack = () => until(async () => (await speak('sandbox-read')('GET /devices')).statusCode === 200, 'requests are answered again')
   return { app, redis, speak, isDown, isBack, log }
 }
 
@@ -61,9 +62,9 @@ t.test('"Rate limiting relies on Fleet’s backing store for counters. If that s
 t.test('… the same while it hangs, and nothing of that time is counted later', async (t) => {
   const { redis, speak, isDown, isBack } = await start(t)
   t.equal((await speak('write')('GET /devices')).headers['ratelimit-remaining'], '99')
-  redis.signal('SIGSTOP')
+  redis.freeze()
   await isDown(t)
-  redis.signal('SIGCONT')
+  redis.thaw()
   await isBack()
   const left = Number((await speak('write')('GET /devices')).headers['ratelimit-remaining'])
   t.equal(left, 98)

@@ -2,7 +2,8 @@ import t from 'tap'
 import { build } from '../../examples/read-write.js'
 import { answered, as, guardedRoutes, keyOf } from '../helpers/contracts.js'
 import { startRedis } from '../helpers/redis-server.js'
-import { eventually, redisStore } from '../helpers/redis-store.js'
+import { redisStore } from '../helpers/redis-store.js'
+import { until } from '../helpers/until.js'
 
 const catalog = [{ id: 'item_1', name: 'Tablet' }, { id: 'item_2', name: 'Scanner' }]
 
@@ -27,6 +28,6 @@ t.test('"Rate limiting relies on Fleet’s backing store for counters. If that s
   }
 
   await server.restart()
-  await eventually(async () => (await speak('GET /catalog')).statusCode === 200, 'it works again')
+  await until(async () => (await speak('GET /catalog')).statusCode === 200, 'it works again')
   answered(t, await speak('GET /catalog'), 200, catalog)
 })

@@ -6,8 +6,10 @@ import { fakeClock } from 'fastify-latchkey/testing'
 import t, { type Test } from 'tap'
 import { keyStore } from '../helpers/key-store.js'
 import { startProxy } from '../helpers/proxy.js'
-import { freePort, startRedis } from '../helpers/redis-server.js'
-import { eventually, redisStore } from '../helpers/redis-store.js'
+import { freePort } from '../helpers/ports.js'
+import { startRedis } from '../helpers/redis-server.js'
+import { redisStore } from '../helpers/redis-store.js'
+import { until } from '../helpers/until.js'
 
 /** Seconds for which records are held here: what holds where a process can't be told of a change. */
 const MAX_AGE = 30
@@ -85,7 +87,7 @@ t.test('a marker that was lost is no way back: flushed, evicted, or with a Redis
     const [bad, good] = [await held(), await held()]
     t.equal(await bad.revoke(), 0)
     await lose()
-    await eventually(async () => await good.status() === 200, 'Redis is asked again')
+    await until(async () => await good.status() === 200, 'Redis is asked again')
     t.equal(await bad.status(), 401, how)
     const before = seen.lookups
     for (let n = 0; n < 3; n++) t.equal(await good.status(), 200)
@@ -102,7 +104,7 @@ t.test('a marker that could not be written: the answer says so, and it is writte
   t.equal(await revoke(), MAX_AGE)
   t.equal(await status(), 200, 'the other has not heard of it')
   proxy.manner = 'pass'
-  await eventually(async () => await status() === 401, 'it hears of it, though no time passes on its clock')
+  await until(async () => await status() === 401, 'it hears of it, though no time passes on its clock')
 })
 
 t.test('… and where whoever made the change ends before that, within the bound', async (t) => {
@@ -118,7 +120,7 @@ t.test('a failover to a replica that had not heard of the marker: the bound hold
   const primary = await startRedis(t)
   const replica = await startRedis(t, ['--replicaof', '127.0.0.1', String(primary.port)])
   const follower = replica.client()
-  await eventually(async () => /master_link_status:up/.test(await follower.info('replication')), 'the replica follows')
+  await until(async () => /master_link_status:up/.test(await follower.info('replication')), 'the replica follows')
   const proxy = await startProxy(t, primary.port)
   const { held, untilBound } = await two(t, { url: `redis://127.0.0.1:${proxy.port}` })
   const { status, revoke } = await held()
@@ -127,7 +129,7 @@ t.test('a failover to a replica that had not heard of the marker: the bound hold
   t.equal(await revoke(), 0, 'the primary took it')
   proxy.target = replica.port
   await primary.kill()
-  await eventually(async () => await status() === 200, 'the replica answers, with the marker that it knows')
+  await until(async () => await status() === 200, 'the replica answers, with the marker that it knows')
   await untilBound(t, status)
 })
 

@@ -7,7 +7,7 @@ import t, { type Test } from 'tap'
 import { createPostgresKeyStore } from 'fastify-latchkey/keys/postgres'
 import { root } from '../helpers/child.js'
 import { startPostgres } from '../helpers/postgres.js'
-import { eventually } from '../helpers/redis-store.js'
+import { until } from '../helpers/until.js'
 
 const file = fileURLToPath(new URL('../helpers/notice-process.ts', import.meta.url))
 const KEYS = 10_000
@@ -35,23 +35,17 @@ async function tell (t: Test, url: string, count: number, { later = 0, stall = I
   const told: Told[] = []
   const children = Array.from({ length: count }, (_, i) => spawn('env', ['-u', 'NODE_OPTIONS', process.execPath, '--conditions=fastify-latchkey-source', '--import', 'tsx', file], { cwd: root, env: { ...process.env, KEYS_URL: url, LATER: String(later), ...i === 0 && { STALL: String(stall) } }, stdio: ['pipe', 'pipe', 'inherit'] }))
   t.teardown(() => { for (const child of children) child.kill('SIGKILL') })
-  let heard = (): void => {}
   const ready = children.map((child, by) => new Promise<void>((resolve) => {
     createInterface({ input: child.stdout }).on('line', (line) => {
       if (line === 'ready') return resolve()
       const [id = '', type = '', key = ''] = line.split(' ')
       told.push({ id, type, key, by })
-      heard()
     })
   }))
   await Promise.all(ready)
   for (const child of children) child.stdin.end('go\n')
   return {
     told,
-    until: (holds: () => boolean) => new Promise<void>((resolve) => {
-      heard = () => { if (holds()) resolve() }
-      heard()
-    }),
     async kill (i: number) {
       const child = children[i]
       if (child === undefined) throw new Error('no such process')
@@ -80,9 +74,9 @@ t.test('4 processes, 10,000 keys due at once: 10,000 events, none twice, none mi
   const url = await postgres.createDatabase()
   const pool = await fill(url)
   t.teardown(() => pool.end())
-  const { told, until, stop } = await tell(t, url, PROCESSES)
+  const { told, stop } = await tell(t, url, PROCESSES)
   await until(() => facts(told) === KEYS)
-  await eventually(async () => await left(pool) === 0, 'every notice is noted')
+  await until(async () => await left(pool) === 0, 'every notice is noted')
   await stop()
   t.equal(told.length, KEYS, 'none twice')
   t.equal(keys(told), KEYS, 'none missing')
@@ -94,7 +88,7 @@ t.test('with one of them killed in the middle: none missing, and what is told ag
   const url = await postgres.createDatabase()
   const pool = await fill(url)
   t.teardown(() => pool.end())
-  const { told, until, kill, stop } = await tell(t, url, PROCESSES, { stall: 150 })
+  const { told, kill, stop } = await tell(t, url, PROCESSES, { stall: 150 })
   await until(() => told.filter(({ by }) => by === 0).length > 150)
   await kill(0)
   const held = async () => Number((await pool.query('SELECT count(*) AS n FROM latchkey.keys WHERE notice_held IS NOT NULL')).rows[0].n)
@@ -104,7 +98,7 @@ t.test('with one of them killed in the middle: none missing, and what is told ag
   t.ok(orphans > 0 && orphans <= 100, `it left ${orphans} keys that it held`)
 
   const later = await tell(t, url, 2, { later: 60_001 })
-  await later.until(() => facts([...told, ...later.told]) === KEYS && later.told.length === orphans)
+  await until(() => facts([...told, ...later.told]) === KEYS && later.told.length === orphans)
   await later.stop()
   const all = [...told, ...later.told]
   t.equal(keys(all), KEYS, 'none missing')

@@ -7,7 +7,8 @@ import type { Principal } from 'fastify-latchkey'
 import { run } from '../helpers/child.js'
 import { principal } from '../helpers/limits.js'
 import { startCluster, startSentinels } from '../helpers/redis-fleets.js'
-import { eventually, redisStore } from '../helpers/redis-store.js'
+import { redisStore } from '../helpers/redis-store.js'
+import { until } from '../helpers/until.js'
 
 const QUOTA = 100
 const policies = [compilePolicy({ name: 'p', quota: QUOTA, window: 3600 }), compilePolicy({ name: 'all', quota: 10_000, window: 3600, partition: 'workspace' })]
@@ -54,11 +55,11 @@ function load (t: Test, store: RedisLimitStore, who: readonly Principal[]) {
 
 async function survives (t: Test, store: RedisLimitStore, who: readonly Principal[], kill: () => Promise<void>): Promise<void> {
   const running = load(t, store, who)
-  await eventually(() => running.told().some(({ admitted }) => admitted > 20), 'it counts')
+  await until(() => running.told().some(({ admitted }) => admitted > 20), 'it counts')
   await kill()
-  await eventually(() => running.told().some(({ unavailable }) => unavailable > 0), 'the loss is felt')
-  await eventually(async () => (await Promise.allSettled(who.map(async (principal) => store.inspect(principal, [])))).every(({ status }) => status === 'fulfilled'), 'everybody is decided again')
-  await eventually(() => running.told().every(({ limited }) => limited > 0), 'everybody has had the quota')
+  await until(() => running.told().some(({ unavailable }) => unavailable > 0), 'the loss is felt')
+  await until(async () => (await Promise.allSettled(who.map(async (principal) => store.inspect(principal, [])))).every(({ status }) => status === 'fulfilled'), 'everybody is decided again')
+  await until(() => running.told().every(({ limited }) => limited > 0), 'everybody has had the quota')
   await pause(200)
   await running.stop()
   t.same(running.faults, [])
@@ -85,14 +86,14 @@ t.test('a Cluster whose slots move under load: nobody is admitted twice for it, 
   await store.ready()
   const who = Array.from({ length: 12 }, (_, n) => principal(`p${n}`, { workspace: `w${n}`, version: 1 }))
   const running = load(t, store, who)
-  await eventually(() => running.told().some(({ admitted }) => admitted > 5), 'it counts')
+  await until(() => running.told().some(({ admitted }) => admitted > 5), 'it counts')
   const clients = servers.map((server) => server.client())
   const [source, target] = await mastersOf(clients)
   const [{ host, port } = { host: '', port: 0 }] = nodes
   const moved = await run(['redis-cli', '--cluster', 'reshard', `${host}:${port}`, '--cluster-from', source.id, '--cluster-to', target.id, '--cluster-slots', '3000', '--cluster-yes'])
   t.equal(moved.code, 0, moved.stderr)
   t.ok((await mastersOf(clients)).some(({ id, keys }) => id === target.id && keys > target.keys), 'counters have moved')
-  await eventually(() => running.told().every(({ limited }) => limited > 0), 'everybody has had the quota')
+  await until(() => running.told().every(({ limited }) => limited > 0), 'everybody has had the quota')
   await running.stop()
   t.same(running.faults, [])
   for (const { admitted, unavailable } of running.told()) {

@@ -6,8 +6,8 @@ import { delivery, inserted } from '../../lib/testing/webhook-store-drafts.js'
 import { newSecret } from '../../lib/webhooks/secret.js'
 import { start } from '../helpers/child.js'
 import { startReceiver, verified } from '../helpers/receiver.js'
-import { startRedis } from '../helpers/redis-keys.js'
-import { until } from '../helpers/slow-keys.js'
+import { startRedis } from '../helpers/redis-server.js'
+import { until } from '../helpers/until.js'
 
 const file = fileURLToPath(new URL('../helpers/webhook-worker.ts', import.meta.url))
 
@@ -26,7 +26,7 @@ function work (t: Test, environment: NodeJS.ProcessEnv) {
 
 for (const engine of ['embedded', 'bullmq']) {
   t.test(`a worker that is killed after it has sent and before it was answered: another delivers it again, with the same webhook-id (${engine})`, async (t) => {
-    const redis = await startRedis(t, '--maxmemory-policy', 'noeviction')
+    const redis = await startRedis(t, ['--maxmemory-policy', 'noeviction'])
     const receiver = await startReceiver(t)
     const store = createRedisWebhookStore({ redis: redis.client() })
     const secret = newSecret()

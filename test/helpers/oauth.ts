@@ -104,15 +104,6 @@ export async function get (app: FastifyInstance, token: string): Promise<LightMy
   return await app.inject({ url: '/devices', headers: { authorization: `Bearer ${token}` } })
 }
 
-/** Waits for what happens beside the requests. */
-export async function until (happened: () => boolean | Promise<boolean>): Promise<void> {
-  for (let i = 0; i < 500; i++) {
-    if (await happened()) return
-    await new Promise((resolve) => setTimeout(resolve, 10))
-  }
-  throw new Error('it did not happen')
-}
-
 /** No part of a token's payload or signature in an answer or a log line. */
 export function leaks (t: Test, token: string, texts: readonly string[]): void {
   const parts = token.split('.').flatMap((part) => part.length < 12 ? [] : [part.slice(0, 12), part.slice(-12)]).slice(-4)

@@ -4,7 +4,8 @@ import { join } from 'node:path'
 import { randomBytes } from 'node:crypto'
 import pg from 'pg'
 import { run } from './child.js'
-import { startProgram, type Ending, type Program } from './programs.js'
+import type { Ending } from './ending.js'
+import { startProgram, type Program } from './programs.js'
 
 /** A Postgres of its own in a temporary folder, spoken to by a socket there. */
 export interface Postgres {

@@ -1,10 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readdirSync, readFileSync } from 'node:fs'
-import { createServer } from 'node:net'
-
-/** What ends what was started: a test, or whoever else calls these in reverse. */
-export interface Ending { teardown (work: () => unknown): void }
 
 /** A server of another program, which ends with the process that started it, however that ends. */
 export interface Program {
@@ -84,14 +80,4 @@ function parentOf (pid: number): number | undefined {
   } catch {
     return undefined
   }
-}
-
-/** A port of the loopback that is free now. */
-export async function freePort (): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  server.close()
-  await once(server, 'close')
-  return typeof address === 'object' && address !== null ? address.port : 0
 }

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { connect, createServer, type Socket } from 'node:net'
-import type { Owner } from './redis-server.js'
+import type { Ending } from './ending.js'
 import { portOf } from './doors.js'
 
 /** How a proxy treats what the server answers. */
@@ -29,7 +29,7 @@ export interface Proxy {
 const later = (milliseconds: number, act: () => void): void => { setTimeout(act, milliseconds).unref() }
 
 /** A TCP proxy on the loopback before a port, that can misbehave; closed with the test. */
-export async function startProxy (owner: Owner, port: number): Promise<Proxy> {
+export async function startProxy (owner: Ending, port: number): Promise<Proxy> {
   let target = port
   const sockets = new Set<Socket>()
   let manner: Manner = 'pass'

@@ -4,7 +4,7 @@ import { createServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { Webhook } from 'standardwebhooks'
-import type { Ending } from './programs.js'
+import type { Ending } from './ending.js'
 import { selfSigned } from './tls.js'
 
 export interface Received { readonly path: string, readonly headers: IncomingHttpHeaders, readonly body: string }

@@ -5,7 +5,8 @@ import { heapUsed } from './heap.js'
 import { guarded, scopes } from './limits.js'
 import { startProxy, type Manner, type Proxy } from './proxy.js'
 import { startRedis, type RedisServer } from './redis-server.js'
-import { eventually, keepLog, redisStore, type KeptLog } from './redis-store.js'
+import { keepLog, redisStore, type KeptLog } from './redis-store.js'
+import { until } from './until.js'
 
 /** Seconds, where an outage is awaited and where an answer is. */
 const DEADLINES = { 503: 0.25, 200: 2 }
@@ -38,7 +39,7 @@ const faults: Record<string, Fault> = {
   'resets in the middle of an answer': through('reset', 503),
   'answers in small pieces': through('slice', 200),
   'gets requests a second late': through('delay-requests', 503),
-  'is stopped': { begin: ({ server }) => server.signal('SIGSTOP'), end: ({ server }) => server.signal('SIGCONT'), limits: 503 },
+  'is stopped': { begin: ({ server }) => server.freeze(), end: ({ server }) => server.thaw(), limits: 503 },
   'is killed and starts again': { begin: ({ server }) => server.kill(), end: ({ server }) => server.restart(), limits: 503 },
   'has forgotten the scripts': { begin: ({ admin }) => admin.script('FLUSH'), end () {}, limits: 200 },
   'has become a replica': { begin: ({ admin }) => admin.replicaof('127.0.0.1', 1), end: ({ admin }) => admin.replicaof('NO', 'ONE'), limits: 503 },
@@ -47,7 +48,7 @@ const faults: Record<string, Fault> = {
     async begin ({ admin, server }) {
       await admin.config('SET', 'busy-reply-threshold', '1')
       server.client().eval('while true do end', 0).catch(() => {})
-      await eventually(() => admin.ping().then(() => false, (fault) => /BUSY/.test(String(fault))), 'busy')
+      await until(() => admin.ping().then(() => false, (fault) => /BUSY/.test(String(fault))), 'busy')
     },
     end: ({ admin }) => admin.script('KILL'),
     limits: 503,
@@ -57,7 +58,7 @@ const faults: Record<string, Fault> = {
       await admin.call('DEBUG', 'POPULATE', '20000', 'other', '100')
       await admin.config('SET', 'key-load-delay', '5000', 'loading-process-events-interval-bytes', '1024')
       server.client().call('DEBUG', 'RELOAD').catch(() => {})
-      await eventually(() => admin.ping().then(() => false, (fault) => /LOADING/.test(String(fault))), 'loading')
+      await until(() => admin.ping().then(() => false, (fault) => /LOADING/.test(String(fault))), 'loading')
     },
     end: ({ admin }) => admin.config('SET', 'key-load-delay', '0'),
     limits: 503,
@@ -131,7 +132,7 @@ async function cell (t: Test, part: keyof typeof starts, { begin, end, ...status
     return statuses
   }
 
-  if (warm || status === 200) await eventually(async () => await one() === 200, 'the first')
+  if (warm || status === 200) await until(async () => await one() === 200, 'the first')
   if (warm) await begin(scene)
   const before = handled
   for (let i = 0; i < 4; i++) t.equal(await one(), status)
@@ -151,7 +152,7 @@ async function cell (t: Test, part: keyof typeof starts, { begin, end, ...status
   if (status === 503 && part === 'limits') t.ok(proxy.sent - sent < 10_000, `an open breaker sends next to nothing: ${proxy.sent - sent} bytes`)
 
   await end(scene)
-  await eventually(async () => await one() === 200, 'it works again')
+  await until(async () => await one() === 200, 'it works again')
   t.equal(await one(), 200)
   t.ok(log.lines.filter(({ level }) => level === 'warn').length <= (warm ? 1 : 2), JSON.stringify(log.lines))
   t.strictSame(unhandled, [])

@@ -1,96 +1,55 @@
-import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
-import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as pause } from 'node:timers/promises'
-import { Redis } from 'ioredis'
-import { portOf } from './doors.js'
-import { start, type Child } from './child.js'
+import { Redis, type RedisOptions } from 'ioredis'
+import { onFreePort } from './ports.js'
+import type { Ending } from './ending.js'
+import { startProgram, type Program } from './programs.js'
 
 export interface RedisServer {
   readonly port: number
   readonly url: string
   /** Another connection for the test itself, closed with the server. */
-  client (): Redis
-  signal (signal: NodeJS.Signals): void
+  client (options?: Omit<RedisOptions, 'replyMapping'>): Redis
+  /** Stands still, as on a machine that hangs. */
+  freeze (): void
+  thaw (): void
   /** Ends it with SIGKILL and waits for that. */
   kill (): Promise<void>
   /** Starts it on the same port, as empty as at first. */
   restart (): Promise<void>
 }
 
-/** What a test has to clean up; a tap test, or what stands in for one. */
-export interface Owner { teardown (clean: () => unknown): void }
-
-/** A port that was free a moment ago. */
-export async function freePort (): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1')
-  await once(probe, 'listening')
-  const port = portOf(probe)
-  await new Promise((resolve) => probe.close(resolve))
-  return port
-}
-
 /** A redis-server of the test's own, without persistence; gone when the test ends, however it ends. */
-export async function startRedis (owner: Owner, args: readonly string[] = [], program = 'redis-server'): Promise<RedisServer> {
+export async function startRedis (t: Ending, args: readonly string[] = []): Promise<RedisServer> {
   const folder = await mkdtemp(join(tmpdir(), 'latchkey-redis-'))
-  const port = await freePort()
-  const clients: Redis[] = []
-  let child: Child | undefined
-
-  async function boot (): Promise<void> {
-    child = start([program, '--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--daemonize', 'no', '--dir', folder, ...args], folder)
-    child.on('error', () => {})
-    child.stderr.resume()
-    child.stdout.resume()
-    await answers(port, child)
+  t.teardown(() => rm(folder, { recursive: true, force: true }))
+  let program: Program | undefined
+  async function boot (port: number): Promise<number> {
+    program = await startProgram(['redis-server', '--port', String(port), '--bind', '127.0.0.1', '--dir', folder, '--save', '', '--appendonly', 'no', ...args], folder, /ready to accept/i)
+    return port
   }
-
   async function kill (): Promise<void> {
-    const running = child
-    child = undefined
-    if (running === undefined || running.exitCode !== null || running.signalCode !== null) return
-    const ended = once(running, 'exit')
-    running.kill('SIGKILL')
-    await ended
+    const ending = program
+    program = undefined
+    ending?.thaw()
+    ending?.signal('SIGKILL')
+    await ending?.gone
   }
-
-  owner.teardown(async () => {
-    for (const client of clients) client.disconnect()
-    await kill()
-    await rm(folder, { recursive: true, force: true })
-  })
-  await boot()
+  t.teardown(kill)
+  const port = await onFreePort(boot)
   return {
     port,
     url: `redis://127.0.0.1:${port}`,
-    client () {
-      const client = new Redis({ port, host: '127.0.0.1', maxRetriesPerRequest: null })
+    client (options = {}) {
+      const client = new Redis({ port, host: '127.0.0.1', maxRetriesPerRequest: null, ...options })
       client.on('error', () => {})
-      clients.push(client)
+      t.teardown(() => client.disconnect())
       return client
     },
-    signal: (signal) => { child?.kill(signal) },
+    freeze: () => program?.freeze(),
+    thaw: () => program?.thaw(),
     kill,
-    restart: boot
+    restart: async () => { await boot(port) }
   }
-}
-
-async function answers (port: number, child: Child): Promise<void> {
-  for (let tries = 0; tries < 1000 && child.exitCode === null; tries++) {
-    if (/^(\+PONG|-NOAUTH)/.test(await ping(port))) return
-    await pause(10)
-  }
-  throw new Error('redis-server did not start; install redis-server (and redis-sentinel) to run these tests')
-}
-
-/** What a server says to PING; nothing where there is none. */
-function ping (port: number): Promise<string> {
-  return new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1')
-    socket.on('error', () => resolve(''))
-    socket.once('data', (chunk) => { resolve(chunk.toString()); socket.destroy() })
-    socket.write('PING\r\n')
-  })
 }

@@ -1,5 +1,5 @@
 import { createRedisLimitStore, type RedisLimitStore, type RedisLimitStoreOptions } from 'fastify-latchkey/limits/redis'
-import type { Owner } from './redis-server.js'
+import type { Ending } from './ending.js'
 
 export interface KeptLog {
   readonly lines: ReadonlyArray<{ readonly level: 'info' | 'warn', readonly message: string, readonly fields: object }>
@@ -18,18 +18,9 @@ export function keepLog (): KeptLog {
 }
 
 /** A store that is closed when the test ends. */
-export function redisStore (owner: Owner, options: RedisLimitStoreOptions): RedisLimitStore & { readonly log: KeptLog } {
+export function redisStore (owner: Ending, options: RedisLimitStoreOptions): RedisLimitStore & { readonly log: KeptLog } {
   const log = keepLog()
   const store = createRedisLimitStore({ log, ...options })
   owner.teardown(() => store.close())
   return { ...store, log }
-}
-
-/** Waits until `check` holds; a minute without it means never, also on a machine that does much else. */
-export async function eventually (check: () => boolean | Promise<boolean>, what: string): Promise<void> {
-  const until = Date.now() + 60_000
-  while (!await check()) {
-    if (Date.now() > until) throw new Error(`not within a minute: ${what}`)
-    await new Promise((resolve) => setTimeout(resolve, 10))
-  }
 }

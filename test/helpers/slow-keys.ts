@@ -1,4 +1,4 @@
-import { setImmediate, setTimeout } from 'node:timers/promises'
+import { setImmediate } from 'node:timers/promises'
 import { createMemoryKeyStore, type ApiKey, type KeyStore, type LoadedKey } from 'fastify-latchkey/keys'
 
 /** The record of a key as a lifecycle would write it. */
@@ -48,9 +48,4 @@ export function gate (): { readonly opened: Promise<void>, open: () => void } {
   let open = (): void => {}
   const opened = new Promise<void>((resolve) => { open = resolve })
   return { opened, open }
-}
-
-/** Waits for what timers that hold up no process bring about. */
-export async function until (holds: () => boolean | Promise<boolean>): Promise<void> {
-  for (let left = 2000; left > 0 && !await holds(); left--) await setTimeout(5)
 }

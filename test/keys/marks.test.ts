@@ -5,11 +5,7 @@ import { createMarks } from '../../lib/keys/marks.js'
 import { guarded, untyped } from '../helpers/limits.js'
 import { keyring } from '../helpers/keyring.js'
 import { gate, record } from '../helpers/slow-keys.js'
-
-/** The attempts wait beside the process, and don't keep it. */
-async function until (holds: () => boolean): Promise<void> {
-  while (!holds()) await pause(5)
-}
+import { until } from '../helpers/until.js'
 
 const input = { workspace: 'w1', scopes: [] }
 

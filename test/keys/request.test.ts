@@ -5,7 +5,8 @@ import { createMemoryLimitStore, type LimitStore } from 'fastify-latchkey/limits
 import { fakeClock } from 'fastify-latchkey/testing'
 import t, { type Test } from 'tap'
 import { bootError, refused, scopes, untyped } from '../helpers/limits.js'
-import { slowStore, until } from '../helpers/slow-keys.js'
+import { slowStore } from '../helpers/slow-keys.js'
+import { until } from '../helpers/until.js'
 
 async function keyed (t: Test, keys: Partial<KeysOptions>, options: Partial<LatchkeyOptions> = {}, routes: (app: FastifyInstance) => void = devices) {
   const clock = fakeClock()

@@ -6,7 +6,8 @@ import t from 'tap'
 import { createKeyResolver } from '../../lib/keys/resolver.js'
 import { createFirstUse, type BeginGrace } from '../../lib/keys/retiring.js'
 import { scopes, untyped } from '../helpers/limits.js'
-import { gate, record, slowStore, until } from '../helpers/slow-keys.js'
+import { gate, record, slowStore } from '../helpers/slow-keys.js'
+import { until } from '../helpers/until.js'
 
 const text = createKeyText('acme', ['live', 'test'])
 const [OLD, NEW] = [text.generate('live'), text.generate('live')]

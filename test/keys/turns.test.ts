@@ -2,7 +2,8 @@ import { createMemoryKeyStore, type KeyStore } from 'fastify-latchkey/keys'
 import t from 'tap'
 import { createTurns } from '../../lib/keys/turns.js'
 import { keyring } from '../helpers/keyring.js'
-import { gate, slowStore, until } from '../helpers/slow-keys.js'
+import { gate, slowStore } from '../helpers/slow-keys.js'
+import { until } from '../helpers/until.js'
 
 const input = { workspace: 'w1', scopes: [] }
 const tick = () => new Promise((resolve) => setImmediate(resolve))

@@ -3,7 +3,8 @@ import { fakeClock } from 'fastify-latchkey/testing'
 import t from 'tap'
 import { createUseRecorder, type UseRecorderParts } from '../../lib/keys/use.js'
 import { principal } from '../helpers/limits.js'
-import { gate, record, until } from '../helpers/slow-keys.js'
+import { gate, record } from '../helpers/slow-keys.js'
+import { until } from '../helpers/until.js'
 
 const READ = Object.freeze(['devices:read'])
 const BOTH = Object.freeze(['devices:read', 'reports:read'])

@@ -5,7 +5,8 @@ import { LimitStoreUnavailable } from 'fastify-latchkey/limits/redis'
 import t from 'tap'
 import { principal } from '../helpers/limits.js'
 import { startRedis } from '../helpers/redis-server.js'
-import { eventually, redisStore } from '../helpers/redis-store.js'
+import { redisStore } from '../helpers/redis-store.js'
+import { until } from '../helpers/until.js'
 
 const policies = [compilePolicy({ name: 'p', quota: 100, window: 3600 })]
 const take = { policies, principal: principal('ada', { version: 1 }), cost: 1, now: 0 }
@@ -25,7 +26,7 @@ t.test('a client of @fastify/redis, under a namespace of its own, stays the host
   store.close()
   t.equal(await limits.ping(), 'PONG')
   await app.close()
-  await eventually(() => limits.status === 'end', 'the host closes it')
+  await until(() => limits.status === 'end', 'the host closes it')
 })
 
 t.test('with its default options, which queue and send again, nothing is counted of what was answered 503', async (t) => {
@@ -36,11 +37,11 @@ t.test('with its default options, which queue and send again, nothing is counted
   const store = redisStore(t, { redis: app.redis, deadline: 0.3 })
   await store.ready()
   await store.take(take)
-  server.signal('SIGSTOP')
+  server.freeze()
   const late = await Promise.allSettled(Array.from({ length: 10 }, () => store.take(take)))
   t.ok(late.every((one) => one.status === 'rejected' && one.reason instanceof LimitStoreUnavailable))
-  server.signal('SIGCONT')
+  server.thaw()
   const left = () => store.inspect(take.principal, [{ name: 'p', quota: 100, window: 3600 }]).then(({ policies: [one] }) => one?.remaining, () => undefined)
-  await eventually(async () => await left() !== undefined, 'it works again')
+  await until(async () => await left() !== undefined, 'it works again')
   t.equal(await left(), 99)
 })

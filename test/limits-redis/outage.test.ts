@@ -6,8 +6,10 @@ import t from 'tap'
 import { isLimitsMessage } from '../../examples/metrics.js'
 import { guarded, principal } from '../helpers/limits.js'
 import { startProxy } from '../helpers/proxy.js'
-import { freePort, startRedis } from '../helpers/redis-server.js'
-import { eventually, redisStore } from '../helpers/redis-store.js'
+import { freePort } from '../helpers/ports.js'
+import { startRedis } from '../helpers/redis-server.js'
+import { redisStore } from '../helpers/redis-store.js'
+import { until } from '../helpers/until.js'
 
 const policies = [compilePolicy({ name: 'p', quota: 8, window: 60 })]
 const who = principal('ada', { version: 1 })
@@ -28,7 +30,7 @@ t.test('what Redis gets after the deadline is never counted', async (t) => {
   t.ok(late.every((one) => one.status === 'rejected' && one.reason instanceof LimitStoreUnavailable))
   await pause(1_200)
   proxy.manner = 'pass'
-  await eventually(() => store.inspect(who, production).then(({ policies: [one] }) => one?.remaining === 7, () => false), 'one of eight is counted')
+  await until(() => store.inspect(who, production).then(({ policies: [one] }) => one?.remaining === 7, () => false), 'one of eight is counted')
 })
 
 t.test('a stopped Redis that goes on counts nothing of what was answered 503 meanwhile', async (t) => {
@@ -36,12 +38,12 @@ t.test('a stopped Redis that goes on counts nothing of what was answered 503 mea
   const store = redisStore(t, { url: server.url, deadline: 0.4 })
   await store.ready()
   await store.take(take)
-  server.signal('SIGSTOP')
+  server.freeze()
   for (let i = 0; i < 3; i++) await t.rejects(async () => store.take(take), { name: 'LimitStoreUnavailable', message: 'the limit store is unavailable: DeadlineExceeded' })
   await t.rejects(async () => store.take(take), { message: 'the limit store is unavailable: Redis is not asked until a probe is answered' })
   await t.rejects(store.mark(who, 2), { name: 'LimitStoreUnavailable', message: 'the limit store is unavailable: DeadlineExceeded' })
-  server.signal('SIGCONT')
-  await eventually(() => store.inspect(who, production).then(({ policies: [one] }) => one?.remaining === 7, () => false), 'one of eight is counted')
+  server.thaw()
+  await until(() => store.inspect(who, production).then(({ policies: [one] }) => one?.remaining === 7, () => false), 'one of eight is counted')
 })
 
 t.test('Redis\' clock may be set: what is told too late is told again by the new one', async (t) => {
@@ -95,7 +97,7 @@ t.test('reject: 503 at once while the breaker is open, with a Retry-After and no
     t.match(JSON.parse(body), { code: 'LIMITER_UNAVAILABLE' })
   }
   await server.restart()
-  await eventually(async () => (await as.inject(app, { scopes: [] }, '/')).statusCode === 200, 'it works again')
+  await until(async () => (await as.inject(app, { scopes: [] }, '/')).statusCode === 200, 'it works again')
   t.match(store.log.lines, [UNREACHED, { level: 'warn', message: 'limits: Redis can\'t decide; requests get 503' }, { level: 'info', message: 'limits: Redis decides again' }])
   t.equal(store.log.lines.length, 3)
   t.notMatch(JSON.stringify(store.log.lines), /hunter2|127\.0\.0\.1/)
@@ -110,7 +112,7 @@ t.test('without a logger a change is a warning of the process, and recovery is s
   await server.kill()
   for (let i = 0; i < 4; i++) await t.rejects(async () => store.take(take))
   await server.restart()
-  await eventually(async () => store.inspect(who, production).then(() => true, () => false), 'it works again')
+  await until(async () => store.inspect(who, production).then(() => true, () => false), 'it works again')
   await pause(1)
   process.off('warning', hear)
   t.match(warnings.filter(({ name }) => name === 'LatchkeyWarning'), [{ code: 'LATCHKEY_REDIS', message: /^limits: Redis can't decide; requests get 503 \{/ }])
@@ -120,7 +122,7 @@ t.test('no more than ten thousand wait; who is more is answered at once, and it 
   const server = await startRedis(t)
   const store = redisStore(t, { url: server.url, deadline: 0.3 })
   await store.ready()
-  server.signal('SIGSTOP')
+  server.freeze()
   const heard: LimitsMessage[] = []
   const hear = (message: unknown) => { if (isLimitsMessage(message)) heard.push(message) }
   subscribe('latchkey:limits', hear)
@@ -129,7 +131,7 @@ t.test('no more than ten thousand wait; who is more is answered at once, and it 
   t.ok((await Promise.allSettled(waiting)).every(({ status }) => status === 'rejected'))
   unsubscribe('latchkey:limits', hear)
   t.equal(heard.reduce((sum, { unavailable }) => sum + unavailable, 0), 10_001)
-  server.signal('SIGCONT')
+  server.thaw()
 })
 
 t.test('closing answers who waits for the first connection', async (t) => {

@@ -3,7 +3,8 @@ import Fastify from 'fastify'
 import { latchkey, type Exposure } from 'fastify-latchkey'
 import { createJwtResolver, createIntrospectionResolver } from 'fastify-latchkey/oauth'
 import { allowPlainHttp } from '../../lib/auth/index.js'
-import { AUDIENCE, createAuthority, json, scopes, until } from '../helpers/oauth.js'
+import { AUDIENCE, createAuthority, json, scopes } from '../helpers/oauth.js'
+import { until } from '../helpers/until.js'
 
 t.test('a token that was sent where others read it is reported; what else stands in a query is shown to no server', async (t) => {
   const authority = await createAuthority(t)

@@ -2,7 +2,8 @@ import t, { type Test } from 'tap'
 import type { ServerResponse } from 'node:http'
 import { allowPlainHttp } from 'fastify-latchkey'
 import { createJwtResolver, type JwtResolverOptions } from 'fastify-latchkey/oauth'
-import { AUDIENCE, createAuthority, createPair, forge, get, guarded, isRefused, json, until, type Answer } from '../helpers/oauth.js'
+import { AUDIENCE, createAuthority, createPair, forge, get, guarded, isRefused, json, type Answer } from '../helpers/oauth.js'
+import { until } from '../helpers/until.js'
 
 const METADATA = '/.well-known/oauth-authorization-server'
 

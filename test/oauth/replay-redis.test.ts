@@ -6,8 +6,9 @@ import { allowPlainHttp } from 'fastify-latchkey'
 import { createJwtResolver } from 'fastify-latchkey/oauth'
 import { createRedisReplayStore } from 'fastify-latchkey/oauth/redis'
 import { AUDIENCE, createAuthority, createPair, forge, guarded, isRefused } from '../helpers/oauth.js'
-import { startCluster, startRedis } from '../helpers/redis-keys.js'
-import { eventually } from '../helpers/redis-store.js'
+import { startPrimaries } from '../helpers/redis-fleets.js'
+import { startRedis } from '../helpers/redis-server.js'
+import { until } from '../helpers/until.js'
 
 /** Two processes' worth of one API, each with a client of its own. */
 async function startTwo (t: Test) {
@@ -60,15 +61,15 @@ t.test('a proof that one process has taken is refused by the others, however man
 t.test('a Redis that is down lets nobody in, and lets in again when it is back', async (t) => {
   const { server, prove, send, logs } = await startTwo(t)
   t.equal((await send(0, await prove())).statusCode, 200)
-  await server.stop()
+  await server.kill()
   isRefused(t, await send(0, await prove()), 'AUTHENTICATION_UNAVAILABLE')
   t.notMatch(logs[0]?.text, '127.0.0.1:')
-  await server.start()
-  await eventually(async () => (await send(0, await prove())).statusCode === 200, 'it lets in again')
+  await server.restart()
+  await until(async () => (await send(0, await prove())).statusCode === 200, 'it lets in again')
 })
 
 t.test('on a Cluster, too', async (t) => {
-  const store = createRedisReplayStore({ redis: await startCluster(t), namespace: 'acme', timeout: 10 })
+  const store = createRedisReplayStore({ redis: await startPrimaries(t), namespace: 'acme', timeout: 10 })
   for (const proof of ['a', 'b', 'c {x}']) {
     t.equal(await store.use(proof, 60_000, 0), true)
     t.equal(await store.use(proof, 60_000, 0), false)

@@ -2,7 +2,8 @@ import t, { type Test } from 'tap'
 import type { ServerResponse } from 'node:http'
 import { allowPlainHttp, InvalidCredential } from 'fastify-latchkey'
 import { createIntrospectionResolver, type IntrospectionResolverOptions } from 'fastify-latchkey/oauth'
-import { AUDIENCE, createAuthority, get, guarded, isRefused, until, type Claims } from '../helpers/oauth.js'
+import { AUDIENCE, createAuthority, get, guarded, isRefused, type Claims } from '../helpers/oauth.js'
+import { until } from '../helpers/until.js'
 
 const TOKEN = 'opaque-token-of-many-characters-0123456789'
 

@@ -5,7 +5,7 @@ import t from 'tap'
 import { createPgliteKeyStore } from 'fastify-latchkey/keys/postgres'
 import { createRedisKeyStore } from 'fastify-latchkey/keys/redis'
 import { liveKeys } from '../helpers/key-life.js'
-import { startRedis } from '../helpers/redis-keys.js'
+import { startRedis } from '../helpers/redis-server.js'
 import '../helpers/seed.js'
 
 t.test('a key lives on Redis as on paper', async (t) => {

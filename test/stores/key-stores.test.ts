@@ -8,7 +8,8 @@ import { createPgliteKeyStore, createPostgresKeyStore } from 'fastify-latchkey/k
 import { createRedisKeyStore } from 'fastify-latchkey/keys/redis'
 import { keyStoreConformance } from 'fastify-latchkey/testing'
 import { startPostgres } from '../helpers/postgres.js'
-import { startCluster, startRedis } from '../helpers/redis-keys.js'
+import { startPrimaries } from '../helpers/redis-fleets.js'
+import { startRedis } from '../helpers/redis-server.js'
 
 async function conforms (t: Test, store: KeyStore): Promise<void> {
   t.teardown(() => store.close?.())
@@ -45,5 +46,5 @@ t.test('Redis', async (t) => {
 })
 
 t.test('a Redis Cluster', async (t) => {
-  await conforms(t, createRedisKeyStore({ redis: await startCluster(t), namespace: 'acme:keys' }))
+  await conforms(t, createRedisKeyStore({ redis: await startPrimaries(t), namespace: 'acme:keys' }))
 })

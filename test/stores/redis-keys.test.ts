@@ -5,8 +5,8 @@ import type { ApiKey, KeyStore } from 'fastify-latchkey/keys'
 import { createRedisKeyStore, type RedisKeyStoreOptions } from 'fastify-latchkey/keys/redis'
 import { changed, draft, inserted, newHash, newWorkspace, secret } from '../../lib/testing/key-store-drafts.js'
 import { untyped } from '../helpers/limits.js'
-import { startRedis } from '../helpers/redis-keys.js'
-import { until } from '../helpers/slow-keys.js'
+import { startRedis } from '../helpers/redis-server.js'
+import { until } from '../helpers/until.js'
 
 const server = await startRedis(t)
 const redis = server.client()
@@ -161,10 +161,10 @@ t.test('a Redis that is away fails within the time-out, keeps nothing for later,
   away.thaw()
   t.equal((await store.findByHash(hash))?.principal.id, key.id)
 
-  await away.stop()
+  await away.kill()
   const fresh = draft('w1')
   for (let i = 0; i < 3; i++) await t.rejects(Promise.resolve(store.insert(fresh, newHash())), { name: 'KeyStoreFault' })
-  await away.start()
+  await away.restart()
   for (let i = 0; i < 100 && client.status !== 'ready'; i++) await new Promise((resolve) => setTimeout(resolve, 50))
   t.equal(await store.get('w1', fresh.id), undefined, 'nothing happens late')
   t.strictSame(await client.keys('*'), [])

@@ -2,7 +2,7 @@ import { EventEmitter } from 'node:events'
 import t from 'tap'
 import { createRedisKeyStore } from 'fastify-latchkey/keys/redis'
 import { changed, draft, newHash } from '../../lib/testing/key-store-drafts.js'
-import { startRedis } from '../helpers/redis-keys.js'
+import { startRedis } from '../helpers/redis-server.js'
 
 const server = await startRedis(t)
 const redis = server.client()

@@ -9,7 +9,8 @@ import { createMemoryWebhookStore, type WebhookStore } from 'fastify-latchkey/we
 import { createPgliteWebhookStore, createPostgresWebhookStore } from 'fastify-latchkey/webhooks/postgres'
 import { createRedisWebhookStore } from 'fastify-latchkey/webhooks/redis'
 import { startPostgres } from '../helpers/postgres.js'
-import { startCluster, startRedis } from '../helpers/redis-keys.js'
+import { startPrimaries } from '../helpers/redis-fleets.js'
+import { startRedis } from '../helpers/redis-server.js'
 
 async function conforms (t: Test, store: WebhookStore): Promise<void> {
   t.teardown(() => store.close?.())
@@ -76,5 +77,5 @@ t.test('Redis', async (t) => {
 })
 
 t.test('a Redis Cluster', async (t) => {
-  await conforms(t, createRedisWebhookStore({ redis: await startCluster(t), namespace: 'acme', timeout: 10 }))
+  await conforms(t, createRedisWebhookStore({ redis: await startPrimaries(t), namespace: 'acme', timeout: 10 }))
 })

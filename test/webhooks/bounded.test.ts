@@ -2,8 +2,8 @@ import t from 'tap'
 import { createEmbeddedEngine } from 'fastify-latchkey/webhooks'
 import { createRedisWebhookStore } from 'fastify-latchkey/webhooks/redis'
 import { delivery, inserted, settled } from '../../lib/testing/webhook-store-drafts.js'
-import { startRedis } from '../helpers/redis-keys.js'
-import { until } from '../helpers/slow-keys.js'
+import { startRedis } from '../helpers/redis-server.js'
+import { until } from '../helpers/until.js'
 
 t.test('an engine holds what it attempts, and nothing of a long queue', async (t) => {
   const redis = await startRedis(t)

@@ -2,10 +2,10 @@ import t, { type Test } from 'tap'
 import { createMemoryWebhookStore, type Deliver, type WebhookStore } from 'fastify-latchkey/webhooks'
 import { createBullmqEngine, type BullmqEngineOptions } from 'fastify-latchkey/webhooks/bullmq'
 import { attempt, delivery, inserted, settled } from '../../lib/testing/webhook-store-drafts.js'
-import { startRedis } from '../helpers/redis-keys.js'
-import { until } from '../helpers/slow-keys.js'
+import { startRedis } from '../helpers/redis-server.js'
+import { until } from '../helpers/until.js'
 
-const server = await startRedis(t, '--maxmemory-policy', 'noeviction')
+const server = await startRedis(t, ['--maxmemory-policy', 'noeviction'])
 let queues = 0
 
 function engineOf (t: Test, deliver: Deliver, options: Partial<BullmqEngineOptions>, store: WebhookStore) {

@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import t from 'tap'
 import { createMemoryWebhookStore, type Delivery, type WebhookStore } from 'fastify-latchkey/webhooks'
-import { until } from '../helpers/slow-keys.js'
 import { notice, webhookApi } from '../helpers/webhooks.js'
 import { verified } from '../helpers/receiver.js'
+import { until } from '../helpers/until.js'
 
 type Api = Awaited<ReturnType<typeof webhookApi>>
 

@@ -5,9 +5,9 @@ import { createEmbeddedEngine, createMemoryWebhookStore } from 'fastify-latchkey
 import { createRedisWebhookStore } from 'fastify-latchkey/webhooks/redis'
 import { environmentOf } from '../../lib/webhooks/webhooks.js'
 import { delivery, endpoint, inserted, settled, at } from '../../lib/testing/webhook-store-drafts.js'
-import { startRedis } from '../helpers/redis-keys.js'
-import { until } from '../helpers/slow-keys.js'
+import { startRedis } from '../helpers/redis-server.js'
 import { webhookApi } from '../helpers/webhooks.js'
+import { until } from '../helpers/until.js'
 
 t.test('old deliveries are forgotten by the hour, a thousand at a time, and a store that fails is logged', async (t) => {
   mock.timers.enable({ apis: ['setInterval'] })

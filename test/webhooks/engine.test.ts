@@ -2,7 +2,8 @@ import t, { type Test } from 'tap'
 import { fakeClock } from 'fastify-latchkey/testing'
 import { createEmbeddedEngine, createMemoryWebhookStore, type Claim, type Deliver, type EmbeddedEngineOptions, type WebhookStore } from 'fastify-latchkey/webhooks'
 import { attempt, delivery, inserted, settled } from '../../lib/testing/webhook-store-drafts.js'
-import { gate, until } from '../helpers/slow-keys.js'
+import { gate } from '../helpers/slow-keys.js'
+import { until } from '../helpers/until.js'
 
 const delivered = async () => settled()
 const failed = async () => settled({ attempt: attempt(), state: 'failed' })

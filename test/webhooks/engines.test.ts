@@ -2,8 +2,9 @@ import t, { type Test } from 'tap'
 import { createEmbeddedEngine, createMemoryWebhookStore, type Deliver, type Delivery, type DeliveryEngine, type WebhookStore } from 'fastify-latchkey/webhooks'
 import { createBullmqEngine } from 'fastify-latchkey/webhooks/bullmq'
 import { attempt, delivery, inserted, settled } from '../../lib/testing/webhook-store-drafts.js'
-import { startRedis } from '../helpers/redis-keys.js'
-import { gate, until } from '../helpers/slow-keys.js'
+import { startRedis } from '../helpers/redis-server.js'
+import { gate } from '../helpers/slow-keys.js'
+import { until } from '../helpers/until.js'
 
 /** What every engine does, whichever it is. */
 interface Bench {
@@ -24,7 +25,7 @@ const PLACES = 8
 const EACH = 2
 const DEADLINE = 15
 
-const { port } = await startRedis(t, '--maxmemory-policy', 'noeviction')
+const { port } = await startRedis(t, ['--maxmemory-policy', 'noeviction'])
 let queues = 0
 
 /** Each call is a group of engines that know of each other. */

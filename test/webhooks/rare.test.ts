@@ -12,9 +12,9 @@ import { createStore } from '../../lib/webhooks/redis/store.js'
 import { createSend } from '../../lib/webhooks/send.js'
 import { untyped } from '../helpers/limits.js'
 import { startReceiver } from '../helpers/receiver.js'
-import { startRedis } from '../helpers/redis-keys.js'
-import { until } from '../helpers/slow-keys.js'
+import { startRedis } from '../helpers/redis-server.js'
 import { notice, scopes, webhookApi } from '../helpers/webhooks.js'
+import { until } from '../helpers/until.js'
 
 t.test('an endpoint that others change all the time gets no word of a failure, and its delivery ends all the same', async (t) => {
   const store = createMemoryWebhookStore()
@@ -111,7 +111,7 @@ t.test('replies that no script of ours gives make nothing up', async (t) => {
 })
 
 t.test('a queue tells of what is due later when its time has come, and logs what a store does wrong', async (t) => {
-  const { port } = await startRedis(t, '--maxmemory-policy', 'noeviction')
+  const { port } = await startRedis(t, ['--maxmemory-policy', 'noeviction'])
   const memory = createMemoryWebhookStore()
   let broken = false
   const store: WebhookStore = { ...memory, async claim (now, lease, limit) { if (broken && limit.only !== undefined) throw new Error('a secret'); return await memory.claim(now, lease, limit) } }

@@ -5,8 +5,8 @@ import t from 'tap'
 import { verified } from '../helpers/receiver.js'
 import { person } from '../helpers/key-routes.js'
 import { untyped } from '../helpers/limits.js'
-import { until } from '../helpers/slow-keys.js'
 import { notice, scopes, webhookApi } from '../helpers/webhooks.js'
+import { until } from '../helpers/until.js'
 
 t.test('an endpoint\'s life: created, shown without its secret, changed, told, tested, replayed, rotated, removed', async (t) => {
   const { app, receiver, send, log } = await webhookApi(t)
