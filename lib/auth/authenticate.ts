@@ -6,8 +6,8 @@ import type { Principal } from '../principal.js'
 import { withhold } from '../scrub.js'
 import { isThenable, within } from '../time.js'
 import type { FailureMeter } from './failures.js'
-import { readCredential, type Presented } from './header.js'
-import { InvalidCredential, readableBy, resolve, type Resolver } from './resolver.js'
+import { checked, readCredential, readUnchecked, type Presented } from './header.js'
+import { InvalidCredential, readableBy, recallOf, resolve, type Resolver } from './resolver.js'
 
 /** One environment, several, or what a request says of it. */
 export type Environments = string | readonly string[] | ((request: FastifyRequest) => string | readonly string[])
@@ -23,6 +23,8 @@ interface Parts {
 
 /** What was presented, where something was. */
 type Given = Exclude<Presented, { type: 'none' }>
+
+type Token = Extract<Presented, { type: 'token' }>
 
 type Identified = Principal | AccessError
 
@@ -40,9 +42,10 @@ export interface Authenticator {
 export function createAuthenticator ({ ground, resolvers, environment, deadline, meter }: Parts): Authenticator {
   const { refusal, clock } = ground
   const readable = readableBy(resolvers)
+  const recall = recallOf(resolvers)
 
   function admit (request: FastifyRequest, optional: boolean): Admission | Promise<Admission> {
-    const presented = readCredential(request.raw, readable)
+    const presented = readUnchecked(request.raw, readable)
     if (presented.type === 'none') return optional ? null : refusal('CREDENTIAL_MISSING')
     const exceeded = meter?.exceeded(request)
     return exceeded === undefined ? examine(request, presented) : examineWithin(exceeded, request, presented)
@@ -65,6 +68,23 @@ export function createAuthenticator ({ ground, resolvers, environment, deadline,
     if (carriesTokenInQuery(request)) {
       return failed(request, refusal('CREDENTIAL_MALFORMED', { reason: 'a credential in the header and access_token in the query' }))
     }
+    return presented.scheme === undefined ? recognise(request, presented) : identifyChecked(request, presented)
+  }
+
+  /** The form of a credential that is held was looked at when it was not. */
+  function recognise (request: FastifyRequest, presented: Token): Identified | Promise<Identified> {
+    try {
+      const held = recall(presented.token, clock(), clock)
+      if (held === undefined) return identifyChecked(request, presented)
+      return held instanceof Promise ? identifyLater(held, request, presented.token, undefined) : admitTo(request, held)
+    } catch (fault) {
+      return explain(request, presented.token, undefined, fault)
+    }
+  }
+
+  function identifyChecked (request: FastifyRequest, presented: Token): Identified | Promise<Identified> {
+    const read = checked(presented)
+    if (read.type === 'malformed') return failed(request, refusal('CREDENTIAL_MALFORMED', { reason: read.reason }))
     return identify(request, presented.token, presented.scheme, false)
   }
 

@@ -21,11 +21,21 @@ const BEARER = /^(bearer)( *)/i
 const BEARER_OR_DPOP = /^(bearer|dpop)( *)/i
 const NOT_ASCII = /[^\x20-\x7e\t]/
 
+/** The bearer credential of a request: RFC 9110 §11.4 with the token68 of RFC 6750 §2.1, scheme in any case. */
+export function readCredential (request: Pick<IncomingMessage, 'rawHeaders'>, readable: Readable = KEYS_ALONE): Presented {
+  return checked(readUnchecked(request, readable))
+}
+
+/** Reads one field value of Authorization. */
+export function readAuthorization (value: string, readable: Readable = KEYS_ALONE): Presented {
+  return checked(readValue(value, readable))
+}
+
 /**
- * The bearer credential of a request: RFC 9110 §11.4 with the token68 of RFC 6750 §2.1, scheme in any case. Reads the raw
- * lines: Node keeps the first of several Authorization lines and drops the rest without a word.
+ * As `readCredential`, but a token may be of any form; `checked` looks at it. Reads the raw lines: Node keeps the first of
+ * several Authorization lines and drops the rest without a word.
  */
-export function readCredential ({ rawHeaders }: Pick<IncomingMessage, 'rawHeaders'>, readable: Readable = KEYS_ALONE): Presented {
+export function readUnchecked ({ rawHeaders }: Pick<IncomingMessage, 'rawHeaders'>, readable: Readable): Presented {
   let value: string | undefined
   for (let i = 0; i < rawHeaders.length; i += 2) {
     const name = rawHeaders[i]
@@ -33,11 +43,15 @@ export function readCredential ({ rawHeaders }: Pick<IncomingMessage, 'rawHeader
     if (value !== undefined) return malformed('several Authorization header lines')
     value = rawHeaders[i + 1]
   }
-  return value === undefined ? NONE : readAuthorization(value, readable)
+  return value === undefined ? NONE : readValue(value, readable)
 }
 
-/** Reads one field value of Authorization. */
-export function readAuthorization (value: string, { maxLength, dpop }: Readable = KEYS_ALONE): Presented {
+/** Refuses a token that has not the form of one. */
+export function checked (presented: Presented): Presented {
+  return presented.type === 'token' ? faultOf(presented.token) ?? presented : presented
+}
+
+function readValue (value: string, { maxLength, dpop }: Readable): Presented {
   if (value.startsWith('Bearer ') && value.charCodeAt(7) !== 32) return readToken(value.slice(7), maxLength)
   if (NOT_ASCII.test(value)) return malformed('an octet outside visible ASCII')
   const found = (dpop ? BEARER_OR_DPOP : BEARER).exec(value)
@@ -49,8 +63,11 @@ export function readAuthorization (value: string, { maxLength, dpop }: Readable 
 }
 
 function readToken (token: string, maxLength: number): Presented {
-  if (!TOKEN68.test(token)) return malformed(token === '' ? 'no credential after the scheme' : 'an octet outside token68')
-  return token.length > maxLength ? TOO_LONG : { type: 'token', token }
+  return token.length > maxLength ? faultOf(token) ?? TOO_LONG : { type: 'token', token }
+}
+
+function faultOf (token: string): Presented | undefined {
+  return TOKEN68.test(token) ? undefined : malformed(token === '' ? 'no credential after the scheme' : 'an octet outside token68')
 }
 
 function malformed (reason: string): Presented {

@@ -85,6 +85,41 @@ export class UnknownForm extends InvalidCredential {
 }
 
 /**
+ * Answers for a credential that this process holds, of which nothing has to be looked at again: only the same text has its
+ * hash. Undefined for any other.
+ * @throws InvalidCredential when it is no longer good
+ */
+export type Recall = (token: string, now: number, clock: Clock) => Principal | Promise<Principal> | undefined
+
+const recalls = new WeakMap<Resolver, Recall>()
+
+/**
+ * Makes a resolver that recalls. Known by the object, which is frozen: one that a host makes of it, with a `resolve` of its
+ * own, is asked by that alone.
+ */
+export function recalling (resolver: Resolver, recall: Recall): Resolver {
+  recalls.set(resolver, recall)
+  return Object.freeze(resolver)
+}
+
+/** What the first resolvers recall, in their order; nothing beyond one that does not, since it is to be asked first. */
+export function recallOf (resolvers: readonly Resolver[]): Recall {
+  const foremost: Array<{ readonly recall: Recall, readonly maxLength: number }> = []
+  for (const resolver of resolvers) {
+    const recall = recalls.get(resolver)
+    if (recall === undefined) break
+    foremost.push({ recall, maxLength: maxLengthOf(resolver) })
+  }
+  return (token, now, clock) => {
+    for (const { recall, maxLength } of foremost) {
+      const found = token.length > maxLength ? undefined : recall(token, now, clock)
+      if (found !== undefined) return found
+    }
+    return undefined
+  }
+}
+
+/**
  * Asks the resolvers in turn; the first that knows the credential answers. Synchronous as long as they are.
  * @throws InvalidCredential when none knows it
  */

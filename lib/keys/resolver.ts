@@ -1,4 +1,4 @@
-import { InvalidCredential, type Permissions, type Resolver } from '../auth/index.js'
+import { InvalidCredential, recalling, type Permissions, type Resolver } from '../auth/index.js'
 import type { Principal } from '../principal.js'
 import { isThenable } from '../time.js'
 import type { LoadedKey } from './record.js'
@@ -13,8 +13,8 @@ export interface ResolverParts {
 }
 
 /**
- * Text → hash → record → still good → principal, bounded by its owner's permissions. A key that this process holds
- * is found first, since only its own text has its hash; any other must look like a key down to its checksum before the store is asked.
+ * Text → hash → record → still good → principal, bounded by its owner's permissions. What is not held must look like a
+ * key down to its checksum before the store is asked.
  */
 export function createKeyResolver (text: KeyText, store: KeyStore, { permissions, onUse }: ResolverParts = {}): Resolver {
   function admit (found: LoadedKey | undefined, now: number, fresh: boolean): Principal | Promise<Principal> {
@@ -23,20 +23,20 @@ export function createKeyResolver (text: KeyText, store: KeyStore, { permissions
     return permissions === undefined ? loaded.principal : permissions.bound(loaded.principal, now, fresh)
   }
 
-  return {
+  return recalling({
     scheme: 'apiKey',
     kind: 'api-key',
     description: { type: 'http', scheme: 'bearer', description: 'API key: `Authorization: Bearer <key>`.' },
     resolve (token, now, fresh = false, _bound, clock) {
       if (!text.claims(token)) return undefined
-      const hash = hashKeyText(token)
-      const held = fresh ? undefined : store.recall?.(hash)
-      if (held !== undefined) return admit(held, now, fresh)
       if (text.parse(token) === undefined) throw new InvalidCredential('not the text of a key')
-      const found = store.findByHash(hash, fresh)
+      const found = store.findByHash(hashKeyText(token), fresh)
       return isThenable(found) ? found.then((loaded) => admit(loaded, clock?.() ?? now, fresh)) : admit(found, now, fresh)
     }
-  }
+  }, (token, now) => {
+    const held = text.claims(token) ? store.recall?.(hashKeyText(token)) : undefined
+    return held === undefined ? undefined : admit(held, now, false)
+  })
 }
 
 function good (loaded: LoadedKey | undefined, now: number): LoadedKey {

@@ -82,24 +82,22 @@ export function createIntrospectionResolver (options: IntrospectionResolverOptio
     return { client, subject, expiresAt: exp === undefined ? undefined : exp * 1000 }
   }
 
-  return {
+  return createTokenResolver({
     scheme,
     kind: 'access-token',
     description: describeScheme(options, { type: 'http', scheme: 'bearer', description: 'OAuth 2.0 access token: `Authorization: Bearer <token>`.' }),
     maxLength: MAX_ACCESS_TOKEN,
-    anyForm: true,
-    ...terms.dpop !== undefined && { dpop: terms.dpop.algorithms },
-    resolve: createTokenResolver({
-      ...terms,
-      mayClaim: anyText,
-      claims: anyText,
-      async verify (token, clock) {
-        const answer = await ask(token)
-        const holder = check(answer, clock())
-        return { principal: principalOf(answer, holder), expiresAt: holder.expiresAt, jkt: bindingOf(answer), until: undefined }
-      }
-    })
-  }
+    anyForm: true
+  }, {
+    ...terms,
+    mayClaim: anyText,
+    claims: anyText,
+    async verify (token, clock) {
+      const answer = await ask(token)
+      const holder = check(answer, clock())
+      return { principal: principalOf(answer, holder), expiresAt: holder.expiresAt, jkt: bindingOf(answer), until: undefined }
+    }
+  })
 }
 
 function anyText (): boolean {

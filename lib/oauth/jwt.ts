@@ -85,20 +85,17 @@ export function createJwtResolver (options: JwtResolverOptions): Resolver {
   const issuers = new Map(options.issuers.map((one) => [one.issuer, trust(one, options)]))
   const [first = ''] = issuers.keys()
   if (issuers.size < options.issuers.length) throw new OptionError('option oauth.issuers names an issuer twice; state its audiences in one')
-  const terms = readTokenOptions(options, 60)
-  return {
+  return createTokenResolver({
     scheme,
     kind: 'access-token',
     description: describeScheme(options, { type: 'openIdConnect', openIdConnectUrl: openIdConfigurationUrl(first) }),
-    maxLength: MAX_ACCESS_TOKEN,
-    ...terms.dpop !== undefined && { dpop: terms.dpop.algorithms },
-    resolve: createTokenResolver({
-      ...terms,
-      mayClaim: (token) => token.startsWith('e'), // a header is an object, and `{` begins so in base64url
-      claims: (token) => COMPACT.test(token),
-      verify: (token, clock) => verifyAccessToken(token, clock, { issuers, tolerance })
-    })
-  }
+    maxLength: MAX_ACCESS_TOKEN
+  }, {
+    ...readTokenOptions(options, 60),
+    mayClaim: (token) => token.startsWith('e'), // a header is an object, and `{` begins so in base64url
+    claims: (token) => COMPACT.test(token),
+    verify: (token, clock) => verifyAccessToken(token, clock, { issuers, tolerance })
+  })
 }
 
 function trust (given: JwtIssuer, options: JwtResolverOptions): TrustedIssuer {

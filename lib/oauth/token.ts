@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto'
 import type { FastifyRequest } from 'fastify'
-import { InvalidCredential, type Resolver } from '../auth/index.js'
+import { InvalidCredential, recalling, type Resolver } from '../auth/index.js'
 import type { Principal } from '../principal.js'
 import type { Clock } from '../time.js'
 import type { BoundTokens } from './dpop.js'
@@ -21,7 +21,7 @@ export interface TokenTerms extends LookTerms {
  * Token → what is known of it → proof of possession → permissions of its owner. Tokens are known by their SHA-256
  * alone, the whole of them; what is known already is answered synchronously.
  */
-export function createTokenResolver ({ mayClaim, claims, dpop, bound, ...terms }: TokenTerms): Resolver['resolve'] {
+export function createTokenResolver (face: Omit<Resolver, 'resolve'>, { mayClaim, claims, dpop, bound, ...terms }: TokenTerms): Resolver {
   const { recall, share, look } = createLooks(terms)
 
   function admit ({ principal, jkt }: Grant, name: string, clock: Clock, fresh: boolean, request: FastifyRequest | undefined): Principal | Promise<Principal> {
@@ -39,15 +39,27 @@ export function createTokenResolver ({ mayClaim, claims, dpop, bound, ...terms }
     return principal
   }
 
-  return function resolve (token, now, fresh = false, request = undefined, clock = () => now) {
-    if (!mayClaim(token)) return undefined
-    const name = hash('sha256', token, 'base64url')
-    const known = fresh ? undefined : recall(name, now)
-    if (known !== undefined) {
-      const admitted = admit(known, name, clock, fresh, request)
-      return admitted instanceof Promise ? settle(admitted, known, clock) : admitted
-    }
-    if (!claims(token)) return undefined
-    return (fresh ? look : share)(token, name, clock).then((grant) => settle(admit(grant, name, clock, fresh, request), grant, clock))
+  function recallAs (name: string, now: number, clock: Clock, request: FastifyRequest | undefined): Principal | Promise<Principal> | undefined {
+    const known = recall(name, now)
+    if (known === undefined) return undefined
+    const admitted = admit(known, name, clock, false, request)
+    return admitted instanceof Promise ? settle(admitted, known, clock) : admitted
   }
+
+  return recalling({
+    ...face,
+    ...dpop !== undefined && { dpop: dpop.algorithms },
+    resolve (token, now, fresh = false, request = undefined, clock = () => now) {
+      if (!mayClaim(token)) return undefined
+      const name = nameOf(token)
+      const known = fresh ? undefined : recallAs(name, now, clock, request)
+      if (known !== undefined) return known
+      if (!claims(token)) return undefined
+      return (fresh ? look : share)(token, name, clock).then((grant) => settle(admit(grant, name, clock, fresh, request), grant, clock))
+    }
+  }, (token, now, clock) => mayClaim(token) ? recallAs(nameOf(token), now, clock, undefined) : undefined)
+}
+
+function nameOf (token: string): string {
+  return hash('sha256', token, 'base64url')
 }

@@ -6,7 +6,7 @@ import { createRedisLimitStore } from 'fastify-latchkey/limits/redis'
 
 /** A process of a fleet whose keys are in Postgres and whose counters are in Redis; told where by its environment. */
 const scopes = defineScopes({ resources: { devices: ['read', 'write'], api_keys: ['read', 'write', 'manage'] } })
-const limits = createRedisLimitStore({ url: process.env.REDIS_URL, deadline: 5 })
+const limits = createRedisLimitStore({ url: process.env.REDIS_URL, deadline: 20 })
 const postgres = createPostgresKeyStore({ connectionString: process.env.KEYS_URL, max: 4 })
 let lookups = 0
 const keys: KeyStore = {
@@ -23,7 +23,7 @@ await app.register(latchkey, {
   environment: 'production',
   keys: { prefix: 'acme', store: keys, cache: { maxAge: 3600 } },
   limits: { store: limits, environments: { production: [{ name: 'production', quota: 1_000_000, window: 60 }] } },
-  deadline: 5,
+  deadline: 20,
   failures: false,
   transport: allowPlainHttp
 })

@@ -12,7 +12,7 @@ const anybody: Resolver = {
   resolve: (id) => ({ kind: 'api-key', id, workspace: 'w1', environment: 'production', scopes: ['devices:read'], tier: id }),
 }
 
-const store = createRedisLimitStore({ url: process.env.REDIS_URL, deadline: 5 })
+const store = createRedisLimitStore({ url: process.env.REDIS_URL, deadline: 20 })
 const app = Fastify()
 const decisions: Record<string, number> = {}
 await app.register(latchkey, {
