@@ -28,7 +28,7 @@ t.test('an engine holds what it attempts, and nothing of a long queue', async (t
       return settled()
     }
   })
-  await until(() => made === 2000)
+  await until(() => made >= 2000)
   t.equal(made, 2000)
   t.ok(most <= 6, `${most} at once of 2,000 that are due`)
 })

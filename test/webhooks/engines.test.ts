@@ -60,17 +60,22 @@ function bench (t: Test, open: Open, deliver: Deliver, store: WebhookStore = cre
 for (const [kind, group] of Object.entries(kinds)) {
   t.test(`${kind}: what is due is attempted once, at once or when its time comes`, async (t) => {
     const seen: string[] = []
-    const { store, tell, start, logged } = bench(t, group(), async ({ delivery: { id } }) => { seen.push(id); return settled() })
+    let laterAt = 0
+    const { store, tell, start, logged } = bench(t, group(), async ({ delivery: { id } }) => {
+      seen.push(id)
+      if (id === later.id) laterAt = Date.now()
+      return settled()
+    })
     const made = await inserted(store)
     const [waiting, woken] = [delivery(made), delivery(made)]
     const later = delivery(made, { nextAt: new Date(Date.now() + 400) })
     await store.enqueue([waiting, later])
     await start()
-    await until(() => seen.length === 1)
+    await until(() => seen.includes(waiting.id))
     await tell(woken)
-    await until(() => seen.length === 3)
-    t.strictSame(seen, [waiting.id, woken.id, later.id])
-    t.ok(Date.now() >= Number(later.nextAt))
+    await until(() => seen.length >= 3)
+    t.strictSame(seen.toSorted(), [waiting.id, woken.id, later.id].toSorted())
+    t.ok(laterAt >= Number(later.nextAt))
     for (const id of seen) t.match(await store.getDelivery(made.workspace, made.id, id), { state: 'delivered' })
     t.strictSame(logged, [])
   })
@@ -102,7 +107,7 @@ for (const [kind, group] of Object.entries(kinds)) {
     await one.store.enqueue(made.flatMap((each) => Array.from({ length: 30 }, () => delivery(each))))
     await Promise.all([one.start(), one.another(deliver).start()])
     for (const each of made) await one.tell(delivery(each))
-    await until(() => counts.size === 93)
+    await until(() => counts.size >= 93)
     t.strictSame([counts.size, new Set(counts.values())], [93, new Set([1])])
   })
 
@@ -125,12 +130,12 @@ for (const [kind, group] of Object.entries(kinds)) {
     const queue = Array.from({ length: 50 }, () => delivery(poison))
     await store.enqueue(queue)
     await start()
-    await until(() => stuck === EACH)
+    await until(() => stuck >= EACH)
     for (let i = 0; i < 40; i++) await tell(delivery(await inserted(store)))
-    await until(() => live === 40)
+    await until(() => live >= 40)
     t.strictSame([live, stuck], [40, EACH])
     open()
-    await until(() => stuck === queue.length)
+    await until(() => stuck >= queue.length)
     t.equal(stuck, queue.length, 'and its own go on')
   })
 
@@ -155,7 +160,7 @@ for (const [kind, group] of Object.entries(kinds)) {
     const one = delivery(endpoint)
     await tell(one)
     for (const times of [1, 2, 3]) {
-      await until(() => made === times)
+      await until(() => made >= times)
       t.equal(made, times)
       if (times === 2) await until(() => logged.length > 0)
       advance(2 * DEADLINE + 1)
@@ -180,7 +185,7 @@ for (const [kind, group] of Object.entries(kinds)) {
     const { start, logged } = bench(t, group(), async () => { made++; return settled() }, store)
     await store.enqueue([delivery(await inserted(store))])
     await start()
-    await until(() => made === 1)
+    await until(() => made >= 1)
     t.equal(made, 1)
     t.equal(logged.length, 3)
     t.notMatch(logged.join(), 'a secret')
@@ -198,7 +203,7 @@ for (const [kind, group] of Object.entries(kinds)) {
     const made = await inserted(store)
     const first = delivery(made)
     await tell(first)
-    await until(() => begun === 1)
+    await until(() => begun >= 1)
     let closed = false
     const closing = engine.close().then(() => { closed = true })
     await store.enqueue([delivery(await inserted(store))])

@@ -124,7 +124,7 @@ t.test('a queue tells of what is due later when its time has come, and logs what
   const later = delivery(one, { nextAt: new Date(Date.now() + 300) })
   await store.enqueue([later])
   await engine.wake([later])
-  await until(() => made === 1)
+  await until(() => made >= 1)
   t.strictSame([made, logged], [1, []])
   broken = true
   await engine.wake([later])
