@@ -6,6 +6,7 @@ import { AccessError, type ChallengeTerms, type RefusalCode, type RefusalDetails
 import { fieldsOf, fieldWriters, type Allowance, type FieldFormat } from './fields.js'
 import { render, rendererOf, renderers, type ErrorFormat } from './formats.js'
 import { checkOptions, OptionError } from './options.js'
+import type { Principal } from './principal.js'
 import type { Clock } from './time.js'
 
 export interface GroundOptions {
@@ -45,12 +46,13 @@ export interface Ground {
 
 const kGround = Symbol('latchkey.ground')
 const kAccess = Symbol('latchkey.access')
+const kPrincipal = Symbol('latchkey.principal')
 
 type AccessByMethod = RouteAccess | Map<string, RouteAccess>
 
 declare module 'fastify' {
   interface FastifyInstance { [kGround]: Ground }
-  interface FastifyRequest { [kAccess]: RouteAccess | null }
+  interface FastifyRequest { [kAccess]?: RouteAccess, [kPrincipal]?: Principal | null }
   interface FastifyContextConfig { [kAccess]?: AccessByMethod }
 }
 
@@ -113,8 +115,11 @@ export const ground = fp<GroundOptions>(async function latchkeyGround (app: Fast
     throw new OptionError(faulty.map(({ method, url, faults }) => `${method} ${url} ${faults.join('; ')}`).join('\n'))
   })
 
-  app.decorateRequest(kAccess, null)
-  app.decorateRequest('principal', null)
+  // Fastify writes decorated values to every request one by one, by their names: what begins as nothing had better not be one.
+  app.decorateRequest('principal', {
+    getter () { return this[kPrincipal] ?? null },
+    setter (principal: Principal | null) { this[kPrincipal] = principal }
+  })
   app.decorate(kGround, {
     clock,
     challenge,
