@@ -6,7 +6,7 @@ import { docs } from './docs/index.js'
 import { createEvents, events, eventsOptions, type EventsOptions, type EventsRoom } from './events/index.js'
 import { ground, groundOptions, type GroundOptions } from './ground.js'
 import { createKeys, keys, keysOptions, type Keyring, type KeysHost, type KeysOptions } from './keys/index.js'
-import { defaultEnvironments, limits, limitsOptions, type LimitsOptions } from './limits/index.js'
+import { defaultEnvironments, limits, limitsOptions, type LimitsOptions, type LimitStore } from './limits/index.js'
 import { checkOptions, OptionError } from './options.js'
 import { scopes, scopesOptions, type Catalogue } from './scopes/index.js'
 
@@ -47,12 +47,14 @@ const latchkeyOptions = Type.Object({
 export const latchkey = fp<LatchkeyOptions>(async function latchkey (app: FastifyInstance, options: LatchkeyOptions) {
   checkShape(options)
   const { errors, undeclared, rateLimitFields, realm, clock = Date.now, environment, transport, deadline, failures } = options
+  const counters = countersOf(options)
 
   const told = options.events === false
     ? undefined
     : createEvents(options.events ?? {}, {
       clock,
       deadline: deadline ?? 1,
+      claim: counters?.claim?.bind(counters),
       keyring: () => keyring,
       log: logOf(app),
       inform: (message, entry) => app.log.info(entry ?? {}, message)
@@ -71,9 +73,13 @@ export const latchkey = fp<LatchkeyOptions>(async function latchkey (app: Fastif
   await app.register(docs, { scopes: options.scopes })
 }, { name: 'fastify-latchkey', fastify: '5.x' })
 
-/** The counters' store is what every request asks anyway, so it carries the versions of keys too. */
+/** The store of counters that the host gives: every request asks it anyway, so it carries what processes share besides. */
+function countersOf ({ limits }: Pick<LatchkeyOptions, 'limits'>): LimitStore | undefined {
+  return limits === false ? undefined : limits?.store
+}
+
 function keysHost (app: FastifyInstance, { scopes, clock, realm, deadline = 1, limits }: LatchkeyOptions & Pick<KeysHost, 'clock'>): KeysHost {
-  const counters = limits === false ? undefined : limits?.store
+  const counters = countersOf({ limits })
   return {
     clock,
     scopes: scopes.names,

@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { groundOf } from '../ground.js'
 import type { Keyring, KeyListener } from '../keys/index.js'
+import type { LimitStore } from '../limits/index.js'
 import { checkOptions } from '../options.js'
 import type { Clock } from '../time.js'
 import { auditEntryOf, type AuditEntry } from './audit.js'
@@ -19,8 +20,10 @@ declare module 'fastify' {
 /** What the events room needs to know of its host. */
 export interface EventsHost {
   readonly clock: Clock
-  /** Seconds that the key store may take. */
+  /** Seconds that the key store may take, or a claim. */
   readonly deadline: number
+  /** The limit store's, by which one process of several tells of a limit. */
+  readonly claim?: LimitStore['claim'] | undefined
   /** The keys that events are of, once there are any. */
   readonly keyring: () => Pick<Keyring, 'keys' | 'side'> | undefined
   readonly log: (reason: string, message: string) => void
@@ -59,6 +62,8 @@ export function createEvents (options: EventsOptions, host: EventsHost): EventsR
     observer: createObserver({
       emitter,
       clock,
+      claim: host.claim,
+      deadline: host.deadline,
       log,
       async findKey (workspace, id) {
         const found = await keyring()?.keys.get(workspace, id)

@@ -22,6 +22,11 @@ export interface PolicyOutcome {
   readonly remaining: number
   /** Seconds until more quota comes back; where it does not admit, until it would. Rounded up. */
   readonly reset: number
+  /**
+   * When the window that is used up closes, in ms since the epoch by a clock that all processes share: what tells it from
+   * the next one. Only of a fixed window that does not admit, by stores with such a clock.
+   */
+  readonly closesAt?: number
 }
 
 export interface Outcome {
@@ -64,6 +69,12 @@ export interface LimitStore {
    * principal that has a version, also to one of no policies.
    */
   mark? (principal: Pick<Principal, 'id' | 'workspace' | 'environment'>, version: number): Promise<void>
+  /**
+   * Who of all processes does what is to be done once: true to one of those that ask for a name, then false to all for so
+   * many seconds. No request waits for it. Rejects where nobody can say, and then nobody may do it.
+   * @param name any text of any length
+   */
+  claim? (name: string, seconds: number): Promise<boolean>
 }
 
 /** What a verdict tells the caller, in whole units and seconds. @param counted units that this take took */

@@ -6,7 +6,7 @@ import { checkOptions, OptionError, withMethods } from '../options.js'
 import type { Principal } from '../principal.js'
 import type { ScopeTable } from './catalogue.js'
 import { createRequirements } from './requirement.js'
-import { insufficientScope } from './require.js'
+import { insufficientScope, schemeOf, wrongKind } from './require.js'
 
 export interface ScopesOptions {
   /** What `defineScopes` returned. */
@@ -45,7 +45,8 @@ export const scopes = fp<ScopesOptions>(async function latchkeyScopes (app: Fast
     if (requirements.satisfiedBy(principal, access)) return done()
     const faults = requirements.faultsOf(access)
     if (faults.length > 0) return ground.refuse(request, reply, ground.refusal('ROUTE_UNDECLARED', { reason: `${access.method} ${access.url} ${faults.join('; ')}` }))
-    ground.refuse(request, reply, insufficientScope(ground, access.alternatives, principal))
+    const own = requirements.ofKind(principal.kind, access)
+    ground.refuse(request, reply, own.length > 0 ? insufficientScope(ground, own, principal, schemeOf(ground, request)) : wrongKind(ground, access.alternatives, principal))
   }
   if (options.hook === 'preHandler') app.addHook('preHandler', checkScopes)
   else app.addHook('onRequest', checkScopes)

@@ -5,16 +5,50 @@ import { groundOf, type Ground } from '../ground.js'
 import type { Principal } from '../principal.js'
 import type { ScopeTable } from './catalogue.js'
 
-/** The refusal of a principal that satisfies none of `alternatives`: says what was required and what was granted. */
-export function insufficientScope (ground: Pick<Ground, 'refusal'>, alternatives: readonly Alternative[], principal: Principal): AccessError {
-  const required = [...new Map(alternatives.map(({ scopes }) => [JSON.stringify(scopes), scopes])).values()]
+/**
+ * The refusal of a principal that satisfies none of `alternatives`: says what was required and what was granted.
+ * @param scheme that the credential came by, where it was not Bearer
+ */
+export function insufficientScope (ground: Pick<Ground, 'refusal'>, alternatives: readonly Alternative[], principal: Principal, scheme?: 'DPoP'): AccessError {
+  const required = scopesOf(alternatives)
   const wanted = required.map((scopes) => scopes.join(' and ') || 'another kind of credential').join(', or ')
   return ground.refusal('INSUFFICIENT_SCOPE', {
     reason: `needs ${wanted}`,
     detail: `This operation requires ${wanted}; the credential grants ${principal.scopes.join(', ') || 'nothing'}.`,
     extensions: { required, granted: principal.scopes },
-    scope: required.slice(0, 1).flat()
+    scope: required.slice(0, 1).flat(),
+    ...scheme !== undefined && { scheme }
   })
+}
+
+const KINDS: Readonly<Record<Principal['kind'], string>> = { 'api-key': 'an API key', 'access-token': 'an access token' }
+
+/**
+ * The refusal of a principal whose kind none of `alternatives` takes, whatever it was granted. The challenge is the one of
+ * a method that is not supported here, without an error (RFC 6750 §3.1); a client learns by it what token to ask for.
+ * @param alternatives all of the other kind
+ */
+export function wrongKind (ground: Pick<Ground, 'refusal'>, alternatives: readonly Alternative[], { kind, scopes: granted }: Principal): AccessError {
+  const other = kind === 'api-key' ? KINDS['access-token'] : KINDS['api-key']
+  const required = scopesOf(alternatives)
+  const taken = alternatives.map(({ scheme, scopes }) => `${other} (${scheme})${scopes.length === 0 ? '' : ` with ${scopes.join(' and ')}`}`).join(', or ')
+  return ground.refusal('INSUFFICIENT_SCOPE', {
+    reason: `takes ${taken}`,
+    detail: `This operation takes ${taken}; the credential is ${KINDS[kind]}.`,
+    extensions: { required, granted, schemes: [...new Set(alternatives.map(({ scheme }) => scheme))], credentialKind: kind },
+    error: '',
+    scope: kind === 'api-key' ? required.slice(0, 1).flat() : []
+  })
+}
+
+/** Lists of scopes that are enough, each once. */
+function scopesOf (alternatives: readonly Alternative[]): Array<readonly string[]> {
+  return [...new Map(alternatives.map(({ scopes }) => [JSON.stringify(scopes), scopes])).values()]
+}
+
+/** What the credential of a request that was let in came by, where it was not Bearer: read anew, since it is told to the refused alone. */
+export function schemeOf ({ challenge }: Pick<Ground, 'challenge'>, { headers: { authorization } }: FastifyRequest): 'DPoP' | undefined {
+  return challenge.dpop !== undefined && /^dpop /i.test(String(authorization)) ? 'DPoP' : undefined
 }
 
 /** The hook behind `catalogue.requireScopes`. */
@@ -25,6 +59,6 @@ export function createRequireScopes (table: ScopeTable, scopes: readonly string[
     const { principal } = request
     if (principal === null) return ground.refuse(request, reply, ground.refusal('CREDENTIAL_MISSING'))
     if (wanted !== undefined && table.grant(principal.scopes).includes(wanted)) return done()
-    ground.refuse(request, reply, insufficientScope(ground, [{ scheme: 'apiKey', scopes }], principal))
+    ground.refuse(request, reply, insufficientScope(ground, [{ scheme: 'apiKey', scopes }], principal, schemeOf(ground, request)))
   }
 }

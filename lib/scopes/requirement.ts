@@ -1,4 +1,4 @@
-import type { RouteAccess } from '../access.js'
+import type { Alternative, RouteAccess } from '../access.js'
 import { OptionError, show } from '../options.js'
 import type { Principal } from '../principal.js'
 import type { Bits } from './bits.js'
@@ -21,6 +21,8 @@ declare module '../access.js' {
 
 export interface Requirements {
   satisfiedBy (principal: Principal, access: RouteAccess): boolean
+  /** The alternatives that a kind of principal may satisfy. */
+  ofKind (kind: Principal['kind'], access: RouteAccess): readonly Alternative[]
   /** What of a declaration can never be met. */
   faultsOf (access: RouteAccess): readonly string[]
 }
@@ -64,6 +66,7 @@ export function createRequirements (table: ScopeTable, schemes: ReadonlyArray<{ 
       }
       return false
     },
+    ofKind: (kind, { alternatives }) => alternatives.filter(({ scheme }) => kinds.get(scheme) === kind),
     faultsOf: (access) => compiledOf(access).faults
   }
 }

@@ -49,3 +49,6 @@ export const growth: readonly Row[] = [
   grown('2-policies', 'plain-10-routes', { policies: 2 }),
   grown('4-policies', 'plain-10-routes', { policies: 4 })
 ]
+
+/** What verifying a key that is held costs a whole request, by where keys live. */
+export const held: readonly Row[] = ['held-memory', 'held-pglite', 'held-redis'].map((name) => ({ name, server: name, shape: SHAPE, fields: DRAFT, base: 'held-memory' }))

@@ -1,5 +1,6 @@
 import { withEnding } from '../helpers/ending.js'
 import { startRedis } from '../helpers/redis-server.js'
+import { REDIS_PORT } from './servers/contender.js'
 
 /** The redis-server of one run of the bench. */
 export interface BenchRedis {
@@ -7,9 +8,6 @@ export interface BenchRedis {
   /** Microseconds of user and system time since it started. */
   cpu (): Promise<number>
 }
-
-/** Contenders find it by this variable of the environment. */
-export const REDIS_PORT = 'LATCHKEY_BENCH_REDIS_PORT'
 
 /** @param use gets a Redis without persistence, which is gone afterwards */
 export async function withRedis<T> (use: (redis: BenchRedis) => Promise<T>): Promise<T> {

@@ -10,17 +10,20 @@ export interface Results {
   speed?: ReadonlyMap<string, Measured>
   heap?: HeapPerCredential
   growth?: ReadonlyMap<string, Measured>
+  /** Whole requests whose keys are held, by store. */
+  held?: ReadonlyMap<string, Measured>
   stores?: readonly StoreTimes[]
   redis?: { readonly latencies: readonly Latency[], readonly fleets: readonly Fleet[], readonly counters: readonly CounterCosts[] }
   webhooks?: readonly WebhookFigures[]
 }
 
 /** `{ "plain": { cpuMicros, ratio, redisMicros? }, …, "heapPerCredential": { … }, "growth": { … } }` */
-export function asJson ({ speed, heap, growth, stores, redis, webhooks }: Results): string {
+export function asJson ({ speed, heap, growth, held, stores, redis, webhooks }: Results): string {
   return JSON.stringify({
     ...speed !== undefined && members(speed),
     ...heap !== undefined && { heapPerCredential: heap },
     ...growth !== undefined && { growth: members(growth) },
+    ...held !== undefined && { held: members(held) },
     ...stores !== undefined && { stores },
     ...redis !== undefined && { redis },
     ...webhooks !== undefined && { webhooks }
@@ -32,11 +35,12 @@ function members (measured: ReadonlyMap<string, Measured>): Record<string, Measu
     [name, { cpuMicros: rounded(cpuMicros), ratio: rounded(ratio), ...redisMicros !== undefined && { redisMicros: rounded(redisMicros) } }]))
 }
 
-export function asText ({ speed, heap, growth, stores, redis, webhooks }: Results): string {
+export function asText ({ speed, heap, growth, held, stores, redis, webhooks }: Results): string {
   return [
     ...speed === undefined ? [] : [`CPU per request of the server process\n${measuredTable(speed)}`],
     ...growth === undefined ? [] : [`As routes, scopes and policies grow; ratio to plain Fastify with as many routes\n${measuredTable(growth)}`],
     ...heap === undefined ? [] : [`Heap per active credential at ${heap.credentials}\n${heapTable(heap)}`],
+    ...held === undefined ? [] : [`CPU per request whose key the process holds, counters in memory; ratio to keys in memory\n${measuredTable(held)}`],
     ...stores === undefined ? [] : [`Time of calls of key stores, client and server on this machine\n${storesTable(stores)}`],
     ...redis === undefined ? [] : redisTables(redis),
     ...webhooks === undefined ? [] : [`Webhooks over TLS, to a receiver on this machine\n${webhooksTable(webhooks)}`]

@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util'
 import { withCompiled } from './compile.js'
 import { counterCosts } from './counters.js'
 import { fleets, latencies } from './fleet.js'
-import { growth, speed, type Row } from './contenders.js'
+import { growth, held, speed, type Row } from './contenders.js'
 import { heapPerCredential } from './heap.js'
 import { profile } from './profile.js'
 import { asJson, asText, type Results } from './report.js'
@@ -17,7 +17,7 @@ const HELP = `npm run bench -- [--json] [--smoke] [--profile] [--only speed|grow
   --smoke    few requests: shows that everything runs, its numbers say nothing
   --profile  where the CPU time of a request goes, instead of how much it is
   --only     one part
-  --rows     these rows of speed and growth alone, by name and comma; what they are compared to is measured too
+  --rows     these rows of speed, growth and held keys alone, by name and comma; what they are compared to is measured too
   --threads  with V8's threads, as in production: CPU times then differ from process to process, plain Fastify's by a fifth`
 
 const { values: { help, json, smoke, profile: profiling, only, rows, threads } } = parseArgs({
@@ -60,7 +60,7 @@ async function measure (folder: string, redis: BenchRedis): Promise<Results> {
     ...wants('speed') && { speed: await compare(folder, chosen(speed), plan, redis, say) },
     ...wants('growth') && { growth: await compare(folder, chosen(growth), plan, redis, say) },
     ...wants('heap') && { heap: await heapPerCredential(folder, credentials, say) },
-    ...wants('stores') && { stores: await keyStores(credentials, smoke ? 20 : 400, say) },
+    ...wants('stores') && { held: await compare(folder, chosen(held), plan, redis, say), stores: await keyStores(credentials, smoke ? 20 : 400, say) },
     ...wants('redis') && { redis: await overRedis(folder, redis) },
     ...wants('webhooks') && { webhooks: await webhookFigures(folder, redis, smoke ? 100 : 4000, smoke ? 1000 : 100_000, say) }
   }

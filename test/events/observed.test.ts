@@ -17,7 +17,7 @@ function observing (listens: boolean) {
   const emitter = createEmitter({ deadline: 1, log })
   const heard: AccessEvent[] = []
   if (listens) emitter.on('*', (event) => { heard.push(event) })
-  const observer = createObserver({ emitter, clock: fakeClock().now, log, async findKey (_workspace, id) { asked.push(id); throw new AccessError('KEY_NOT_FOUND') } })
+  const observer = createObserver({ emitter, clock: fakeClock().now, claim: undefined, deadline: 1, log, async findKey (_workspace, id) { asked.push(id); throw new AccessError('KEY_NOT_FOUND') } })
   return { observer, logged, asked, heard, settled: () => new Promise(setImmediate) }
 }
 
@@ -43,7 +43,7 @@ t.test('while nobody listens nobody is asked', async (t) => {
 
 t.test('a name is a first once in its period, and again when the clock steps back', async (t) => {
   const clock = fakeClock()
-  const isFirst = createFirsts(clock.now)
+  const { isFirst, again } = createFirsts(clock.now)
   t.same([isFirst('a', 10), isFirst('a', 10), isFirst('b', 10)], [true, false, true])
   clock.advance(9.999)
   t.equal(isFirst('a', 10), false)
@@ -51,6 +51,12 @@ t.test('a name is a first once in its period, and again when the clock steps bac
   t.same([isFirst('a', 10), isFirst('a', 10)], [true, false])
   clock.advance(-5)
   t.same([isFirst('a', 10), isFirst('a', 10)], [true, false])
+  again('a', 1)
+  t.equal(isFirst('a', 10), false)
+  clock.advance(1)
+  t.same([isFirst('a', 10), isFirst('a', 10)], [true, false], 'sooner, where somebody says so')
+  again('a', 0)
+  t.equal(isFirst('a', 10), true)
 })
 
 t.test('an expiry has one id, whether it is noticed or brought about; other facts have one of their own', async (t) => {

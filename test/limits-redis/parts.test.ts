@@ -4,7 +4,7 @@ import { createLane, LARGEST_BATCH, type Batch } from '../../lib/limits/redis/la
 import { createNames } from '../../lib/limits/redis/names.js'
 import { nextOffset } from '../../lib/limits/redis/skew.js'
 import { NoAnswer, readAnswer } from '../../lib/limits/redis/wire.js'
-import { compilePolicy } from 'fastify-latchkey/limits'
+import { compilePolicy, type Policy } from 'fastify-latchkey/limits'
 import { principal, untyped } from '../helpers/limits.js'
 
 t.test('names of keys differ whenever what they are made of differs, whatever it contains', async (t) => {
@@ -26,7 +26,12 @@ t.test('names of keys differ whenever what they are made of differs, whatever it
       count++
     }
   }
+  for (const part of parts) {
+    made.add(Buffer.from(names.claim(part)).toString('latin1'))
+    count++
+  }
   t.equal(made.size, count, 'also as the bytes that are sent')
+  t.equal(names.claim('x'.repeat(1_000_000)).length, names.claim('').length, 'and those of claims are as long as any other')
 })
 
 t.test('a principal and its workspace share a hash tag that is not empty', async (t) => {
@@ -54,8 +59,18 @@ t.test('what is no answer of the script is told from one', async (t) => {
   for (const reply of [[1, 2], [1, 2, 3], [1, 2, 3, null]]) t.throws(() => readAnswer(reply).outcome(take), NoAnswer, JSON.stringify(reply))
   t.match(readAnswer([1]), { now: 1, late: true })
   t.equal(readAnswer([1, -1]).outcome(take), undefined)
-  t.same(readAnswer(['1', '7', '2', '-4']).outcome(take), { admitted: false, policies: [{ policy: take.policies[0], admitted: false, remaining: 2, reset: 3 }] }, 'clients with stringNumbers')
+  t.same(readAnswer(['1', '7', '2', '-2500001']).outcome(take), { admitted: false, policies: [{ policy: take.policies[0], admitted: false, remaining: 2, reset: 3, closesAt: 2500 }] }, 'clients with stringNumbers')
   t.equal(readAnswer([1, 7, 0, 1]).outcome({ ...take, principal: principal('a', { version: 7 }) })?.marker, 7)
+})
+
+t.test('a window that refuses is known by the instant at which it closes; what has no windows is not', async (t) => {
+  const closesAt = (policy: Partial<Policy>, now: number, reset: number) => {
+    const take = { policies: [compilePolicy({ name: 'p', quota: 1, window: 60, ...policy })], principal: principal('a'), cost: 1, now: 0 }
+    return readAnswer([now, 0, 0, -1 - reset]).outcome(take)?.policies[0]?.closesAt
+  }
+  t.same([closesAt({}, 1_767_225_600_000_001, 59_999_999), closesAt({}, 1_767_225_659_999_999, 1)], [1_767_225_660_000, 1_767_225_660_000], 'whenever it is asked')
+  t.equal(closesAt({}, 1_767_225_660_000_000, 60_000_000), 1_767_225_720_000)
+  for (const policy of [{ burst: 1 }, { sliding: true }, { quota: 0 }]) t.equal(closesAt(policy, 1, 60_000_000), undefined)
 })
 
 t.test('a fault is named by the first word of Redis, or as any other', async (t) => {

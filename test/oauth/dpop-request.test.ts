@@ -202,3 +202,32 @@ t.test('a token that expires while its proof is looked up is refused', async (t)
   t.equal(response.statusCode, 401, 'held, and expired by now')
   t.equal(response.headers['www-authenticate'], invalid('invalid_token'))
 })
+
+t.test('what a bound token lacks stands with the challenge of DPoP; of a Bearer one, and of who sent none, with that of Bearer', async (t) => {
+  const { authority, app, prove, send, token } = await start(t, true, {}, (app) => {
+    const lacks = (url: string, before: (request: FastifyRequest) => void = () => {}, security = scopes.secure()) => app.get(url, {
+      schema: security, preHandler: [async (request) => before(request), scopes.requireScopes('devices:write')]
+    }, async () => 'in')
+    lacks('/more')
+    lacks('/person', (request) => {
+      request.principal = { kind: 'access-token', id: 'ada', workspace: 'w1', environment: 'production', scopes: [] }
+    }, scopes.open())
+    app.get('/writers', { schema: scopes.secure('devices:write') }, async () => 'in')
+  })
+  const dpop = 'Bearer realm="api", DPoP realm="api", error="insufficient_scope", scope="devices:write", algs="ES256 PS256 RS256 EdDSA Ed25519"'
+  const bearer = 'Bearer realm="api", error="insufficient_scope", scope="devices:write", DPoP realm="api", algs="ES256 PS256 RS256 EdDSA Ed25519"'
+  for (const url of ['/writers', '/more']) {
+    for (const scheme of ['DPoP', 'dpop', 'DPOP ']) {
+      const bound = await send(await prove({ htu: `${BASE}${url}` }), `${scheme} ${token}`, url)
+      t.equal(bound.statusCode, 403)
+      t.equal(bound.headers['www-authenticate'], dpop, `${scheme} ${url}`)
+      t.match(bound.json(), { code: 'INSUFFICIENT_SCOPE', required: [['devices:write']], granted: ['devices:read'] })
+    }
+    const free = await send(undefined, `Bearer ${await authority.issue()}`, url)
+    t.equal(free.statusCode, 403)
+    t.equal(free.headers['www-authenticate'], bearer)
+  }
+  const person = await app.inject('/person')
+  t.equal(person.statusCode, 403)
+  t.equal(person.headers['www-authenticate'], bearer)
+})

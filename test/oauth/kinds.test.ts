@@ -6,7 +6,7 @@ import { AUDIENCE, createAuthority, guarded, isRefused, json } from '../helpers/
 const scopes = defineScopes({ resources: { devices: ['read', 'write', 'manage'] }, schemes: ['apiKey', 'oauth'] })
 const OPAQUE = 'opaque-token-of-many-characters-0123456789'
 
-t.test('a good token on a route that names keys alone is known, and may not: 403, as for a missing scope', async (t) => {
+t.test('a good token on a route that names keys alone is known, and may not: 403, which says what is taken', async (t) => {
   const authority = await createAuthority(t)
   const { issuer } = authority
   let served = 0
@@ -26,23 +26,41 @@ t.test('a good token on a route that names keys alone is known, and may not: 403
   for (const [token, left] of [[good, 19], [await authority.issue({ scope: 'devices:manage' }), 16], [OPAQUE, 19]] as const) {
     const response = await get('/keys-alone', token)
     t.equal(response.statusCode, 403)
-    t.equal(response.headers['www-authenticate'], 'Bearer realm="api", error="insufficient_scope", scope="devices:read"')
+    t.equal(response.headers['www-authenticate'], 'Bearer realm="api"', 'without an error, as for a method that is not supported')
     t.equal(response.headers['cache-control'], 'no-store')
-    t.match(response.json(), { code: 'INSUFFICIENT_SCOPE', required: [['devices:read']] })
+    t.match(response.json(), {
+      code: 'INSUFFICIENT_SCOPE',
+      required: [['devices:read']],
+      schemes: ['apiKey'],
+      credentialKind: 'access-token',
+      detail: 'This operation takes an API key (apiKey) with devices:read; the credential is an access token.'
+    })
     t.equal(response.headers.ratelimit, `"few";r=${left};t=60`, 'it costs quota as any other')
 
     const any = await get('/any-key', token)
     t.equal(any.statusCode, 403)
-    t.equal(any.headers['www-authenticate'], 'Bearer realm="api", error="insufficient_scope"')
-    t.match(any.json().detail, 'This operation requires another kind of credential;')
+    t.equal(any.headers['www-authenticate'], 'Bearer realm="api"')
+    t.equal(any.json().detail, 'This operation takes an API key (apiKey); the credential is an access token.')
     t.equal((await get('/either', token)).statusCode, 200, 'by the item of its own kind')
   }
   t.equal(served, 0)
 
   const { text } = await app.keys.issue({ workspace: 'w1', scopes: ['devices:read'] })
   t.equal((await get('/keys-alone', text)).statusCode, 200)
-  t.equal((await get('/tokens-alone', text)).statusCode, 403)
-  t.equal((await get('/either', text)).statusCode, 403, 'a key is not measured by the item of tokens')
+  const withKey = await get('/tokens-alone', text)
+  t.equal(withKey.statusCode, 403)
+  t.equal(withKey.headers['www-authenticate'], 'Bearer realm="api", scope="devices:read"')
+  t.match(withKey.json(), {
+    code: 'INSUFFICIENT_SCOPE',
+    required: [['devices:read']],
+    granted: ['devices:read'],
+    schemes: ['oauth'],
+    credentialKind: 'api-key',
+    detail: 'This operation takes an access token (oauth) with devices:read; the credential is an API key.'
+  })
+  const either = await get('/either', text)
+  t.equal(either.statusCode, 403, 'a key is not measured by the item of tokens')
+  t.match(either.json(), { required: [['devices:manage']], granted: ['devices:read'] })
 
   for (const url of ['/keys-alone', '/any-key', '/unknown']) {
     isRefused(t, await get(url, await authority.issue({ aud: 'other' })), 'CREDENTIAL_INVALID', `${url}: a bad token is no one's`)

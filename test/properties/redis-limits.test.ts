@@ -32,6 +32,11 @@ async function warm (store: LimitStore, policies: readonly CompiledPolicy[]): Pr
   return Promise.all(WHO.map((principal) => store.take({ policies, principal, cost: 1, now: START })))
 }
 
+/** What both answer: memory, whose clock nobody shares, does not say when a window closes. */
+function bare (outcome: Outcome): Outcome {
+  return { ...outcome, policies: outcome.policies.map(({ closesAt: _ofRedis, ...one }) => one) }
+}
+
 t.test('Redis and memory answer every take alike, to the unit and the second, whatever the clock does', async (t) => {
   const server = await startRedis(t)
   const admin = server.client()
@@ -45,7 +50,7 @@ t.test('Redis and memory answer every take alike, to the unit and the second, wh
     for (const { step, cost, who } of steps) {
       now += step
       const take = { policies, principal: who, cost, now }
-      const [shared, own] = [await redis.take(take), await memory.take(take)]
+      const [shared, own] = [bare(await redis.take(take)), await memory.take(take)]
       if (JSON.stringify(shared) !== JSON.stringify(own)) t.strictSame(shared, own, `${JSON.stringify(policies)} at ${now}`)
     }
   }), { numRuns: 100 })

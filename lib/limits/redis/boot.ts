@@ -1,7 +1,7 @@
 import { OptionError } from '../../options.js'
 import { codeOf, COMMANDS, reasonOf, run, type RedisClient } from './client.js'
 import type { Log } from './log.js'
-import { markScript, resetScript } from './change-scripts.js'
+import { claimScript, markScript, resetScript } from './change-scripts.js'
 import { takeScript } from './take-script.js'
 
 /** A policy that the check counts by; its key is gone a second later, whatever fails. */
@@ -18,6 +18,7 @@ export async function checkRights (client: RedisClient, namespace: string, log: 
     await run(client, takeScript, [key], [`[0,0,1000000,${CHECK}]`], wanted)
     await run(client, markScript, [key], ['1', '1000'], wanted)
     await run(client, resetScript, [key], ['1000'], wanted)
+    await run(client, claimScript, [`${key}:claim`], ['', '1'], wanted)
   } catch (fault) {
     refuseAccount(fault, namespace)
     log.warn({ reason: reasonOf(fault) }, 'limits: Redis failed a check at boot')

@@ -5,6 +5,8 @@ const FIRST_WAIT = 250
 const LONGEST_WAIT = 2_000
 
 export interface Breaker {
+  /** Everybody may ask. */
+  readonly closed: boolean
   /** Whether to ask. Where it is open, and a probe is due, says so once. */
   enter (): boolean
   succeeded (): void
@@ -37,6 +39,7 @@ export function createBreaker ({ now, random, onChange }: BreakerParts): Breaker
   }
 
   return {
+    get closed () { return state === 'closed' },
     enter () {
       if (state === 'closed') return true
       if (state === 'probing' || now() < probeAt) return false

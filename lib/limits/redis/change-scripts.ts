@@ -19,3 +19,11 @@ if key.marker == 0 then return redis.call('DEL', KEYS[1]) end
 redis.call('SET', KEYS[1], 'K1' .. struct.pack('<d', key.marker), 'PX', tonumber(ARGV[1]))
 return 1
 `)
+
+/** KEYS[1], ARGV: who asks, ms that a claim lives. Answers 1 to who holds it, also when asked again, and 0 to others. */
+export const claimScript = script(`
+local holder = redis.call('GET', KEYS[1])
+if holder then return holder == ARGV[1] and 1 or 0 end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', tonumber(ARGV[2]))
+return 1
+`)

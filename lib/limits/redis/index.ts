@@ -4,6 +4,7 @@ import type { Principal } from '../../principal.js'
 import { within } from '../../time.js'
 import { checkRights, refuseAccount } from './boot.js'
 import { createBreaker } from './breaker.js'
+import { createClaim } from './claim.js'
 import { openClient, reasonOf, run, type RedisClient } from './client.js'
 import { followClient } from './link.js'
 import { processWarnings } from './log.js'
@@ -18,6 +19,8 @@ import { otherwiseOf } from './unavailable.js'
 /** Counters that processes share, with the version markers that make a change of a key hold in all of them. */
 export interface RedisLimitStore extends LimitStore {
   mark (principal: Named, version: number): Promise<void>
+  /** @throws LimitStoreUnavailable */
+  claim (name: string, seconds: number): Promise<boolean>
   /**
    * Checks at boot that the account may do what requests will need. A Redis that can't be reached passes, with a line
    * in the log: the store works once it can.
@@ -68,6 +71,8 @@ export function createRedisLimitStore (options: RedisLimitStoreOptions): RedisLi
   })
   const sender = createSender({ client, link, breaker, names, deadline: deadline * 1000, markerLifetime: markerLifetime * 1_000_000, clockOfTakes })
 
+  const claim = createClaim({ client, link, breaker, names, deadline })
+
   /** For changes, which may come late: a marker only grows, and a reset is asked for. */
   async function change (script: Script, name: string, args: readonly number[]): Promise<void> {
     try {
@@ -94,6 +99,7 @@ export function createRedisLimitStore (options: RedisLimitStoreOptions): RedisLi
       return answerWithout(take, 'Redis is not asked until a probe is answered')
     },
     mark: (principal, version) => change(markScript, names.principal(principal), [version, markerLifetime * 1000]),
+    claim,
     async ready () {
       try {
         await link.usable(PATIENCE)

@@ -10,6 +10,8 @@ export interface Names {
   principal (of: Named): string
   /** Holds what the principals of a workspace share; in the same Cluster slot as theirs. */
   workspace (of: Named): string
+  /** Holds who has claimed something, whose name may be any text of any length; in a slot of its own. */
+  claim (of: string): string
 }
 
 /**
@@ -29,7 +31,8 @@ export function createNames (namespace: string): Names {
       }
       return name
     },
-    workspace: (of) => wellFormed(tagged(of), namespace, of)
+    workspace: (of) => wellFormed(tagged(of), namespace, of),
+    claim: (of) => `${namespace}:{!${digest(of)}}:claim`
   }
 }
 

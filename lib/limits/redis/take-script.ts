@@ -9,9 +9,9 @@ import { script, VALUE } from './script.js'
  * ARGV[1]: JSON of [now in µs or 0 for TIME, µs after which nothing may be counted or 0, µs that a marker lives,
  * lists of [kind, id, quota, window in µs, µs of one unit, capacity, whether it is the workspace's],
  * runs of takes alike: how many, cost, list, …].
- * Answers now, and unless it is too late for each take: its marker, then of each policy remaining and reset, which is
- * -1 - reset where the policy refuses. A marker of -1 stands alone: one of its keys holds something else. Where the time is
- * not Redis' own, keys live an hour at least, since that time may stand still.
+ * Answers now, and unless it is too late for each take: its marker, then of each policy remaining and reset in seconds, or
+ * -1 - reset in µs where the policy refuses. A marker of -1 stands alone: one of its keys holds something else. Where the time
+ * is not Redis' own, keys live an hour at least, since that time may stand still.
  */
 export const takeScript = script(`${VALUE}
 local now, latest, lifetime, lists, runs = unpack(cjson.decode(ARGV[1]))
@@ -131,8 +131,7 @@ local function take (list, cost)
     local field = key.fields[id]
     if field and settle[kind](field, quota, window, unit, capacity) then change(name, key) end
     local admits, available, reset, following = decide[kind](field, cost, quota, window, unit, capacity)
-    reset = math.ceil(reset / 1000000)
-    if not admits then admitted, reset = false, -1 - reset end
+    if admits then reset = math.ceil(reset / 1000000) else admitted, reset = false, -1 - reset end
     answer[size + 1], answer[size + 2], size = available, reset, size + 2
     nexts[i] = following
   end

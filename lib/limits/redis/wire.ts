@@ -1,3 +1,4 @@
+import type { CompiledPolicy } from '../policy.js'
 import type { Outcome, PolicyOutcome, Take } from '../store.js'
 import type { Names } from './names.js'
 import { sharesWorkspace, termsOf } from './terms.js'
@@ -65,8 +66,9 @@ export function readAnswer (reply: unknown): Answer {
     return whole
   }
 
+  const now = number()
   return {
-    now: number(),
+    now,
     late: numbers.length === 1,
     outcome ({ policies, principal }) {
       const marker = number()
@@ -77,9 +79,16 @@ export function readAnswer (reply: unknown): Answer {
         const remaining = number()
         const reset = number()
         if (reset < 0) admitted = false
-        outcomes.push({ policy, admitted: reset >= 0, remaining, reset: reset < 0 ? -1 - reset : reset })
+        outcomes.push(reset < 0 ? refusedBy(policy, remaining, -1 - reset, now) : { policy, admitted: true, remaining, reset })
       }
       return principal.version === undefined ? { admitted, policies: outcomes } : { admitted, policies: outcomes, marker }
     }
   }
+}
+
+/** @param reset µs @param now µs; both exact, so that all who are refused by one window know it by the same instant */
+function refusedBy (policy: CompiledPolicy, remaining: number, reset: number, now: number): PolicyOutcome {
+  const refused = { policy, admitted: false, remaining, reset: Math.ceil(reset / 1_000_000) }
+  // A quota of 0 has no windows: it refuses each request for as long as any other.
+  return policy.kind === 'window' && policy.quota > 0 ? { ...refused, closesAt: Math.floor((now + reset) / 1000) } : refused
 }

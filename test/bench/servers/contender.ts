@@ -23,3 +23,6 @@ export type Build = (shape: Shape) => Promise<Contender>
 
 /** A quota that no load of the bench can use up. */
 export const QUOTA = 1e9
+
+/** Variable of the environment by which contenders find the bench's Redis; here, since they can't import what starts it. */
+export const REDIS_PORT = 'LATCHKEY_BENCH_REDIS_PORT'

@@ -1,6 +1,5 @@
 import { Redis } from 'ioredis'
-import { REDIS_PORT } from '../redis.js'
-import type { Build } from './contender.js'
+import { REDIS_PORT, type Build } from './contender.js'
 import { buildGlued } from './glued-memory.js'
 
 /** The same with @fastify/rate-limit's counters in Redis, over a client set as its README says. */

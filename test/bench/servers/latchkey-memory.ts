@@ -1,14 +1,15 @@
 import Fastify from 'fastify'
 import latchkey, { allowPlainHttp, defineScopes } from 'fastify-latchkey'
 import type { LimitStore } from 'fastify-latchkey'
+import type { KeysOptions } from 'fastify-latchkey/keys'
 import { QUOTA, type Build, type Contender, type Shape } from './contender.js'
 import { addRoutes } from './routes.js'
 
 /** Latchkey with keys and counters in memory: environment, scope and policies checked, fields of the current draft. */
 export const build: Build = (shape) => buildLatchkey(shape)
 
-/** @param store where counters live; in memory by default */
-export async function buildLatchkey ({ keys, routes, scopes: size, policies }: Shape, store?: LimitStore): Promise<Contender> {
+/** @param store where counters live; in memory by default @param ring where keys live; likewise */
+export async function buildLatchkey ({ keys, routes, scopes: size, policies }: Shape, store?: LimitStore, ring: Partial<KeysOptions> = {}): Promise<Contender> {
   const scopes = defineScopes({ resources: resources(size) })
   const names = [...scopes.names]
   const required = names.slice(0, 10)
@@ -17,7 +18,7 @@ export async function buildLatchkey ({ keys, routes, scopes: size, policies }: S
   await app.register(latchkey, {
     scopes,
     environment: 'production',
-    keys: { prefix: 'acme' },
+    keys: { prefix: 'acme', ...ring },
     limits: { store, environments: { production: Array.from({ length: policies }, (_, n) => ({ name: `p${n}`, quota: QUOTA, window: 60 * (n + 1) })) } },
     transport: allowPlainHttp
   })

@@ -1,6 +1,5 @@
 import { createRedisLimitStore } from 'fastify-latchkey/limits/redis'
-import { REDIS_PORT } from '../redis.js'
-import type { Build } from './contender.js'
+import { REDIS_PORT, type Build } from './contender.js'
 import { buildLatchkey } from './latchkey-memory.js'
 
 /** The same with counters in Redis; with a deadline that a busy machine keeps, too, since the load takes no 503. */
