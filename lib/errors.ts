@@ -61,7 +61,7 @@ export interface RefusalDetails extends ChallengeTerms {
   extensions?: Record<string, unknown>
   /** The scheme that the credential came by, where it was not Bearer: its challenge says what was wrong. */
   scheme?: 'DPoP'
-  /** In the place of the row's error: what was wrong with the proof of possession, or '' for a challenge without one. */
+  /** What was wrong with the proof of possession, in the place of the row's error. */
   error?: string
   /** Scopes that would have sufficed, space-separated in the challenge (RFC 6750 §3). */
   scope?: readonly string[]

@@ -46,7 +46,8 @@ export const scopes = fp<ScopesOptions>(async function latchkeyScopes (app: Fast
     const faults = requirements.faultsOf(access)
     if (faults.length > 0) return ground.refuse(request, reply, ground.refusal('ROUTE_UNDECLARED', { reason: `${access.method} ${access.url} ${faults.join('; ')}` }))
     const own = requirements.ofKind(principal.kind, access)
-    ground.refuse(request, reply, own.length > 0 ? insufficientScope(ground, own, principal, schemeOf(ground, request)) : wrongKind(ground, access.alternatives, principal))
+    const scheme = schemeOf(ground, request)
+    ground.refuse(request, reply, own.length > 0 ? insufficientScope(ground, own, principal, scheme) : wrongKind(ground, access.alternatives, principal, scheme))
   }
   if (options.hook === 'preHandler') app.addHook('preHandler', checkScopes)
   else app.addHook('onRequest', checkScopes)

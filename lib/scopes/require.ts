@@ -24,11 +24,12 @@ export function insufficientScope (ground: Pick<Ground, 'refusal'>, alternatives
 const KINDS: Readonly<Record<Principal['kind'], string>> = { 'api-key': 'an API key', 'access-token': 'an access token' }
 
 /**
- * The refusal of a principal whose kind none of `alternatives` takes, whatever it was granted. The challenge is the one of
- * a method that is not supported here, without an error (RFC 6750 §3.1); a client learns by it what token to ask for.
+ * The refusal of a principal whose kind none of `alternatives` takes, whatever it was granted. A client learns by the
+ * challenge what token to ask for, where a token is wanted.
  * @param alternatives all of the other kind
+ * @param scheme that the credential came by, where it was not Bearer
  */
-export function wrongKind (ground: Pick<Ground, 'refusal'>, alternatives: readonly Alternative[], { kind, scopes: granted }: Principal): AccessError {
+export function wrongKind (ground: Pick<Ground, 'refusal'>, alternatives: readonly Alternative[], { kind, scopes: granted }: Principal, scheme?: 'DPoP'): AccessError {
   const other = kind === 'api-key' ? KINDS['access-token'] : KINDS['api-key']
   const required = scopesOf(alternatives)
   const taken = alternatives.map(({ scheme, scopes }) => `${other} (${scheme})${scopes.length === 0 ? '' : ` with ${scopes.join(' and ')}`}`).join(', or ')
@@ -36,8 +37,8 @@ export function wrongKind (ground: Pick<Ground, 'refusal'>, alternatives: readon
     reason: `takes ${taken}`,
     detail: `This operation takes ${taken}; the credential is ${KINDS[kind]}.`,
     extensions: { required, granted, schemes: [...new Set(alternatives.map(({ scheme }) => scheme))], credentialKind: kind },
-    error: '',
-    scope: kind === 'api-key' ? required.slice(0, 1).flat() : []
+    scope: kind === 'api-key' ? required.slice(0, 1).flat() : [],
+    ...scheme !== undefined && { scheme }
   })
 }
 

@@ -204,7 +204,7 @@ t.test('a token that expires while its proof is looked up is refused', async (t)
 })
 
 t.test('what a bound token lacks stands with the challenge of DPoP; of a Bearer one, and of who sent none, with that of Bearer', async (t) => {
-  const { authority, app, prove, send, token } = await start(t, true, {}, (app) => {
+  const { authority, app, prove, send, token } = await start(t, true, { keys: { prefix: 'acme' } }, (app) => {
     const lacks = (url: string, before: (request: FastifyRequest) => void = () => {}, security = scopes.secure()) => app.get(url, {
       schema: security, preHandler: [async (request) => before(request), scopes.requireScopes('devices:write')]
     }, async () => 'in')
@@ -213,6 +213,7 @@ t.test('what a bound token lacks stands with the challenge of DPoP; of a Bearer 
       request.principal = { kind: 'access-token', id: 'ada', workspace: 'w1', environment: 'production', scopes: [] }
     }, scopes.open())
     app.get('/writers', { schema: scopes.secure('devices:write') }, async () => 'in')
+    app.get('/keys', { schema: { security: [{ apiKey: ['devices:read'] }] } }, async () => 'in')
   })
   const dpop = 'Bearer realm="api", DPoP realm="api", error="insufficient_scope", scope="devices:write", algs="ES256 PS256 RS256 EdDSA Ed25519"'
   const bearer = 'Bearer realm="api", error="insufficient_scope", scope="devices:write", DPoP realm="api", algs="ES256 PS256 RS256 EdDSA Ed25519"'
@@ -227,6 +228,9 @@ t.test('what a bound token lacks stands with the challenge of DPoP; of a Bearer 
     t.equal(free.statusCode, 403)
     t.equal(free.headers['www-authenticate'], bearer)
   }
+  const keys = await send(await prove({ htu: `${BASE}/keys` }), undefined, '/keys')
+  t.equal(keys.statusCode, 403)
+  t.equal(keys.headers['www-authenticate'], 'Bearer realm="api", DPoP realm="api", error="insufficient_scope", algs="ES256 PS256 RS256 EdDSA Ed25519"')
   const person = await app.inject('/person')
   t.equal(person.statusCode, 403)
   t.equal(person.headers['www-authenticate'], bearer)

@@ -26,7 +26,7 @@ t.test('a good token on a route that names keys alone is known, and may not: 403
   for (const [token, left] of [[good, 19], [await authority.issue({ scope: 'devices:manage' }), 16], [OPAQUE, 19]] as const) {
     const response = await get('/keys-alone', token)
     t.equal(response.statusCode, 403)
-    t.equal(response.headers['www-authenticate'], 'Bearer realm="api"', 'without an error, as for a method that is not supported')
+    t.equal(response.headers['www-authenticate'], 'Bearer realm="api", error="insufficient_scope"')
     t.equal(response.headers['cache-control'], 'no-store')
     t.match(response.json(), {
       code: 'INSUFFICIENT_SCOPE',
@@ -39,7 +39,7 @@ t.test('a good token on a route that names keys alone is known, and may not: 403
 
     const any = await get('/any-key', token)
     t.equal(any.statusCode, 403)
-    t.equal(any.headers['www-authenticate'], 'Bearer realm="api"')
+    t.equal(any.headers['www-authenticate'], 'Bearer realm="api", error="insufficient_scope"')
     t.equal(any.json().detail, 'This operation takes an API key (apiKey); the credential is an access token.')
     t.equal((await get('/either', token)).statusCode, 200, 'by the item of its own kind')
   }
@@ -49,7 +49,7 @@ t.test('a good token on a route that names keys alone is known, and may not: 403
   t.equal((await get('/keys-alone', text)).statusCode, 200)
   const withKey = await get('/tokens-alone', text)
   t.equal(withKey.statusCode, 403)
-  t.equal(withKey.headers['www-authenticate'], 'Bearer realm="api", scope="devices:read"')
+  t.equal(withKey.headers['www-authenticate'], 'Bearer realm="api", error="insufficient_scope", scope="devices:read"')
   t.match(withKey.json(), {
     code: 'INSUFFICIENT_SCOPE',
     required: [['devices:read']],

@@ -160,7 +160,7 @@ t.test('a credential of a kind that a route does not take learns what it takes, 
     app.get('/key', { schema: { security: [{ apiKey: [] }] } }, async () => 'in')
     app.get('/either', { schema: { security: [{ oauth: ['devices:read'] }, { apiKey: ['devices:write'] }] } }, async () => 'in')
   })
-  const ofToken = refused(t, await keys.inject(app, { scopes: ['devices:read'] }, '/oauth'), { status: 403, code: 'INSUFFICIENT_SCOPE', challenge: 'Bearer realm="api", scope="devices:read"' })
+  const ofToken = refused(t, await keys.inject(app, { scopes: ['devices:read'] }, '/oauth'), { status: 403, code: 'INSUFFICIENT_SCOPE', challenge: 'Bearer realm="api", error="insufficient_scope", scope="devices:read"' })
   t.match(ofToken, {
     detail: 'This operation takes an access token (oauth) with devices:read; the credential is an API key.',
     required: [['devices:read']],
@@ -168,7 +168,7 @@ t.test('a credential of a kind that a route does not take learns what it takes, 
     schemes: ['oauth'],
     credentialKind: 'api-key'
   })
-  const ofTokens = refused(t, await keys.inject(app, { scopes: [] }, '/tokens'), { status: 403, code: 'INSUFFICIENT_SCOPE', challenge: 'Bearer realm="api", scope="devices:read devices:write"' })
+  const ofTokens = refused(t, await keys.inject(app, { scopes: [] }, '/tokens'), { status: 403, code: 'INSUFFICIENT_SCOPE', challenge: 'Bearer realm="api", error="insufficient_scope", scope="devices:read devices:write"' })
   t.match(ofTokens, {
     detail: 'This operation takes an access token (oauth) with devices:read and devices:write, or an access token (partner); the credential is an API key.',
     required: [['devices:read', 'devices:write'], []],
@@ -176,7 +176,7 @@ t.test('a credential of a kind that a route does not take learns what it takes, 
     schemes: ['oauth', 'partner'],
     credentialKind: 'api-key'
   })
-  const ofKey = refused(t, await oauth.inject(app, { scopes: ['devices:read'] }, '/key'), { status: 403, code: 'INSUFFICIENT_SCOPE', challenge: 'Bearer realm="api"' })
+  const ofKey = refused(t, await oauth.inject(app, { scopes: ['devices:read'] }, '/key'), { status: 403, code: 'INSUFFICIENT_SCOPE', challenge: 'Bearer realm="api", error="insufficient_scope"' })
   t.match(ofKey, { detail: 'This operation takes an API key (apiKey); the credential is an access token.', required: [[]], granted: ['devices:read'], schemes: ['apiKey'], credentialKind: 'access-token' })
 
   const lacking = refused(t, await keys.inject(app, { scopes: ['devices:read'] }, '/either'), { status: 403, code: 'INSUFFICIENT_SCOPE', challenge: challenge('devices:write') })
