@@ -119,7 +119,7 @@ t.test('a queue tells of what is due later when its time has come, and logs what
   let made = 0
   const engine = createBullmqEngine({ connection: { host: '127.0.0.1', port }, sweep: 3600 })
   t.teardown(() => engine.close())
-  await engine.start({ store, clock: Date.now, deliver: async () => { made++; return settled() }, deadline: 15, log: (reason, message) => { logged.push(`${message}: ${reason}`) } })
+  await engine.start({ store, clock: Date.now, deliver: async () => { made++; return settled() }, deadline: 15, log: (reason, message) => { logged.push(`${message}: ${reason}`) }, inform: (message) => { logged.push(message) } })
   const one = await inserted(store)
   const later = delivery(one, { nextAt: new Date(Date.now() + 300) })
   await store.enqueue([later])
@@ -129,5 +129,7 @@ t.test('a queue tells of what is due later when its time has come, and logs what
   broken = true
   await engine.wake([later])
   await until(() => logged.length > 0)
-  t.strictSame(logged, ['the queue of webhooks failed: Error'])
+  await engine.wake([later])
+  await engine.close()
+  t.strictSame(logged, ['the webhook store could not be asked for deliveries: Error'])
 })
