@@ -46,6 +46,8 @@ export const webhooks = fp<WebhooksOptions>(async function latchkeyWebhooks (app
   const { resolve = anywhere ? resolveHere : createResolve() } = options
   if (anywhere) app.log.warn('allowPrivateAddresses: webhooks reach this server\'s own network, and may go over plain HTTP; never let this run in production')
 
+  if (options.store === undefined) app.log.warn('webhooks.store is left out: endpoints and what is on its way to them live in this process\'s memory, and are gone when it ends; state a store, such as createPostgresWebhookStore(), or createMemoryWebhookStore() where that is meant')
+
   const log = (reason: string, message: string): void => app.log.error({ reason }, message)
   const inform = (message: string): void => app.log.info(message)
   const pruning = createOutage({ log, inform }, 'old deliveries could not be forgotten', 'old deliveries are forgotten again')

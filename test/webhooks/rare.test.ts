@@ -10,6 +10,7 @@ import { at, delivery, inserted, settled } from '../../lib/testing/webhook-store
 import { createLayout } from '../../lib/webhooks/redis/layout.js'
 import { createStore } from '../../lib/webhooks/redis/store.js'
 import { createSend } from '../../lib/webhooks/send.js'
+import { keptLog } from '../helpers/contracts.js'
 import { untyped } from '../helpers/limits.js'
 import { startReceiver } from '../helpers/receiver.js'
 import { startRedis } from '../helpers/redis-server.js'
@@ -50,6 +51,20 @@ t.test('with no options at all, nothing of this machine is an address', async (t
   await app.ready()
   await t.rejects(app.webhooks.create('w1', { url: 'https://127.0.0.1/' }), { code: 'WEBHOOK_INPUT_INVALID', statusCode: 400 })
   await t.rejects(app.webhooks.create('w1', untyped({ url: 'https://example.com/', events: ['key.forged'] })), { code: 'WEBHOOK_INPUT_INVALID', detail: /^events\.0: / })
+})
+
+t.test('a store that was left out is a warning at boot that says what to state; one that was stated is none', async (t) => {
+  for (const [options, warnings] of [[{}, 1], [{ store: createMemoryWebhookStore() }, 0]] as const) {
+    const log = keptLog()
+    const app = Fastify({ logger: log.logger })
+    t.teardown(() => app.close())
+    await app.register(latchkey, { scopes, environment: 'production', keys: { prefix: 'acme' }, limits: false, failures: false })
+    await app.register(webhooks, options)
+    await app.ready()
+    const lines = log.text().trim().split('\n').filter((line) => line.includes('webhooks'))
+    t.equal(lines.length, warnings)
+    for (const line of lines) t.match(JSON.parse(line), { level: 40, msg: /^webhooks\.store is left out: .* gone when it ends; state a store, such as createPostgresWebhookStore\(\)/ })
+  }
 })
 
 t.test('a Node that tries one address alone reaches a receiver too', async (t) => {
