@@ -99,7 +99,16 @@ t.test('an endpoint with a long history goes with all of it', async (t) => {
   const embedded = createPgliteWebhookStore({ dataDir: t.testdir() })
   t.teardown(() => embedded.close())
   await forgets(t, embedded)
-  await forgets(t, createRedisWebhookStore({ redis: (await startRedis(t)).client(), timeout: 30 }))
+  const client = (await startRedis(t)).client()
+  const store = createRedisWebhookStore({ redis: client, timeout: 30 })
+  const other = await inserted(store)
+  await store.enqueue([delivery(other)])
+  const before = await client.keys('*')
+  await forgets(t, store)
+  const [id = ''] = (await client.keys('*')).filter((name) => !before.includes(name))
+  t.match(id, /^latchkey:webhooks:id:/, 'nobody else gets its name')
+  t.equal((await client.keys('*')).length, before.length + 1)
+  t.equal(await client.zcard('latchkey:webhooks:made'), 1, 'that of another endpoint is there yet')
 })
 
 t.test('a store in Redis forgets what has ended, and looks past what is pending', async (t) => {
@@ -113,8 +122,11 @@ t.test('a store in Redis forgets what has ended, and looks past what is pending'
   t.strictSame((await store.listDeliveries(made.workspace, made.id, { limit: 5 })).deliveries.map(({ id }) => id), [waiting.id])
   t.equal(await client.zcard('latchkey:webhooks:made'), 1)
   await store.removeEndpoint(made.workspace, made.id)
-  t.equal(await store.prune(at(1000), 10), 0)
   t.equal(await client.zcard('latchkey:webhooks:made'), 0, 'nothing is left of an endpoint that is gone')
+  t.strictSame(await store.enqueue([delivery(made)]), [])
+  t.equal(await client.zcard('latchkey:webhooks:made'), 1)
+  t.equal(await store.prune(at(1000), 10), 0)
+  t.equal(await client.zcard('latchkey:webhooks:made'), 0, 'what came too late for it goes with the next pruning')
 })
 
 t.test('replies that no script of ours gives make nothing up', async (t) => {
