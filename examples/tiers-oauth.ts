@@ -4,7 +4,7 @@ import Fastify from 'fastify'
 import { allowPlainHttp, defineScopes, latchkey, notFound, principalOf, serverOptions } from 'fastify-latchkey'
 import { keyRoutes } from 'fastify-latchkey/keys'
 import { createIntrospectionResolver, createJwtResolver, protectedResource } from 'fastify-latchkey/oauth'
-import { allowPrivateAddresses, webhookRoutes, webhooks } from 'fastify-latchkey/webhooks'
+import { allowPrivateAddresses, createMemoryWebhookStore, webhookRoutes, webhooks } from 'fastify-latchkey/webhooks'
 import { issueKeys, logger as stderr, type BuildOptions, type Example } from './base.js'
 import { startFront } from './front.js'
 import { exampleRequest, introspector, RESOURCE, startProvider } from './oauth-provider.js'
@@ -70,7 +70,7 @@ export async function build ({ clock = Date.now, logger = stderr }: BuildOptions
   app.setNotFoundHandler(notFound)
 
   await app.register(keyRoutes, { prefix: '/v1/keys', rotateEvery: 90 * 86_400 })
-  await app.register(webhooks, { destinations: allowPrivateAddresses }) // the receiver is on this machine
+  await app.register(webhooks, { store: createMemoryWebhookStore(), destinations: allowPrivateAddresses }) // the receiver is on this machine
   await app.register(webhookRoutes, { prefix: '/v1/webhooks' })
   receiver.secret = (await app.webhooks.create('acme', { url: receiver.url, events: ['key.expiring'] })).secret
   await app.keys.issue({ workspace: 'acme', scopes: ['resources:read'], name: 'expires in an hour', expiresAt: new Date(clock() + 3_600_000) })

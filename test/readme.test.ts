@@ -1,10 +1,62 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import Fastify, { type FastifyInstance } from 'fastify'
+import { latchkey, type LatchkeyOptions } from 'fastify-latchkey'
 import t from 'tap'
 import { refusals } from '../lib/errors.js'
 import { root, start } from './helpers/child.js'
+import { complaints } from './helpers/compiler.js'
+import { startPostgres } from './helpers/postgres.js'
+import { blocksOf, declaresModule, moduleOf, type Block } from './helpers/readme.js'
+import { options } from './helpers/readme-given.js'
+import { startRedis } from './helpers/redis-server.js'
 
 const readme = await readFile(join(root, 'README.md'), 'utf8')
+const blocks = blocksOf(readme)
+/** All but the quick start, which runs by itself below, as modules. */
+const files = new Map<string, Block>()
+const folder = await mkdtemp(join(root, 'test', '.readme-'))
+t.teardown(() => rm(folder, { recursive: true, force: true }))
+for (const block of blocks.slice(1)) {
+  const file = join(folder, `line${block.line}.ts`)
+  await writeFile(file, await moduleOf(block))
+  files.set(file, block)
+}
+
+/** What the module of a block exports. */
+interface Made {
+  readonly app?: FastifyInstance
+  readonly alternatives?: ReadonlyArray<Partial<LatchkeyOptions>>
+}
+
+t.test('all code compiles, with what the text around it has imported', async (t) => {
+  t.ok(files.size > 20, `${files.size} blocks`)
+  const alone = [...files].filter(([, block]) => declaresModule(block)).map(([file]) => file)
+  t.same(complaints([...files.keys()].filter((file) => !alone.includes(file))), [])
+  for (const file of alone) t.same(complaints([file]), [])
+})
+
+t.test('all code runs, and what it has registered starts', async (t) => {
+  t.teardown(() => {
+    delete process.env.DATABASE_URL
+    delete process.env.REDIS_URL
+  })
+  process.env.DATABASE_URL = await (await startPostgres(t)).createDatabase()
+  process.env.REDIS_URL = (await startRedis(t)).url
+  for (const [file, { line }] of files) {
+    const { app, alternatives = [] }: Made = await import(pathToFileURL(file).href)
+    await app?.ready()
+    await app?.close()
+    for (const alternative of alternatives) {
+      const app = Fastify()
+      await app.register(latchkey, { ...options, ...alternative })
+      await app.ready()
+      await app.close()
+    }
+    t.pass(`line ${line}`)
+  }
+})
 
 t.test('the quick start runs as printed and says what the text below it says', async (t) => {
   const code = /```js\n(\/\/ server\.mjs\n.*?)```/s.exec(readme)?.[1] ?? ''

@@ -1,6 +1,6 @@
 import { createBoundedMap, type Kept } from '../bounded.js'
-import { describeFault } from '../errors.js'
 import type { DueKey, KeyNotices } from '../keys/index.js'
+import { createOutage } from '../outage.js'
 import { within, type Clock } from '../time.js'
 import type { AccessEvent } from './event.js'
 import { noticesOf, type NoticeTerms } from './notices.js'
@@ -45,10 +45,10 @@ const REMEMBERED = 10_000
 export function createScanner ({ notices, terms, clock, timer, interval, deadline, isHeard, emit, log, inform }: ScannerParts): Scanner {
   /** Told here, though the store has not taken it: not to be told a second time when the hold has run out. */
   const told = createBoundedMap<Kept>(REMEMBERED)
+  const outage = createOutage({ log, inform }, 'notices of keys could not be told; they are tried again', 'notices of keys are told again')
   let looking: Promise<void> | undefined
   let forget = (): void => {}
   let closed = false
-  let failing = false
 
   async function tellAll (): Promise<void> {
     for (let more = true; more;) {
@@ -77,20 +77,9 @@ export function createScanner ({ notices, terms, clock, timer, interval, deadlin
     return await within(Promise.resolve(work), deadline, 'the key store')
   }
 
-  async function lookOnce (): Promise<void> {
-    try {
-      await tellAll()
-      if (failing) inform('notices of keys are told again')
-      failing = false
-    } catch (fault) {
-      if (!failing) log(describeFault(fault), 'notices of keys could not be told; they are tried again')
-      failing = true
-    }
-  }
-
   async function look (): Promise<void> {
     if (closed || !isHeard()) return
-    looking ??= lookOnce().finally(() => { looking = undefined })
+    looking ??= outage.tried(tellAll).finally(() => { looking = undefined })
     await looking
   }
 

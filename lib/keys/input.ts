@@ -108,6 +108,12 @@ export function explain ({ type, path, schema, value }: ValueError): string {
     : `${field} must be ${schema.description}, not ${show(value)}`
 }
 
+/** Of a part of a request. Descriptions of its schemas are for the document, so the message is the validator's. */
+export function explainPart (error: ValueError, httpPart: string | undefined): string {
+  if (error.type === ValueErrorType.ObjectAdditionalProperties) return explain(error)
+  return `${error.path.slice(1).replaceAll('/', '.') || String(httpPart)}: ${error.message}`
+}
+
 export function invalid (detail: string): AccessError {
   return new AccessError('KEY_INPUT_INVALID', { detail, reason: detail })
 }

@@ -38,9 +38,7 @@ const DEADLINE = 1
 /** Refusals of the routes of one kind of thing. */
 export interface CallerCodes { readonly invalid: RefusalCode, readonly unavailable: RefusalCode, readonly missing: RefusalCode }
 
-const ofKeys: CallerCodes = { invalid: 'KEY_INPUT_INVALID', unavailable: 'KEYS_UNAVAILABLE', missing: 'KEY_NOT_FOUND' }
-
-export function createCallers ({ workspacesOf, session }: CallerOptions, keys: Pick<Keys, 'grants'>, { refusal }: Pick<Ground, 'refusal'>, codes: CallerCodes = ofKeys): Callers {
+export function createCallers ({ workspacesOf, session }: CallerOptions, keys: Pick<Keys, 'grants'>, { refusal }: Pick<Ground, 'refusal'>, codes: CallerCodes): Callers {
   async function identify (request: FastifyRequest, scope: string): Promise<void> {
     if (session === undefined) return
     if (!isRead(request) && !JSON_TYPE.test(request.headers['content-type'] ?? '')) {

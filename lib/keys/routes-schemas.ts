@@ -1,7 +1,4 @@
 import { Type, type Static, type TSchema } from '@sinclair/typebox'
-import type { Ground } from '../ground.js'
-import { refusals, type RefusalCode } from '../errors.js'
-import { render, rendererOf } from '../formats.js'
 
 const strict = { additionalProperties: false }
 const name = Type.String({ minLength: 1, maxLength: 256, description: 'For people, to tell keys apart.' })
@@ -53,7 +50,7 @@ export const RevokeBody = Type.Object({
 
 export type Body<T extends TSchema> = Static<T>
 
-const at = (description: string) => Type.String({ format: 'date-time', description })
+export const at = (description: string) => Type.String({ format: 'date-time', description })
 const Secret = Type.Object({
   generation: Type.Integer(),
   hint: Type.String({ description: 'Its first characters.' }),
@@ -94,13 +91,4 @@ export const answers = {
   changed: Type.Object({ key: Key, holdsWithin }, { description: 'The key as it is now.' }),
   list: Type.Object({ keys: Type.Array(Key), next: Type.Optional(Type.String({ description: '`cursor` of the next page.' })) }, { description: 'A page of keys, newest first.' }),
   workspaces: Type.Array(Type.Object({ id: Type.String(), name: Type.Optional(Type.String()), current: Type.Boolean() }), { description: 'The workspaces that you may act in; `current` is that of your credential.' })
-}
-
-/** The response object of refusals, in the form that this context renders them. */
-export function refusalOf (ground: Pick<Ground, 'errors' | 'refusal'>, codes: readonly RefusalCode[]): object {
-  const description = codes.map((code) => `${code}: ${refusals[code].message}`).join(' ')
-  const schema = { type: 'object', additionalProperties: true }
-  const renderer = rendererOf(ground.errors)
-  const types = renderer === undefined ? ['application/json'] : codes.map((code) => render(renderer, ground.refusal(code)).type.replace(/;.*/, ''))
-  return { description, content: Object.fromEntries(types.map((type) => [type, { schema }])) }
 }

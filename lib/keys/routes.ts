@@ -1,39 +1,29 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import { Type, type TSchema } from '@sinclair/typebox'
+import { Type } from '@sinclair/typebox'
 import type { RateLimitDeclaration } from '../access.js'
-import { AccessError } from '../errors.js'
-import { groundOf } from '../ground.js'
 import { checkOptions, OptionError } from '../options.js'
-import type { ScopeName } from '../register.js'
 import type { KeyOrigin } from './events.js'
+import { explainPart, invalid } from './input.js'
 import type { ApiKey } from './record.js'
-import { createCallers, type CallerOptions } from './routes-caller.js'
-import { answers, ChangeBody, CreateBody, InWorkspace, ListQuery, Params, refusalOf, RevokeBody, RotateBody, type Body } from './routes-schemas.js'
-import { compileValidator } from './routes-validate.js'
+import type { CallerOptions } from './routes-caller.js'
+import { frameOptions, frameRoutes, refusalsOf, type Kind, type RouteScopes } from './routes-frame.js'
+import { answers, ChangeBody, CreateBody, InWorkspace, ListQuery, Params, RevokeBody, RotateBody, type Body } from './routes-schemas.js'
 import { viewOf } from './routes-view.js'
 
 export interface KeyRoutesOptions extends CallerOptions {
   /** What a caller needs to read keys, to create and change them, and to rotate and revoke them; `api_keys:read` and so on by default. */
-  scopes?: { readonly read: ScopeName, readonly write: ScopeName, readonly manage: ScopeName } | undefined
+  scopes?: RouteScopes | undefined
   /** What creating and rotating count as; one request of the caller's quota by default. */
   issuing?: RateLimitDeclaration | undefined
   /** Seconds after which a secret should be another one, shown as `rotateBy`; 90 days are 7,776,000. */
   rotateEvery?: number | undefined
 }
 
-const scope = Type.String({ minLength: 1, description: 'a declared scope' })
-const callable = (what: string) => Type.Optional(Type.Function([], Type.Unknown(), { description: what }))
-const optionsSchema = Type.Object({
-  scopes: Type.Optional(Type.Object({ read: scope, write: scope, manage: scope }, { additionalProperties: false, description: '{ read, write, manage }' })),
-  workspacesOf: callable('a function of the principal and the request'),
-  session: callable('a function of the request'),
+const optionsSchema = frameOptions({
   issuing: Type.Optional(Type.Object({}, { description: '{ profile, cost }' })),
-  rotateEvery: Type.Optional(Type.Number({ exclusiveMinimum: 0, description: 'seconds above 0' })),
-  prefix: Type.Optional(Type.Unknown()),
-  logLevel: Type.Optional(Type.Unknown()),
-  logSerializers: Type.Optional(Type.Unknown())
-}, { additionalProperties: false })
+  rotateEvery: Type.Optional(Type.Number({ exclusiveMinimum: 0, description: 'seconds above 0' }))
+})
 
 /** Milliseconds in which rotations come at once: each has read the key before any of them writes, so that one succeeds and the others are told. */
 const AT_ONCE = 20
@@ -41,7 +31,14 @@ const AT_ONCE = 20
 interface ById { Params: Body<typeof Params> }
 interface Within { Querystring: Body<typeof InWorkspace> }
 
-const defaultScopes: NonNullable<KeyRoutesOptions['scopes']> = { read: 'api_keys:read', write: 'api_keys:write', manage: 'api_keys:manage' }
+const defaultScopes: RouteScopes = { read: 'api_keys:read', write: 'api_keys:write', manage: 'api_keys:manage' }
+const kind: Kind = {
+  name: 'api_keys',
+  tag: 'api keys',
+  codes: { invalid: 'KEY_INPUT_INVALID', unavailable: 'KEYS_UNAVAILABLE', missing: 'KEY_NOT_FOUND' },
+  more: [],
+  refuse: (error, httpPart) => invalid(explainPart(error, httpPart))
+}
 
 /**
  * Routes by which the callers of an API manage its keys, after `latchkey` and below a prefix of the host's choice:
@@ -59,35 +56,12 @@ export async function keyRoutes (app: FastifyInstance, options: KeyRoutesOptions
   if (!app.hasDecorator('keys')) throw new OptionError('register keyRoutes after latchkey, in a context where it has keys')
   const { scopes = defaultScopes, issuing, rotateEvery } = options
   const { keys } = app
-  const ground = groundOf(app)
-  const callers = createCallers(options, keys, ground)
+  const { ground, callers, stating } = frameRoutes(app, scopes, options, kind)
   const view = (key: ApiKey) => viewOf(key, ground.clock(), rotateEvery)
+  const counted = issuing !== undefined && { 'x-rate-limit': issuing }
+  const conflict = refusalsOf(ground, ['KEY_CONFLICT'])
 
-  app.setValidatorCompiler<TSchema>(compileValidator)
-  app.setErrorHandler(function refuse (fault, request, reply) {
-    if (!(fault instanceof AccessError)) throw fault
-    ground.refuse(request, reply, fault)
-  })
-  app.addHook('onSend', async function keepFromCaches (_request, reply) { reply.header('cache-control', 'no-store') })
-
-  /** What each route has in common. */
-  function stating (need: keyof typeof scopes, operation: string, summary: string, schema: object, found: object) {
-    const stated = options.session !== undefined ? [] : [...new Set(app.resolvers.map(({ scheme }) => scheme))].map((scheme) => ({ [scheme]: [scopes[need]] }))
-    const counted = issuing !== undefined && (operation === 'create' || operation === 'rotate') ? { 'x-rate-limit': issuing } : {}
-    const refused = {
-      400: refusalOf(ground, ['KEY_INPUT_INVALID', ...options.session === undefined ? ['CREDENTIAL_MALFORMED' as const] : []]),
-      404: refusalOf(ground, ['KEY_NOT_FOUND']),
-      ...options.session !== undefined && { 401: refusalOf(ground, ['CREDENTIAL_MISSING']), 403: refusalOf(ground, ['INSUFFICIENT_SCOPE']), 503: refusalOf(ground, ['AUTHENTICATION_UNAVAILABLE', 'KEYS_UNAVAILABLE']) }
-    }
-    return {
-      schema: { security: stated, ...counted, operationId: `api_keys.${operation}`, summary, tags: ['api keys'], ...schema, response: { ...refused, ...found } },
-      prefixTrailingSlash: 'no-slash' as const,
-      onRequest: (request: FastifyRequest) => callers.identify(request, scopes[need])
-    }
-  }
-  const conflict = { 409: refusalOf(ground, ['KEY_CONFLICT']) }
-
-  app.post<Within & { Body: Body<typeof CreateBody> }>('/', stating('write', 'create', 'Issue a key', { body: CreateBody, querystring: InWorkspace }, { 201: answers.issued }), async (request, reply) => {
+  app.post<Within & { Body: Body<typeof CreateBody> }>('/', stating('write', 'create', 'Issue a key', { body: CreateBody, ...counted }, { 201: answers.issued }), async (request, reply) => {
     const by = await callers.callerOf(request, request.query.workspace)
     const { expiresAt, ...fields } = request.body
     const { key, text } = await keys.issue({ ...fields, workspace: by.workspace, expiresAt: dateOf(expiresAt) }, { by, from: originOf(request) })
@@ -102,21 +76,21 @@ export async function keyRoutes (app: FastifyInstance, options: KeyRoutesOptions
     return { ...page, keys: page.keys.map(view) }
   })
 
-  app.get('/workspaces', stating('read', 'workspaces', 'List the workspaces that you may act in', {}, { 200: answers.workspaces }), (request) => callers.workspacesOf(request))
+  app.get('/workspaces', stating('read', 'workspaces', 'List the workspaces that you may act in', { querystring: Type.Object({}) }, { 200: answers.workspaces }), (request) => callers.workspacesOf(request))
 
-  app.get<ById & Within>('/:id', stating('read', 'get', 'Get a key', { params: Params, querystring: InWorkspace }, { 200: answers.key }), async (request) => {
+  app.get<ById & Within>('/:id', stating('read', 'get', 'Get a key', { params: Params }, { 200: answers.key }), async (request) => {
     const by = await callers.callerOf(request, request.query.workspace)
     return view(await keys.get(by.workspace, request.params.id, { by }))
   })
 
-  app.patch<ById & Within & { Body: Body<typeof ChangeBody> }>('/:id', stating('write', 'update', 'Change a key', { params: Params, querystring: InWorkspace, body: ChangeBody }, { 200: answers.changed, ...conflict }), async (request) => {
+  app.patch<ById & Within & { Body: Body<typeof ChangeBody> }>('/:id', stating('write', 'update', 'Change a key', { params: Params, body: ChangeBody }, { 200: answers.changed, ...conflict }), async (request) => {
     const by = await callers.callerOf(request, request.query.workspace)
     const { expiresAt, ...fields } = request.body
     const { key, holdsWithin } = await keys.update(by.workspace, request.params.id, { ...fields, expiresAt: expiresAt === null ? null : dateOf(expiresAt) }, { by, from: originOf(request) })
     return { key: view(key), holdsWithin }
   })
 
-  app.post<ById & Within & { Body: Body<typeof RotateBody> }>('/:id/rotate', stating('manage', 'rotate', 'Give a key another secret', { params: Params, querystring: InWorkspace, body: RotateBody }, { 200: answers.rotated, ...conflict }), async (request) => {
+  app.post<ById & Within & { Body: Body<typeof RotateBody> }>('/:id/rotate', stating('manage', 'rotate', 'Give a key another secret', { params: Params, body: RotateBody, ...counted }, { 200: answers.rotated, ...conflict }), async (request) => {
     const by = await callers.callerOf(request, request.query.workspace)
     const { version = (await keys.get(by.workspace, request.params.id, { by })).version, ...grace } = request.body
     await pause(AT_ONCE)
@@ -124,7 +98,7 @@ export async function keyRoutes (app: FastifyInstance, options: KeyRoutesOptions
     return { key: view(key), ...rest }
   })
 
-  app.post<ById & Within & { Body: Body<typeof RevokeBody> }>('/:id/revoke', stating('manage', 'revoke', 'Revoke a key, for good', { params: Params, querystring: InWorkspace, body: RevokeBody }, { 200: answers.changed }), async (request) => {
+  app.post<ById & Within & { Body: Body<typeof RevokeBody> }>('/:id/revoke', stating('manage', 'revoke', 'Revoke a key, for good', { params: Params, body: RevokeBody }, { 200: answers.changed }), async (request) => {
     const by = await callers.callerOf(request, request.query.workspace)
     const { key, holdsWithin } = await keys.revoke(by.workspace, request.params.id, request.body, { by, from: originOf(request) })
     return { key: view(key), holdsWithin }

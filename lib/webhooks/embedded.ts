@@ -1,6 +1,7 @@
 import { Type } from '@sinclair/typebox'
-import { describeFault } from '../errors.js'
 import { checkOptions } from '../options.js'
+import type { Outage } from '../outage.js'
+import { leaseOf, note, outageOfStore } from './attempts.js'
 import type { DeliveryEngine, EngineParts } from './engine.js'
 import type { Claim } from './store.js'
 
@@ -19,11 +20,6 @@ const options = Type.Object({
   poll: Type.Optional(Type.Number({ exclusiveMinimum: 0, maximum: 3600, description: 'seconds above 0 and at most 3600' }))
 }, { additionalProperties: false })
 
-/** Milliseconds beyond the deadline for which a claim is held, so that nobody else attempts it meanwhile. */
-const SLACK = 15_000
-/** Times that the end of an attempt is told to a store that fails. */
-const TRIES = 3
-
 /**
  * Delivers in this process, whatever store there is; any number of processes may. An endpoint is tried by few at once,
  * and endpoints that fail have half of the places at most, so that they don't hold up the others.
@@ -33,7 +29,7 @@ const TRIES = 3
 export function createEmbeddedEngine (given: EmbeddedEngineOptions = {}): DeliveryEngine {
   checkOptions(options, given, 'engine')
   const { concurrency = 50, perEndpoint = 4, poll = 5 } = given
-  let parts: EngineParts | undefined
+  let asked: { readonly parts: EngineParts, readonly outage: Outage } | undefined
   let timer: NodeJS.Timeout | undefined
   let looking: Promise<void> | undefined
   let again = false
@@ -45,14 +41,15 @@ export function createEmbeddedEngine (given: EmbeddedEngineOptions = {}): Delive
 
   /** One look at a time; who asks meanwhile has another after it. */
   function look (): void {
-    if (parts === undefined || closed) return
+    if (asked === undefined || closed) return
+    const { parts, outage } = asked
     if (looking !== undefined) {
       again = true
       return
     }
     clearTimeout(timer)
     again = false
-    looking = claimAll(parts).then((wait) => {
+    looking = outage.tried(() => claimAll(parts)).then((wait = poll * 1000) => {
       looking = undefined
       if (again) look()
       else if (!closed) timer = setTimeout(look, wait).unref()
@@ -61,17 +58,13 @@ export function createEmbeddedEngine (given: EmbeddedEngineOptions = {}): Delive
 
   /** @returns milliseconds until the next look */
   async function claimAll (parts: EngineParts): Promise<number> {
-    const { store, clock, deadline, log } = parts
-    try {
-      while (running.size < concurrency) {
-        if (closed) break
-        const limit = { limit: concurrency - running.size, perEndpoint, except: [...unwanted()] }
-        const { claims, nextAt = Infinity } = await store.claim(clock(), deadline * 1000 + SLACK, limit)
-        if (claims.length === 0) return Math.min(poll * 1000, Math.max(1, nextAt - clock()))
-        for (const claim of claims) begin(parts, claim)
-      }
-    } catch (fault) {
-      log(describeFault(fault), 'the webhook store could not be asked for deliveries')
+    const { store, clock } = parts
+    while (running.size < concurrency) {
+      if (closed) break
+      const limit = { limit: concurrency - running.size, perEndpoint, except: [...unwanted()] }
+      const { claims, nextAt = Infinity } = await store.claim(clock(), leaseOf(parts), limit)
+      if (claims.length === 0) return Math.min(poll * 1000, Math.max(1, nextAt - clock()))
+      for (const claim of claims) begin(parts, claim)
     }
     return poll * 1000
   }
@@ -97,26 +90,17 @@ export function createEmbeddedEngine (given: EmbeddedEngineOptions = {}): Delive
     running.add(run)
   }
 
-  async function attempt ({ store, deliver, log }: EngineParts, claim: Claim): Promise<void> {
-    const settled = await deliver(claim)
+  async function attempt (parts: EngineParts, claim: Claim): Promise<void> {
+    const settled = await parts.deliver(claim)
     if (settled === undefined) return
     if (settled.state === 'delivered' || settled.attempt.outcome === 'disabled') failing.delete(claim.delivery.endpointId)
     else failing.add(claim.delivery.endpointId)
-    let last: unknown
-    for (let left = TRIES; left > 0; left--) {
-      try {
-        await store.settle(claim, settled)
-        return
-      } catch (fault) {
-        last = fault
-      }
-    }
-    log(describeFault(last), `how the delivery ${claim.delivery.id} ended could not be noted; it is made again`)
+    await note(parts, claim, settled)
   }
 
   return {
-    async start (given) {
-      parts = given
+    async start (parts) {
+      asked = { parts, outage: outageOfStore(parts) }
       look()
     },
     async wake () { look() },

@@ -17,6 +17,8 @@ export interface EngineParts {
   readonly deadline: number
   /** Takes what went wrong beside a call. */
   readonly log: (reason: string, message: string) => void
+  /** Takes lines that are no faults, such as that something works again. */
+  readonly inform: (message: string) => void
 }
 
 /** Sees to it that deliveries which are in the store are attempted when they are due: at least once each. */

@@ -1,8 +1,8 @@
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
-import { describeFault } from '../errors.js'
 import { groundOf } from '../ground.js'
 import { OptionError } from '../options.js'
+import { createOutage } from '../outage.js'
 import { createDeliver } from './deliver.js'
 import { createEmbeddedEngine } from './embedded.js'
 import { createWebhooks } from './manage.js'
@@ -46,7 +46,11 @@ export const webhooks = fp<WebhooksOptions>(async function latchkeyWebhooks (app
   const { resolve = anywhere ? resolveHere : createResolve() } = options
   if (anywhere) app.log.warn('allowPrivateAddresses: webhooks reach this server\'s own network, and may go over plain HTTP; never let this run in production')
 
+  if (options.store === undefined) app.log.warn('webhooks.store is left out: endpoints and what is on its way to them live in this process\'s memory, and are gone when it ends; state a store, such as createPostgresWebhookStore(), or createMemoryWebhookStore() where that is meant')
+
   const log = (reason: string, message: string): void => app.log.error({ reason }, message)
+  const inform = (message: string): void => app.log.info(message)
+  const pruning = createOutage({ log, inform }, 'old deliveries could not be forgotten', 'old deliveries are forgotten again')
   const seal = createSeal(secretKeys)
   const send = createSend({ anywhere, resolve, deadline, ca })
   const deliver = createDeliver({ store, send, seal, clock, random: Math.random, schedule, disableAfter, userAgent: 'fastify-latchkey', log })
@@ -56,18 +60,16 @@ export const webhooks = fp<WebhooksOptions>(async function latchkeyWebhooks (app
   const deafen = app.events.keep(createTell({ store, clock, wake, log }))
   const timer = setInterval(prune, PRUNING).unref()
 
-  app.addHook('onReady', async () => { await engine.start({ store, clock, deliver, deadline, log }) })
+  app.addHook('onReady', async () => { await engine.start({ store, clock, deliver, deadline, log, inform }) })
   app.addHook('onClose', async () => {
     deafen()
     clearInterval(timer)
     await engine.close()
   })
 
-  function prune (): void {
-    store.prune(new Date(clock() - retention * 1000), AT_ONCE).then(
-      (pruned) => { if (pruned === AT_ONCE) prune() },
-      (fault: unknown) => log(describeFault(fault), 'old deliveries could not be forgotten')
-    )
+  async function prune (): Promise<void> {
+    const pruned = await pruning.tried(() => store.prune(new Date(clock() - retention * 1000), AT_ONCE))
+    if (pruned === AT_ONCE) await prune()
   }
 }, { name: 'latchkey-webhooks', fastify: '5.x' })
 

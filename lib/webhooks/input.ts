@@ -1,5 +1,5 @@
 import { Type, type TSchema } from '@sinclair/typebox'
-import { Value, ValueErrorType } from '@sinclair/typebox/value'
+import { Value, ValueErrorType, type ValueError } from '@sinclair/typebox/value'
 import { AccessError } from '../errors.js'
 import { eventTypes } from '../events/index.js'
 import { show } from '../options.js'
@@ -37,17 +37,15 @@ export const pageSchema = Type.Object({
 /** Own properties only. @throws AccessError `WEBHOOK_INPUT_INVALID` */
 export function readInput<T> (schema: TSchema, input: T): T {
   const stated: T = Object.assign(Object.create(null), input)
-  const fault = faultOf(schema, stated)
-  if (fault !== undefined) throw invalid(fault)
+  const error = Value.Errors(schema, stated).First()
+  if (error !== undefined) throw refuse(error)
   return stated
 }
 
-/** What is wrong with a value, if anything is. */
-export function faultOf (schema: TSchema, value: unknown): string | undefined {
-  const error = Value.Errors(schema, value).First()
-  if (error === undefined) return undefined
-  const field = error.path.slice(1).replaceAll('/', '.')
-  return error.type === ValueErrorType.ObjectAdditionalProperties ? `${show(field)} is not a field here` : `${field}: ${error.message}`
+/** What is wrong with a value. */
+export function refuse ({ type, path, message }: ValueError): AccessError {
+  const field = path.slice(1).replaceAll('/', '.')
+  return invalid(type === ValueErrorType.ObjectAdditionalProperties ? `${show(field)} is not a field here` : `${field}: ${message}`)
 }
 
 export function invalid (detail: string): AccessError {

@@ -6,7 +6,7 @@ import type { Resolve } from './resolve.js'
 import type { WebhookStore } from './store.js'
 
 export interface WebhooksOptions {
-  /** Where endpoints and deliveries live; this process's memory by default. */
+  /** Where endpoints and deliveries live; this process's memory by default, which is a warning at boot. */
   store?: WebhookStore | undefined
   /** What delivers; this process by default. */
   engine?: DeliveryEngine | undefined

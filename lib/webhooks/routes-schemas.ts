@@ -1,24 +1,19 @@
-import { Type, type Static, type TSchema } from '@sinclair/typebox'
-import { Value } from '@sinclair/typebox/value'
+import { Type, type Static } from '@sinclair/typebox'
+import { at, InWorkspace } from '../keys/routes-schemas.js'
 import type { Delivery, WebhookEndpoint } from './endpoint.js'
-import { changeSchema, createSchema, faultOf, invalid, pageSchema, rotateSchema } from './input.js'
+import { changeSchema, createSchema, pageSchema, rotateSchema } from './input.js'
 
 const id = (of: string) => Type.String({ minLength: 1, maxLength: 512, description: `Of the ${of}.` })
 export const Params = Type.Object({ id: id('endpoint') })
 export const DeliveryParams = Type.Object({ id: id('endpoint'), delivery: id('delivery') })
 
-const workspace = Type.Optional(Type.String({ minLength: 1, maxLength: 256, description: 'One of the workspaces that you may act in; by default the one of your credential.' }))
-export const InWorkspace = Type.Object({ workspace })
-export const PageQuery = Type.Object({ workspace, ...pageSchema.properties })
+export const PageQuery = Type.Object({ ...InWorkspace.properties, ...pageSchema.properties })
 const { environment: _own, ...created } = createSchema.properties
 export const CreateBody = Type.Object(created, { additionalProperties: false })
 export const ChangeBody = changeSchema
 export const RotateBody = rotateSchema
 export const NoBody = Type.Object({}, { additionalProperties: false })
 
-export type Body<T extends TSchema> = Static<T>
-
-const at = (description: string) => Type.String({ format: 'date-time', description })
 const Endpoint = Type.Object({
   id: Type.String(),
   workspace: Type.String(),
@@ -72,13 +67,4 @@ export function viewOf ({ secrets, disabledAt, disabledReason, failingSince, cre
 
 export function viewOfDelivery ({ id, eventId, type, state, payload, createdAt, nextAt, attempts }: Delivery): Static<typeof Sent> {
   return { id, eventId, type, state, payload, createdAt: createdAt.toISOString(), ...nextAt && { nextAt: nextAt.toISOString() }, attempts: attempts.map((one) => ({ ...one, at: one.at.toISOString() })) }
-}
-
-/** Checks what a request brings as it is, however the host's own validator is set up. Texts of a query become the numbers that they spell. */
-export function compileValidator ({ schema, httpPart }: { schema: TSchema, httpPart?: string | undefined }) {
-  return function validate (given: unknown): { value: unknown } | { error: Error } {
-    const value = httpPart === 'body' ? given ?? {} : Value.Convert(schema, Value.Clone(given))
-    const fault = faultOf(schema, value)
-    return fault === undefined ? { value } : { error: invalid(fault) }
-  }
 }

@@ -1,34 +1,29 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import { Type, type TSchema } from '@sinclair/typebox'
-import { AccessError } from '../errors.js'
-import { groundOf } from '../ground.js'
-import { createCallers, type CallerOptions } from '../keys/routes-caller.js'
-import { refusalOf } from '../keys/routes-schemas.js'
+import type { CallerOptions } from '../keys/routes-caller.js'
+import { frameOptions, frameRoutes, type Kind, type RouteScopes } from '../keys/routes-frame.js'
+import { InWorkspace, type Body } from '../keys/routes-schemas.js'
 import { checkOptions, OptionError } from '../options.js'
-import type { ScopeName } from '../register.js'
-import { answers, ChangeBody, compileValidator, CreateBody, DeliveryParams, InWorkspace, NoBody, PageQuery, Params, RotateBody, viewOf, viewOfDelivery, type Body } from './routes-schemas.js'
+import { refuse } from './input.js'
+import { answers, ChangeBody, CreateBody, DeliveryParams, NoBody, PageQuery, Params, RotateBody, viewOf, viewOfDelivery } from './routes-schemas.js'
 
 export interface WebhookRoutesOptions extends CallerOptions {
   /** What a caller needs to read endpoints and deliveries, to create, change, test and replay, and to remove and rotate; `webhooks:read` and so on by default. */
-  scopes?: { readonly read: ScopeName, readonly write: ScopeName, readonly manage: ScopeName } | undefined
+  scopes?: RouteScopes | undefined
 }
 
-const scope = Type.String({ minLength: 1, description: 'a declared scope' })
-const callable = (what: string) => Type.Optional(Type.Function([], Type.Unknown(), { description: what }))
-const optionsSchema = Type.Object({
-  scopes: Type.Optional(Type.Object({ read: scope, write: scope, manage: scope }, { additionalProperties: false, description: '{ read, write, manage }' })),
-  workspacesOf: callable('a function of the principal and the request'),
-  session: callable('a function of the request'),
-  prefix: Type.Optional(Type.Unknown()),
-  logLevel: Type.Optional(Type.Unknown()),
-  logSerializers: Type.Optional(Type.Unknown())
-}, { additionalProperties: false })
+const optionsSchema = frameOptions()
 
 interface ById { Params: Body<typeof Params>, Querystring: Body<typeof InWorkspace> }
 interface ByDelivery { Params: Body<typeof DeliveryParams>, Querystring: Body<typeof InWorkspace> }
 
-const defaultScopes: NonNullable<WebhookRoutesOptions['scopes']> = { read: 'webhooks:read', write: 'webhooks:write', manage: 'webhooks:manage' }
-const codes = { invalid: 'WEBHOOK_INPUT_INVALID', unavailable: 'WEBHOOKS_UNAVAILABLE', missing: 'WEBHOOK_NOT_FOUND' } as const
+const defaultScopes: RouteScopes = { read: 'webhooks:read', write: 'webhooks:write', manage: 'webhooks:manage' }
+const kind: Kind = {
+  name: 'webhooks',
+  tag: 'webhooks',
+  codes: { invalid: 'WEBHOOK_INPUT_INVALID', unavailable: 'WEBHOOKS_UNAVAILABLE', missing: 'WEBHOOK_NOT_FOUND' },
+  more: ['WEBHOOK_CONFLICT'],
+  refuse
+}
 
 /**
  * Routes by which the callers of an API manage their endpoints, after `webhooks` and below a prefix of the host's choice.
@@ -41,32 +36,7 @@ export async function webhookRoutes (app: FastifyInstance, options: WebhookRoute
   if (!app.hasDecorator('webhooks') || !app.hasDecorator('keys')) throw new OptionError('register webhookRoutes after latchkey and webhooks, in a context where they have keys and webhooks')
   const { scopes = defaultScopes } = options
   const { webhooks } = app
-  const ground = groundOf(app)
-  const callers = createCallers(options, app.keys, ground, codes)
-
-  app.setValidatorCompiler<TSchema>(compileValidator)
-  app.setErrorHandler(function refuse (fault, request, reply) {
-    if (!(fault instanceof AccessError)) throw fault
-    ground.refuse(request, reply, fault)
-  })
-  app.addHook('onSend', async function keepFromCaches (_request, reply) { reply.header('cache-control', 'no-store') })
-
-  /** What each route has in common. */
-  function stating (need: keyof typeof scopes, operation: string, summary: string, schema: object, found: object) {
-    const { session } = options
-    const security = session !== undefined ? [] : [...new Set(app.resolvers.map(({ scheme }) => scheme))].map((scheme) => ({ [scheme]: [scopes[need]] }))
-    const refused = {
-      400: refusalOf(ground, ['WEBHOOK_INPUT_INVALID', ...session === undefined ? ['CREDENTIAL_MALFORMED' as const] : []]),
-      404: refusalOf(ground, ['WEBHOOK_NOT_FOUND']),
-      409: refusalOf(ground, ['WEBHOOK_CONFLICT']),
-      ...session !== undefined && { 401: refusalOf(ground, ['CREDENTIAL_MISSING']), 403: refusalOf(ground, ['INSUFFICIENT_SCOPE']), 503: refusalOf(ground, ['AUTHENTICATION_UNAVAILABLE', 'WEBHOOKS_UNAVAILABLE']) }
-    }
-    return {
-      schema: { security, operationId: `webhooks.${operation}`, summary, tags: ['webhooks'], querystring: InWorkspace, ...schema, response: { ...refused, ...found } },
-      prefixTrailingSlash: 'no-slash' as const,
-      onRequest: (request: FastifyRequest) => callers.identify(request, scopes[need])
-    }
-  }
+  const { callers, stating } = frameRoutes(app, scopes, options, kind)
   const callerOf = (request: FastifyRequest<{ Querystring: Body<typeof InWorkspace> }>) => callers.callerOf(request, request.query.workspace)
 
   app.post<{ Querystring: Body<typeof InWorkspace>, Body: Body<typeof CreateBody> }>('/', stating('write', 'create', 'Create an endpoint', { body: CreateBody }, { 201: answers.secret }), async (request, reply) => {

@@ -1,6 +1,7 @@
 import swagger, { type SwaggerOptions } from '@fastify/swagger'
 import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
 import { allowPlainHttp, defineScopes, latchkey, type LatchkeyOptions } from 'fastify-latchkey'
+import type { Test } from 'tap'
 
 export const scopes = defineScopes({
   resources: { devices: ['read', 'write', 'manage'], reports: ['export'] }
@@ -36,6 +37,7 @@ export function documentOf (app: FastifyInstance): Document {
 }
 
 export interface Operation {
+  readonly operationId?: string
   readonly security?: unknown
   readonly parameters?: ReadonlyArray<{ readonly name: string, readonly in: string }>
   readonly responses: Readonly<Record<string, Response>>
@@ -53,6 +55,28 @@ export interface Document {
   readonly openapi?: string
   readonly components: Readonly<Record<'securitySchemes' | 'responses' | 'headers' | 'schemas', Readonly<Record<string, Response & Readonly<Record<string, unknown>>>>>>
   readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>
+}
+
+export const info = { title: 'Managed', version: '1.0.0', license: { name: 'MIT', url: 'https://opensource.org/license/mit' } }
+
+/** The document of routes that a plugin brings, as a linter wants one, with an operation of the host beside them. */
+export async function documentBeside (t: Test, openapi: '3.0.3' | '3.1.0', latchkey: Partial<LatchkeyOptions>, bring: (app: FastifyInstance) => Promise<void>): Promise<Document> {
+  const app = await documented({
+    swagger: { openapi: { openapi, info, servers: [{ url: '/' }] } },
+    latchkey,
+    async routes (app) {
+      await bring(app)
+      app.get('/me', { schema: { security: [{ apiKey: [] }], operationId: 'me', summary: 'Me', response: { 200: { type: 'string', description: 'Me.' } } } }, async () => 'me')
+    }
+  })
+  t.teardown(() => app.close())
+  return documentOf(app)
+}
+
+/** What such a plugin brought, by method and path. */
+export function broughtBy ({ paths }: Document): Array<[string, Operation]> {
+  return Object.entries(paths).filter(([path]) => path !== '/me')
+    .flatMap(([path, item]) => Object.entries(item).map(([method, operation]): [string, Operation] => [`${method} ${path}`, operation]))
 }
 
 /** One operation of the document. */

@@ -14,5 +14,5 @@ const log = (reason: string, message: string): void => console.error(message, re
 const send = createSend({ anywhere: true, resolve: async () => ['127.0.0.1'], deadline: 60, ca: process.env.CA })
 const deliver = createDeliver({ store, send, seal: createSeal([]), clock, random: Math.random, schedule: [1], disableAfter: 1000, userAgent: 'worker', log })
 const engine = process.env.ENGINE === 'bullmq' ? createBullmqEngine({ connection: { host: '127.0.0.1', port }, sweep: 0.05, stalledAfter: 1 }) : createEmbeddedEngine({ poll: 0.05 })
-await engine.start({ store, clock, deliver, deadline: 20, log })
+await engine.start({ store, clock, deliver, deadline: 20, log, inform: console.log })
 setInterval(() => {}, 1000)

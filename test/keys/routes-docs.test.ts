@@ -2,35 +2,17 @@ import swagger from '@fastify/swagger'
 import { defineScopes, type LatchkeyOptions } from 'fastify-latchkey'
 import { keyRoutes, type KeyRoutesOptions } from 'fastify-latchkey/keys'
 import t, { type Test } from 'tap'
-import { documented, documentOf, type Document, type Operation } from '../helpers/documented.js'
+import { broughtBy, documentBeside, documentOf, info, type Document } from '../helpers/documented.js'
 import { keyApi, person } from '../helpers/key-routes.js'
 import { scopes } from '../helpers/keyring.js'
 import { lint } from '../helpers/redocly.js'
 
-const info = { title: 'Keys', version: '1.0.0', license: { name: 'MIT', url: 'https://opensource.org/license/mit' } }
-
-async function documentWith (t: Test, openapi: '3.0.3' | '3.1.0', options: Partial<LatchkeyOptions> = {}, routes: KeyRoutesOptions = {}): Promise<Document> {
-  const app = await documented({
-    swagger: { openapi: { openapi, info, servers: [{ url: '/' }] } },
-    latchkey: { scopes, ...options },
-    async routes (app) {
-      await app.register(keyRoutes, { prefix: '/api-keys', ...routes })
-      app.get('/me', { schema: { security: [{ apiKey: [] }], operationId: 'me', summary: 'Me', response: { 200: { type: 'string', description: 'Me.' } } } }, async () => 'me')
-    }
-  })
-  t.teardown(() => app.close())
-  return documentOf(app)
-}
-
-async function pathsWith (...given: [Test, Partial<LatchkeyOptions>, KeyRoutesOptions]) {
-  const [t, options, routes] = given
-  const { paths } = await documentWith(t, '3.1.0', options, routes)
-  return Object.fromEntries(Object.entries(paths).filter(([path]) => path !== '/me'))
-}
+const documentWith = (t: Test, openapi: '3.0.3' | '3.1.0', options: Partial<LatchkeyOptions> = {}, routes: KeyRoutesOptions = {}): Promise<Document> =>
+  documentBeside(t, openapi, { scopes, ...options }, async (app) => { await app.register(keyRoutes, { prefix: '/api-keys', ...routes }) })
 
 t.test('every operation says what it needs, takes and answers', async (t) => {
-  const paths: Record<string, Record<string, Operation & { operationId?: string }>> = await pathsWith(t, {}, { issuing: { cost: 10 } })
-  const operations = Object.entries(paths).flatMap(([path, item]) => Object.entries(item).map(([method, operation]) => [`${method} ${path}`, operation] as const))
+  const document = await documentWith(t, '3.1.0', {}, { issuing: { cost: 10 } })
+  const operations = broughtBy(document)
   t.same(operations.map(([name, { operationId, security }]) => [name, operationId, security]), [
     ['post /api-keys', 'api_keys.create', [{ apiKey: ['api_keys:write'] }]],
     ['get /api-keys', 'api_keys.list', [{ apiKey: ['api_keys:read'] }]],
@@ -44,11 +26,11 @@ t.test('every operation says what it needs, takes and answers', async (t) => {
     t.match(operation, { tags: ['api keys'], summary: String }, name)
     for (const status of ['400', '401', '403', '404', '429', '503']) t.ok(operation.responses[status], `${name} ${status}`)
   }
-  const create = paths['/api-keys']?.post
+  const create = document.paths['/api-keys']?.post
   t.match(create, { 'x-rate-limit': { cost: 10 }, requestBody: { content: { 'application/json': { schema: { required: ['scopes'], additionalProperties: false } } } } })
   t.match(create?.responses[201], { content: { 'application/json': { schema: { required: ['key', 'text'] } } } })
   t.match(create?.responses[404], { description: 'KEY_NOT_FOUND: There is no such key.', content: { 'application/problem+json': { schema: { type: 'object' } } } })
-  t.match(paths['/api-keys']?.get?.parameters, [{ name: 'workspace', in: 'query' }, { name: 'limit', in: 'query' }, { name: 'cursor', in: 'query' }, { name: 'owner', in: 'query' }])
+  t.match(document.paths['/api-keys']?.get?.parameters, [{ name: 'workspace', in: 'query' }, { name: 'limit', in: 'query' }, { name: 'cursor', in: 'query' }, { name: 'owner', in: 'query' }])
 })
 
 t.test('the linter minds nothing, in any version and format', async (t) => {
@@ -64,12 +46,9 @@ t.test('the linter minds nothing, in any version and format', async (t) => {
 })
 
 t.test('routes of a session are public to the guard, and say what they refuse', async (t) => {
-  const paths = await pathsWith(t, {}, { session: () => person() })
-  for (const item of Object.values(paths)) {
-    for (const operation of Object.values(item)) {
-      t.same(operation.security, [])
-      for (const status of ['401', '403', '404', '503']) t.ok(operation.responses[status], status)
-    }
+  for (const [name, { security, responses }] of broughtBy(await documentWith(t, '3.1.0', {}, { session: () => person() }))) {
+    t.same(security, [], name)
+    for (const status of ['401', '403', '404', '503']) t.ok(responses[status], `${name} ${status}`)
   }
 })
 

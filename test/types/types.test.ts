@@ -1,31 +1,10 @@
 import { readFile, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
-import ts from 'typescript'
 import { root } from '../helpers/child.js'
+import { complaints } from '../helpers/compiler.js'
 
 const folder = join(root, 'test/types')
-
-function optionsOf (config: string): ts.CompilerOptions {
-  const { config: read, error } = ts.readConfigFile(config, (path) => ts.sys.readFile(path))
-  if (error !== undefined) throw new Error(ts.flattenDiagnosticMessageText(error.messageText, '\n'))
-  return ts.parseJsonConfigFileContent(read, ts.sys, root).options
-}
-
-/** What the compiler says of these files, as the editor would show it. */
-function complaints (files: readonly string[], extra: ReadonlyMap<string, string> = new Map()): string[] {
-  const options = optionsOf(join(root, 'tsconfig.json'))
-  const host = ts.createCompilerHost(options)
-  const { readFile: read, fileExists: exists, getSourceFile } = host
-  host.fileExists = (path) => extra.has(path) || exists(path)
-  host.readFile = (path) => extra.get(path) ?? read(path)
-  host.getSourceFile = (path, ...rest) => {
-    const text = extra.get(path)
-    return text === undefined ? getSourceFile(path, ...rest) : ts.createSourceFile(path, text, rest[0], true)
-  }
-  const program = ts.createProgram([...files, ...extra.keys()], options, host)
-  return ts.getPreEmitDiagnostics(program).map(({ file, messageText }) => `${file?.fileName ?? ''}: ${ts.flattenDiagnosticMessageText(messageText, '\n')}`)
-}
 
 t.test('every claim of these files about types holds, and every mistake that they expect is one', async (t) => {
   const files = (await readdir(folder)).filter((file) => file.endsWith('.ts') && !file.endsWith('.test.ts')).map((file) => join(folder, file))

@@ -20,6 +20,7 @@ t.test('an engine holds what it attempts, and nothing of a long queue', async (t
     clock: Date.now,
     deadline: 1,
     log: (reason, message) => t.fail(`${message}: ${reason}`),
+    inform: (message) => t.fail(message),
     async deliver () {
       most = Math.max(most, ++atOnce)
       await new Promise(setImmediate)

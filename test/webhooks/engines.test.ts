@@ -47,7 +47,7 @@ function bench (t: Test, open: Open, deliver: Deliver, store: WebhookStore = cre
     store,
     logged,
     engine,
-    start: () => engine.start({ store, clock, deliver, deadline: DEADLINE, log: (reason, message) => { logged.push(`${message}: ${reason}`) } }),
+    start: () => engine.start({ store, clock, deliver, deadline: DEADLINE, log: (reason, message) => { logged.push(`${message}: ${reason}`) }, inform: (message) => { logged.push(message) } }),
     async tell (...deliveries) {
       await store.enqueue(deliveries)
       await engine.wake(deliveries)
@@ -167,11 +167,10 @@ for (const [kind, group] of Object.entries(kinds)) {
     }
     await until(async () => (await store.getDelivery(endpoint.workspace, endpoint.id, one.id))?.state === 'delivered')
     t.match(await store.getDelivery(endpoint.workspace, endpoint.id, one.id), { state: 'delivered' })
-    t.match(logged, [/: Error$/])
-    t.notMatch(logged.join(), 'a secret')
+    t.strictSame(logged, [`how the delivery ${one.id} ended could not be noted; it is made again: Error`])
   })
 
-  t.test(`${kind}: a store that fails is asked again, and the log has nothing of it`, async (t) => {
+  t.test(`${kind}: a store that fails is asked again, which the log says once, and once that it works`, async (t) => {
     const memory = createMemoryWebhookStore()
     let faults = 3
     const store: WebhookStore = {
@@ -187,8 +186,8 @@ for (const [kind, group] of Object.entries(kinds)) {
     await start()
     await until(() => made >= 1)
     t.equal(made, 1)
-    t.equal(logged.length, 3)
-    t.notMatch(logged.join(), 'a secret')
+    await until(() => logged.length > 1)
+    t.strictSame(logged, ['the webhook store could not be asked for deliveries: Error', 'the webhook store is asked for deliveries again'])
   })
 
   t.test(`${kind}: closing takes no more, and waits for what is being attempted`, async (t) => {

@@ -10,6 +10,7 @@ import { at, delivery, inserted, settled } from '../../lib/testing/webhook-store
 import { createLayout } from '../../lib/webhooks/redis/layout.js'
 import { createStore } from '../../lib/webhooks/redis/store.js'
 import { createSend } from '../../lib/webhooks/send.js'
+import { keptLog } from '../helpers/contracts.js'
 import { untyped } from '../helpers/limits.js'
 import { startReceiver } from '../helpers/receiver.js'
 import { startRedis } from '../helpers/redis-server.js'
@@ -52,6 +53,20 @@ t.test('with no options at all, nothing of this machine is an address', async (t
   await t.rejects(app.webhooks.create('w1', untyped({ url: 'https://example.com/', events: ['key.forged'] })), { code: 'WEBHOOK_INPUT_INVALID', detail: /^events\.0: / })
 })
 
+t.test('a store that was left out is a warning at boot that says what to state; one that was stated is none', async (t) => {
+  for (const [options, warnings] of [[{}, 1], [{ store: createMemoryWebhookStore() }, 0]] as const) {
+    const log = keptLog()
+    const app = Fastify({ logger: log.logger })
+    t.teardown(() => app.close())
+    await app.register(latchkey, { scopes, environment: 'production', keys: { prefix: 'acme' }, limits: false, failures: false })
+    await app.register(webhooks, options)
+    await app.ready()
+    const lines = log.text().trim().split('\n').filter((line) => line.includes('webhooks'))
+    t.equal(lines.length, warnings)
+    for (const line of lines) t.match(JSON.parse(line), { level: 40, msg: /^webhooks\.store is left out: .* gone when it ends; state a store, such as createPostgresWebhookStore\(\)/ })
+  }
+})
+
 t.test('a Node that tries one address alone reaches a receiver too', async (t) => {
   const receiver = await startReceiver(t)
   const before = getDefaultAutoSelectFamily()
@@ -84,7 +99,16 @@ t.test('an endpoint with a long history goes with all of it', async (t) => {
   const embedded = createPgliteWebhookStore({ dataDir: t.testdir() })
   t.teardown(() => embedded.close())
   await forgets(t, embedded)
-  await forgets(t, createRedisWebhookStore({ redis: (await startRedis(t)).client(), timeout: 30 }))
+  const client = (await startRedis(t)).client()
+  const store = createRedisWebhookStore({ redis: client, timeout: 30 })
+  const other = await inserted(store)
+  await store.enqueue([delivery(other)])
+  const before = await client.keys('*')
+  await forgets(t, store)
+  const [id = ''] = (await client.keys('*')).filter((name) => !before.includes(name))
+  t.match(id, /^latchkey:webhooks:id:/, 'nobody else gets its name')
+  t.equal((await client.keys('*')).length, before.length + 1)
+  t.equal(await client.zcard('latchkey:webhooks:made'), 1, 'that of another endpoint is there yet')
 })
 
 t.test('a store in Redis forgets what has ended, and looks past what is pending', async (t) => {
@@ -98,8 +122,11 @@ t.test('a store in Redis forgets what has ended, and looks past what is pending'
   t.strictSame((await store.listDeliveries(made.workspace, made.id, { limit: 5 })).deliveries.map(({ id }) => id), [waiting.id])
   t.equal(await client.zcard('latchkey:webhooks:made'), 1)
   await store.removeEndpoint(made.workspace, made.id)
-  t.equal(await store.prune(at(1000), 10), 0)
   t.equal(await client.zcard('latchkey:webhooks:made'), 0, 'nothing is left of an endpoint that is gone')
+  t.strictSame(await store.enqueue([delivery(made)]), [])
+  t.equal(await client.zcard('latchkey:webhooks:made'), 1)
+  t.equal(await store.prune(at(1000), 10), 0)
+  t.equal(await client.zcard('latchkey:webhooks:made'), 0, 'what came too late for it goes with the next pruning')
 })
 
 t.test('replies that no script of ours gives make nothing up', async (t) => {
@@ -119,7 +146,7 @@ t.test('a queue tells of what is due later when its time has come, and logs what
   let made = 0
   const engine = createBullmqEngine({ connection: { host: '127.0.0.1', port }, sweep: 3600 })
   t.teardown(() => engine.close())
-  await engine.start({ store, clock: Date.now, deliver: async () => { made++; return settled() }, deadline: 15, log: (reason, message) => { logged.push(`${message}: ${reason}`) } })
+  await engine.start({ store, clock: Date.now, deliver: async () => { made++; return settled() }, deadline: 15, log: (reason, message) => { logged.push(`${message}: ${reason}`) }, inform: (message) => { logged.push(message) } })
   const one = await inserted(store)
   const later = delivery(one, { nextAt: new Date(Date.now() + 300) })
   await store.enqueue([later])
@@ -129,5 +156,7 @@ t.test('a queue tells of what is due later when its time has come, and logs what
   broken = true
   await engine.wake([later])
   await until(() => logged.length > 0)
-  t.strictSame(logged, ['the queue of webhooks failed: Error'])
+  await engine.wake([later])
+  await engine.close()
+  t.strictSame(logged, ['the webhook store could not be asked for deliveries: Error'])
 })

@@ -1,30 +1,19 @@
 import t, { type Test } from 'tap'
 import type { LatchkeyOptions } from 'fastify-latchkey'
 import { webhookRoutes, webhooks, type WebhookRoutesOptions } from 'fastify-latchkey/webhooks'
-import { documented, documentOf, type Document } from '../helpers/documented.js'
+import { broughtBy, documentBeside, type Document } from '../helpers/documented.js'
 import { person } from '../helpers/key-routes.js'
 import { lint } from '../helpers/redocly.js'
 import { scopes } from '../helpers/webhooks.js'
 
-const info = { title: 'Webhooks', version: '1.0.0', license: { name: 'MIT', url: 'https://opensource.org/license/mit' } }
-
-async function documentWith (t: Test, openapi: '3.0.3' | '3.1.0', options: Partial<LatchkeyOptions> = {}, routes: WebhookRoutesOptions = {}): Promise<Document> {
-  const app = await documented({
-    swagger: { openapi: { openapi, info, servers: [{ url: '/' }] } },
-    latchkey: { scopes, ...options },
-    async routes (app) {
-      await app.register(webhooks, {})
-      await app.register(webhookRoutes, { prefix: '/webhooks', ...routes })
-      app.get('/me', { schema: { security: [{ apiKey: [] }], operationId: 'me', summary: 'Me', response: { 200: { type: 'string', description: 'Me.' } } } }, async () => 'me')
-    }
+const documentWith = (t: Test, openapi: '3.0.3' | '3.1.0', options: Partial<LatchkeyOptions> = {}, routes: WebhookRoutesOptions = {}): Promise<Document> =>
+  documentBeside(t, openapi, { scopes, ...options }, async (app) => {
+    await app.register(webhooks, {})
+    await app.register(webhookRoutes, { prefix: '/webhooks', ...routes })
   })
-  t.teardown(() => app.close())
-  return documentOf(app)
-}
 
 t.test('every operation says what it needs and answers', async (t) => {
-  const { paths } = await documentWith(t, '3.1.0')
-  const operations = Object.entries(paths).flatMap(([path, item]) => Object.entries(item).map(([method, operation]) => [`${method} ${path}`, operation] as const)).filter(([name]) => name !== 'get /me')
+  const operations = broughtBy(await documentWith(t, '3.1.0'))
   t.strictSame(operations.map(([name, { security }]) => [name, security]), [
     ['post /webhooks', [{ apiKey: ['webhooks:write'] }]],
     ['get /webhooks', [{ apiKey: ['webhooks:read'] }]],

@@ -1,7 +1,9 @@
 import { Type } from '@sinclair/typebox'
-import { Queue, Worker, type ConnectionOptions } from 'bullmq'
+import { Queue, Worker, type ConnectionOptions, type JobsOptions } from 'bullmq'
 import { describeFault } from '../../errors.js'
 import { checkOptions } from '../../options.js'
+import { createOutage, type Outage } from '../../outage.js'
+import { leaseOf, note, outageOfStore } from '../attempts.js'
 import type { DeliveryEngine, EngineParts } from '../engine.js'
 import type { Lane } from '../store.js'
 
@@ -30,10 +32,11 @@ const options = Type.Object({
   stalledAfter: Type.Optional(seconds)
 }, { additionalProperties: false })
 
-/** Milliseconds beyond the deadline for which a claim is held. */
-const SLACK = 15_000
 /** Workers may die in the middle of an endpoint's deliveries this often before its job is given up for the next sweep. */
 const STALLS = 10
+
+/** Name of a job that shows whether a queue that failed works again: nothing else may, for long. */
+const PROBE = 'probe'
 
 interface Job extends Lane { readonly timer: boolean }
 
@@ -48,32 +51,37 @@ export function createBullmqEngine (given: BullmqEngineOptions): DeliveryEngine 
   checkOptions(options, given, 'engine')
   const { connection, queue: name = 'latchkey-webhooks', concurrency = 50, perEndpoint = 4, sweep = 5, stalledAfter = 30 } = given
   const queue = new Queue<Job>(name, { connection, defaultJobOptions: { removeOnComplete: true, removeOnFail: true } })
-  let log: EngineParts['log'] = () => {}
+  let outage: Outage | undefined
   let worker: Worker<Job> | undefined
   let sweeping: NodeJS.Timeout | undefined
-  queue.on('error', complain)
+  queue.on('error', (fault) => outage?.failed(fault, 'queue'))
 
-  function complain (fault: unknown): void {
-    log(describeFault(fault), 'the queue of webhooks failed')
+  /** @returns whether the queue has it */
+  async function add (name: string, { workspace, endpointId }: Lane, timer: boolean, options: JobsOptions): Promise<boolean> {
+    try {
+      await queue.add(name, { workspace, endpointId, timer }, options)
+      outage?.worked('queue')
+      return true
+    } catch (fault) {
+      outage?.failed(fault, 'queue')
+      return false
+    }
   }
 
   /** Has an endpoint worked on: now, or after the one who is at it. */
-  async function tell ({ workspace, endpointId }: Lane): Promise<void> {
-    await queue.add('endpoint', { workspace, endpointId, timer: false }, { deduplication: { id: endpointId, keepLastIfActive: true } })
-  }
+  const tell = (lane: Lane) => add('endpoint', lane, false, { deduplication: { id: lane.endpointId, keepLastIfActive: true } })
 
   /** The latest word counts: when an endpoint has been worked on, its next instant is known. */
-  async function tellLater ({ workspace, endpointId }: Lane, delay: number): Promise<void> {
-    await queue.add('timer', { workspace, endpointId, timer: true }, { delay, deduplication: { id: `timer.${endpointId}`, replace: true } })
-  }
+  const tellLater = (lane: Lane, delay: number) => add('timer', lane, true, { delay, deduplication: { id: `timer.${lane.endpointId}`, replace: true } })
 
-  async function work ({ store, clock, deliver, deadline }: EngineParts, lane: Lane): Promise<void> {
-    const only = { workspace: lane.workspace, endpointId: lane.endpointId }
+  async function work (parts: EngineParts, { workspace, endpointId }: Lane): Promise<void> {
+    const { store, clock, deliver } = parts
+    const only = { workspace, endpointId }
     const limit = { limit: perEndpoint, perEndpoint, only }
-    const { claims } = await store.claim(clock(), deadline * 1000 + SLACK, limit)
+    const { claims } = await store.claim(clock(), leaseOf(parts), limit)
     await Promise.all(claims.map(async (claim) => {
       const settled = await deliver(claim)
-      if (settled !== undefined) await store.settle(claim, settled)
+      if (settled !== undefined) await note(parts, claim, settled)
     }))
     const { nextAt } = await store.claim(clock(), 0, { ...limit, limit: 0 })
     if (nextAt === undefined) return
@@ -82,35 +90,50 @@ export function createBullmqEngine (given: BullmqEngineOptions): DeliveryEngine 
     else await tellLater(only, delay)
   }
 
+  /** Tells of what no job tells of. */
+  async function tellAll ({ store, clock }: EngineParts): Promise<void> {
+    // A lease of nothing: it only says where something is due.
+    const { claims } = await store.claim(clock(), 0, { limit: 1000, perEndpoint: 1 })
+    for (const { delivery } of claims) if (!await tell(delivery)) break
+  }
+
   return {
     async start (parts) {
-      log = parts.log
-      if (concurrency === 0) return
-      worker = new Worker<Job>(name, async ({ data }) => await (data.timer ? tell(data) : work(parts, data)), {
-        connection, concurrency, maxStalledCount: STALLS, lockDuration: stalledAfter * 1000, stalledInterval: stalledAfter * 1000
-      })
-      worker.on('error', complain)
-      worker.on('failed', (_job, fault) => complain(fault))
-      const look = async (): Promise<void> => {
-        try {
-          const { store, clock } = parts
-          // A lease of nothing: it only says where something is due.
-          const { claims } = await store.claim(clock(), 0, { limit: 1000, perEndpoint: 1 })
-          for (const { delivery } of claims) await tell(delivery)
-        } catch (fault) {
-          complain(fault)
-        }
+      const faults = createOutage(parts, 'the queue of webhooks failed', 'the queue of webhooks works again')
+      const faultsOfStore = outageOfStore(parts)
+      outage = faults
+
+      async function run (name: string, job: Job): Promise<void> {
+        faults.worked('worker')
+        if (name === PROBE) return
+        if (job.timer) await tell(job)
+        // That the store works again is for the next sweep to say, which asks for all workspaces.
+        else await work(parts, job).catch((fault: unknown) => faultsOfStore.failed(fault))
+      }
+
+      /** One at a time: what is added to a queue that fails may wait for long. */
+      let looking = false
+      async function look (): Promise<void> {
+        if (looking) return
+        looking = true
+        if (faults.lasts()) await add(PROBE, { workspace: '', endpointId: '' }, false, { deduplication: { id: PROBE } })
+        if (concurrency > 0) await faultsOfStore.tried(() => tellAll(parts))
+        looking = false
+      }
+
+      if (concurrency > 0) {
+        worker = new Worker<Job>(name, ({ name, data }) => run(name, data), {
+          connection, concurrency, maxStalledCount: STALLS, lockDuration: stalledAfter * 1000, stalledInterval: stalledAfter * 1000
+        })
+        worker.on('error', (fault) => faults.failed(fault, 'worker'))
+        worker.on('failed', (_job, fault) => parts.log(describeFault(fault), 'a job of webhooks was given up; what is due is found by a sweep'))
       }
       sweeping = setInterval(look, sweep * 1000).unref()
       await look()
     },
     async wake (deliveries) {
-      try {
-        const lanes = new Map(deliveries.map(({ workspace, endpointId }) => [endpointId, { workspace, endpointId }]))
-        for (const lane of lanes.values()) await tell(lane)
-      } catch (fault) {
-        complain(fault)
-      }
+      const lanes = new Map(deliveries.map(({ workspace, endpointId }) => [endpointId, { workspace, endpointId }]))
+      for (const lane of lanes.values()) if (!await tell(lane)) break
     },
     async close () {
       clearInterval(sweeping)

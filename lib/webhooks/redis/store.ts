@@ -9,7 +9,7 @@ import { ADD, FORGET, NEXT, PASS, REMOVE, SETTLE, TAKE, TURNS, WRITE } from './s
 
 /** Milliseconds for which endpoints are one caller's while it takes their deliveries. */
 const TURN = 5000
-/** Deliveries that one script forgets. */
+/** Deliveries that one script, or one command, forgets. */
 const AT_ONCE = 500
 const STATES = ['pending', 'delivered', 'failed'] as const
 
@@ -20,6 +20,8 @@ const STATES = ['pending', 'delivered', 'failed'] as const
 export function createStore (command: Command, layout: Layout): WebhookStore {
   const script = (text: string, keys: readonly string[], args: readonly unknown[]) => command('eval', text, String(keys.length), ...keys, ...args.map(String))
   const nameOf = ({ workspace, endpointId }: Lane): string => JSON.stringify([workspace, endpointId])
+  /** What `made` has of a delivery. */
+  const entryOf = ({ workspace, endpointId }: Lane, id: string): string => JSON.stringify([workspace, endpointId, id])
   const listsOf = (lane: Lane): string[] => [layout.list(lane), ...STATES.map((state) => layout.list(lane, state))]
 
   async function getEndpoint (workspace: string, id: string): Promise<WebhookEndpoint | undefined> {
@@ -45,7 +47,7 @@ export function createStore (command: Command, layout: Layout): WebhookStore {
 
   async function add (delivery: Delivery): Promise<boolean> {
     const { id, state, createdAt, nextAt, attempts } = delivery
-    await command('zadd', layout.made, 'NX', String(createdAt.getTime()), JSON.stringify([delivery.workspace, delivery.endpointId, id]))
+    await command('zadd', layout.made, 'NX', String(createdAt.getTime()), entryOf(delivery, id))
     const keys = [layout.endpoint(delivery.workspace, delivery.endpointId), layout.deliveries(delivery) + id, layout.due(delivery), layout.list(delivery), layout.list(delivery, state)]
     return await script(ADD, keys, [id, memberOf(createdAt, id), nextAt?.getTime() ?? '', writeDelivery(delivery), writeAttempts(attempts), state]) === 1
   }
@@ -79,6 +81,7 @@ export function createStore (command: Command, layout: Layout): WebhookStore {
         const members = textsOf(await command('zrangebylex', layout.list(lane), '-', '+', 'LIMIT', '0', String(AT_ONCE)))
         if (members.length === 0) break
         await forget(lane, members, false)
+        await command('zrem', layout.made, ...members.map((member) => entryOf(lane, idOf(member))))
       }
       await command('zrem', layout.turns, nameOf(lane))
       return removed

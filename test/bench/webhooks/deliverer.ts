@@ -90,7 +90,7 @@ obey({
 
 async function start (name: 'embedded' | 'bullmq'): Promise<DeliveryEngine> {
   const engine = name === 'embedded' ? createEmbeddedEngine() : createBullmqEngine({ connection: { host: '127.0.0.1', port: terms.redis }, queue: `b${process.pid}.${made++}` })
-  await engine.start({ store, clock: Date.now, deliver, deadline: DEADLINE, log })
+  await engine.start({ store, clock: Date.now, deliver, deadline: DEADLINE, log, inform: console.log })
   return engine
 }
 
