@@ -73,7 +73,7 @@ export async function round ({ row, child, listening: { port, paths, keys } }: R
   return { own: (after - before) / requests, redis: (redisAfter - redisBefore) / requests }
 }
 
-/** Medians over groups of interleaved rounds, so that whatever else the machine does meets all alike. */
+/** Medians over groups of interleaved rounds, and in each of them over its rounds: what else the machine does meets all alike, and few of the rounds. */
 export async function compare (folder: string, rows: readonly Row[], plan: Plan, redis: BenchRedis, say: (text: string) => void): Promise<Map<string, Measured>> {
   const taken = new Map<string, Spent[]>(rows.map(({ name }) => [name, []]))
   for (let group = 0; group < plan.groups; group++) {
@@ -85,21 +85,20 @@ export async function compare (folder: string, rows: readonly Row[], plan: Plan,
   return new Map(rows.map(({ name, base, redis }) => [name, summarise(taken.get(name) ?? [], taken.get(base) ?? [], redis === true)]))
 }
 
-/** One group: every contender in a new process, rounds in the order A B C, B C A, … */
+/** One group: every contender in a new process, rounds in the order A B C, B C A, … Medians over its rounds. */
 async function compareOnce (folder: string, rows: readonly Row[], plan: Plan, redis: BenchRedis): Promise<Map<string, Spent>> {
   const load = startLoad(folder)
   const servers: Running[] = []
-  const means = new Map<string, Spent>()
+  const rounds = new Map<string, Spent[]>(rows.map(({ name }) => [name, []]))
   try {
     for (const row of rows) servers.push(await startServer(folder, row, plan))
     for (let turn = -plan.warmups; turn < plan.rounds; turn++) {
       for (const server of rotate(servers, turn + plan.warmups)) {
         const spent = await round(server, load, plan, redis)
-        const { own, redis: ofRedis } = means.get(server.row.name) ?? { own: 0, redis: 0 }
-        if (turn >= 0) means.set(server.row.name, { own: own + spent.own / plan.rounds, redis: ofRedis + spent.redis / plan.rounds })
+        if (turn >= 0) rounds.get(server.row.name)?.push(spent)
       }
     }
-    return means
+    return new Map([...rounds].map(([name, spent]) => [name, { own: median(spent.map(({ own }) => own)), redis: median(spent.map((one) => one.redis)) }]))
   } finally {
     await Promise.all([load, ...servers.map(({ child }) => child)].map((child) => child.stop()))
   }

@@ -37,7 +37,7 @@ if (only !== undefined && !parts.includes(only)) throw new TypeError(`--only is 
 
 const plan: Plan = smoke
   ? { groups: 1, warmups: 1, rounds: 1, requests: 500, connections: 50, threads }
-  : { groups: 7, warmups: 3, rounds: 2, requests: 15_000, connections: 50, threads }
+  : { groups: 7, warmups: 6, rounds: 9, requests: 5_000, connections: 50, threads }
 const credentials = smoke ? 10_000 : 1_000_000
 
 /** @throws TypeError where no row has one of these names */
