@@ -23,6 +23,7 @@ export const speed: readonly Row[] = [
   { name: 'glued-memory', server: 'glued-memory', shape: SHAPE, fields: OLD_DRAFT, base: 'plain' },
   { name: 'latchkey-redis', server: 'latchkey-redis', shape: SHAPE, fields: DRAFT, base: 'plain', redis: true },
   { name: 'glued-redis', server: 'glued-redis', shape: SHAPE, fields: OLD_DRAFT, base: 'plain', redis: true },
+  { name: 'plain-tokens', server: 'plain-tokens', shape: SHAPE, fields: [], base: 'plain' },
   { name: 'jwt-cached', server: 'jwt-cached', shape: SHAPE, fields: DRAFT, base: 'plain' },
   { name: 'jwt-es256', server: 'jwt-es256', shape: SHAPE, fields: DRAFT, base: 'plain' },
   { name: 'jwt-rs256', server: 'jwt-rs256', shape: SHAPE, fields: DRAFT, base: 'plain' },

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 
-/** As long as Latchkey's: 43 characters of secret and 6 of checksum behind the prefix. */
-export function randomKeys (count: number): string[] {
-  return Array.from({ length: count }, () => `acme_live_${randomBytes(25).toString('hex').slice(0, 49)}`)
+/** @param length as long as Latchkey's by default: 43 characters of secret and 6 of checksum behind the prefix */
+export function randomKeys (count: number, length = 49): string[] {
+  return Array.from({ length: count }, () => `acme_live_${randomBytes(Math.ceil(length / 2)).toString('hex').slice(0, length)}`)
 }
