@@ -5,7 +5,7 @@ import { claimScript, markScript, resetScript } from './change-scripts.js'
 import { takeScript } from './take-script.js'
 
 /** A policy that the check counts by; its key is gone a second later, whatever fails. */
-const CHECK = '[[["w","checking",1000000,1000000,0,1000000,false]]],[1,1,1]'
+const CHECK = '[[["w","checking",false,1000000,1000000]]],[1,1,1]'
 
 /**
  * Runs everything once that requests will run.

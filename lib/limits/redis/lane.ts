@@ -30,18 +30,20 @@ export interface LaneParts {
 
 /** Takes of one batch at most: keeps a script under a few milliseconds, and its keys within what Lua can unpack. */
 export const LARGEST_BATCH = 500
+/** With one alone, Redis has nothing to do while its answer is read; with more than two, batches get smaller and nothing quicker. */
+const MOST_ON_THE_WAY = 2
 
 interface Filling {
   readonly batch: Batch
   readonly waiting: Waiting[]
-  /** Its tick is over; it goes when the batch before it is answered. */
+  /** Its tick is over; it goes when one of the batches before it is answered. */
   due: boolean
   sent: boolean
 }
 
 /**
- * Gathers what comes in one tick of the event loop, and while the batch before is on its way: a call costs Redis and us
- * more than the takes in it, so fewer and larger ones are worth the wait of one round trip at most.
+ * Gathers what comes in one tick of the event loop, and while others are on their way: a call costs Redis and us more than
+ * the takes in it, so fewer and larger ones are worth the wait of one round trip at most.
  */
 export function createLane ({ deadline, send, expired }: LaneParts): (waiting: Waiting) => void {
   let filling: Filling | undefined
@@ -69,7 +71,7 @@ export function createLane ({ deadline, send, expired }: LaneParts): (waiting: W
 
   function flush (filled: Filling): void {
     if (filled !== filling) return
-    if (onTheWay > 0) filled.due = true
+    if (onTheWay >= MOST_ON_THE_WAY) filled.due = true
     else depart(filled)
   }
 
@@ -84,7 +86,7 @@ export function createLane ({ deadline, send, expired }: LaneParts): (waiting: W
   function leave ({ sent }: Filling): void {
     if (sent) onTheWay--
     else filling = undefined
-    if (onTheWay === 0 && filling?.due === true) setImmediate(flush, filling)
+    if (onTheWay < MOST_ON_THE_WAY && filling?.due === true) setImmediate(flush, filling)
   }
 
   return function add (waiting) {

@@ -1,4 +1,4 @@
-import { script, VALUE } from './script.js'
+import { script } from './script.js'
 
 /**
  * Decides the takes of a batch one after the other as lib/limits/algorithms.ts does, in the same order of the same
@@ -7,166 +7,167 @@ import { script, VALUE } from './script.js'
  *
  * KEYS: for each take the key of its principal, and that of its workspace after it where the list has a policy of one.
  * ARGV[1]: JSON of [now in µs or 0 for TIME, µs after which nothing may be counted or 0, µs that a marker lives,
- * lists of [kind, id, quota, window in µs, µs of one unit, capacity, whether it is the workspace's],
+ * lists of [kind, id, whether it is the workspace's, quota, window in µs], of a bucket the µs of one unit and of all in their place,
  * runs of takes alike: how many, cost, list, …].
  * Answers now, and unless it is too late for each take: its marker, then of each policy remaining and reset in seconds, or
  * -1 - reset in µs where the policy refuses. A marker of -1 stands alone: one of its keys holds something else. Where the time
  * is not Redis' own, keys live an hour at least, since that time may stand still.
  */
-export const takeScript = script(`${VALUE}
+export const takeScript = script(`
+local call, read, write, ceil, floor, max, min = redis.call, struct.unpack, struct.pack, math.ceil, math.floor, math.max, math.min
 local now, latest, lifetime, lists, runs = unpack(cjson.decode(ARGV[1]))
 local shortest = 3600000
 if now == 0 then
   shortest = 1
-  local time = redis.call('TIME')
+  local time = call('TIME')
   now = time[1] * 1000000 + time[2]
 end
 local answer, size = { now }, 1
 if latest > 0 and now > latest then return answer end
 
-local settle, decide = {}, {}
-
-function settle.w (field, _, window)
-  if field[1] <= now + window then return false end
-  field[1] = now + window
-  return true
-end
-
-function decide.w (field, cost, quota, window)
-  local closes, taken = now + window, 0
-  if field and now < field[1] then closes, taken = field[1], field[2] end
-  return quota > 0 and taken + cost <= quota, quota - taken, closes - now, { closes, taken + cost }
-end
-
-function settle.b (field, _, _, unit, capacity)
-  local full = now + capacity * unit
-  if field[1] <= full then return false end
-  field[1] = full
-  return true
-end
-
-function decide.b (field, cost, _, _, unit, capacity)
-  local fill = capacity * unit
-  local full = field and math.max(field[1], now) or now
-  local free = fill - (full - now)
-  local left = free - cost * unit
-  local reset = left < 0 and -left or math.min(fill - left, unit - math.fmod(left, unit))
-  return left >= 0, math.floor(free / unit), reset, { full + cost * unit }
-end
-
-function settle.s (field, _, window)
-  local last = now + window / 10 - 1 + window
-  if field[1] <= last then return false end
-  field[1] = last
-  return true
-end
-
-function decide.s (field, cost, quota, window)
-  local slice = window / 10
-  local before = field and field[1] - window or now
-  local passed = math.max(0, math.ceil((now - before) / slice))
-  local last = passed > 10 and now or before + passed * slice
-  local oldest = last > now and 10 or 9
-  local slices, taken = { last + window }, 0
-  for age = 0, 10 do
-    local count = 0
-    if field and age >= passed and age <= oldest then count = field[2 + age - passed] end
-    slices[2 + age], taken = count, taken + count
-  end
-  local missing = taken + cost - quota
-  local admitted = missing <= 0
-  if admitted then slices[2] = slices[2] + cost end
-  local wanted, freed, reset = admitted and 1 or missing, 0, 0
-  for age = 10, 0, -1 do
-    if freed >= wanted then break end
-    if slices[2 + age] > 0 then
-      freed = freed + slices[2 + age]
-      reset = last + (10 - age) * slice - now
-    end
-  end
-  return admitted, quota - taken, reset, slices
-end
-
-local held, changed = {}, {}
-local raws, absent = redis.call('MGET', unpack(KEYS)), {}
-for i, name in ipairs(KEYS) do
+-- A key: its marker, whether it has changed, its fields by id, its name. A field: its expiry and its numbers.
+local held, absent, changed = {}, {}, {}
+local raws = call('MGET', unpack(KEYS))
+for i = 1, #KEYS do
+  local name, raw = KEYS[i], raws[i]
   if held[name] == nil then
-    held[name] = decode(raws[i])
-    if not raws[i] then absent[#absent + 1] = name end
-  end
-end
-if #absent > 0 and redis.call('EXISTS', unpack(absent)) > 0 then
-  for _, name in ipairs(absent) do
-    if redis.call('EXISTS', name) == 1 then held[name] = false end
-  end
-end
-
-local function change (name, key)
-  if key.changed then return end
-  key.changed = true
-  changed[#changed + 1] = name
-end
-
-local at, nexts = 1, {}
-local function take (list, cost)
-  local own_name, own = KEYS[at], held[KEYS[at]]
-  local shared_name, shared = own_name, own
-  at = at + 1
-  if list.shared then
-    shared_name, shared = KEYS[at], held[KEYS[at]]
-    at = at + 1
-  end
-  if not own or not shared then
-    size = size + 1
-    answer[size] = -1
-    return
-  end
-  size = size + 1
-  answer[size] = own.marker
-  local admitted, first = true, size
-  for i, policy in ipairs(list) do
-    local kind, id, quota, window, unit, capacity, of_workspace = unpack(policy)
-    local name, key = own_name, own
-    if of_workspace then name, key = shared_name, shared end
-    local field = key.fields[id]
-    if field and settle[kind](field, quota, window, unit, capacity) then change(name, key) end
-    local admits, available, reset, following = decide[kind](field, cost, quota, window, unit, capacity)
-    if admits then reset = math.ceil(reset / 1000000) else admitted, reset = false, -1 - reset end
-    answer[size + 1], answer[size + 2], size = available, reset, size + 2
-    nexts[i] = following
-  end
-  local counted = admitted and cost or 0
-  for i, policy in ipairs(list) do
-    local available = first + 2 * i - 1
-    answer[available] = math.max(0, answer[available] - counted)
-    if counted > 0 then
-      local name, key = own_name, own
-      if policy[7] then name, key = shared_name, shared end
-      key.fields[policy[2]] = nexts[i]
-      change(name, key)
+    if not raw then
+      held[name], absent[#absent + 1] = { 0, false, {}, name }, name
+    elseif raw:sub(1, 2) ~= 'K1' then
+      held[name] = false
+    else
+      local marker, at = read('<d', raw, 3)
+      local fields, length = {}, #raw
+      while at <= length do
+        local id, expiry, count, following = read('<c8dB', raw, at)
+        local field = { expiry }
+        for n = 1, count do field[n + 1], following = read('<d', raw, following) end
+        fields[id], at = field, following
+      end
+      held[name] = { marker, false, fields, name }
     end
   end
+end
+if #absent > 0 and call('EXISTS', unpack(absent)) > 0 then
+  for _, name in ipairs(absent) do
+    if call('EXISTS', name) == 1 then held[name] = false end
+  end
+end
+
+local function change (key)
+  if not key[2] then key[2], changed[#changed + 1] = true, key end
 end
 
 for _, list in ipairs(lists) do
-  for _, policy in ipairs(list) do list.shared = list.shared or policy[7] end
+  for _, policy in ipairs(list) do list.shared = list.shared or policy[3] end
 end
-for i = 1, #runs, 3 do
-  local cost, list = runs[i + 1], lists[runs[i + 2]]
-  for _ = 1, runs[i] do take(list, cost) end
-end
-
-for _, name in ipairs(changed) do
-  local key = held[name]
-  local parts, latest_expiry = { 'K1', struct.pack('<d', key.marker) }, key.marker > 0 and now + lifetime or now
-  for id, field in pairs(key.fields) do
-    if field[1] > now then
-      parts[#parts + 1] = struct.pack('<c8dB', id, field[1], #field - 1)
-      for i = 2, #field do parts[#parts + 1] = struct.pack('<d', field[i]) end
-      latest_expiry = math.max(latest_expiry, field[1])
+local at, nexts = 1, {}
+for run = 1, #runs, 3 do
+  local cost, list = runs[run + 1], lists[runs[run + 2]]
+  for _ = 1, runs[run] do
+    local own = held[KEYS[at]]
+    local shared = own
+    at, size = at + 1, size + 1
+    if list.shared then
+      shared = held[KEYS[at]]
+      at = at + 1
+    end
+    if not own or not shared then
+      answer[size] = -1
+    else
+      answer[size] = own[1]
+      local admitted, first = true, size
+      for i = 1, #list do
+        local kind, id, of_workspace, quota, window = unpack(list[i])
+        local key = of_workspace and shared or own
+        local field, admits, available, reset = key[3][id]
+        if kind == 'w' then
+          local closes, taken = now + window, 0
+          if field then
+            if field[1] > closes then
+              field[1] = closes
+              change(key)
+            end
+            if now < field[1] then closes, taken = field[1], field[2] end
+          end
+          admits, available, reset = quota > 0 and taken + cost <= quota, quota - taken, closes - now
+          nexts[i] = { closes, taken + cost }
+        elseif kind == 'b' then
+          local unit, fill, full = quota, window, now
+          if field then
+            if field[1] > now + fill then
+              field[1] = now + fill
+              change(key)
+            end
+            full = max(field[1], now)
+          end
+          local free = fill - (full - now)
+          local left = free - cost * unit
+          admits, available, reset = left >= 0, floor(free / unit), left < 0 and -left or min(fill - left, unit - math.fmod(left, unit))
+          nexts[i] = { full + cost * unit }
+        else
+          local slice = window / 10
+          local newest = now + slice - 1 + window
+          if field and field[1] > newest then
+            field[1] = newest
+            change(key)
+          end
+          local before = field and field[1] - window or now
+          local passed = max(0, ceil((now - before) / slice))
+          local last = passed > 10 and now or before + passed * slice
+          local oldest = last > now and 10 or 9
+          local slices, taken = { last + window }, 0
+          for age = 0, 10 do
+            local count = 0
+            if field and age >= passed and age <= oldest then count = field[2 + age - passed] end
+            slices[2 + age], taken = count, taken + count
+          end
+          local missing = taken + cost - quota
+          admits, available, reset = missing <= 0, quota - taken, 0
+          if admits then slices[2] = slices[2] + cost end
+          local wanted, freed = admits and 1 or missing, 0
+          for age = 10, 0, -1 do
+            if freed >= wanted then break end
+            if slices[2 + age] > 0 then
+              freed = freed + slices[2 + age]
+              reset = last + (10 - age) * slice - now
+            end
+          end
+          nexts[i] = slices
+        end
+        if admits then reset = ceil(reset / 1000000) else admitted, reset = false, -1 - reset end
+        answer[size + 1], answer[size + 2], size = available, reset, size + 2
+      end
+      local counted = admitted and cost or 0
+      for i = 1, #list do
+        local available = first + 2 * i - 1
+        answer[available] = max(0, answer[available] - counted)
+        if counted > 0 then
+          local policy = list[i]
+          local key = policy[3] and shared or own
+          key[3][policy[2]] = nexts[i]
+          change(key)
+        end
+      end
     end
   end
-  redis.call('SET', name, table.concat(parts), 'PX', math.max(shortest, math.ceil((latest_expiry - now) / 1000)))
+end
+
+for i = 1, #changed do
+  local marker, _, fields, name = unpack(changed[i])
+  local value, latest_expiry = write('<c2d', 'K1', marker), marker > 0 and now + lifetime or now
+  for id, field in pairs(fields) do
+    local expiry, count = field[1], #field - 1
+    if expiry > now then
+      if count == 1 then
+        value = value .. write('<c8dBd', id, expiry, 1, field[2])
+      else
+        value = value .. write('<c8dB' .. ('d'):rep(count), id, expiry, count, unpack(field, 2))
+      end
+      latest_expiry = max(latest_expiry, expiry)
+    end
+  end
+  call('SET', name, value, 'PX', max(shortest, ceil((latest_expiry - now) / 1000)))
 end
 return answer
 `)

@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto'
-import { unitTime } from '../algorithms.js'
+import { fillTime, unitTime } from '../algorithms.js'
 import type { CompiledPolicy } from '../policy.js'
 
 const texts = new WeakMap<readonly CompiledPolicy[], string>()
@@ -19,7 +19,8 @@ export function sharesWorkspace (policies: readonly CompiledPolicy[]): boolean {
 }
 
 function terms ({ id, quota, window, capacity, partition, kind }: CompiledPolicy): unknown[] {
-  return [kind[0], fieldOf(id), quota, window * 1_000_000, kind === 'bucket' ? unitTime({ quota, window }) : 0, capacity, partition === 'workspace']
+  const numbers = kind === 'bucket' ? [unitTime({ quota, window }), fillTime({ quota, window, capacity })] : [quota, window * 1_000_000]
+  return [kind[0], fieldOf(id), partition === 'workspace', ...numbers]
 }
 
 /** 48 bits: the policies that one credential meets in its life are few. */
