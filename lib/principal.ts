@@ -62,12 +62,35 @@ class Given {
   }
 }
 
-/** The mark of principals that were made here: nobody else can set a private field, and a look at it costs next to nothing. */
+/**
+ * The mark of principals that were made here: nobody else can set a private field, and a look at it costs next to nothing.
+ * It holds what a principal is counted as, a text that would cost more to write anew than the counter itself.
+ */
 class Seal extends Given {
-  readonly #sealed = true
-  static isOn (value: object): boolean {
-    return #sealed in value
+  readonly #counted: string
+
+  constructor (principal: Principal) {
+    super(principal)
+    this.#counted = nameOf(principal)
   }
+
+  static isOn (value: object): boolean {
+    return #counted in value
+  }
+
+  static countedAs (principal: Principal): string {
+    return #counted in principal ? principal.#counted : nameOf(principal)
+  }
+}
+
+/** A key is of one workspace; a user with tokens may act in several, and is another caller in each. */
+function nameOf ({ kind, id, workspace, environment }: Principal): string {
+  return kind === 'api-key' ? id : `${environment.length} ${environment} ${workspace.length} ${workspace} ${id}`
+}
+
+/** The caller that a principal is counted as, where each is counted by itself. */
+export function countedAs (principal: Principal): string {
+  return Seal.countedAs(principal)
 }
 
 /**

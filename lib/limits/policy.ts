@@ -1,7 +1,7 @@
 import { Type, type Static } from '@sinclair/typebox'
 import { policyItem } from '../fields.js'
 import { OptionError } from '../options.js'
-import type { Principal } from '../principal.js'
+import { countedAs, type Principal } from '../principal.js'
 import { algorithms, fillTime, unitTime, type Algorithm, type Terms } from './algorithms.js'
 
 /** The largest Integer of a structured field (RFC 9651 §3.3.1), so of the RateLimit fields. */
@@ -73,20 +73,6 @@ function checkBucket (name: string, terms: Terms): void {
 }
 
 const partitions: Record<NonNullable<Policy['partition']>, (principal: Principal) => string> = {
-  // A key is of one workspace; a user with tokens may act in several, and is another caller in each.
-  principal: (principal) => principal.kind === 'api-key' ? principal.id : callerOf(principal),
+  principal: countedAs,
   workspace: ({ workspace, environment }) => `${environment.length} ${environment} ${workspace}`
-}
-
-/** Kept, since a long text that is written anew with each request costs more than the counter itself. */
-const callers = new WeakMap<Principal, string>()
-
-function callerOf (principal: Principal): string {
-  let caller = callers.get(principal)
-  if (caller === undefined) {
-    const { id, workspace, environment } = principal
-    caller = `${environment.length} ${environment} ${workspace.length} ${workspace} ${id}`
-    callers.set(principal, caller)
-  }
-  return caller
 }

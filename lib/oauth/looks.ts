@@ -36,7 +36,8 @@ export interface Looks {
   look (token: string, name: string, clock: Clock): Promise<Grant>
 }
 
-interface Held { readonly grant: Grant, readonly from: number, readonly until: number }
+/** Holds the grant itself, not beside it: what a request looks at is in one place. */
+interface Held extends Grant { readonly heldFrom: number, readonly heldUntil: number }
 interface Flight { readonly work: Promise<Grant>, readonly turn: number, readonly from: number }
 
 export function createLooks ({ verify, cache }: LookTerms): Looks {
@@ -47,12 +48,13 @@ export function createLooks ({ verify, cache }: LookTerms): Looks {
   let turn = 0
 
   function keep (name: string, grant: Grant, from: number): void {
-    const until = Math.min(grant.expiresAt ?? Infinity, grant.until ?? Infinity, from + life)
-    if (until <= from) return
+    const { principal, expiresAt, jkt, until } = grant
+    const heldUntil = Math.min(expiresAt ?? Infinity, until ?? Infinity, from + life)
+    if (heldUntil <= from) return
     held.delete(name)
     const [oldest] = held.keys()
     if (held.size >= size && oldest !== undefined) held.delete(oldest)
-    held.set(name, { grant, from, until })
+    held.set(name, { principal, expiresAt, jkt, until, heldFrom: from, heldUntil })
   }
 
   async function look (token: string, name: string, clock: Clock): Promise<Grant> {
@@ -79,7 +81,7 @@ export function createLooks ({ verify, cache }: LookTerms): Looks {
   return {
     recall (name, now) {
       const found = held.get(name)
-      if (found === undefined || (now >= found.from && now < found.until)) return found?.grant
+      if (found === undefined || (now >= found.heldFrom && now < found.heldUntil)) return found
       held.delete(name)
       return undefined
     },

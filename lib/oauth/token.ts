@@ -24,8 +24,9 @@ export interface TokenTerms extends LookTerms {
 export function createTokenResolver (face: Omit<Resolver, 'resolve'>, { mayClaim, claims, dpop, bound, ...terms }: TokenTerms): Resolver {
   const { recall, share, look } = createLooks(terms)
 
-  function admit ({ principal, jkt }: Grant, name: string, clock: Clock, fresh: boolean, request: FastifyRequest | undefined): Principal | Promise<Principal> {
-    if (jkt === undefined && request === undefined) return bound(principal, clock(), fresh)
+  /** @param now when it was found to be good */
+  function admit ({ principal, jkt }: Grant, name: string, now: number, clock: Clock, fresh: boolean, request: FastifyRequest | undefined): Principal | Promise<Principal> {
+    if (jkt === undefined && request === undefined) return bound(principal, now, fresh)
     if (jkt === undefined || request === undefined || dpop === undefined) {
       throw new InvalidCredential(jkt === undefined ? 'a bearer token sent as DPoP' : 'a bound token sent as Bearer')
     }
@@ -42,7 +43,7 @@ export function createTokenResolver (face: Omit<Resolver, 'resolve'>, { mayClaim
   function recallAs (name: string, now: number, clock: Clock, request: FastifyRequest | undefined): Principal | Promise<Principal> | undefined {
     const known = recall(name, now)
     if (known === undefined) return undefined
-    const admitted = admit(known, name, clock, false, request)
+    const admitted = admit(known, name, now, clock, false, request)
     return admitted instanceof Promise ? settle(admitted, known, clock) : admitted
   }
 
@@ -55,7 +56,7 @@ export function createTokenResolver (face: Omit<Resolver, 'resolve'>, { mayClaim
       const known = fresh ? undefined : recallAs(name, now, clock, request)
       if (known !== undefined) return known
       if (!claims(token)) return undefined
-      return (fresh ? look : share)(token, name, clock).then((grant) => settle(admit(grant, name, clock, fresh, request), grant, clock))
+      return (fresh ? look : share)(token, name, clock).then((grant) => settle(admit(grant, name, clock(), clock, fresh, request), grant, clock))
     }
   }, (token, now, clock) => mayClaim(token) ? recallAs(nameOf(token), now, clock, undefined) : undefined)
 }
