@@ -28,8 +28,8 @@ export interface RecordCache extends KeyStore {
   release (): void
 }
 
-interface Held extends Kept {
-  readonly loaded: LoadedKey
+/** Is the loaded key itself, not beside it: what a request looks at lies in one place. */
+interface Held extends LoadedKey, Kept {
   readonly version: number
   /** When the store was asked for it. */
   readonly at: number
@@ -53,16 +53,16 @@ export function createRecordCache (store: KeyStore, { maxRecords = 10_000, maxAg
   const release = changes?.subscribe((change) => log.hear(change, clock())) ?? (() => {})
 
   /** A clock that steps back makes nothing younger. */
-  function isGood ({ loaded, version, at, turn }: Held): boolean {
+  function isGood ({ principal, version, at, turn }: Held): boolean {
     const age = clock() - at
-    return age >= 0 && age < span && !log.outdates(loaded.principal.id, version, turn)
+    return age >= 0 && age < span && !log.outdates(principal.id, version, turn)
   }
 
   function recall (hash: string): LoadedKey | undefined {
     const held = records.get(hash)
     if (held === undefined || !isGood(held)) return undefined
     held.used = true
-    return held.loaded
+    return held
   }
 
   async function load (hash: string, fresh: boolean): Promise<LoadedKey | undefined> {
@@ -75,14 +75,15 @@ export function createRecordCache (store: KeyStore, { maxRecords = 10_000, maxAg
         if ((records.get(hash)?.turn ?? turn) < turn) records.delete(hash)
         return undefined
       }
-      if (keep(hash, { loaded, version: versionOf(loaded), at, turn, used: false })) return loaded
+      const answer = heldOf(loaded, at, turn)
+      if (keep(hash, answer)) return answer
     }
     throw new Error('the key store answers older records than it has')
   }
 
   /** False for an answer that is older than what is known of the key. */
   function keep (hash: string, answer: Held): boolean {
-    if (log.outdates(answer.loaded.principal.id, answer.version, answer.turn)) return false
+    if (log.outdates(answer.principal.id, answer.version, answer.turn)) return false
     const held = records.get(hash)
     if (held !== undefined && isGood(held) && held.version > answer.version) return false
     records.set(hash, answer)
@@ -151,7 +152,10 @@ export function createRecordCache (store: KeyStore, { maxRecords = 10_000, maxAg
 }
 
 /** @throws TypeError when a store has answered something else than a loaded key, which must let nobody in */
-function versionOf ({ principal, goodUntil, refusal }: LoadedKey): number {
-  if (isPrincipal(principal) && Number.isSafeInteger(principal.version) && typeof goodUntil === 'number' && typeof refusal === 'string') return Number(principal.version)
+function heldOf (loaded: LoadedKey, at: number, turn: number): Held {
+  const { principal, generation, goodUntil, refusal, startsGrace } = loaded
+  if (isPrincipal(principal) && Number.isSafeInteger(principal.version) && typeof goodUntil === 'number' && typeof refusal === 'string') {
+    return { principal, generation, goodUntil, refusal, startsGrace, version: Number(principal.version), at, turn, used: false }
+  }
   throw new TypeError('the key store answered something else than a loaded key')
 }

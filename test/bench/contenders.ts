@@ -9,6 +9,11 @@ export interface Row {
   readonly fields: readonly string[]
   /** Name of the row that this one's speed is compared to. */
   readonly base: string
+  /**
+   * Rows of equal shape that name the same are served by one process, each at a port of its own: what one process has before
+   * another, by where its memory lies, is more than they differ.
+   */
+  readonly beside?: string
   /** Counts in the bench's Redis, whose CPU time is measured beside the server's. */
   readonly redis?: true
 }
@@ -51,5 +56,6 @@ export const growth: readonly Row[] = [
   grown('4-policies', 'plain-10-routes', { policies: 4 })
 ]
 
-/** What verifying a key that is held costs a whole request, by where keys live. */
-export const held: readonly Row[] = ['held-memory', 'held-pglite', 'held-redis'].map((name) => ({ name, server: name, shape: SHAPE, fields: DRAFT, base: 'held-memory' }))
+/** What verifying a credential that the process holds costs a whole request: keys, by where they live, and tokens. */
+export const held: readonly Row[] = ['held-memory', 'held-pglite', 'held-redis', 'jwt-cached'].map((name) =>
+  ({ name, server: name, shape: SHAPE, fields: DRAFT, base: 'held-memory', beside: 'held' }))

@@ -10,7 +10,7 @@ export interface Results {
   speed?: ReadonlyMap<string, Measured>
   heap?: HeapPerCredential
   growth?: ReadonlyMap<string, Measured>
-  /** Whole requests whose keys are held, by store. */
+  /** Whole requests whose credentials are held, by where they live. */
   held?: ReadonlyMap<string, Measured>
   stores?: readonly StoreTimes[]
   redis?: { readonly latencies: readonly Latency[], readonly fleets: readonly Fleet[], readonly counters: readonly CounterCosts[] }
@@ -40,7 +40,7 @@ export function asText ({ speed, heap, growth, held, stores, redis, webhooks }: 
     ...speed === undefined ? [] : [`CPU per request of the server process\n${measuredTable(speed)}`],
     ...growth === undefined ? [] : [`As routes, scopes and policies grow; ratio to plain Fastify with as many routes\n${measuredTable(growth)}`],
     ...heap === undefined ? [] : [`Heap per active credential at ${heap.credentials}\n${heapTable(heap)}`],
-    ...held === undefined ? [] : [`CPU per request whose key the process holds, counters in memory; ratio to keys in memory\n${measuredTable(held)}`],
+    ...held === undefined ? [] : [`CPU per request whose credential the process holds, counters in memory, all in one process; ratio to keys in memory\n${measuredTable(held)}`],
     ...stores === undefined ? [] : [`Time of calls of key stores, client and server on this machine\n${storesTable(stores)}`],
     ...redis === undefined ? [] : redisTables(redis),
     ...webhooks === undefined ? [] : [`Webhooks over TLS, to a receiver on this machine\n${webhooksTable(webhooks)}`]

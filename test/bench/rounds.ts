@@ -24,6 +24,8 @@ export interface Plan {
  * points of every run. With threads, plain Fastify ends up in one of two states that are 2.5 µs a request apart.
  */
 const STEADY = ['--single-threaded']
+/** A full collection moves what it keeps together, as those of a process that runs for long do in time. */
+const SETTLING = ['--expose-gc', '--compact-on-every-full-gc']
 
 export interface Measured {
   /** Median CPU time of the server process per request, user and system, in µs. */
@@ -46,11 +48,29 @@ export interface Running {
   readonly listening: Listening
 }
 
-export async function startServer (folder: string, row: Row, { threads }: Plan): Promise<Running> {
-  const child = startChild(join(folder, 'test/bench/servers/serve.js'), [row.server, JSON.stringify(row.shape)], threads ? [] : STEADY)
-  const listening = await child.ask('listening', null, Listening)
-  await probe(row, listening)
-  return { row, child, listening }
+export async function startServer (folder: string, row: Row, plan: Plan): Promise<Running> {
+  const [server] = await startTogether(folder, [row], plan)
+  if (server === undefined) throw new Error('no server was started')
+  return server
+}
+
+/** One process for all of them. */
+async function startTogether (folder: string, rows: readonly Row[], { threads }: Plan): Promise<Running[]> {
+  const [shape] = rows.map((row) => row.shape)
+  const child = startChild(join(folder, 'test/bench/servers/serve.js'), [rows.map(({ server }) => server).join(), JSON.stringify(shape)], threads ? SETTLING : [...STEADY, ...SETTLING])
+  const running: Running[] = []
+  for (const row of rows) {
+    const listening = await child.ask('listening', row.server, Listening)
+    await probe(row, listening)
+    running.push({ row, child, listening })
+  }
+  return running
+}
+
+/** A process for each row, or for those together that stand beside each other. */
+function byProcess (rows: readonly Row[]): ReadonlyArray<readonly Row[]> {
+  return rows.map((row) => row.beside === undefined ? [row] : rows.filter(({ beside }) => beside === row.beside))
+    .filter(([first], n) => first === rows[n])
 }
 
 export function startLoad (folder: string): Child {
@@ -59,7 +79,7 @@ export function startLoad (folder: string): Child {
 
 /**
  * One round of load on one server; the connections stand before the clock starts.
- * No garbage collection is forced here: a full one makes V8 drop code, and a third of the round goes into getting it back.
+ * No garbage collection is forced between rounds: a full one makes V8 drop code, and a third of the round goes into getting it back.
  */
 export async function round ({ row, child, listening: { port, paths, keys } }: Running, load: Child, { connections, requests }: Plan, redis: BenchRedis): Promise<Spent> {
   const redisCpu = async (): Promise<number> => row.redis === undefined ? 0 : redis.cpu()
@@ -85,23 +105,32 @@ export async function compare (folder: string, rows: readonly Row[], plan: Plan,
   return new Map(rows.map(({ name, base, redis }) => [name, summarise(taken.get(name) ?? [], taken.get(base) ?? [], redis === true)]))
 }
 
-/** One group: every contender in a new process, rounds in the order A B C, B C A, … Medians over its rounds. */
+/**
+ * One group: every contender in a new process, rounds in the order A B C, B C A, … Medians over its rounds.
+ * All settle after the first: what requests have left to be kept (records that were loaded, tokens that were verified) lies
+ * scattered among what they dropped, one to a page of memory, and costs a tenth of a request until it is moved together.
+ */
 async function compareOnce (folder: string, rows: readonly Row[], plan: Plan, redis: BenchRedis): Promise<Map<string, Spent>> {
   const load = startLoad(folder)
   const servers: Running[] = []
   const rounds = new Map<string, Spent[]>(rows.map(({ name }) => [name, []]))
   try {
-    for (const row of rows) servers.push(await startServer(folder, row, plan))
+    for (const together of byProcess(rows)) servers.push(...await startTogether(folder, together, plan))
     for (let turn = -plan.warmups; turn < plan.rounds; turn++) {
       for (const server of rotate(servers, turn + plan.warmups)) {
         const spent = await round(server, load, plan, redis)
         if (turn >= 0) rounds.get(server.row.name)?.push(spent)
       }
+      if (turn === -plan.warmups) for (const child of childrenOf(servers)) await child.ask('settle', null, Done)
     }
     return new Map([...rounds].map(([name, spent]) => [name, { own: median(spent.map(({ own }) => own)), redis: median(spent.map((one) => one.redis)) }]))
   } finally {
-    await Promise.all([load, ...servers.map(({ child }) => child)].map((child) => child.stop()))
+    await Promise.all([load, ...childrenOf(servers)].map((child) => child.stop()))
   }
+}
+
+function childrenOf (servers: readonly Running[]): Set<Child> {
+  return new Set(servers.map(({ child }) => child))
 }
 
 function summarise (spent: readonly Spent[], base: readonly Spent[], redis: boolean): Measured {
