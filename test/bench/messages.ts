@@ -12,6 +12,8 @@ export type Listening = Static<typeof Listening>
 /** Microseconds of user and system time since the process started. */
 export const Micros = Type.Number()
 
+export const Bytes = Type.Number()
+
 /** Quantiles of the time from sending a request to its whole answer, in µs. */
 export const Latencies = Type.Object({ p50: Type.Number(), p99: Type.Number() })
 export type Latencies = Static<typeof Latencies>

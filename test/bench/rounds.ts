@@ -48,14 +48,14 @@ export interface Running {
   readonly listening: Listening
 }
 
-export async function startServer (folder: string, row: Row, plan: Plan): Promise<Running> {
+export async function startServer (folder: string, row: Row, plan: Pick<Plan, 'threads'>): Promise<Running> {
   const [server] = await startTogether(folder, [row], plan)
   if (server === undefined) throw new Error('no server was started')
   return server
 }
 
 /** One process for all of them. */
-async function startTogether (folder: string, rows: readonly Row[], { threads }: Plan): Promise<Running[]> {
+async function startTogether (folder: string, rows: readonly Row[], { threads }: Pick<Plan, 'threads'>): Promise<Running[]> {
   const [shape] = rows.map((row) => row.shape)
   const child = startChild(join(folder, 'test/bench/servers/serve.js'), [rows.map(({ server }) => server).join(), JSON.stringify(shape)], threads ? SETTLING : [...STEADY, ...SETTLING])
   const running: Running[] = []

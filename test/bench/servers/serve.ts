@@ -1,4 +1,5 @@
 import { Session } from 'node:inspector/promises'
+import { getHeapSpaceStatistics } from 'node:v8'
 import { Type } from '@sinclair/typebox'
 import { Value } from '@sinclair/typebox/value'
 import { obey } from '../child.js'
@@ -26,11 +27,19 @@ const listening = new Map<string, Listening>()
 for (const name of names.split(',')) listening.set(...await listen(name))
 const session = new Session()
 
+function collect (type: 'major' | 'minor'): void {
+  if (globalThis.gc === undefined) throw new Error('started without --expose-gc')
+  globalThis.gc({ type })
+}
+
 obey({
   listening: (name) => listening.get(Value.Decode(Type.String(), name)),
-  settle () {
-    if (globalThis.gc === undefined) throw new Error('started without --expose-gc')
-    globalThis.gc()
+  settle: () => collect('major'),
+  /** Bytes of what has outlived minor collections, dead or not. */
+  outlived () {
+    collect('minor')
+    collect('minor')
+    return getHeapSpaceStatistics().reduce((sum, { space_name: space, space_used_size: used }) => space.startsWith('new_') ? sum : sum + used, 0)
   },
   cpu () {
     const { user, system } = process.cpuUsage()
