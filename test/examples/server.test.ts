@@ -148,6 +148,7 @@ t.test('keys outlive the server, and a folder that is in use is left alone', asy
   t.equal((await ask('/devices', 'report', {}, report)).status, 200)
   t.equal((await ask(`/api-keys/${key.id}/revoke`, 'admin', json('POST', {}), second)).status, 200)
   t.equal((await ask('/devices', 'report', {}, report)).status, 401)
+  t.equal(await second.stop(), 0)
 })
 
 t.test('SIGTERM and SIGINT end it cleanly, while a connection is kept alive', async (t) => {

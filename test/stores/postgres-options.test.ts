@@ -64,10 +64,11 @@ t.test('what was never used opens nothing, and closes', async (t) => {
 t.test('keys in a folder outlive the process that made them', async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'latchkey-pglite-'))
   t.teardown(() => rm(folder, { recursive: true, force: true }))
-  const first = createPgliteKeyStore({ dataDir: folder })
+  const dataDir = join(folder, 'keys')
+  const first = createPgliteKeyStore({ dataDir })
   const { key, hash } = await inserted(first, 'w1')
   await first.close()
-  const second = createPgliteKeyStore({ dataDir: folder })
+  const second = createPgliteKeyStore({ dataDir })
   t.strictSame(await second.get('w1', key.id), key)
   t.equal((await second.findByHash(hash))?.principal.id, key.id)
   await second.close()
