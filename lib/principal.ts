@@ -71,7 +71,7 @@ class Seal extends Given {
 
   constructor (principal: Principal) {
     super(principal)
-    this.#counted = nameOf(principal)
+    this.#counted = callerOf(principal)
   }
 
   static isOn (value: object): boolean {
@@ -79,12 +79,12 @@ class Seal extends Given {
   }
 
   static countedAs (principal: Principal): string {
-    return #counted in principal ? principal.#counted : nameOf(principal)
+    return #counted in principal ? principal.#counted : callerOf(principal)
   }
 }
 
 /** A key is of one workspace; a user with tokens may act in several, and is another caller in each. */
-function nameOf ({ kind, id, workspace, environment }: Principal): string {
+function callerOf ({ kind, id, workspace, environment }: Principal): string {
   return kind === 'api-key' ? id : `${environment.length} ${environment} ${workspace.length} ${workspace} ${id}`
 }
 

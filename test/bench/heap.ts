@@ -1,6 +1,6 @@
 import { join } from 'node:path'
-import { Type } from '@sinclair/typebox'
 import { startChild } from './child.js'
+import { Bytes } from './messages.js'
 
 const kinds = ['window', 'bucket', 'sliding', 'keyRecord', 'cachedKey', 'glued'] as const
 
@@ -12,7 +12,7 @@ export async function heapPerCredential (folder: string, credentials: number, sa
   for (const name of kinds) {
     const child = startChild(join(folder, 'test/bench/heap/weigh.js'), [], ['--expose-gc', '--max-old-space-size=4096'])
     try {
-      bytes[name] = Math.round(await child.ask('weigh', { name, count: credentials }, Type.Number()))
+      bytes[name] = Math.round(await child.ask('weigh', { name, count: credentials }, Bytes))
       say(`heap     ${String(bytes[name]).padStart(6)} B   ${name}`)
     } finally {
       await child.stop()

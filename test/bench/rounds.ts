@@ -56,8 +56,7 @@ export async function startServer (folder: string, row: Row, plan: Pick<Plan, 't
 
 /** One process for all of them. */
 async function startTogether (folder: string, rows: readonly Row[], { threads }: Pick<Plan, 'threads'>): Promise<Running[]> {
-  const [shape] = rows.map((row) => row.shape)
-  const child = startChild(join(folder, 'test/bench/servers/serve.js'), [rows.map(({ server }) => server).join(), JSON.stringify(shape)], threads ? SETTLING : [...STEADY, ...SETTLING])
+  const child = startChild(join(folder, 'test/bench/servers/serve.js'), [rows.map(({ server }) => server).join(), JSON.stringify(rows[0]?.shape)], threads ? SETTLING : [...STEADY, ...SETTLING])
   const running: Running[] = []
   for (const row of rows) {
     const listening = await child.ask('listening', row.server, Listening)

@@ -1,7 +1,7 @@
 import { createRedisKeyStore } from 'fastify-latchkey/keys/redis'
 import { Redis } from 'ioredis'
 import type { Test } from 'tap'
-import { heapUsed } from './heap.js'
+import { heapUsed, leastGrowth } from './heap.js'
 import { guarded, scopes } from './limits.js'
 import { startProxy, type Manner, type Proxy } from './proxy.js'
 import { startRedis, type RedisServer } from './redis-server.js'
@@ -145,9 +145,7 @@ async function cell (t: Test, part: keyof typeof starts, { begin, end, ...status
     t.same([...await many()], [status])
     return (await heapUsed() - heap) / MANY
   }
-  // What is on its way when the heap is weighed differs from time to time; what is never let go of grows each time.
-  let grown = Infinity
-  for (let rounds = 0; rounds < 6 && grown >= FLAT; rounds++) grown = Math.min(grown, await growth())
+  const grown = await leastGrowth(FLAT, 6, growth)
   t.ok(grown < FLAT, `memory is flat: ${Math.round(grown)} bytes a request`)
   t.ok(slowest < deadline * 1000 + MARGIN, `in time: ${Math.round(slowest)} ms`)
   t.strictSame(wrong, [], 'RateLimit fields where it was counted, Retry-After where it was not')

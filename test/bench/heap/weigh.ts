@@ -2,6 +2,7 @@ import { setImmediate } from 'node:timers/promises'
 import { Type } from '@sinclair/typebox'
 import { Value } from '@sinclair/typebox/value'
 import { obey } from '../child.js'
+import { collect } from '../collect.js'
 import { held, type Hold } from './held.js'
 
 const Weighing = Type.Object({ name: Type.String(), count: Type.Integer({ minimum: 1 }) })
@@ -10,9 +11,8 @@ let kept: unknown
 
 /** Bytes in use after everything that can be collected has been; `external` counts array buffers, too. */
 function inUse (): number {
-  if (globalThis.gc === undefined) throw new Error('run with --expose-gc')
-  globalThis.gc()
-  globalThis.gc()
+  collect('major')
+  collect('major')
   const { heapUsed, external } = process.memoryUsage()
   return heapUsed + external
 }

@@ -3,6 +3,7 @@ import { getHeapSpaceStatistics } from 'node:v8'
 import { Type } from '@sinclair/typebox'
 import { Value } from '@sinclair/typebox/value'
 import { obey } from '../child.js'
+import { collect } from '../collect.js'
 import type { Listening } from '../messages.js'
 import { Shape, type Build } from './contender.js'
 import { pathsOf } from './routes.js'
@@ -26,11 +27,6 @@ async function listen (name: string): Promise<[string, Listening]> {
 const listening = new Map<string, Listening>()
 for (const name of names.split(',')) listening.set(...await listen(name))
 const session = new Session()
-
-function collect (type: 'major' | 'minor'): void {
-  if (globalThis.gc === undefined) throw new Error('started without --expose-gc')
-  globalThis.gc({ type })
-}
 
 obey({
   listening: (name) => listening.get(Value.Decode(Type.String(), name)),
