@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { Type } from '@sinclair/typebox'
 import { auth, authOptions, type AuthOptions, type Exposure, type Resolver } from './auth/index.js'
+import { createCohort } from './cohort.js'
 import { docs } from './docs/index.js'
 import { createEvents, events, eventsOptions, type EventsOptions, type EventsRoom } from './events/index.js'
 import { ground, groundOptions, type GroundOptions } from './ground.js'
@@ -71,6 +72,8 @@ export const latchkey = fp<LatchkeyOptions>(async function latchkey (app: Fastif
   if (keyring !== undefined) await app.register(keys, { ...keyring, hook: options.hook })
   if (told !== undefined) await app.register(events, told)
   await app.register(docs, { scopes: options.scopes })
+  const join = createCohort()
+  app.addHook('onRequest', function joinCohort (_request, _reply, done) { join(done) })
 }, { name: 'fastify-latchkey', fastify: '5.x' })
 
 /** The store of counters that the host gives: every request asks it anyway, so it carries what processes share besides. */

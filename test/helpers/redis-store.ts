@@ -24,3 +24,10 @@ export function redisStore (owner: Ending, options: RedisLimitStoreOptions): Red
   owner.teardown(() => store.close())
   return { ...store, log }
 }
+
+/** Numbers as the take script answers them. */
+export function doubles (...numbers: number[]): Buffer {
+  const bytes = Buffer.alloc(8 * numbers.length)
+  numbers.forEach((number, n) => bytes.writeDoubleLE(number, 8 * n))
+  return bytes
+}

@@ -6,6 +6,7 @@ import { nextOffset } from '../../lib/limits/redis/skew.js'
 import { NoAnswer, readAnswer } from '../../lib/limits/redis/wire.js'
 import { compilePolicy, type Policy } from 'fastify-latchkey/limits'
 import { principal, untyped } from '../helpers/limits.js'
+import { doubles } from '../helpers/redis-store.js'
 
 t.test('names of keys differ whenever what they are made of differs, whatever it contains', async (t) => {
   const names = createNames('n')
@@ -55,18 +56,18 @@ t.test('an offset follows larger estimates at once, smaller ones slowly, and a c
 
 t.test('what is no answer of the script is told from one', async (t) => {
   const take = { policies: [compilePolicy({ name: 'p', quota: 1, window: 1 })], principal: principal('a'), cost: 1, now: 0 }
-  for (const reply of [null, 'OK', 1, [], [null], ['x'], [1.5], [{}]]) t.throws(() => readAnswer(reply), NoAnswer, JSON.stringify(reply))
-  for (const reply of [[1, 2], [1, 2, 3], [1, 2, 3, null]]) t.throws(() => readAnswer(reply).outcome(take), NoAnswer, JSON.stringify(reply))
-  t.match(readAnswer([1]), { now: 1, late: true })
-  t.equal(readAnswer([1, -1]).outcome(take), undefined)
-  t.same(readAnswer(['1', '7', '2', '-2500001']).outcome(take), { admitted: false, policies: [{ policy: take.policies[0], admitted: false, remaining: 2, reset: 3, closesAt: 2500 }] }, 'clients with stringNumbers')
-  t.equal(readAnswer([1, 7, 0, 1]).outcome({ ...take, principal: principal('a', { version: 7 }) })?.marker, 7)
+  for (const reply of [null, 'OK', 1, [], [1], doubles(), doubles(1).subarray(1), doubles(1.5), doubles(NaN), doubles(2 ** 60)]) t.throws(() => readAnswer(reply), NoAnswer, JSON.stringify(reply))
+  for (const reply of [doubles(1, 2), doubles(1, 2, 3), doubles(1, 2, 3, 4).subarray(0, -1), doubles(1, 2, 3, Infinity)]) t.throws(() => readAnswer(reply).outcome(take), NoAnswer, reply.toString('hex'))
+  t.match(readAnswer(doubles(1)), { now: 1, late: true })
+  t.equal(readAnswer(doubles(1, -1)).outcome(take), undefined)
+  t.same(readAnswer(doubles(1, 7, 2, -2500001)).outcome(take), { admitted: false, policies: [{ policy: take.policies[0], admitted: false, remaining: 2, reset: 3, closesAt: 2500 }] })
+  t.equal(readAnswer(doubles(1, 7, 0, 1)).outcome({ ...take, principal: principal('a', { version: 7 }) })?.marker, 7)
 })
 
 t.test('a window that refuses is known by the instant at which it closes; what has no windows is not', async (t) => {
   const closesAt = (policy: Partial<Policy>, now: number, reset: number) => {
     const take = { policies: [compilePolicy({ name: 'p', quota: 1, window: 60, ...policy })], principal: principal('a'), cost: 1, now: 0 }
-    return readAnswer([now, 0, 0, -1 - reset]).outcome(take)?.policies[0]?.closesAt
+    return readAnswer(doubles(now, 0, 0, -1 - reset)).outcome(take)?.policies[0]?.closesAt
   }
   t.same([closesAt({}, 1_767_225_600_000_001, 59_999_999), closesAt({}, 1_767_225_659_999_999, 1)], [1_767_225_660_000, 1_767_225_660_000], 'whenever it is asked')
   t.equal(closesAt({}, 1_767_225_660_000_000, 60_000_000), 1_767_225_720_000)

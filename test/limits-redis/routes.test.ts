@@ -1,7 +1,7 @@
 import type { RedisClient } from 'fastify-latchkey/limits/redis'
 import t from 'tap'
 import { principal } from '../helpers/limits.js'
-import { redisStore } from '../helpers/redis-store.js'
+import { doubles, redisStore } from '../helpers/redis-store.js'
 
 /** A client whose Redis answers what a test says. */
 function client (answers: Partial<RedisClient>): RedisClient {
@@ -9,8 +9,7 @@ function client (answers: Partial<RedisClient>): RedisClient {
     status: 'ready',
     isCluster: false,
     connect: async () => {},
-    evalsha: async () => [],
-    eval: async () => {},
+    callBuffer: async () => {},
     time: async () => {},
     info: async () => '',
     on () {},
@@ -23,9 +22,10 @@ t.test('on a Cluster each workspace has its own calls, and no more than ten thou
   const called: string[][] = []
   const cluster = client({
     isCluster: true,
-    async evalsha (_sha, keys, ...args) {
+    async callBuffer (_command, _sha, count, ...args) {
+      const keys = Number(count)
       called.push(args.slice(0, keys))
-      return [1, ...Array(keys).fill(0)]
+      return doubles(1, ...Array<number>(keys).fill(0))
     },
   })
   const store = redisStore(t, { redis: cluster, deadline: 10 })
@@ -42,10 +42,11 @@ t.test('on a Cluster a workspace that was never asked for tells by the clock of 
   const ahead = 5_000_000_000
   const cluster = client({
     isCluster: true,
-    async evalsha (_sha, keys, ...args) {
+    async callBuffer (_command, _sha, count, ...args) {
+      const keys = Number(count)
       const [, until]: number[] = JSON.parse(args[keys] ?? '[]')
       latest.push(until ?? NaN)
-      return [Math.floor(performance.now() * 1000) + ahead, ...Array(keys).fill(0)]
+      return doubles(Math.floor(performance.now() * 1000) + ahead, ...Array<number>(keys).fill(0))
     },
   })
   const store = redisStore(t, { redis: cluster, deadline: 10 })
@@ -57,7 +58,7 @@ t.test('on a Cluster a workspace that was never asked for tells by the clock of 
 
 t.test('what comes too late twice is answered without Redis', async (t) => {
   let asked = 0
-  const redis = client({ async evalsha () { asked++; return [1] } })
+  const redis = client({ async callBuffer () { asked++; return doubles(1) } })
   const store = redisStore(t, { redis, deadline: 10 })
   const take = async () => store.take({ policies: [], principal: principal('a'), cost: 1, now: 0 })
   await t.rejects(take(), { name: 'LimitStoreUnavailable', message: 'the limit store is unavailable: late' })

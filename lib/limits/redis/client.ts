@@ -8,15 +8,15 @@ export interface RedisClient {
   readonly status: string
   readonly isCluster: boolean
   connect (): Promise<unknown>
-  evalsha (sha: string, keys: number, ...args: string[]): Promise<unknown>
-  eval (lua: string, keys: number, ...args: string[]): Promise<unknown>
+  /** Texts of the answer are bytes. */
+  callBuffer (command: string, ...args: string[]): Promise<unknown>
   time (): Promise<unknown>
   info (section: string): Promise<string>
   on (event: 'ready' | 'close', listener: () => void): unknown
   off (event: 'ready' | 'close', listener: () => void): unknown
 }
 
-export const REDIS_METHODS = ['connect', 'evalsha', 'eval', 'time', 'info', 'on', 'off']
+export const REDIS_METHODS = ['connect', 'callBuffer', 'time', 'info', 'on', 'off']
 
 /** Commands that the scripts and the store send, for the message of an account that may not. */
 export const COMMANDS = ['eval', 'evalsha', 'time', 'mget', 'get', 'exists', 'set', 'pttl', 'del']
@@ -48,13 +48,13 @@ function checkUrl (url: string): string {
   return url
 }
 
-/** Runs a script by its name; one that Redis has forgotten is sent whole, unless nobody waits any more. */
+/** Runs a script by its name; one that Redis has forgotten is sent whole, unless nobody waits any more. Texts of its answer are bytes. */
 export async function run (client: RedisClient, { lua, sha }: Script, keys: readonly string[], args: readonly string[], wanted: () => boolean): Promise<unknown> {
   try {
-    return await client.evalsha(sha, keys.length, ...keys, ...args)
+    return await client.callBuffer('evalsha', sha, String(keys.length), ...keys, ...args)
   } catch (fault) {
     if (codeOf(fault) !== 'NOSCRIPT' || !wanted()) throw fault
-    return client.eval(lua, keys.length, ...keys, ...args)
+    return client.callBuffer('eval', lua, String(keys.length), ...keys, ...args)
   }
 }
 

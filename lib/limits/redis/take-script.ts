@@ -10,7 +10,8 @@ import { script } from './script.js'
  * lists of [kind, id, whether it is the workspace's, quota, window in µs], of a bucket the µs of one unit and of all in their place,
  * runs of takes alike: how many, cost, list, …].
  * Answers now, and unless it is too late for each take: its marker, then of each policy remaining and reset in seconds, or
- * -1 - reset in µs where the policy refuses. A marker of -1 stands alone: one of its keys holds something else. Where the time
+ * -1 - reset in µs where the policy refuses. A marker of -1 stands alone: one of its keys holds something else. All of it as
+ * one text of little-endian doubles, since a client pays for each element of an array what it pays for a text. Where the time
  * is not Redis' own, keys live an hour at least, since that time may stand still.
  */
 export const takeScript = script(`
@@ -22,8 +23,8 @@ if now == 0 then
   local time = call('TIME')
   now = time[1] * 1000000 + time[2]
 end
+if latest > 0 and now > latest then return write('<d', now) end
 local answer, size = { now }, 1
-if latest > 0 and now > latest then return answer end
 
 -- A key: its marker, whether it has changed, its fields by id, its name. A field: its expiry and its numbers.
 local held, absent, changed = {}, {}, {}
@@ -169,5 +170,11 @@ for i = 1, #changed do
   end
   call('SET', name, value, 'PX', max(shortest, ceil((latest_expiry - now) / 1000)))
 end
-return answer
+
+local packed = {}
+for first = 1, size, 1000 do
+  local last = min(first + 999, size)
+  packed[#packed + 1] = write('<' .. ('d'):rep(last - first + 1), unpack(answer, first, last))
+end
+return table.concat(packed)
 `)

@@ -55,21 +55,22 @@ export interface Answer {
 
 /** @throws NoAnswer here and in `outcome` */
 export function readAnswer (reply: unknown): Answer {
-  if (!Array.isArray(reply)) throw new NoAnswer()
-  const numbers: readonly unknown[] = reply
+  if (!Buffer.isBuffer(reply)) throw new NoAnswer()
+  const numbers = reply
   let at = 0
 
   function number (): number {
-    const value = numbers[at++]
-    const whole = typeof value === 'number' ? value : Number.parseInt(String(value), 10)
-    if (!Number.isSafeInteger(whole)) throw new NoAnswer()
-    return whole
+    if (at + 8 > numbers.length) throw new NoAnswer()
+    const value = numbers.readDoubleLE(at)
+    if (!Number.isSafeInteger(value)) throw new NoAnswer()
+    at += 8
+    return value
   }
 
   const now = number()
   return {
     now,
-    late: numbers.length === 1,
+    late: numbers.length === 8,
     outcome ({ policies, principal }) {
       const marker = number()
       if (marker < 0) return undefined
