@@ -116,7 +116,7 @@ function tell (name: 'onDecision' | 'onLimited', listener: NonNullable<LimitsOpt
   }
 }
 
-export { createMemoryLimitStore, LimitStoreFull, type MemoryLimitStoreOptions } from './memory.js'
+export { createMemoryLimitStore, isMemoryLimitStore, LimitStoreFull, type MemoryLimitStoreOptions } from './memory.js'
 export { defaultEnvironments, defaultTiers } from './profiles.js'
 export { compilePolicy, type CompiledPolicy, type Policy, type Profile } from './policy.js'
 export { LimitStoreUnavailable, type LimitStore, type Outcome, type PolicyOutcome, type Take } from './store.js'

@@ -6,7 +6,7 @@ import type { Principal } from '../principal.js'
 import { isThenable, within } from '../time.js'
 import type { CompiledPolicy } from './policy.js'
 import type { Profiles } from './profiles.js'
-import { isOwn, type MemoryLimitStore } from './memory.js'
+import { isMemoryLimitStore, type MemoryLimitStore } from './memory.js'
 import { LimitStoreUnavailable, type LimitStore, type Outcome, type PolicyOutcome, type Take } from './store.js'
 
 /** What the limiter says of one request. */
@@ -38,7 +38,7 @@ const UNCOUNTED: Judgement = { outcome: 'unavailable', policies: [] }
 /** profile → cost within capacity → one take of all policies. */
 export function createLimiter ({ ground, profiles, store, deadline }: Parts): Limiter {
   const marks = 'mark' in store && store.mark !== undefined
-  const own = isOwn(store) ? store : undefined
+  const own = isMemoryLimitStore(store) ? store : undefined
 
   function judge (access: RouteAccess, principal: Principal): Judgement | Promise<Judgement> {
     try {

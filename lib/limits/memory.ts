@@ -31,8 +31,8 @@ export interface MemoryLimitStore extends LimitStore {
 
 const made = new WeakSet<LimitStore>()
 
-/** True for a store of this file. */
-export function isOwn (store: LimitStore): store is MemoryLimitStore {
+/** True for what `createMemoryLimitStore` made: it decides at once. */
+export function isMemoryLimitStore (store: LimitStore): store is MemoryLimitStore {
   return made.has(store)
 }
 
