@@ -60,6 +60,7 @@ export const latchkey = fp<LatchkeyOptions>(async function latchkey (app: Fastif
       log: logOf(app),
       inform: (message, entry) => app.log.info(entry ?? {}, message)
     })
+  if (options.keys !== false && options.keys.store === undefined) app.log.warn(FORGOTTEN)
   const keyring: Keyring | undefined = options.keys === false ? undefined : createKeys(options.keys, { ...keysHost(app, { ...options, clock }), hear: told?.hearChange, onRetiring: told?.observer.retiring })
   checkEnvironments(options, keyring?.environments ?? [])
   const { resolvers: given = [] } = options
@@ -77,6 +78,8 @@ export const latchkey = fp<LatchkeyOptions>(async function latchkey (app: Fastif
     app.addHook('onRequest', function joinCohort (_request, _reply, done) { join(done) })
   }
 }, { name: 'fastify-latchkey', fastify: '5.x' })
+
+const FORGOTTEN = 'keys.store is left out: keys live in this process\'s memory, and are gone when it ends; state a store, such as createPostgresKeyStore(), or createMemoryKeyStore() where that is meant'
 
 /** The store of counters that the host gives: every request asks it anyway, so it carries what processes share besides. */
 function countersOf ({ limits }: Pick<LatchkeyOptions, 'limits'>): LimitStore | undefined {
