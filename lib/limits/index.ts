@@ -7,7 +7,7 @@ import { groundOf } from '../ground.js'
 import { checkOptions, OptionError, show, withMethods } from '../options.js'
 import type { Principal } from '../principal.js'
 import { isThenable } from '../time.js'
-import { createLimiter, type Judgement } from './limiter.js'
+import { createLimiter, type Judgement, type Judging } from './limiter.js'
 import { createMemoryLimitStore } from './memory.js'
 import { createRenewal } from './renewal.js'
 import { createProfiles, profileOptions, type ProfileOptions, type Profiles } from './profiles.js'
@@ -69,14 +69,22 @@ export const limits = fp<LimitsOptions>(async function latchkeyLimits (app: Fast
   app.addHook('onRequest', function limit (request, reply, done) {
     const { principal } = request
     if (principal === null) return done()
-    const judgement = limiter.judge(ground.accessOf(request), principal)
-    if (judgement instanceof Promise || judgement.stale === true) concludeLater(request, reply, done, principal, judgement)
-    else conclude(request, reply, done, principal, judgement)
+    const judged = limiter.judge(ground.accessOf(request), principal)
+    if ('outcome' in judged) proceed(request, reply, done, principal, judged)
+    else proceedLater(request, reply, done, principal, judged)
   })
 
-  async function concludeLater (request: FastifyRequest, reply: FastifyReply, done: () => void, principal: Principal, pending: Judgement | Promise<Judgement>): Promise<void> {
-    const judgement = await pending
-    if (judgement.stale !== true) return conclude(request, reply, done, principal, judgement)
+  function proceedLater (request: FastifyRequest, reply: FastifyReply, done: () => void, principal: Principal, judging: Judging | Promise<Judgement>): void {
+    if ('decided' in judging) judging.decided.then(() => proceed(request, reply, done, principal, judging.judgement()))
+    else judging.then((judgement) => proceed(request, reply, done, principal, judgement))
+  }
+
+  function proceed (request: FastifyRequest, reply: FastifyReply, done: () => void, principal: Principal, judgement: Judgement): void {
+    if (judgement.stale === true) proceedRenewed(request, reply, done, principal, judgement)
+    else conclude(request, reply, done, principal, judgement)
+  }
+
+  async function proceedRenewed (request: FastifyRequest, reply: FastifyReply, done: () => void, principal: Principal, judgement: Judgement): Promise<void> {
     const renewed = await renew(request, principal, judgement).catch(refusalOf)
     if (renewed instanceof AccessError) ground.refuse(request, reply, renewed)
     else conclude(request, reply, done, renewed.principal, renewed.judgement)

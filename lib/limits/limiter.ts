@@ -7,7 +7,7 @@ import { isThenable, within } from '../time.js'
 import type { CompiledPolicy } from './policy.js'
 import type { Profiles } from './profiles.js'
 import { isMemoryLimitStore, type MemoryLimitStore } from './memory.js'
-import { LimitStoreUnavailable, type LimitStore, type Outcome, type PolicyOutcome, type Take } from './store.js'
+import { joinOf, LimitStoreUnavailable, type LimitStore, type Outcome, type PendingTake, type PolicyOutcome, type Take } from './store.js'
 
 /** What the limiter says of one request. */
 export interface Judgement {
@@ -18,9 +18,23 @@ export interface Judgement {
   readonly stale?: boolean
 }
 
+/** A judgement that waits for a take. */
+export interface Judging {
+  readonly decided: PendingTake['decided']
+  /** From then on. */
+  judgement (): Judgement
+}
+
 export interface Limiter {
   /** Never throws and never rejects: what goes wrong is an `unavailable` judgement. */
-  judge (access: RouteAccess, principal: Principal): Judgement | Promise<Judgement>
+  judge (access: RouteAccess, principal: Principal): Judgement | Judging | Promise<Judgement>
+}
+
+/** Waits for what may not be there yet. */
+export async function judgementOf (judging: Judgement | Judging | Promise<Judgement>): Promise<Judgement> {
+  if (!('decided' in judging)) return judging
+  await judging.decided
+  return judging.judgement()
 }
 
 interface Parts {
@@ -39,8 +53,9 @@ const UNCOUNTED: Judgement = { outcome: 'unavailable', policies: [] }
 export function createLimiter ({ ground, profiles, store, deadline }: Parts): Limiter {
   const marks = 'mark' in store && store.mark !== undefined
   const own = isMemoryLimitStore(store) ? store : undefined
+  const join = joinOf(store)
 
-  function judge (access: RouteAccess, principal: Principal): Judgement | Promise<Judgement> {
+  function judge (access: RouteAccess, principal: Principal): Judgement | Judging | Promise<Judgement> {
     try {
       const { cost } = access
       const policies = profiles.select(access, principal)
@@ -51,9 +66,22 @@ export function createLimiter ({ ground, profiles, store, deadline }: Parts): Li
       const now = ground.clock()
       if (!Number.isFinite(now)) throw new TypeError('the clock does not tell the time')
       const take = { policies, principal, cost, now }
-      if (own !== undefined) return judgementOf(own.take(take), principal)
+      if (own !== undefined) return judgementBy(own.take(take), principal)
+      if (join !== undefined) return judgeJoined(join(take), take)
       const taken = store.take(take)
       return isThenable(taken) ? judgeLater(taken, take) : read(taken, take)
+    } catch (fault) {
+      return unavailable(fault)
+    }
+  }
+
+  function judgeJoined (taken: Outcome | PendingTake, take: Take): Judgement | Judging {
+    return 'decided' in taken ? { decided: taken.decided, judgement: () => judgementFrom(taken, take) } : read(taken, take)
+  }
+
+  function judgementFrom (decided: PendingTake, take: Take): Judgement {
+    try {
+      return read(decided.outcome(), take)
     } catch (fault) {
       return unavailable(fault)
     }
@@ -71,10 +99,10 @@ export function createLimiter ({ ground, profiles, store, deadline }: Parts): Li
   function read (answer: unknown, { policies, principal }: Take): Judgement {
     if (isUncounted(answer)) return UNCOUNTED
     if (!isOutcomeOf(policies, answer)) throw new TypeError('the limit store did not answer an outcome')
-    return judgementOf(answer, principal)
+    return judgementBy(answer, principal)
   }
 
-  function judgementOf ({ admitted, policies, marker }: Outcome, { version }: Principal): Judgement {
+  function judgementBy ({ admitted, policies, marker }: Outcome, { version }: Principal): Judgement {
     const stale = marker !== undefined && version !== undefined && marker !== version
     return admitted ? { outcome: 'admitted', policies, stale } : { outcome: 'limited', policies, error: limited(policies), stale }
   }

@@ -3,7 +3,7 @@ import { describeFault } from '../errors.js'
 import type { Ground } from '../ground.js'
 import type { Principal } from '../principal.js'
 import { within } from '../time.js'
-import type { Judgement, Limiter } from './limiter.js'
+import { judgementOf, type Judgement, type Limiter } from './limiter.js'
 import type { Profiles } from './profiles.js'
 import type { LimitStore } from './store.js'
 
@@ -31,7 +31,7 @@ export function createRenewal ({ app, ground, limiter, profiles, store, deadline
     const principal = await app.reauthenticate(request)
     if (principal.version !== undefined) await mark(request, principal, principal.version)
     const decided = profiles.select(access, principal) === profiles.select(access, before)
-    return { principal, judgement: decided ? judgement : await limiter.judge(access, principal) }
+    return { principal, judgement: decided ? judgement : await judgementOf(limiter.judge(access, principal)) }
   }
 
   /** The principal is the true one, marked or not: without its marker, the next request asks for it again. */

@@ -43,6 +43,37 @@ export interface Outcome {
   readonly uncounted?: true
 }
 
+/** A take that is decided together with others. */
+export interface PendingTake {
+  /** Settles once all of them are decided, and never rejects; they share it. */
+  readonly decided: Promise<unknown>
+  /** What came of this one, from then on. @throws what `take` would reject with */
+  outcome (): Outcome
+}
+
+/** As `take` of a store that settles by itself; what waits shares one promise, which costs a request less than one of its own. */
+export type Join = (take: Take) => Outcome | PendingTake
+
+const joins = new WeakMap<LimitStore, { readonly take: LimitStore['take'], readonly join: Join }>()
+
+/** Makes a store that is joined. Known by the object and its `take`: what a host makes of it, with one of its own, is asked by that. */
+export function joinable<S extends LimitStore> (store: S, join: Join): S {
+  joins.set(store, { take: store.take, join })
+  return store
+}
+
+export function joinOf (store: LimitStore): Join | undefined {
+  const known = joins.get(store)
+  return known?.take === store.take ? known.join : undefined
+}
+
+/** Waits for what may be pending. @throws as it does */
+export async function outcomeWhenDecided (taken: Outcome | PendingTake): Promise<Outcome> {
+  if (!('decided' in taken)) return taken
+  await taken.decided
+  return taken.outcome()
+}
+
 /** A store's word that it can't decide now, and when it may again; becomes 503 with `Retry-After`. */
 export class LimitStoreUnavailable extends Error {
   readonly code = 'LATCHKEY_ERR_LIMIT_STORE_UNAVAILABLE'

@@ -22,7 +22,7 @@ export function redisStore (owner: Ending, options: RedisLimitStoreOptions): Red
   const log = keepLog()
   const store = createRedisLimitStore({ log, ...options })
   owner.teardown(() => store.close())
-  return { ...store, log }
+  return Object.assign(store, { log })
 }
 
 /** Numbers as the take script answers them. */

@@ -4,6 +4,7 @@ import { createLane, LARGEST_BATCH, type Batch } from '../../lib/limits/redis/la
 import { createNames } from '../../lib/limits/redis/names.js'
 import { nextOffset } from '../../lib/limits/redis/skew.js'
 import { NoAnswer, readAnswer } from '../../lib/limits/redis/wire.js'
+import { outcomeWhenDecided } from '../../lib/limits/store.js'
 import { compilePolicy, type Policy } from 'fastify-latchkey/limits'
 import { principal, untyped } from '../helpers/limits.js'
 import { doubles } from '../helpers/redis-store.js'
@@ -101,9 +102,9 @@ function lane (deadline: number) {
   const sent: Batch[] = []
   const expired: Batch[] = []
   const settled: unknown[] = []
-  const add = createLane({ deadline, send: (batch) => { sent.push(batch) }, expired: (batch) => { expired.push(batch); batch.settle(() => { throw new Error('late') }) } })
+  const join = createLane({ deadline, send: (batch) => { sent.push(batch) }, expired: (batch) => { expired.push(batch); batch.settle(() => { throw new Error('late') }) } })
   const take = { policies: [], principal: principal('a'), cost: 1, now: 0 }
-  return { sent, expired, settled, add: () => add({ take, resolve: (outcome) => { settled.push(outcome) }, reject: (fault) => { settled.push(fault) }, otherwise: () => untyped(null) }) }
+  return { sent, expired, settled, add: () => { outcomeWhenDecided(join(take, () => untyped(null))).then((outcome) => settled.push(outcome), (fault) => settled.push(fault)) } }
 }
 
 const tick = () => new Promise((resolve) => setImmediate(resolve))
@@ -126,6 +127,7 @@ t.test('what comes in one tick is one batch, up to its largest size; two are on 
   t.same(sent.map(({ waiting }) => waiting.length), [LARGEST_BATCH, 1, 3])
   sent[1]?.settle(yes)
   sent[2]?.settle(yes)
+  await tick()
   t.equal(settled.length, LARGEST_BATCH + 4)
   add()
   await tick()

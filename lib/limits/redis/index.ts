@@ -1,4 +1,4 @@
-import { LimitStoreUnavailable, type LimitStore, type Outcome, type Take } from '../store.js'
+import { joinable, LimitStoreUnavailable, outcomeWhenDecided, type LimitStore, type Outcome, type PendingTake, type Take } from '../store.js'
 import { compilePolicy, type Profile } from '../policy.js'
 import type { Principal } from '../../principal.js'
 import { within } from '../../time.js'
@@ -83,7 +83,13 @@ export function createRedisLimitStore (options: RedisLimitStoreOptions): RedisLi
     }
   }
 
-  function answerWithout (take: Take, reason: string): Outcome | Promise<Outcome> {
+  function join (take: Take): Outcome | PendingTake {
+    if (breaker.enter()) return sender.take(take, answerWithout)
+    publishUnavailable(1, 0)
+    return answerWithout(take, 'Redis is not asked until a probe is answered')
+  }
+
+  function answerWithout (take: Take, reason: string): Outcome {
     return without(take, breaker.retryAfter(), reason)
   }
 
@@ -91,13 +97,9 @@ export function createRedisLimitStore (options: RedisLimitStoreOptions): RedisLi
     throw new LimitStoreUnavailable(breaker.retryAfter(), reason)
   }
 
-  return {
+  return joinable({
     deadline,
-    take (take) {
-      if (breaker.enter()) return sender.take(take, answerWithout)
-      publishUnavailable(1, 0)
-      return answerWithout(take, 'Redis is not asked until a probe is answered')
-    },
+    take: async (take) => outcomeWhenDecided(join(take)),
     mark: (principal, version) => change(markScript, names.principal(principal), [version, markerLifetime * 1000]),
     claim,
     async ready () {
@@ -109,7 +111,7 @@ export function createRedisLimitStore (options: RedisLimitStoreOptions): RedisLi
       }
       await checkRights(client, namespace, log)
     },
-    inspect: async (principal, profile) => sender.take({ policies: profile.map(compilePolicy), principal, cost: 0, now: Date.now() }, refuse),
+    inspect: async (principal, profile) => outcomeWhenDecided(sender.take({ policies: profile.map(compilePolicy), principal, cost: 0, now: Date.now() }, refuse)),
     async reset (principal, { workspace = false } = {}) {
       await change(resetScript, names.principal(principal), [markerLifetime * 1000])
       if (workspace) await change(resetScript, names.workspace(principal), [markerLifetime * 1000])
@@ -119,7 +121,7 @@ export function createRedisLimitStore (options: RedisLimitStoreOptions): RedisLi
       sender.close()
       disconnect()
     }
-  }
+  }, join)
 }
 
 const CONSEQUENCES = {

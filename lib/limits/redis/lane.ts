@@ -1,12 +1,11 @@
-import type { Outcome, Take } from '../store.js'
+import type { Outcome, PendingTake, Take } from '../store.js'
 
-/** A take that waits for its outcome. */
-export interface Waiting {
+/** A take that waits for its outcome, or for what is thrown instead. */
+export interface Waiting extends PendingTake {
   readonly take: Take
-  readonly resolve: (outcome: Outcome | Promise<Outcome>) => void
-  readonly reject: (fault: unknown) => void
   /** What it is answered when Redis can't; may throw. */
-  readonly otherwise: (take: Take, reason: string) => Outcome | Promise<Outcome>
+  readonly otherwise: (take: Take, reason: string) => Outcome
+  settle (answer: (waiting: Waiting) => Outcome): void
 }
 
 /** The takes of one tick that go to Redis together, or that never leave. */
@@ -17,7 +16,7 @@ export interface Batch {
   /** False once everybody has been answered. */
   readonly open: boolean
   /** Answers everybody by `answer`; whoever it throws for, with that. */
-  settle (answer: (waiting: Waiting) => Outcome | Promise<Outcome>): void
+  settle (answer: (waiting: Waiting) => Outcome): void
 }
 
 export interface LaneParts {
@@ -36,6 +35,7 @@ const MOST_ON_THE_WAY = 2
 interface Filling extends Batch {
   readonly waiting: Waiting[]
   open: boolean
+  readonly decided: Promise<void>
   /** Its tick is over; it goes when one of the batches before it is answered. */
   due: boolean
   sent: boolean
@@ -45,15 +45,17 @@ interface Filling extends Batch {
  * Gathers what comes in one tick of the event loop, and while others are on their way: a call costs Redis and us more than
  * the takes in it, so fewer and larger ones are worth the wait of one round trip at most.
  */
-export function createLane ({ deadline, send, expired }: LaneParts): (waiting: Waiting) => void {
+export function createLane ({ deadline, send, expired }: LaneParts): (take: Take, otherwise: Waiting['otherwise']) => Waiting {
   let filling: Filling | undefined
   let onTheWay = 0
 
   /** No accessors in here: V8 gives each object that has one a hidden class of its own, which keeps the batch until a full collection. */
   function begin (): Filling {
     const timer = setTimeout(() => setImmediate(() => expired(begun)), deadline)
+    let tell = (): void => {}
     const begun: Filling = {
       waiting: [],
+      decided: new Promise((resolve) => { tell = resolve }),
       until: performance.now() + deadline,
       open: true,
       due: false,
@@ -62,7 +64,8 @@ export function createLane ({ deadline, send, expired }: LaneParts): (waiting: W
         begun.open = false
         clearTimeout(timer)
         leave(begun)
-        for (const one of begun.waiting) settle(one, answer)
+        for (const one of begun.waiting) one.settle(answer)
+        tell()
       }
     }
     setImmediate(flush, begun)
@@ -89,19 +92,31 @@ export function createLane ({ deadline, send, expired }: LaneParts): (waiting: W
     if (onTheWay < MOST_ON_THE_WAY && filling?.due === true) setImmediate(flush, filling)
   }
 
-  return function add (waiting) {
+  return function add (take, otherwise) {
     filling ??= begin()
-    filling.waiting.push(waiting)
-    if (filling.waiting.length === LARGEST_BATCH) depart(filling)
+    const { waiting, decided } = filling
+    const added = new Waiter(take, otherwise, decided)
+    if (waiting.push(added) === LARGEST_BATCH) depart(filling)
+    return added
   }
 }
 
-function settle (waiting: Waiting, answer: (waiting: Waiting) => Outcome | Promise<Outcome>): void {
-  let outcome: Outcome | Promise<Outcome>
-  try {
-    outcome = answer(waiting)
-  } catch (fault) {
-    return waiting.reject(fault)
+class Waiter implements Waiting {
+  #outcome: Outcome | undefined
+  #fault: unknown
+
+  constructor (readonly take: Take, readonly otherwise: Waiting['otherwise'], readonly decided: Promise<void>) {}
+
+  settle (answer: (waiting: Waiting) => Outcome): void {
+    try {
+      this.#outcome = answer(this)
+    } catch (fault) {
+      this.#fault = fault
+    }
   }
-  waiting.resolve(outcome)
+
+  outcome (): Outcome {
+    if (this.#outcome === undefined) throw this.#fault
+    return this.#outcome
+  }
 }

@@ -1,4 +1,4 @@
-import type { Outcome, Take } from '../store.js'
+import type { Outcome, PendingTake, Take } from '../store.js'
 import type { Breaker } from './breaker.js'
 import { reasonOf, run, type RedisClient } from './client.js'
 import { createLane, type Batch, type Waiting } from './lane.js'
@@ -23,7 +23,7 @@ export interface SenderParts {
 }
 
 export interface Sender {
-  take (take: Take, otherwise: Waiting['otherwise']): Outcome | Promise<Outcome>
+  take (take: Take, otherwise: Waiting['otherwise']): Outcome | PendingTake
   /** Sends what waited for the connection. */
   resume (): void
   /** Answers those who wait for the connection. */
@@ -32,7 +32,7 @@ export interface Sender {
 
 /** Where batches of one Redis, or of one hash tag of a Cluster, are made. */
 interface Route {
-  readonly add: (waiting: Waiting) => void
+  readonly add: ReturnType<typeof createLane>
   /** µs by which Redis' clock is ahead of ours; undefined until it is known. */
   offset: number | undefined
 }
@@ -116,7 +116,7 @@ export function createSender ({ client, link, breaker, names, deadline, markerLi
         return otherwise(take, 'too many wait')
       }
       waitingNow++
-      return new Promise((resolve, reject) => routeOf(take).add({ take, resolve, reject, otherwise }))
+      return routeOf(take).add(take, otherwise)
     },
     resume () {
       for (const route of routes.values()) route.offset = link.offset

@@ -3,7 +3,7 @@ import type { CompiledPolicy } from '../policy.js'
 import { LimitStoreUnavailable, type Outcome, type Take } from '../store.js'
 
 /** What a take is answered while Redis can't be asked. */
-export type Otherwise = (take: Take, retryAfter: number, reason: string) => Outcome | Promise<Outcome>
+export type Otherwise = (take: Take, retryAfter: number, reason: string) => Outcome
 
 /** @param processes how many share a quota where each counts for itself */
 export function otherwiseOf (onUnavailable: 'reject' | 'local' | 'allow', processes: number): Otherwise {
@@ -27,9 +27,9 @@ function countShare (processes: number): Otherwise {
     return share
   }
 
-  return async function countLocally (take, retryAfter, reason) {
+  return function countLocally (take, retryAfter, reason) {
     try {
-      const { admitted, policies } = await store.take({ ...take, policies: take.policies.map(shareOf) })
+      const { admitted, policies } = store.take({ ...take, policies: take.policies.map(shareOf) })
       return { admitted, policies: take.policies.flatMap((policy, i) => policies.slice(i, i + 1).map((outcome) => ({ ...outcome, policy }))) }
     } catch {
       return reject(take, retryAfter, reason)
