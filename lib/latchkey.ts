@@ -38,6 +38,8 @@ const latchkeyOptions = Type.Object({
   events: Type.Optional(Type.Union([eventsOptions, Type.Literal(false)], { description: 'an object, or false for no events' }))
 }, { additionalProperties: false })
 
+const FORGOTTEN = 'keys.store is left out: keys live in this process\'s memory, and are gone when it ends; state a store, such as createPostgresKeyStore(), or createMemoryKeyStore() where that is meant'
+
 /**
  * The whole access layer of an API in one plugin: every request of the context is authenticated, counted and checked
  * for scopes by what its route states in `schema.security`.
@@ -78,8 +80,6 @@ export const latchkey = fp<LatchkeyOptions>(async function latchkey (app: Fastif
     app.addHook('onRequest', function joinCohort (_request, _reply, done) { join(done) })
   }
 }, { name: 'fastify-latchkey', fastify: '5.x' })
-
-const FORGOTTEN = 'keys.store is left out: keys live in this process\'s memory, and are gone when it ends; state a store, such as createPostgresKeyStore(), or createMemoryKeyStore() where that is meant'
 
 /** The store of counters that the host gives: every request asks it anyway, so it carries what processes share besides. */
 function countersOf ({ limits }: Pick<LatchkeyOptions, 'limits'>): LimitStore | undefined {

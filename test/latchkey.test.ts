@@ -1,7 +1,9 @@
 import Fastify from 'fastify'
 import latchkey, { allowPlainHttp, defineScopes, latchkey as named, OptionError, type LatchkeyOptions } from 'fastify-latchkey'
+import { createMemoryKeyStore } from 'fastify-latchkey/keys'
 import { testPrincipals } from 'fastify-latchkey/testing'
 import t from 'tap'
+import { keepLines } from './helpers/doors.js'
 import { bootError, guarded, refused, scopes, untyped } from './helpers/limits.js'
 
 const minute = [{ name: 'minute', quota: 5, window: 60 }]
@@ -18,6 +20,19 @@ t.test('prefix and environment are all that a host must say', async (t) => {
   const { text } = await app.keys.issue({ workspace: 'w1', scopes: ['devices:read'] })
   const ask = (protocol: string) => app.inject({ url: `${protocol}://api.example/`, headers: { authorization: `Bearer ${text}` } })
   refused(t, await ask('http'), { status: 403, code: 'INSECURE_TRANSPORT' })
+})
+
+t.test('keys that would be gone with the process are a warning at boot, unless that was said', async (t) => {
+  const warned = async (keys: LatchkeyOptions['keys'], resolvers?: LatchkeyOptions['resolvers']) => {
+    const log = keepLines()
+    const app = Fastify({ logger: { level: 'warn', stream: log.stream } })
+    t.teardown(() => app.close())
+    await app.register(latchkey, { scopes, environment: 'production', keys, resolvers })
+    return log.entries.map(({ msg }) => msg)
+  }
+  t.match(await warned({ prefix: 'acme' }), [/^keys\.store is left out: keys live in this process's memory, and are gone when it ends; state a store, such as createPostgresKeyStore\(\)/])
+  t.same(await warned({ prefix: 'acme', store: createMemoryKeyStore() }), [])
+  t.same(await warned(false, [testPrincipals().resolver]), [])
 })
 
 t.test('resolvers of the host are asked before API keys, and stand beside them', async (t) => {

@@ -1,6 +1,7 @@
+import type { LimitStore, Take } from 'fastify-latchkey/limits'
 import type { RedisClient } from 'fastify-latchkey/limits/redis'
 import t from 'tap'
-import { principal } from '../helpers/limits.js'
+import { guarded, principal } from '../helpers/limits.js'
 import { doubles, redisStore } from '../helpers/redis-store.js'
 
 /** A client whose Redis answers what a test says. */
@@ -63,4 +64,18 @@ t.test('what comes too late twice is answered without Redis', async (t) => {
   const take = async () => store.take({ policies: [], principal: principal('a'), cost: 1, now: 0 })
   await t.rejects(take(), { name: 'LimitStoreUnavailable', message: 'the limit store is unavailable: late' })
   t.equal(asked, 2)
+})
+
+t.test('what a host makes of the store, with a take of its own, is asked by that', async (t) => {
+  const redis = client({ async callBuffer (_command, _sha, keys) { return doubles(1, ...Array<number>(Number(keys)).fill(0).flatMap(() => [0, 4, 60])) } })
+  const store = redisStore(t, { redis, deadline: 10 })
+  const taken: string[] = []
+  const own = (name: string): LimitStore => ({ ...store, take (take) { taken.push(name); return store.take(take) } })
+  const changed = Object.assign(redisStore(t, { redis, deadline: 10 }), { take (take: Take) { taken.push('changed'); return store.take(take) } })
+  for (const limits of [{ store }, { store: own('made of it') }, { store: changed }]) {
+    const { app, as } = await guarded(t, { limits: { ...limits, environments: { production: [{ name: 'p', quota: 5, window: 60 }] } }, environment: 'production' })
+    const answer = await as.inject(app, { scopes: [] }, '/')
+    t.match([answer.statusCode, answer.headers.ratelimit], [200, '"p";r=4;t=60'])
+  }
+  t.same(taken, ['made of it', 'changed'])
 })
