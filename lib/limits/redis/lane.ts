@@ -52,10 +52,10 @@ export function createLane ({ deadline, send, expired }: LaneParts): (take: Take
   /** No accessors in here: V8 gives each object that has one a hidden class of its own, which keeps the batch until a full collection. */
   function begin (): Filling {
     const timer = setTimeout(() => setImmediate(() => expired(begun)), deadline)
-    let tell = (): void => {}
+    const resolvers: Array<() => void> = []
     const begun: Filling = {
       waiting: [],
-      decided: new Promise((resolve) => { tell = resolve }),
+      decided: new Promise((resolve) => { resolvers.push(resolve) }),
       until: performance.now() + deadline,
       open: true,
       due: false,
@@ -65,7 +65,7 @@ export function createLane ({ deadline, send, expired }: LaneParts): (take: Take
         clearTimeout(timer)
         leave(begun)
         for (const one of begun.waiting) one.settle(answer)
-        tell()
+        for (const resolve of resolvers) resolve()
       }
     }
     setImmediate(flush, begun)
