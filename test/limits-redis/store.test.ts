@@ -4,6 +4,7 @@ import { LimitStoreUnavailable, type LimitsMessage } from 'fastify-latchkey/limi
 import { Redis } from 'ioredis'
 import t from 'tap'
 import { isLimitsMessage } from '../../examples/metrics.js'
+import { LARGEST_BATCH } from '../../lib/limits/redis/lane.js'
 import { principal } from '../helpers/limits.js'
 import { startRedis } from '../helpers/redis-server.js'
 import { redisStore } from '../helpers/redis-store.js'
@@ -45,6 +46,15 @@ t.test('one Redis', async (t) => {
     const outcomes = await Promise.all(Array.from({ length: 1000 }, () => store.take(take(minute))))
     t.equal(outcomes.filter(({ admitted }) => admitted).length, 4)
     t.equal(await calls() - before, 2)
+  })
+
+  t.test('the largest batch of the largest profile is one call, and each number of its answer is in its place', async (t) => {
+    const store = redisStore(t, options)
+    const largest = Array.from({ length: 16 }, (_, n) => compilePolicy({ name: `p${n}`, quota: 1000 * (n + 1), window: 60 }))
+    const before = await calls()
+    const outcomes = await Promise.all(Array.from({ length: LARGEST_BATCH }, () => store.take(take(largest))))
+    t.equal(await calls() - before, 1)
+    t.same(outcomes.map(({ policies }) => policies.map(({ remaining }) => remaining)), outcomes.map((_, taken) => largest.map(({ quota }) => quota - taken - 1)))
   })
 
   t.test('a marker is answered to every take, also of no policies, grows only, and outlives counters and resets', async (t) => {

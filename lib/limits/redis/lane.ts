@@ -52,10 +52,10 @@ export function createLane ({ deadline, send, expired }: LaneParts): (take: Take
   /** No accessors in here: V8 gives each object that has one a hidden class of its own, which keeps the batch until a full collection. */
   function begin (): Filling {
     const timer = setTimeout(() => setImmediate(() => expired(begun)), deadline)
-    const resolvers: Array<() => void> = []
+    const wakers: Array<() => void> = []
     const begun: Filling = {
       waiting: [],
-      decided: new Promise((resolve) => { resolvers.push(resolve) }),
+      decided: new Promise((resolve) => { wakers.push(resolve) }),
       until: performance.now() + deadline,
       open: true,
       due: false,
@@ -65,7 +65,7 @@ export function createLane ({ deadline, send, expired }: LaneParts): (take: Take
         clearTimeout(timer)
         leave(begun)
         for (const one of begun.waiting) one.settle(answer)
-        for (const resolve of resolvers) resolve()
+        for (const wake of wakers) wake()
       }
     }
     setImmediate(flush, begun)
