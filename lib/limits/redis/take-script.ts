@@ -16,36 +16,43 @@ import { script } from './script.js'
  */
 export const takeScript = script(`
 local call, read, write, ceil, floor, max, min = redis.call, struct.unpack, struct.pack, math.ceil, math.floor, math.max, math.min
+local format = string.format
 local now, latest, lifetime, lists, runs = unpack(cjson.decode(ARGV[1]))
-local shortest = 3600000
-if now == 0 then
-  shortest = 1
+local of_redis = now == 0
+if of_redis then
   local time = call('TIME')
   now = time[1] * 1000000 + time[2]
 end
 if latest > 0 and now > latest then return write('<d', now) end
 local answer, size = { now }, 1
 
--- A key: its marker, whether it has changed, its fields by id, its name. A field: its expiry and its numbers.
+-- Until when a key is kept whose last field expires then: in steps, since a new expiry costs Redis as much again as what is written.
+local function kept_until (expiry)
+  return ceil(expiry / 10000000) * 10000000
+end
+
+-- A key: its marker, whether it has changed, its fields by id, its name, when the last of them expires as stored.
+-- A field: its expiry and its numbers.
 local held, absent, changed = {}, {}, {}
 local raws = call('MGET', unpack(KEYS))
 for i = 1, #KEYS do
   local name, raw = KEYS[i], raws[i]
   if held[name] == nil then
     if not raw then
-      held[name], absent[#absent + 1] = { 0, false, {}, name }, name
+      held[name], absent[#absent + 1] = { 0, false, {}, name, 0 }, name
     elseif raw:sub(1, 2) ~= 'K1' then
       held[name] = false
     else
       local marker, at = read('<d', raw, 3)
-      local fields, length = {}, #raw
+      local fields, length, last = {}, #raw, 0
       while at <= length do
         local id, expiry, count, following = read('<c8dB', raw, at)
         local field = { expiry }
         for n = 1, count do field[n + 1], following = read('<d', raw, following) end
         fields[id], at = field, following
+        if expiry > last then last = expiry end
       end
-      held[name] = { marker, false, fields, name }
+      held[name] = { marker, false, fields, name, last }
     end
   end
 end
@@ -79,8 +86,9 @@ for run = 1, #runs, 3 do
       answer[size] = own[1]
       local admitted, first = true, size
       for i = 1, #list do
-        local kind, id, of_workspace, quota, window = unpack(list[i])
-        local key = of_workspace and shared or own
+        local policy = list[i]
+        local kind, id, quota, window = policy[1], policy[2], policy[4], policy[5]
+        local key = policy[3] and shared or own
         local field, admits, available, reset = key[3][id]
         if kind == 'w' then
           local closes, taken = now + window, 0
@@ -155,8 +163,8 @@ for run = 1, #runs, 3 do
 end
 
 for i = 1, #changed do
-  local marker, _, fields, name = unpack(changed[i])
-  local value, latest_expiry = write('<c2d', 'K1', marker), marker > 0 and now + lifetime or now
+  local marker, _, fields, name, stored = unpack(changed[i])
+  local value, last = write('<c2d', 'K1', marker), 0
   for id, field in pairs(fields) do
     local expiry, count = field[1], #field - 1
     if expiry > now then
@@ -165,10 +173,17 @@ for i = 1, #changed do
       else
         value = value .. write('<c8dB' .. ('d'):rep(count), id, expiry, count, unpack(field, 2))
       end
-      latest_expiry = max(latest_expiry, expiry)
+      if expiry > last then last = expiry end
     end
   end
-  call('SET', name, value, 'PX', max(shortest, ceil((latest_expiry - now) / 1000)))
+  if of_redis and marker == 0 and (last == stored or kept_until(last) == kept_until(stored)) then
+    call('SET', name, value, 'KEEPTTL')
+  else
+    local ends = kept_until(last)
+    if marker > 0 then ends = max(ends, now + lifetime) end
+    if not of_redis then ends = max(ends, now + 3600000000) end
+    call('SET', name, value, 'PX', format('%d', max(1, ceil((ends - now) / 1000))))
+  end
 end
 
 local packed = {}
