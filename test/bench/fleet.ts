@@ -1,8 +1,8 @@
-import type { Child } from './child.js'
 import { speed, type Row } from './contenders.js'
-import { Done, Latencies, Micros } from './messages.js'
+import { load, type Load } from './load.js'
+import { Micros } from './messages.js'
 import type { BenchRedis } from './redis.js'
-import { median, rotate, startLoad, startServer, type Plan, type Running } from './rounds.js'
+import { median, rotate, startServer, type Plan, type Running } from './rounds.js'
 
 /** How long an answer takes at a number of connections, in µs. */
 export interface Latency {
@@ -27,19 +27,16 @@ const rows = speed.filter(({ redis }) => redis)
 
 /** Medians of rounds that alternate between the contenders. */
 export async function latencies (folder: string, plan: Plan, say: (text: string) => void): Promise<Latency[]> {
-  const load = startLoad(folder)
   const servers: Running[] = []
   const measured: Latency[] = []
   try {
     for (const row of rows) servers.push(await startServer(folder, row, plan))
     for (const connections of CONNECTIONS) {
-      const taken = new Map<string, Latencies[]>(rows.map(({ name }) => [name, []]))
+      const taken = new Map<string, Load[]>(rows.map(({ name }) => [name, []]))
       for (let turn = -1; turn < plan.groups; turn++) {
-        for (const { row, listening } of rotate(servers, turn + 1)) {
-          await load.ask('open', { ...listening, connections }, Done)
-          const latencies = await load.ask('timed', plan.requests, Latencies)
-          await load.ask('close', null, Done)
-          if (turn >= 0) taken.get(row.name)?.push(latencies)
+        for (const server of rotate(servers, turn + 1)) {
+          const one = await load({ ...server, ...plan, connections })
+          if (turn >= 0) taken.get(server.row.name)?.push(one)
         }
       }
       for (const [name, all] of taken) {
@@ -50,7 +47,7 @@ export async function latencies (folder: string, plan: Plan, say: (text: string)
     }
     return measured
   } finally {
-    await Promise.all([load, ...servers.map(({ child }) => child)].map((child) => child.stop()))
+    await Promise.all(servers.map(({ child }) => child.stop()))
   }
 }
 
@@ -69,24 +66,22 @@ export async function fleets (folder: string, plan: Plan, redis: BenchRedis, say
 
 async function fleetOf (folder: string, row: Row, processes: number, plan: Plan, redis: BenchRedis): Promise<Fleet> {
   const servers: Running[] = []
-  const loads: Child[] = []
-  const cpu = async (): Promise<number> => (await Promise.all(servers.map(({ child }) => child.ask('cpu', null, Micros)))).reduce((sum, one) => sum + one, 0)
-  const send = (requests: number): Promise<unknown> => Promise.all(loads.map((load) => load.ask('send', Math.ceil(requests / processes), Done)))
+  const connections = Math.ceil(plan.connections / processes)
+  const cpu = async (): Promise<number> => sum(await Promise.all(servers.map(({ child }) => child.ask('cpu', null, Micros))))
+  const loads = (seconds: number): Promise<Load[]> => Promise.all(servers.map((server) => load({ ...server, connections, seconds })))
   try {
-    for (let n = 0; n < processes; n++) {
-      const server = await startServer(folder, row, plan)
-      const load = startLoad(folder)
-      servers.push(server)
-      loads.push(load)
-      await load.ask('open', { ...server.listening, connections: Math.ceil(plan.connections / processes) }, Done)
-    }
-    for (let n = 0; n < plan.warmups; n++) await send(plan.requests * processes)
-    const total = plan.requests * plan.rounds
-    const [before, redisBefore, began] = [await cpu(), await redis.cpu(), performance.now()]
-    await send(total)
-    const seconds = (performance.now() - began) / 1000
-    return { name: row.name, processes, requestsPerSecond: total / seconds, cpuMicros: (await cpu() - before) / total, redisMicros: (await redis.cpu() - redisBefore) / total }
+    for (let n = 0; n < processes; n++) servers.push(await startServer(folder, row, plan))
+    await loads(plan.seconds * plan.warmups)
+    const [before, redisBefore] = [await cpu(), await redis.cpu()]
+    const done = await loads(plan.seconds * plan.rounds)
+    const [cpuMicros, redisMicros] = [await cpu() - before, await redis.cpu() - redisBefore]
+    const requests = sum(done.map((one) => one.requests))
+    return { name: row.name, processes, requestsPerSecond: sum(done.map((one) => one.requests / one.seconds)), cpuMicros: cpuMicros / requests, redisMicros: redisMicros / requests }
   } finally {
-    await Promise.all([...loads, ...servers.map(({ child }) => child)].map((child) => child.stop()))
+    await Promise.all(servers.map(({ child }) => child.stop()))
   }
+}
+
+function sum (numbers: readonly number[]): number {
+  return numbers.reduce((all, one) => all + one, 0)
 }

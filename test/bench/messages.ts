@@ -14,20 +14,7 @@ export const Micros = Type.Number()
 
 export const Bytes = Type.Number()
 
-/** Quantiles of the time from sending a request to its whole answer, in µs. */
-export const Latencies = Type.Object({ p50: Type.Number(), p99: Type.Number() })
-export type Latencies = Static<typeof Latencies>
-
 export const Done = Type.Null()
-
-/** Where the load goes, and over how many connections. */
-export const Target = Type.Object({
-  port: Type.Integer(),
-  paths: Type.Array(Type.String(), { minItems: 1 }),
-  keys: Type.Array(Type.String(), { minItems: 1 }),
-  connections: Type.Integer({ minimum: 1 })
-})
-export type Target = Static<typeof Target>
 
 /** The part of a V8 profile that is read here. */
 export const CpuProfile = Type.Object({

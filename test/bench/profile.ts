@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url'
 import { speed, type Row } from './contenders.js'
 import { CpuProfile, Done } from './messages.js'
 import type { BenchRedis } from './redis.js'
-import { round, startLoad, startServer, type Plan } from './rounds.js'
+import { round, startServer, type Plan } from './rounds.js'
 import { table } from './table.js'
 
 interface Cost { readonly area: string, readonly name: string, readonly micros: number }
@@ -17,20 +17,19 @@ export async function profile (folder: string, plan: Plan, redis: BenchRedis): P
 }
 
 async function costsOf (folder: string, row: Row, plan: Plan, redis: BenchRedis): Promise<Cost[]> {
-  const load = startLoad(folder)
   const server = await startServer(folder, row, plan)
   try {
-    for (let n = 0; n < plan.warmups; n++) await round(server, load, plan, redis)
+    for (let n = 0; n < plan.warmups; n++) await round(server, plan, redis)
     await server.child.ask('profile', null, Done)
-    await round(server, load, plan, redis)
+    const { requests } = await round(server, plan, redis)
     const { nodes, samples, timeDeltas } = await server.child.ask('profiled', null, CpuProfile)
     const micros = new Map<number, number>()
     samples.forEach((node, n) => micros.set(node, (micros.get(node) ?? 0) + (timeDeltas[n + 1] ?? 0)))
     return nodes
       .filter(({ callFrame }) => callFrame.functionName !== '(idle)')
-      .map(({ id, callFrame }) => ({ ...locate(callFrame, folder), micros: (micros.get(id) ?? 0) / plan.requests }))
+      .map(({ id, callFrame }) => ({ ...locate(callFrame, folder), micros: (micros.get(id) ?? 0) / requests }))
   } finally {
-    await Promise.all([load.stop(), server.child.stop()])
+    await server.child.stop()
   }
 }
 

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { startChild, type Child } from './child.js'
 import type { Row } from './contenders.js'
+import { load } from './load.js'
 import { Done, Listening, Micros } from './messages.js'
 import { probe } from './probe.js'
 import type { BenchRedis } from './redis.js'
@@ -12,8 +13,8 @@ export interface Plan {
   readonly warmups: number
   /** Rounds of each contender in a group that count. */
   readonly rounds: number
-  /** Requests of one round. */
-  readonly requests: number
+  /** Of one round. */
+  readonly seconds: number
   readonly connections: number
   /** Lets V8 compile and collect on threads of its own, as in production. */
   readonly threads: boolean
@@ -44,6 +45,8 @@ export interface Spent {
 
 export interface Running {
   readonly row: Row
+  /** Of the compiled files. */
+  readonly folder: string
   readonly child: Child
   readonly listening: Listening
 }
@@ -61,7 +64,7 @@ async function startTogether (folder: string, rows: readonly Row[], { threads }:
   for (const row of rows) {
     const listening = await child.ask('listening', row.server, Listening)
     await probe(row, listening)
-    running.push({ row, child, listening })
+    running.push({ row, folder, child, listening })
   }
   return running
 }
@@ -72,24 +75,19 @@ function byProcess (rows: readonly Row[]): ReadonlyArray<readonly Row[]> {
     .filter(([first], n) => first === rows[n])
 }
 
-export function startLoad (folder: string): Child {
-  return startChild(join(folder, 'test/bench/load/load.js'))
-}
-
 /**
- * One round of load on one server; the connections stand before the clock starts.
+ * One round of load on one server, whose connections are made in it.
  * No garbage collection is forced between rounds: a full one makes V8 drop code, and a third of the round goes into getting it back.
  */
-export async function round ({ row, child, listening: { port, paths, keys } }: Running, load: Child, { connections, requests }: Plan, redis: BenchRedis): Promise<Spent> {
+export async function round (server: Running, plan: Pick<Plan, 'connections' | 'seconds'>, redis: BenchRedis): Promise<Spent & { readonly requests: number }> {
+  const { row, child } = server
   const redisCpu = async (): Promise<number> => row.redis === undefined ? 0 : redis.cpu()
-  await load.ask('open', { port, paths, keys, connections }, Done)
   const redisBefore = await redisCpu()
   const before = await child.ask('cpu', null, Micros)
-  await load.ask('send', requests, Done)
+  const { requests } = await load({ ...server, ...plan })
   const after = await child.ask('cpu', null, Micros)
   const redisAfter = await redisCpu()
-  await load.ask('close', null, Done)
-  return { own: (after - before) / requests, redis: (redisAfter - redisBefore) / requests }
+  return { own: (after - before) / requests, redis: (redisAfter - redisBefore) / requests, requests }
 }
 
 /** Medians over groups of interleaved rounds, and in each of them over its rounds: what else the machine does meets all alike, and few of the rounds. */
@@ -110,21 +108,20 @@ export async function compare (folder: string, rows: readonly Row[], plan: Plan,
  * scattered among what they dropped, one to a page of memory, and costs a tenth of a request until it is moved together.
  */
 async function compareOnce (folder: string, rows: readonly Row[], plan: Plan, redis: BenchRedis): Promise<Map<string, Spent>> {
-  const load = startLoad(folder)
   const servers: Running[] = []
   const rounds = new Map<string, Spent[]>(rows.map(({ name }) => [name, []]))
   try {
     for (const together of byProcess(rows)) servers.push(...await startTogether(folder, together, plan))
     for (let turn = -plan.warmups; turn < plan.rounds; turn++) {
       for (const server of rotate(servers, turn + plan.warmups)) {
-        const spent = await round(server, load, plan, redis)
+        const spent = await round(server, plan, redis)
         if (turn >= 0) rounds.get(server.row.name)?.push(spent)
       }
       if (turn === -plan.warmups) for (const child of childrenOf(servers)) await child.ask('settle', null, Done)
     }
     return new Map([...rounds].map(([name, spent]) => [name, { own: median(spent.map(({ own }) => own)), redis: median(spent.map((one) => one.redis)) }]))
   } finally {
-    await Promise.all([load, ...childrenOf(servers)].map((child) => child.stop()))
+    await Promise.all([...childrenOf(servers)].map((child) => child.stop()))
   }
 }
 

@@ -1,9 +1,10 @@
+import { Agent, get } from 'node:http'
 import t from 'tap'
 import { withCompiled } from '../bench/compile.js'
 import { speed, type Row } from '../bench/contenders.js'
-import { Bytes, Done } from '../bench/messages.js'
+import { Bytes, Done, type Listening } from '../bench/messages.js'
 import { withRedis } from '../bench/redis.js'
-import { startLoad, startServer } from '../bench/rounds.js'
+import { startServer } from '../bench/rounds.js'
 import { leastGrowth } from '../helpers/heap.js'
 
 const PROCESSES = 5
@@ -29,19 +30,29 @@ for (const row of speed.filter(({ name }) => ['latchkey-memory', 'latchkey-redis
 
 /** Bytes a request, of a new process. */
 async function grownIn (folder: string, row: Row, most: number): Promise<number> {
-  const load = startLoad(folder)
   const { child, listening } = await startServer(folder, row, { threads: false })
+  const agent = new Agent({ keepAlive: true, maxSockets: CONNECTIONS })
   try {
-    await load.ask('open', { ...listening, connections: CONNECTIONS }, Done)
-    await load.ask('send', REQUESTS, Done)
+    await send(listening, agent)
     return await leastGrowth(most, ROUNDS, async () => {
       await child.ask('settle', null, Done)
-      await load.ask('send', REQUESTS, Done)
+      await send(listening, agent)
       const before = await child.ask('outlived', null, Bytes)
-      await load.ask('send', REQUESTS, Done)
+      await send(listening, agent)
       return Math.abs(await child.ask('outlived', null, Bytes) - before) / REQUESTS // less where so much was left that V8 began a full collection
     })
   } finally {
-    await Promise.all([load.stop(), child.stop()])
+    agent.destroy()
+    await child.stop()
   }
+}
+
+/** Over connections that stay, with one request on its way each. */
+async function send ({ port, paths: [path], keys }: Listening, agent: Agent): Promise<void> {
+  await Promise.all(Array.from({ length: REQUESTS }, (_, n) => new Promise<void>((resolve, reject) => {
+    get({ agent, port, path, headers: { authorization: `Bearer ${keys[n % keys.length]}` } }, (response) => {
+      if (response.statusCode !== 200) reject(new Error(`${response.statusCode} from a server that is asked by its own keys`))
+      response.resume().once('end', resolve)
+    }).once('error', reject)
+  })))
 }
