@@ -22,17 +22,21 @@ export function callOf (takes: readonly Take[], names: Names): Call {
   const lists: string[] = []
   const runs: Run[] = []
   let run: Run | undefined
+  let shares = false
   for (const take of takes) {
     const { policies, principal, cost } = take
     const sameList = run?.alike.policies === policies
-    if (!sameList) lists.push(termsOf(policies))
+    if (!sameList) {
+      lists.push(termsOf(policies))
+      shares = sharesWorkspace(policies)
+    }
     if (run === undefined || !sameList || run.alike.cost !== cost) {
       run = { alike: take, list: lists.length, length: 0 }
       runs.push(run)
     }
     run.length++
     keys.push(names.principal(principal))
-    if (sharesWorkspace(policies)) keys.push(names.workspace(principal))
+    if (shares) keys.push(names.workspace(principal))
   }
   return { keys, what: `[${lists.join()}],[${runs.map(({ length, alike, list }) => `${length},${alike.cost},${list}`).join()}]` }
 }
