@@ -38,7 +38,7 @@ if (only !== undefined && !parts.includes(only)) throw new TypeError(`--only is 
 
 const plan: Plan = smoke
   ? { groups: 1, warmups: 1, rounds: 1, seconds: 0.1, connections: 50, threads }
-  : { groups: 5, warmups: 6, rounds: 9, seconds: 0.5, connections: 50, threads }
+  : { groups: 5, warmups: 16, rounds: 9, seconds: 0.5, connections: 50, threads }
 const credentials = smoke ? 10_000 : 1_000_000
 
 /** @throws TypeError where no row has one of these names */

@@ -110,29 +110,53 @@ function lane (deadline: number) {
 const tick = () => new Promise((resolve) => setImmediate(resolve))
 const yes = () => ({ admitted: true, policies: [] })
 
-t.test('what comes in one tick is one batch, up to its largest size; two are on their way at once, the next goes when one is answered', async (t) => {
+t.test('what comes in one tick is one batch, up to its largest size', async (t) => {
   const { add, sent, settled } = lane(60_000)
-  for (let i = 0; i < LARGEST_BATCH + 1; i++) add()
+  for (let i = 0; i < 2 * LARGEST_BATCH; i++) add()
   await tick()
-  add()
+  t.same(sent.map(({ waiting }) => waiting.length), [LARGEST_BATCH, LARGEST_BATCH])
+  for (const batch of sent) batch.settle(yes)
   await tick()
-  t.same(sent.map(({ waiting }) => waiting.length), [LARGEST_BATCH, 1])
-  add()
-  await tick()
-  t.equal(sent.length, 2)
+  t.equal(settled.length, 2 * LARGEST_BATCH)
+})
+
+t.test('two small batches are on their way at once; the next goes when one is answered, with what came meanwhile', async (t) => {
+  const { add, sent, settled } = lane(60_000)
+  for (const count of [15, 1, 1]) {
+    for (let i = 0; i < count; i++) add()
+    await tick()
+  }
+  t.same(sent.map(({ waiting }) => waiting.length), [15, 1])
   sent[0]?.settle(yes)
   add()
+  add()
   await tick()
   await tick()
-  t.same(sent.map(({ waiting }) => waiting.length), [LARGEST_BATCH, 1, 3])
+  t.same(sent.map(({ waiting }) => waiting.length), [15, 1, 3])
   sent[1]?.settle(yes)
   sent[2]?.settle(yes)
   await tick()
-  t.equal(settled.length, LARGEST_BATCH + 4)
+  t.equal(settled.length, 19)
   add()
   await tick()
   t.equal(sent.length, 4)
   sent[3]?.settle(yes)
+})
+
+t.test('beside a larger batch none is sent', async (t) => {
+  const { add, sent, settled } = lane(60_000)
+  for (const count of [16, 1, 20]) {
+    for (let i = 0; i < count; i++) add()
+    await tick()
+  }
+  t.same(sent.map(({ waiting }) => waiting.length), [16])
+  sent[0]?.settle(yes)
+  await tick()
+  await tick()
+  t.same(sent.map(({ waiting }) => waiting.length), [16, 21])
+  sent[1]?.settle(yes)
+  await tick()
+  t.equal(settled.length, 37)
 })
 
 t.test('a batch that waited for those that are never answered is dropped at its own deadline', async (t) => {

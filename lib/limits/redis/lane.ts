@@ -31,6 +31,8 @@ export interface LaneParts {
 export const LARGEST_BATCH = 500
 /** With one alone, Redis has nothing to do while its answer is read; with more than two, batches get smaller and nothing quicker. */
 const MOST_ON_THE_WAY = 2
+/** So many takes keep Redis busy, and us when they are answered: another batch beside them would only be smaller. */
+const ENOUGH_ON_THE_WAY = 16
 
 interface Filling extends Batch {
   readonly waiting: Waiting[]
@@ -47,7 +49,8 @@ interface Filling extends Batch {
  */
 export function createLane ({ deadline, send, expired }: LaneParts): (take: Take, otherwise: Waiting['otherwise']) => Waiting {
   let filling: Filling | undefined
-  let onTheWay = 0
+  let batchesOnTheWay = 0
+  let takesOnTheWay = 0
 
   /** No accessors in here: V8 gives each object that has one a hidden class of its own, which keeps the batch until a full collection. */
   function begin (): Filling {
@@ -74,22 +77,31 @@ export function createLane ({ deadline, send, expired }: LaneParts): (take: Take
 
   function flush (filled: Filling): void {
     if (filled !== filling) return
-    if (onTheWay >= MOST_ON_THE_WAY) filled.due = true
+    if (isBusy()) filled.due = true
     else depart(filled)
+  }
+
+  function isBusy (): boolean {
+    return batchesOnTheWay >= MOST_ON_THE_WAY || takesOnTheWay >= ENOUGH_ON_THE_WAY
   }
 
   function depart (filled: Filling): void {
     filling = undefined
     filled.sent = true
-    onTheWay++
+    batchesOnTheWay++
+    takesOnTheWay += filled.waiting.length
     if (performance.now() < filled.until) send(filled)
     else expired(filled)
   }
 
-  function leave ({ sent }: Filling): void {
-    if (sent) onTheWay--
-    else filling = undefined
-    if (onTheWay < MOST_ON_THE_WAY && filling?.due === true) setImmediate(flush, filling)
+  function leave ({ sent, waiting }: Filling): void {
+    if (sent) {
+      batchesOnTheWay--
+      takesOnTheWay -= waiting.length
+    } else {
+      filling = undefined
+    }
+    if (filling?.due === true && !isBusy()) setImmediate(flush, filling)
   }
 
   return function add (take, otherwise) {
