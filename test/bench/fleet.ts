@@ -31,9 +31,10 @@ export async function latencies (folder: string, plan: Plan, say: (text: string)
   const measured: Latency[] = []
   try {
     for (const row of rows) servers.push(await startServer(folder, row, plan))
+    for (const server of servers) await load({ ...server, ...plan, seconds: plan.seconds * plan.warmups })
     for (const connections of CONNECTIONS) {
       const taken = new Map<string, Load[]>(rows.map(({ name }) => [name, []]))
-      for (let turn = -1; turn < plan.groups; turn++) {
+      for (let turn = -1; turn < plan.rounds; turn++) {
         for (const server of rotate(servers, turn + 1)) {
           const one = await load({ ...server, ...plan, connections })
           if (turn >= 0) taken.get(server.row.name)?.push(one)
