@@ -21,7 +21,7 @@ async function costsOf (folder: string, row: Row, plan: Plan, redis: BenchRedis)
   try {
     for (let n = 0; n < plan.warmups; n++) await round(server, plan, redis)
     await server.child.ask('profile', null, Done)
-    const { requests } = await round(server, plan, redis)
+    const { requests } = await round(server, { ...plan, seconds: 4 * plan.seconds }, redis)
     const { nodes, samples, timeDeltas } = await server.child.ask('profiled', null, CpuProfile)
     const micros = new Map<number, number>()
     samples.forEach((node, n) => micros.set(node, (micros.get(node) ?? 0) + (timeDeltas[n + 1] ?? 0)))

@@ -78,7 +78,7 @@ async function overRedis (folder: string, redis: BenchRedis): Promise<NonNullabl
 
 async function report (folder: string): Promise<string> {
   return withRedis(async (redis) => {
-    if (profiling) return profile(folder, smoke ? plan : { ...plan, seconds: 2 }, redis)
+    if (profiling) return profile(folder, plan, redis)
     const results = await measure(folder, redis)
     return json ? asJson(results) : asText(results)
   })

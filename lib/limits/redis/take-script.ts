@@ -12,7 +12,8 @@ import { script } from './script.js'
  * Answers now, and unless it is too late for each take: its marker, then of each policy remaining and reset in seconds, or
  * -1 - reset in µs where the policy refuses. A marker of -1 stands alone: one of its keys holds something else. All of it as
  * one text of little-endian doubles, since a client pays for each element of an array what it pays for a text. Where the time
- * is not Redis' own, keys live an hour at least, since that time may stand still.
+ * is not Redis' own, keys live an hour at least, since that time may stand still. A marker lives on from every take; a key
+ * without one goes on with its expiry while that is late enough.
  */
 export const takeScript = script(`
 local call, read, write, ceil, floor, max, min = redis.call, struct.unpack, struct.pack, math.ceil, math.floor, math.max, math.min
