@@ -24,11 +24,15 @@ t.test('an account without the rights is refused with the commands to grant; wit
   const said = await redisStore(t, { url }).ready().then(() => 'nothing', (fault) => fault)
   t.ok(said instanceof OptionError)
   const [, grants = ''] = /grant it (.*) on (~latchkey:\*)$/.exec(said.message) ?? []
-  t.equal(grants, '+eval +evalsha +time +mget +get +exists +set +pttl +del')
+  t.equal(grants, '+eval +evalsha +time +get +set +setrange +pttl +del')
   t.notMatch(said.message, 'hunter2')
 
   await admin.call('ACL', 'SETUSER', 'app', '+eval', '+evalsha')
   await t.rejects(redisStore(t, { url }).ready(), { message: said.message }, 'a script that may run and may not do')
+  for (const one of grants.split(' ')) {
+    await admin.call('ACL', 'SETUSER', 'app', ...grants.split(' '), one.replace('+', '-'))
+    await t.rejects(redisStore(t, { url }).ready(), { message: said.message }, `all but ${one}`)
+  }
   await admin.call('ACL', 'SETUSER', 'app', ...grants.split(' '))
   const store = redisStore(t, { url })
   await store.ready()

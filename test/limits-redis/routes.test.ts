@@ -1,4 +1,4 @@
-import type { LimitStore, Take } from 'fastify-latchkey/limits'
+import { compilePolicy, type LimitStore, type Take } from 'fastify-latchkey/limits'
 import type { RedisClient } from 'fastify-latchkey/limits/redis'
 import t from 'tap'
 import { guarded, principal } from '../helpers/limits.js'
@@ -45,8 +45,7 @@ t.test('on a Cluster a workspace that was never asked for tells by the clock of 
     isCluster: true,
     async callBuffer (_command, _sha, count, ...args) {
       const keys = Number(count)
-      const [, until]: number[] = JSON.parse(args[keys] ?? '[]')
-      latest.push(until ?? NaN)
+      latest.push(Number(args[keys]))
       return doubles(Math.floor(performance.now() * 1000) + ahead, ...Array<number>(keys).fill(0))
     },
   })
@@ -55,6 +54,24 @@ t.test('on a Cluster a workspace that was never asked for tells by the clock of 
   const [first, second = 0] = latest
   t.equal(first, 0, 'nobody has told the time yet')
   t.ok(second > ahead && second <= ahead + (performance.now() + 10_000) * 1000, `${second}`)
+})
+
+t.test('a batch tells each list of policies once, however its takes are mixed', async (t) => {
+  const called: string[][] = []
+  const redis = client({
+    async callBuffer (_command, _sha, count, ...args) {
+      called.push(args.slice(Number(count) + 1))
+      return doubles(1, ...Array<number>(Number(count)).fill(0).flatMap(() => [0, 4, 60]))
+    },
+  })
+  const store = redisStore(t, { redis, deadline: 10 })
+  const lists = ['a', 'b'].map((name) => [compilePolicy({ name, quota: 5, window: 60 })] as const)
+  await Promise.all(Array.from({ length: 6 }, (_, i) => store.take({ policies: lists[i % 2] ?? [], principal: principal(`p${i}`), cost: 1 + Math.floor(i / 4), now: 0 })))
+  const [[runs = '', ...told] = []] = called
+  t.equal(runs, '1 1 1 1 1 2 1 1 1 1 1 2 1 2 1 1 2 2 ')
+  t.match(told, [/^w-[\w-]{8}5 60000000 $/, /^w-[\w-]{8}5 60000000 $/])
+  t.not(told[0], told[1])
+  t.equal(told.length, 2)
 })
 
 t.test('what comes too late twice is answered without Redis', async (t) => {

@@ -2,10 +2,10 @@ import { OptionError } from '../../options.js'
 import { codeOf, COMMANDS, reasonOf, run, type RedisClient } from './client.js'
 import type { Log } from './log.js'
 import { claimScript, markScript, resetScript } from './change-scripts.js'
-import { takeScript } from './take-script.js'
+import { takeScriptOf } from './take-script.js'
 
-/** A policy that the check counts by; its key is gone a second later, whatever fails. */
-const CHECK = '[[["w","checking",false,1000000,1000000]]],[1,1,1]'
+/** Two takes by a policy of a second, of which the second finds the key of the first. */
+const CHECK = { script: takeScriptOf({ markerLifetime: 1_000_000, clockOfTakes: false }), args: ['0', '2 1 1 ', 'w-checking1000000 1000000 '] }
 
 /**
  * Runs everything once that requests will run.
@@ -15,7 +15,8 @@ export async function checkRights (client: RedisClient, namespace: string, log: 
   const key = `${namespace}:{!check}`
   const wanted = () => true
   try {
-    await run(client, takeScript, [key], [`[0,0,1000000,${CHECK}]`], wanted)
+    await run(client, CHECK.script, [key, key], CHECK.args, wanted)
+    await run(client, resetScript, [key], ['1000'], wanted)
     await run(client, markScript, [key], ['1', '1000'], wanted)
     await run(client, resetScript, [key], ['1000'], wanted)
     await run(client, claimScript, [`${key}:claim`], ['', '1'], wanted)

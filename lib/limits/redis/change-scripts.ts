@@ -1,22 +1,21 @@
-import { MARKER, script } from './script.js'
+import { script, VALUE_OF } from './script.js'
 
 /** KEYS[1], ARGV: version, ms that a marker lives. Answers the marker that stands then. */
-export const markScript = script(`${MARKER}
-local raw = redis.call('GET', KEYS[1])
-local before = marker_of(raw)
-if before == false then return redis.error_reply('WRONGTYPE not a value of this store') end
-local marker = math.max(before or 0, tonumber(ARGV[1]))
+export const markScript = script(`${VALUE_OF}
+local value, before, kept_until = value_of(KEYS[1])
+if not value then return redis.error_reply('WRONGTYPE not a value of this store') end
+local marker = math.max(before, tonumber(ARGV[1]))
 local lives = math.max(redis.call('PTTL', KEYS[1]), tonumber(ARGV[2]))
-redis.call('SET', KEYS[1], 'K1' .. struct.pack('<d', marker) .. (raw and raw:sub(11) or ''), 'PX', lives)
+redis.call('SET', KEYS[1], header(marker, kept_until) .. value:sub(19), 'PX', lives)
 return marker
 `)
 
 /** KEYS[1], ARGV: ms that a marker lives. Forgets what was counted, not the marker. */
-export const resetScript = script(`${MARKER}
-local marker = marker_of(redis.call('GET', KEYS[1]))
-if marker == false then return redis.error_reply('WRONGTYPE not a value of this store') end
-if not marker or marker == 0 then return redis.call('DEL', KEYS[1]) end
-redis.call('SET', KEYS[1], 'K1' .. struct.pack('<d', marker), 'PX', tonumber(ARGV[1]))
+export const resetScript = script(`${VALUE_OF}
+local value, marker = value_of(KEYS[1])
+if not value then return redis.error_reply('WRONGTYPE not a value of this store') end
+if marker == 0 then return redis.call('DEL', KEYS[1]) end
+redis.call('SET', KEYS[1], header(marker, 0), 'PX', tonumber(ARGV[1]))
 return 1
 `)
 

@@ -19,7 +19,7 @@ export interface RedisClient {
 export const REDIS_METHODS = ['connect', 'callBuffer', 'time', 'info', 'on', 'off']
 
 /** Commands that the scripts and the store send, for the message of an account that may not. */
-export const COMMANDS = ['eval', 'evalsha', 'time', 'mget', 'get', 'exists', 'set', 'pttl', 'del']
+export const COMMANDS = ['eval', 'evalsha', 'time', 'get', 'set', 'setrange', 'pttl', 'del']
 
 /** A client of the store's own: what it can't send at once fails at once, and nothing is ever sent twice. */
 export function openClient (url: string | undefined, options: RedisOptions, deadline: number): Redis {

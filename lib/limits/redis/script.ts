@@ -11,13 +11,26 @@ export function script (lua: string): Script {
 }
 
 /**
- * What a key holds: 'K1', the version marker, then a field for each policy: 8 letters of its id, the instant from which
- * the field says nothing, how many numbers follow, and these. Everything a little-endian double, so nothing is rounded.
- * This reads no more than the marker, nil where there is none and false of what is not of the store.
+ * What a key holds: 'K1', the version marker and the µs until which the key is kept at least, then a field for each policy:
+ * 8 letters of its id, how many numbers follow, and these, of which the first is the instant from which the field says
+ * nothing. Numbers are little-endian doubles, so nothing is rounded; fields begin at the 19th byte.
+ *
+ * `value_of` answers the value of a key, empty where there is none, its marker and until when it is kept; nothing where the
+ * key holds something else.
  */
-export const MARKER = `
-local function marker_of (raw)
-  if not raw then return nil end
-  return raw:sub(1, 2) == 'K1' and struct.unpack('<d', raw, 3)
+export const VALUE_OF = `
+local function header (marker, kept_until)
+  return struct.pack('<I2dd', 12619, marker, kept_until)
+end
+
+local function value_of (name)
+  local value = redis.pcall('GET', name)
+  if not value then return header(0, 0), 0, 0 end
+  if #value >= 18 then
+    local magic, marker, kept_until = struct.unpack('<I2dd', value)
+    if magic == 12619 then return value, marker, kept_until end
+  elseif value.err and not value.err:find('WRONGTYPE', 1, true) then
+    redis.call('GET', name)
+  end
 end
 `

@@ -5,7 +5,7 @@ import { createLane, type Batch, type Waiting } from './lane.js'
 import type { Link } from './link.js'
 import { publishDecided, publishUnavailable } from './metrics.js'
 import type { Names } from './names.js'
-import { takeScript } from './take-script.js'
+import { takeScriptOf } from './take-script.js'
 import { nextOffset } from './skew.js'
 import { callOf, readAnswer, type Answer, type Call } from './wire.js'
 
@@ -44,6 +44,7 @@ const MOST_ROUTES = 10_000
 
 /** Batches by tick, and on a Cluster by hash tag; each is answered once, by Redis or at its deadline. */
 export function createSender ({ client, link, breaker, names, deadline, markerLifetime, clockOfTakes }: SenderParts): Sender {
+  const script = takeScriptOf({ markerLifetime, clockOfTakes })
   const routes = new Map<string, Route>()
   const held = new Map<Batch, Route>()
   let waitingNow = 0
@@ -80,13 +81,16 @@ export function createSender ({ client, link, breaker, names, deadline, markerLi
   }
 
   /** A batch says until when it may be counted, since what waits on its way or before Redis would count for nobody. */
-  async function ask ({ keys, what }: Call, batch: Batch, route: Route): Promise<Answer> {
-    const [first] = batch.waiting
-    const now = clockOfTakes && first !== undefined ? Math.floor(first.take.now * 1000) : 0
-    const latest = now > 0 || route.offset === undefined ? 0 : Math.floor(batch.until * 1000 + route.offset)
-    const answer = readAnswer(await run(client, takeScript, keys, [`[${now},${latest},${markerLifetime},${what}]`], () => batch.open))
+  async function ask ({ keys, args }: Call, batch: Batch, route: Route): Promise<Answer> {
+    const answer = readAnswer(await run(client, script, keys, [String(instantOf(batch, route)), ...args], () => batch.open))
     route.offset = lastOffset = nextOffset(route.offset, answer.now - performance.now() * 1000)
     return answer
+  }
+
+  /** Whole µs of Redis' time, 0 while that is unknown; the time itself where the takes tell it. */
+  function instantOf ({ waiting: [first], until }: Batch, { offset }: Route): number {
+    if (clockOfTakes) return Math.floor((first?.take.now ?? 0) * 1000)
+    return offset === undefined ? 0 : Math.floor(until * 1000 + offset)
   }
 
   function conclude (batch: Batch, answer: Answer, sentAt: number): void {

@@ -8,7 +8,7 @@ const texts = new WeakMap<readonly CompiledPolicy[], string>()
 export function termsOf (policies: readonly CompiledPolicy[]): string {
   const known = texts.get(policies)
   if (known !== undefined) return known
-  const text = JSON.stringify(policies.map(terms))
+  const text = policies.map(terms).join('')
   texts.set(policies, text)
   return text
 }
@@ -18,9 +18,9 @@ export function sharesWorkspace (policies: readonly CompiledPolicy[]): boolean {
   return false
 }
 
-function terms ({ id, quota, window, capacity, partition, kind }: CompiledPolicy): unknown[] {
-  const numbers = kind === 'bucket' ? [unitTime({ quota, window }), fillTime({ quota, window, capacity })] : [quota, window * 1_000_000]
-  return [kind[0], fieldOf(id), partition === 'workspace', ...numbers]
+function terms ({ id, quota, window, capacity, partition, kind }: CompiledPolicy): string {
+  const [first, second] = kind === 'bucket' ? [unitTime({ quota, window }), fillTime({ quota, window, capacity })] : [quota, window * 1_000_000]
+  return `${kind.charAt(0)}${partition === 'workspace' ? 'w' : '-'}${fieldOf(id)}${first} ${second} `
 }
 
 /** 48 bits: the policies that one credential meets in its life are few. */

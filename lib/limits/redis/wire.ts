@@ -6,8 +6,8 @@ import { sharesWorkspace, termsOf } from './terms.js'
 /** What one script call is made of, but for the instants that depend on when it is sent. */
 export interface Call {
   readonly keys: readonly string[]
-  /** `lists,runs` of the script's argument. */
-  readonly what: string
+  /** Arguments of the script that follow the instant. */
+  readonly args: readonly string[]
 }
 
 /** Takes alike that follow one another are one run of the call. */
@@ -22,23 +22,29 @@ export function callOf (takes: readonly Take[], names: Names): Call {
   const lists: string[] = []
   const runs: Run[] = []
   let run: Run | undefined
+  let list = 0
   let shares = false
   for (const take of takes) {
     const { policies, principal, cost } = take
     const sameList = run?.alike.policies === policies
     if (!sameList) {
-      lists.push(termsOf(policies))
+      list = indexOf(termsOf(policies), lists)
       shares = sharesWorkspace(policies)
     }
     if (run === undefined || !sameList || run.alike.cost !== cost) {
-      run = { alike: take, list: lists.length, length: 0 }
+      run = { alike: take, list, length: 0 }
       runs.push(run)
     }
     run.length++
     keys.push(names.principal(principal))
     if (shares) keys.push(names.workspace(principal))
   }
-  return { keys, what: `[${lists.join()}],[${runs.map(({ length, alike, list }) => `${length},${alike.cost},${list}`).join()}]` }
+  return { keys, args: [runs.map(({ length, alike, list }) => `${length} ${alike.cost} ${list} `).join(''), ...lists] }
+}
+
+/** As the script counts, from 1; added where it is new. */
+function indexOf (text: string, lists: string[]): number {
+  return lists.indexOf(text) + 1 || lists.push(text)
 }
 
 /** Raised when a script answers what it can't answer: another program runs under its name, or another server. */
