@@ -10,6 +10,9 @@ export function script (lua: string): Script {
   return { lua, sha: hash('sha1', lua) }
 }
 
+/** 'K1' as a number. */
+const MAGIC = 0x314b
+
 /**
  * What a key holds: 'K1', the version marker and the µs until which the key is kept at least, then a field for each policy:
  * 8 letters of its id, how many numbers follow, and these, of which the first is the instant from which the field says
@@ -20,7 +23,7 @@ export function script (lua: string): Script {
  */
 export const VALUE_OF = `
 local function header (marker, kept_until)
-  return struct.pack('<I2dd', 12619, marker, kept_until)
+  return struct.pack('<I2dd', ${MAGIC}, marker, kept_until)
 end
 
 local function value_of (name)
@@ -28,7 +31,7 @@ local function value_of (name)
   if not value then return header(0, 0), 0, 0 end
   if #value >= 18 then
     local magic, marker, kept_until = struct.unpack('<I2dd', value)
-    if magic == 12619 then return value, marker, kept_until end
+    if magic == ${MAGIC} then return value, marker, kept_until end
   elseif value.err and not value.err:find('WRONGTYPE', 1, true) then
     redis.call('GET', name)
   end

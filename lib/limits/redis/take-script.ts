@@ -55,7 +55,7 @@ end
 local lists = {}
 for i = 3, #ARGV do
   local list, policies = {}, 0
-  for kind, whose, id, quota, window in ARGV[i]:gmatch('(.)(.)(........)(%d+) (%d+) ') do
+  for kind, whose, id, quota, window in ARGV[i]:gmatch('(.)(.)(........)(%S+) (%S+) ') do
     policies, quota, window = policies + 1, quota + 0, window + 0
     if whose == 'w' then list.shared = true end
     list[policies] = { kind, whose == 'w', id, quota, window, kind == 'w' and '<dd' or '<d', kind == 's' and window / 10 - 1 + window or window }
@@ -64,7 +64,7 @@ for i = 3, #ARGV do
 end
 
 local answer, size, at = { now }, 1, 1
-for length, cost, list in ARGV[2]:gmatch('(%d+) (%d+) (%d+) ') do
+for length, cost, list in ARGV[2]:gmatch('(%S+) (%S+) (%S+) ') do
   cost, list = cost + 0, lists[list + 0]
   for _ = 1, length do
     local own_name, shared_name = KEYS[at]
