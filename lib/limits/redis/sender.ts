@@ -89,7 +89,7 @@ export function createSender ({ client, link, breaker, names, deadline, markerLi
 
   /** Whole µs of Redis' time, 0 while that is unknown; the time itself where the takes tell it. */
   function instantOf ({ waiting: [first], until }: Batch, { offset }: Route): number {
-    if (clockOfTakes) return Math.floor((first?.take.now ?? 0) * 1000)
+    if (clockOfTakes && first !== undefined) return Math.floor(first.take.now * 1000)
     return offset === undefined ? 0 : Math.floor(until * 1000 + offset)
   }
 
