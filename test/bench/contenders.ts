@@ -9,6 +9,8 @@ export interface Row {
   readonly fields: readonly string[]
   /** Name of the row that this one's speed is compared to. */
   readonly base: string
+  /** Name of the row that does the same without Latchkey: how many times this one's CPU time it takes. */
+  readonly rival?: string
   /**
    * Rows of equal shape that name the same are served by one process, each at a port of its own: what one process has before
    * another, by where its memory lies, is more than they differ.
@@ -24,13 +26,13 @@ const OLD_DRAFT = ['ratelimit-limit', 'ratelimit-remaining', 'ratelimit-reset']
 
 export const speed: readonly Row[] = [
   { name: 'plain', server: 'plain', shape: SHAPE, fields: [], base: 'plain' },
-  { name: 'latchkey-memory', server: 'latchkey-memory', shape: SHAPE, fields: DRAFT, base: 'plain' },
+  { name: 'latchkey-memory', server: 'latchkey-memory', shape: SHAPE, fields: DRAFT, base: 'plain', rival: 'glued-memory' },
   { name: 'glued-memory', server: 'glued-memory', shape: SHAPE, fields: OLD_DRAFT, base: 'plain' },
-  { name: 'latchkey-redis', server: 'latchkey-redis', shape: SHAPE, fields: DRAFT, base: 'plain', redis: true },
+  { name: 'latchkey-redis', server: 'latchkey-redis', shape: SHAPE, fields: DRAFT, base: 'plain', rival: 'glued-redis', redis: true },
   { name: 'glued-redis', server: 'glued-redis', shape: SHAPE, fields: OLD_DRAFT, base: 'plain', redis: true },
   { name: 'plain-tokens', server: 'plain-tokens', shape: SHAPE, fields: [], base: 'plain' },
-  { name: 'jwt-cached', server: 'jwt-cached', shape: SHAPE, fields: DRAFT, base: 'plain' },
-  { name: 'jwt-es256', server: 'jwt-es256', shape: SHAPE, fields: DRAFT, base: 'plain' },
+  { name: 'jwt-cached', server: 'jwt-cached', shape: SHAPE, fields: DRAFT, base: 'plain', rival: 'glued-jwt-cached' },
+  { name: 'jwt-es256', server: 'jwt-es256', shape: SHAPE, fields: DRAFT, base: 'plain', rival: 'glued-jwt-es256' },
   { name: 'jwt-rs256', server: 'jwt-rs256', shape: SHAPE, fields: DRAFT, base: 'plain' },
   { name: 'glued-jwt-cached', server: 'glued-jwt-cached', shape: SHAPE, fields: OLD_DRAFT, base: 'plain' },
   { name: 'glued-jwt-es256', server: 'glued-jwt-es256', shape: SHAPE, fields: OLD_DRAFT, base: 'plain' },

@@ -17,7 +17,7 @@ export interface Results {
   webhooks?: readonly WebhookFigures[]
 }
 
-/** `{ "plain": { cpuMicros, ratio, redisMicros? }, …, "heapPerCredential": { … }, "growth": { … } }` */
+/** `{ "plain": { cpuMicros, ratio, rival?, redisMicros? }, …, "heapPerCredential": { … }, "growth": { … } }` */
 export function asJson ({ speed, heap, growth, held, stores, redis, webhooks }: Results): string {
   return JSON.stringify({
     ...speed !== undefined && members(speed),
@@ -31,8 +31,8 @@ export function asJson ({ speed, heap, growth, held, stores, redis, webhooks }: 
 }
 
 function members (measured: ReadonlyMap<string, Measured>): Record<string, Measured> {
-  return Object.fromEntries([...measured].map(([name, { cpuMicros, ratio, redisMicros }]) =>
-    [name, { cpuMicros: rounded(cpuMicros), ratio: rounded(ratio), ...redisMicros !== undefined && { redisMicros: rounded(redisMicros) } }]))
+  return Object.fromEntries([...measured].map(([name, { cpuMicros, ratio, rival, redisMicros }]) =>
+    [name, { cpuMicros: rounded(cpuMicros), ratio: rounded(ratio), ...rival !== undefined && { rival: { name: rival.name, ratio: rounded(rival.ratio), least: rounded(rival.least), most: rounded(rival.most) } }, ...redisMicros !== undefined && { redisMicros: rounded(redisMicros) } }]))
 }
 
 export function asText ({ speed, heap, growth, held, stores, redis, webhooks }: Results): string {
@@ -49,8 +49,9 @@ export function asText ({ speed, heap, growth, held, stores, redis, webhooks }: 
 
 function measuredTable (measured: ReadonlyMap<string, Measured>): string {
   return table([
-    ['', 'µs', 'ratio', 'µs of Redis'],
-    ...[...measured].map(([name, { cpuMicros, ratio, redisMicros }]) => [name, cpuMicros.toFixed(1), ratio.toFixed(2), redisMicros?.toFixed(1) ?? ''])
+    ['', 'µs', 'ratio', 'µs of Redis', 'rival takes (groups)'],
+    ...[...measured].map(([name, { cpuMicros, ratio, rival, redisMicros }]) => [name, cpuMicros.toFixed(1), ratio.toFixed(2), redisMicros?.toFixed(1) ?? '',
+      rival === undefined ? '' : `${rival.ratio.toFixed(2)} × (${rival.least.toFixed(2)} to ${rival.most.toFixed(2)})`])
   ])
 }
 

@@ -33,6 +33,8 @@ export interface Measured {
   readonly cpuMicros: number
   /** Median over the groups of: CPU time of the base in the group / CPU time of this one. */
   readonly ratio: number
+  /** CPU time of the rival in a group / CPU time of this one: median of the groups, least and most. */
+  readonly rival?: { readonly name: string, readonly ratio: number, readonly least: number, readonly most: number }
   /** Median CPU time of Redis per request, in µs, for contenders that use one. */
   readonly redisMicros?: number
 }
@@ -99,7 +101,7 @@ export async function compare (folder: string, rows: readonly Row[], plan: Plan,
       say(`group ${group + 1}/${plan.groups}  ${spent.own.toFixed(1).padStart(6)} µs  ${name}`)
     }
   }
-  return new Map(rows.map(({ name, base, redis }) => [name, summarise(taken.get(name) ?? [], taken.get(base) ?? [], redis === true)]))
+  return new Map(rows.map((row) => [row.name, summarise(row, taken)]))
 }
 
 /**
@@ -129,12 +131,19 @@ function childrenOf (servers: readonly Running[]): Set<Child> {
   return new Set(servers.map(({ child }) => child))
 }
 
-function summarise (spent: readonly Spent[], base: readonly Spent[], redis: boolean): Measured {
+function summarise ({ name, base, rival, redis }: Row, taken: ReadonlyMap<string, readonly Spent[]>): Measured {
+  const spent = taken.get(name) ?? []
+  const timesOf = (other: string): number[] => spent.map(({ own }, group) => (taken.get(other)?.[group]?.own ?? NaN) / own)
   return {
     cpuMicros: median(spent.map(({ own }) => own)),
-    ratio: median(spent.map(({ own }, group) => (base[group]?.own ?? NaN) / own)),
+    ratio: median(timesOf(base)),
+    ...rival !== undefined && { rival: { name: rival, ...spread(timesOf(rival)) } },
     ...redis && { redisMicros: median(spent.map((one) => one.redis)) }
   }
+}
+
+function spread (ratios: readonly number[]): { readonly ratio: number, readonly least: number, readonly most: number } {
+  return { ratio: median(ratios), least: Math.min(...ratios), most: Math.max(...ratios) }
 }
 
 /** `items` from the one at `by` on, and around. */

@@ -47,8 +47,8 @@ function chosen (all: readonly Row[]): readonly Row[] {
   const names = new Set(rows.split(','))
   const wanted = all.filter(({ name }) => names.has(name))
   if (wanted.length === 0) throw new TypeError(`--rows is some of ${all.map(({ name }) => name).join(', ')}`)
-  const bases = new Set(wanted.map(({ base }) => base))
-  return all.filter((row) => wanted.includes(row) || bases.has(row.name))
+  const others = new Set(wanted.flatMap(({ base, rival = base }) => [base, rival]))
+  return all.filter((row) => wanted.includes(row) || others.has(row.name))
 }
 
 function say (progress: string): void {
