@@ -1,4 +1,4 @@
-import { script, VALUE_OF } from './script.js'
+import { FIRST_FIELD, script, VALUE_OF } from './script.js'
 
 /** KEYS[1], ARGV: version, ms that a marker lives. Answers the marker that stands then. */
 export const markScript = script(`${VALUE_OF}
@@ -6,7 +6,7 @@ local value, before, kept_until = value_of(KEYS[1])
 if not value then return redis.error_reply('WRONGTYPE not a value of this store') end
 local marker = math.max(before, tonumber(ARGV[1]))
 local lives = math.max(redis.call('PTTL', KEYS[1]), tonumber(ARGV[2]))
-redis.call('SET', KEYS[1], header(marker, kept_until) .. value:sub(19), 'PX', lives)
+redis.call('SET', KEYS[1], header(marker, kept_until) .. value:sub(${FIRST_FIELD}), 'PX', lives)
 return marker
 `)
 

@@ -12,11 +12,13 @@ export function script (lua: string): Script {
 
 /** 'K1' as a number. */
 const MAGIC = 0x314b
+/** Byte of a value at which its fields begin, as Lua counts: after two letters and two numbers. */
+export const FIRST_FIELD = 19
 
 /**
  * What a key holds: 'K1', the version marker and the µs until which the key is kept at least, then a field for each policy:
  * 8 letters of its id, how many numbers follow, and these, of which the first is the instant from which the field says
- * nothing. Numbers are little-endian doubles, so nothing is rounded; fields begin at the 19th byte.
+ * nothing. Numbers are little-endian doubles, so nothing is rounded.
  *
  * `value_of` answers the value of a key, empty where there is none, its marker and until when it is kept; nothing where the
  * key holds something else.
@@ -29,7 +31,7 @@ end
 local function value_of (name)
   local value = redis.pcall('GET', name)
   if not value then return header(0, 0), 0, 0 end
-  if #value >= 18 then
+  if #value >= ${FIRST_FIELD - 1} then
     local magic, marker, kept_until = struct.unpack('<I2dd', value)
     if magic == ${MAGIC} then return value, marker, kept_until end
   elseif value.err and not value.err:find('WRONGTYPE', 1, true) then

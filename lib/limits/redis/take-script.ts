@@ -1,4 +1,4 @@
-import { script, VALUE_OF, type Script } from './script.js'
+import { FIRST_FIELD, script, VALUE_OF, type Script } from './script.js'
 
 export interface TakeScriptTerms {
   /** Microseconds that a version marker outlives its last use. */
@@ -40,7 +40,7 @@ ${VALUE_OF}
 local function store (name, value, marker, kept_until, needed)
   if marker > 0 then needed = max(needed, now + ${markerLifetime}) end
   if needed <= kept_until then return call('SETRANGE', name, '0', value) end
-  local at, fields, last = 19, '', marker > 0 and now + ${markerLifetime} or now
+  local at, fields, last = ${FIRST_FIELD}, '', marker > 0 and now + ${markerLifetime} or now
   while at < #value do
     local _, count, numbers = read('<c8B', value, at)
     local following = numbers + 8 * count
@@ -86,7 +86,7 @@ for length, cost, list in ARGV[2]:gmatch('(%S+) (%S+) (%S+) ') do
         local kind, is_shared, id, quota, window = policy[1], policy[2], policy[3], policy[4], policy[5]
         local value = is_shared and shared or own
         local place, expiry, counted = nil, 0
-        local field = 19
+        local field = ${FIRST_FIELD}
         while field < #value do
           local found, count, numbers = read('<c8B', value, field)
           if found == id then
