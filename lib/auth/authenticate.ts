@@ -32,8 +32,11 @@ type Identified = Principal | AccessError
 export type Admission = Identified | null
 
 export interface Authenticator {
-  /** Never throws and never rejects: what goes wrong is a refusal. */
-  admit (request: FastifyRequest, optional: boolean): Admission | Promise<Admission>
+  /**
+   * Never throws and never rejects: what goes wrong is a refusal.
+   * @param fresh by the truth as it is now, where nothing else will say that what this process holds has changed
+   */
+  admit (request: FastifyRequest, optional: boolean, fresh: boolean): Admission | Promise<Admission>
   /** As `admit`, for a request that was admitted before its credential changed: by the truth as it is now. */
   admitAnew (request: FastifyRequest): Identified | Promise<Identified>
 }
@@ -44,48 +47,48 @@ export function createAuthenticator ({ ground, resolvers, environment, deadline,
   const readable = readableBy(resolvers)
   const recall = recallOf(resolvers)
 
-  function admit (request: FastifyRequest, optional: boolean): Admission | Promise<Admission> {
+  function admit (request: FastifyRequest, optional: boolean, fresh: boolean): Admission | Promise<Admission> {
     const presented = readUnchecked(request.raw, readable)
     if (presented.type === 'none') return optional ? null : refusal('CREDENTIAL_MISSING')
     const exceeded = meter?.exceeded(request)
-    return exceeded === undefined ? examine(request, presented) : examineWithin(exceeded, request, presented)
+    return exceeded === undefined ? examine(request, presented, fresh) : examineWithin(exceeded, request, presented, fresh)
   }
 
   /** Functions that wait stand apart: a closure makes whichever function holds it slower for every request. */
-  async function examineWithin (exceeded: Promise<Allowance | undefined>, request: FastifyRequest, presented: Given): Promise<Admission> {
+  async function examineWithin (exceeded: Promise<Allowance | undefined>, request: FastifyRequest, presented: Given, fresh: boolean): Promise<Admission> {
     try {
       const allowance = await exceeded
-      if (allowance === undefined) return await examine(request, presented)
+      if (allowance === undefined) return await examine(request, presented, fresh)
       return refusal('TOO_MANY_FAILURES', { retryAfter: allowance.reset, headers: ground.fields([allowance]) })
     } catch (fault) {
       return unavailable(fault)
     }
   }
 
-  function examine (request: FastifyRequest, presented: Given): Admission | Promise<Admission> {
+  function examine (request: FastifyRequest, presented: Given, fresh: boolean): Admission | Promise<Admission> {
     if (presented.type === 'malformed') return failed(request, refusal('CREDENTIAL_MALFORMED', { reason: presented.reason }))
     if (presented.type === 'too-long') return failed(request, refusal('CREDENTIAL_INVALID', { reason: 'longer than any credential' }))
     if (carriesTokenInQuery(request)) {
       return failed(request, refusal('CREDENTIAL_MALFORMED', { reason: 'a credential in the header and access_token in the query' }))
     }
-    return presented.scheme === undefined ? recognise(request, presented) : identifyChecked(request, presented)
+    return presented.scheme === undefined && !fresh ? recognise(request, presented) : identifyChecked(request, presented, fresh)
   }
 
   /** The form of a credential that is held was looked at when it was not. */
   function recognise (request: FastifyRequest, presented: Token): Identified | Promise<Identified> {
     try {
       const held = recall(presented.token, clock(), clock)
-      if (held === undefined) return identifyChecked(request, presented)
+      if (held === undefined) return identifyChecked(request, presented, false)
       return held instanceof Promise ? identifyLater(held, request, presented.token, undefined) : admitTo(request, held)
     } catch (fault) {
       return explain(request, presented.token, undefined, fault)
     }
   }
 
-  function identifyChecked (request: FastifyRequest, presented: Token): Identified | Promise<Identified> {
+  function identifyChecked (request: FastifyRequest, presented: Token, fresh: boolean): Identified | Promise<Identified> {
     const read = checked(presented)
     if (read.type === 'malformed') return failed(request, refusal('CREDENTIAL_MALFORMED', { reason: read.reason }))
-    return identify(request, presented.token, presented.scheme, false)
+    return identify(request, presented.token, presented.scheme, fresh)
   }
 
   function identify (request: FastifyRequest, token: string, scheme: 'DPoP' | undefined, fresh: boolean): Identified | Promise<Identified> {

@@ -33,7 +33,8 @@ declare module 'fastify' {
   interface FastifyInstance {
     /**
      * Authenticates a request and sets `request.principal`, where the guard has not: on open routes, for hosts that
-     * compose with @fastify/auth. An error handler answers `error.statusCode` with `error.headers`, the challenge.
+     * compose with @fastify/auth. Asks by the truth as it is now, at each request: nothing is counted here, and so nothing
+     * tells of a key that has changed. An error handler answers `error.statusCode` with `error.headers`, the challenge.
      * @throws AccessError
      */
     authenticate (request: FastifyRequest, reply: FastifyReply): Promise<void>
@@ -87,7 +88,7 @@ export const auth = fp<AuthOptions>(async function latchkeyAuth (app: FastifyIns
     const access = ground.accessOf(request)
     if (access.mode === 'open' || (access.preflight && isPreflight(request))) return done()
 
-    const verdict = authenticator.admit(request, access.mode === 'optional')
+    const verdict = authenticator.admit(request, access.mode === 'optional', false)
     if (verdict instanceof Promise) settleLater(request, reply, done, access, verdict)
     else settle(request, reply, done, access, verdict)
   })
@@ -113,7 +114,7 @@ export const auth = fp<AuthOptions>(async function latchkeyAuth (app: FastifyIns
   app.decorate('authenticate', async function authenticate (request: FastifyRequest) {
     if (request.principal !== null) return
     if (!plainAllowed && !isEncrypted(request)) throw ground.refusal('INSECURE_TRANSPORT')
-    const verdict = await authenticator.admit(request, false)
+    const verdict = await authenticator.admit(request, false, true) // no take is made here that would tell of a change
     if (verdict instanceof AccessError) throw verdict
     request.principal = verdict
   })

@@ -87,7 +87,7 @@ export function createKeys (options: KeysOptions, { clock, scopes, expand = (sco
   const { store, permissions } = side
   const text = createKeyText(prefix, Object.keys(tags))
   const tagOf = new Map(Object.entries(tags).map(([tag, environment]) => [environment, tag]))
-  const marks = createMarks({ mark, cacheBound: cacheBound ?? side.bound, deadline, log })
+  const marks = createMarks({ mark, versionOf: async ({ workspace, id }) => (await store.get(workspace, id))?.version, cacheBound: cacheBound ?? side.bound, deadline, log })
   const privilege = createPrivilege(expand, realm)
   const tell = createTell([onEvent, hear], clock, log)
   const lifecycle = createLifecycle({ text, store, clock, deadline, scopes, tagOf, metadata, privilege, marks, tell })

@@ -16,6 +16,8 @@ export type Mark = (key: Pick<ApiKey, 'id' | 'workspace' | 'environment'>, versi
 
 interface Parts {
   readonly mark: Mark | undefined
+  /** The version of a key as the store of keys has it now; undefined where that has none. */
+  readonly versionOf: (key: Parameters<Mark>[0]) => Promise<number | undefined>
   /** Seconds. */
   readonly cacheBound: number
   /** Seconds. */
@@ -40,17 +42,19 @@ interface Waiting {
 
 /**
  * Where a marker can't be written the change stands, and holds when caches have let go of what they knew. Until then it
- * is tried again. A marker only grows, so one that comes late does no harm.
+ * is tried again. A marker only grows, so one that comes late does no harm where a newer one stands; where that was lost, it
+ * would make an older record good again, so a later attempt marks what the key has become meanwhile.
  */
-export function createMarks ({ mark, cacheBound, deadline, log }: Parts): Marks {
+export function createMarks ({ mark, versionOf, cacheBound, deadline, log }: Parts): Marks {
   const span = Math.max(cacheBound * 1000, SHORTEST_SPAN)
   const waiting = new Map<string, Waiting>()
   let closed = false
 
   /** @returns what went wrong */
-  async function write (mark: Mark, { key, version }: Waiting): Promise<unknown> {
+  async function write (mark: Mark, { key, version }: Waiting, late: boolean): Promise<unknown> {
     try {
-      await within(mark(key, version), deadline, 'the store of markers')
+      const latest = late ? await within(versionOf(key), deadline, 'the key store') : version
+      await within(mark(key, Math.max(version, latest ?? 0)), deadline, 'the store of markers')
       return undefined
     } catch (fault) {
       return fault ?? new Error('rejected with nothing')
@@ -68,7 +72,7 @@ export function createMarks ({ mark, cacheBound, deadline, log }: Parts): Marks 
   /** @param waited milliseconds since the change, at least */
   function retry (mark: Mark, one: Waiting, pause: number, waited: number): void {
     one.timer = setTimeout(async () => {
-      const fault = await write(mark, one)
+      const fault = await write(mark, one, true)
       if (waiting.get(one.key.id) !== one) return
       if (fault === undefined || waited + pause >= span) waiting.delete(one.key.id)
       else retry(mark, one, Math.min(2 * pause, LONGEST_PAUSE), waited + pause)
@@ -79,7 +83,7 @@ export function createMarks ({ mark, cacheBound, deadline, log }: Parts): Marks 
     async spread ({ id, workspace, environment, version }) {
       if (mark === undefined) return cacheBound
       const one = { key: { id, workspace, environment }, version }
-      const fault = await write(mark, one)
+      const fault = await write(mark, one, false)
       if (fault === undefined) return 0
       log(describeFault(fault), `the change of key ${id} was not marked; it holds within ${cacheBound} s`)
       wait(mark, one)

@@ -60,19 +60,36 @@ export function createLimiter ({ ground, profiles, store, deadline }: Parts): Li
       const { cost } = access
       const policies = profiles.select(access, principal)
       if (policies.length === 0 && !(marks && principal.version !== undefined)) return UNLIMITED
-      for (const policy of policies) {
-        if (cost > policy.capacity && policy.quota > 0) return tooCostly(policy, cost)
-      }
       const now = ground.clock()
       if (!Number.isFinite(now)) throw new TypeError('the clock does not tell the time')
       const take = { policies, principal, cost, now }
-      if (own !== undefined) return judgementBy(own.take(take), principal)
-      if (join !== undefined) return judgeJoined(join(take), take)
-      const taken = store.take(take)
-      return isThenable(taken) ? judgeLater(taken, take) : read(taken, take)
+      for (const policy of policies) {
+        if (cost > policy.capacity && policy.quota > 0) return judgeTooCostly(policy, take)
+      }
+      return decide(take)
     } catch (fault) {
       return unavailable(fault)
     }
+  }
+
+  /** @throws what a store throws */
+  function decide (take: Take): Judgement | Judging | Promise<Judgement> {
+    if (own !== undefined) return judgementBy(own.take(take), take.principal)
+    if (join !== undefined) return judgeJoined(join(take), take)
+    const taken = store.take(take)
+    return isThenable(taken) ? judgeLater(taken, take) : read(taken, take)
+  }
+
+  /** Is refused whatever is left; but where a dry run lets it go on, its principal must be the one that the store knows. */
+  function judgeTooCostly (policy: CompiledPolicy, take: Take): Judgement | Promise<Judgement> {
+    const refusal = tooCostly(policy, take.cost)
+    if (!marks || take.principal.version === undefined) return refusal
+    return unlessStale(refusal, decide({ ...take, policies: [], cost: 0 }))
+  }
+
+  async function unlessStale (refusal: Judgement, asked: Judgement | Judging | Promise<Judgement>): Promise<Judgement> {
+    const { stale } = await judgementOf(asked)
+    return stale === true ? { ...refusal, stale } : refusal
   }
 
   function judgeJoined (taken: Outcome | PendingTake, take: Take): Judgement | Judging {

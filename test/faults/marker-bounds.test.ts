@@ -21,8 +21,9 @@ async function server (t: Test, store: KeyStore, clock: () => number, limits: La
   const app = Fastify()
   await app.register(latchkey, { scopes, environment: 'production', keys: { prefix: 'acme', store, cache: cache && { maxAge: MAX_AGE, ...cache } }, limits, transport: allowPlainHttp, failures: false, clock, deadline: 5 })
   app.get('/', { schema: scopes.secure('devices:read') }, async ({ principal }) => principal)
+  app.get('/open', { schema: scopes.open(), preHandler: app.authenticate }, async ({ principal }) => principal)
   await app.ready()
-  return { keys: app.keys, close: () => app.close(), ask: async (text: string) => await app.inject({ url: '/', headers: { authorization: `Bearer ${text}` } }) }
+  return { keys: app.keys, close: () => app.close(), ask: async (text: string, url = '/') => await app.inject({ url, headers: { authorization: `Bearer ${text}` } }) }
 }
 
 /** Two of them: one changes keys, the other holds their records and is asked. Each has its own connection to Redis. */
@@ -72,6 +73,18 @@ t.test('every change of a key holds from the next request on', async (t) => {
   t.equal((await other.ask(text)).statusCode, 403, 'also of a tier that nothing limits')
   await one.keys.expire('w1', id)
   t.equal((await other.ask(text)).statusCode, 401)
+})
+
+t.test('… and where nothing is counted but app.authenticate asks: that goes by no record that is held', async (t) => {
+  const redis = await startRedis(t)
+  const { other, held } = await two(t, { url: redis.url })
+  const { text, revoke } = await held()
+  t.equal((await other.ask(text, '/open')).json().workspace, 'w1')
+  t.equal(await revoke(), 0)
+  const refused = await other.ask(text, '/open')
+  t.equal(refused.statusCode, 401)
+  t.match(refused.headers, { 'www-authenticate': 'Bearer realm="api", error="invalid_token"', 'cache-control': 'no-store' })
+  t.equal(refused.json().code, 'CREDENTIAL_INVALID', 'thrown: the host renders it')
 })
 
 t.test('a marker that was lost is no way back: flushed, evicted, or with a Redis that is another one', async (t) => {

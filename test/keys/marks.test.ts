@@ -120,6 +120,44 @@ t.test('of one key the latest version alone waits, and a later success ends its 
   t.same(tried, [2, 2, 3, 3, 3, 3, 3])
 })
 
+t.test('a late attempt marks what another process has made of the key meanwhile: an older marker would bring it back', async (t) => {
+  const tried: number[] = []
+  let down = true
+  const ours = keyring(t, {}, {
+    cacheBound: 60,
+    async mark (_key, version) {
+      tried.push(version)
+      if (down) throw new Error('down')
+    }
+  })
+  const theirs = keyring(t, { store: ours.store })
+  const { key } = await ours.keys.issue(input)
+  await ours.keys.update('w1', key.id, { name: 'a' })
+  await theirs.keys.revoke('w1', key.id)
+  down = false
+  await until(() => tried.length >= 2)
+  t.same(tried, [2, 3])
+})
+
+t.test('… and marks nothing while the key store can\'t say', async (t) => {
+  const tried: number[] = []
+  const marks = createMarks({
+    async mark (_key, version) {
+      tried.push(version)
+      if (tried.length === 1) throw new Error('down')
+    },
+    versionOf: async () => { if (++asked < 3) throw new Error('down'); return undefined },
+    cacheBound: 60,
+    deadline: 1,
+    log: () => {}
+  })
+  let asked = 0
+  t.teardown(marks.close)
+  t.equal(await marks.spread(record({ version: 4 })), 60)
+  await until(() => tried.length >= 2)
+  t.same([tried, asked], [[4, 4], 3], 'of a key that is gone, the version that it had')
+})
+
 t.test('a number of keys is waited for; what is beyond is told of and holds within the bound', async (t) => {
   const tried = new Set<string>()
   const again = new Set<string>()
@@ -129,6 +167,7 @@ t.test('a number of keys is waited for; what is beyond is told of and holds with
       tried.add(id)
       throw untyped<Error>(undefined)
     },
+    versionOf: async () => undefined,
     cacheBound: 60,
     deadline: 1,
     log: () => {}

@@ -71,6 +71,33 @@ t.test('local: each process enforces its share, of every policy and at least 1, 
   await t.rejects(async () => store.take({ ...take, policies, now: NaN, cost: NaN, get principal (): never { throw new Error('broken') } }))
 })
 
+t.test('local: what costs more than a share is 503, since waiting would not help', async (t) => {
+  for (const kind of [{}, { burst: 8 }, { sliding: true }]) {
+    const store = redisStore(t, { url: await nowhere(), onUnavailable: 'local', processes: 4, deadline: 0.01 })
+    const dear = { ...take, policies: [compilePolicy({ name: 'p', quota: 8, window: 60, ...kind })], cost: 3 }
+    for (let n = 0; n < 2; n++) await t.rejects(async () => store.take(dear), { name: 'LimitStoreUnavailable', message: /^the limit store is unavailable: / })
+    t.match(await store.take({ ...dear, cost: 2 }), { admitted: true, policies: [{ remaining: 0 }] }, 'and takes nothing')
+  }
+})
+
+t.test('a log that throws keeps nobody waiting: what it was told is a warning of the process', async (t) => {
+  const warnings: Error[] = []
+  const hear = (warning: Error) => { warnings.push(warning) }
+  process.on('warning', hear)
+  t.teardown(() => process.off('warning', hear))
+  const server = await startRedis(t)
+  const fail = () => { throw new TypeError('hunter2') }
+  const store = redisStore(t, { url: server.url, deadline: 0.1, log: { info: fail, warn: fail } })
+  await store.ready()
+  server.freeze()
+  for (let n = 0; n < 4; n++) await t.rejects(async () => store.take(take), { name: 'LimitStoreUnavailable' })
+  server.thaw()
+  await until(async () => { try { return (await store.take(take)).admitted } catch { return false } }, 'it decides again')
+  await until(() => warnings.length >= 2)
+  t.match(warnings.map(({ message }) => message), [/^limits: Redis can't decide; requests get 503 \{.*"log":"TypeError"/, /^limits: Redis decides again \{/])
+  t.notMatch(warnings.map(({ message }) => message).join(''), 'hunter2')
+})
+
 t.test('allow: nothing is limited, without RateLimit fields, and the log says so in one line', async (t) => {
   const store = redisStore(t, { url: await nowhere(), onUnavailable: 'allow', deadline: 0.01 })
   const decisions: string[] = []

@@ -11,7 +11,7 @@ import { doubles } from '../helpers/redis-store.js'
 
 t.test('names of keys differ whenever what they are made of differs, whatever it contains', async (t) => {
   const names = createNames('n')
-  const parts = ['a', 'b', '{', '}', '{}', '}:', ':', '1,1,', 'a}:b', '\ud800', '\ud801', 'x\ud800', '!', '\u0000', 'é', '日本']
+  const parts = ['a', 'b', '!text x', '{', '}', '{}', '}:', ':', '1,1,', 'a}:b', '\ud800', '\ud801', 'x\ud800', '!', '\u0000', 'é', '日本']
   const made = new Set<string>()
   let count = 0
   for (const id of parts) {
@@ -40,9 +40,11 @@ t.test('a principal and its workspace share a hash tag that is not empty', async
   const names = createNames('n')
   const tag = (name: string) => /\{([^}]*)\}/.exec(name)?.[1]
   for (const workspace of ['w1', '}', '{}', '\ud800']) {
-    const of = principal('id', { workspace })
-    t.ok(tag(names.principal(of)))
-    t.equal(tag(names.principal(of)), tag(names.workspace(of)))
+    for (const id of ['id', '\ud800', '!', '}']) {
+      const of = principal(id, { workspace })
+      t.ok(tag(names.principal(of)))
+      t.equal(tag(names.principal(of)), tag(names.workspace(of)), 'whatever the id contains')
+    }
   }
   t.equal(names.principal(principal('key_1')), 'n:{10,2,productionw1}:key_1')
 })

@@ -12,13 +12,15 @@ interface Change {
   store?: Partial<LimitStore>
   dryRun?: boolean
   later?: boolean
+  /** Of the route. */
+  cost?: number
 }
 
 const PREMIUM = [{ name: 'premium', quota: 50, window: 60 }]
 const challenge = 'Bearer realm="api", error="invalid_token"'
 
 /** One credential as this process holds it and as it is, behind a store whose marker says which version is in force. */
-async function changed (t: Test, { held, truth = {}, marker, store = {}, dryRun = false, later = false }: Change) {
+async function changed (t: Test, { held, truth = {}, marker, store = {}, dryRun = false, later = false, cost = 1 }: Change) {
   const seen = { fresh: 0, ran: 0, marks: [] as Array<[string, number]>, takes: [] as Take[], decisions: [] as string[] }
   const memory = createMemoryLimitStore()
   const answer = (take: Take): Outcome => {
@@ -51,7 +53,7 @@ async function changed (t: Test, { held, truth = {}, marker, store = {}, dryRun 
         ...store,
       },
     },
-  }, (app) => app.get('/', { schema: scopes.secure('devices:read') }, async ({ principal }) => { seen.ran++; return principal }))
+  }, (app) => app.get('/', { schema: scopes.secure('devices:read', { cost }) }, async ({ principal }) => { seen.ran++; return principal }))
   return { seen, app, ask: () => app.inject({ url: '/', headers: { authorization: 'Bearer of-this-test' } }) }
 }
 
@@ -125,6 +127,27 @@ t.test('a dry run refuses nobody for quota, and whoever was revoked all the same
   const { ask } = await changed(t, { marker: 2, truth: null, dryRun: true })
   refused(t, await ask(), { status: 401, code: 'CREDENTIAL_INVALID', challenge })
 })
+
+for (const dryRun of [false, true]) {
+  for (const later of [false, true]) {
+    t.test(`whoever was revoked is refused also where the cost is above any quota${dryRun ? ' and refuses nobody' : ''}, ${later ? 'promised' : 'at once'}`, async (t) => {
+      const { ask, seen } = await changed(t, { marker: 2, truth: null, cost: 5_000, dryRun, later })
+      refused(t, await ask(), { status: 401, code: 'CREDENTIAL_INVALID', challenge })
+      t.match(seen, { fresh: 1, ran: 0 })
+      t.same(seen.takes.map(({ policies, cost }) => [policies, cost]), [[[], 0]], 'nothing was counted')
+    })
+
+    t.test(`… and whoever was not, by the cost alone${dryRun ? ', if anybody' : ''}, ${later ? 'promised' : 'at once'}`, async (t) => {
+      for (const marker of [1, 2]) {
+        const { ask, seen } = await changed(t, { marker, truth: { version: marker }, cost: 5_000, dryRun, later })
+        const response = await ask()
+        if (dryRun) t.equal(response.statusCode, 200)
+        else refused(t, response, { status: 403, code: 'COST_ABOVE_QUOTA' })
+        t.match(seen, { fresh: marker - 1, ran: dryRun ? 1 : 0, decisions: ['too-costly'] })
+      }
+    })
+  }
+}
 
 t.test('when nobody can say what is true, the answer is 503', async (t) => {
   const { ask, seen } = await changed(t, { marker: 2, truth: () => { throw new Error('down') } })

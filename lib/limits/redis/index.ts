@@ -7,7 +7,7 @@ import { createBreaker } from './breaker.js'
 import { createClaim } from './claim.js'
 import { openClient, reasonOf, run, type RedisClient } from './client.js'
 import { followClient } from './link.js'
-import { processWarnings } from './log.js'
+import { harmless, processWarnings } from './log.js'
 import { publishUnavailable } from './metrics.js'
 import { createNames, type Named } from './names.js'
 import { checkRedisOptions, type RedisLimitStoreOptions } from './options.js'
@@ -52,7 +52,8 @@ const PATIENCE = 2_000
  */
 export function createRedisLimitStore (options: RedisLimitStoreOptions): RedisLimitStore {
   checkRedisOptions(options)
-  const { namespace = 'latchkey', deadline = 0.1, onUnavailable = 'reject', processes = 1, markerLifetime = 3_600, log = processWarnings, clockOfTakes = false } = options
+  const { namespace = 'latchkey', deadline = 0.1, onUnavailable = 'reject', processes = 1, markerLifetime = 3_600, clockOfTakes = false } = options
+  const log = harmless(options.log ?? processWarnings)
   const { client, refusal, disconnect } = clientOf(options, deadline)
   const names = createNames(namespace)
   const without = otherwiseOf(onUnavailable, processes)

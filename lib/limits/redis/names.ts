@@ -20,28 +20,28 @@ export interface Names {
  */
 export function createNames (namespace: string): Names {
   const tagged = ({ workspace, environment }: Named): string =>
-    `${namespace}:{${environment.length},${workspace.length},${environment}${workspace}}`
+    `${namespace}:{${wellFormed(`${environment.length},${workspace.length},${environment}${workspace}`)}}`
   const known = new WeakMap<Named, string>()
   return {
     principal (of) {
       let name = known.get(of)
       if (name === undefined) {
-        name = wellFormed(`${tagged(of)}:${of.id}`, namespace, of)
+        name = `${tagged(of)}:${wellFormed(of.id)}`
         known.set(of, name)
       }
       return name
     },
-    workspace: (of) => wellFormed(tagged(of), namespace, of),
+    workspace: tagged,
     claim: (of) => `${namespace}:{!${digest(of)}}:claim`
   }
 }
 
-/** Half a surrogate pair, which UTF-8 has no bytes for: all of them would become the same replacement. */
-const HALF = /\p{Surrogate}/u
+/** Half a surrogate pair, which UTF-8 has no bytes for: all of them would become the same replacement. Or what stands for such a text. */
+const UNSAFE = /\p{Surrogate}|^!/u
 
-function wellFormed (name: string, namespace: string, { workspace, environment }: Named): string {
-  if (!HALF.test(name)) return name
-  return `${namespace}:{!${digest(`${environment.length},${environment}${workspace}`)}}:${digest(name)}`
+/** Each part for itself: by a principal's id alone it must not leave the hash tag of its workspace, whose takes go together. */
+function wellFormed (part: string): string {
+  return UNSAFE.test(part) ? `!text ${digest(part)}` : part
 }
 
 function digest (text: string): string {

@@ -15,7 +15,10 @@ function reject (_take: Take, retryAfter: number, reason: string): never {
   throw new LimitStoreUnavailable(retryAfter, reason)
 }
 
-/** Counts this process's share in its memory: quotas and bursts divided by the processes, and at least 1. */
+/**
+ * Counts this process's share in its memory: quotas and bursts divided by the processes, and at least 1. What costs more than
+ * a share can't be decided here, however long its caller waits.
+ */
 function countShare (processes: number): Otherwise {
   const store = createMemoryLimitStore()
   const shares = new WeakMap<CompiledPolicy, CompiledPolicy>()
@@ -28,8 +31,10 @@ function countShare (processes: number): Otherwise {
   }
 
   return function countLocally (take, retryAfter, reason) {
+    const shares = take.policies.map(shareOf)
+    if (shares.some(({ quota, capacity }) => quota > 0 && take.cost > capacity)) return reject(take, retryAfter, reason)
     try {
-      const { admitted, policies } = store.take({ ...take, policies: take.policies.map(shareOf) })
+      const { admitted, policies } = store.take({ ...take, policies: shares })
       return { admitted, policies: take.policies.flatMap((policy, i) => policies.slice(i, i + 1).map((outcome) => ({ ...outcome, policy }))) }
     } catch {
       return reject(take, retryAfter, reason)
