@@ -55,6 +55,12 @@ function isText (value: unknown): boolean {
   return typeof value === 'string'
 }
 
+/**
+ * What rooms keep beside a principal that was made here: found without a search, gone with it, and seen by nobody who holds
+ * the principal. Each room adds its own by declaration merging.
+ */
+export interface Beside {}
+
 /** Gives an object back, so that a class that extends this one adds its private field to it. */
 class Given {
   constructor (value: object) {
@@ -68,6 +74,7 @@ class Given {
  */
 class Seal extends Given {
   readonly #counted: string
+  readonly #beside: Beside = {}
 
   constructor (principal: Principal) {
     super(principal)
@@ -76,6 +83,10 @@ class Seal extends Given {
 
   static isOn (value: object): boolean {
     return #counted in value
+  }
+
+  static beside (value: object): Beside | undefined {
+    return #beside in value ? value.#beside : undefined
   }
 
   static countedAs (principal: Principal): string {
@@ -91,6 +102,11 @@ function callerOf ({ kind, id, workspace, environment }: Principal): string {
 /** The caller that a principal is counted as, where each is counted by itself. */
 export function countedAs (principal: Principal): string {
   return Seal.countedAs(principal)
+}
+
+/** Undefined beside a principal that was not made here. */
+export function besideOf (principal: object): Beside | undefined {
+  return Seal.beside(principal)
 }
 
 /**

@@ -1,5 +1,5 @@
 import { describeFault } from '../errors.js'
-import type { Principal } from '../principal.js'
+import { besideOf, type Principal } from '../principal.js'
 import { isThenable, within, type Clock } from '../time.js'
 import type { KeyStore, KeyUse } from './store.js'
 
@@ -35,16 +35,37 @@ interface Used {
   readonly workspace: string
   readonly needs: Need[]
   last: Need
+  /** Where it waits to be written; undefined once it has been taken out. */
+  waitsIn: Pending | undefined
+}
+
+/** By the keys' ids. */
+type Pending = Map<string, Used>
+
+const kUsed = Symbol('latchkey.used')
+
+declare module '../principal.js' {
+  interface Beside { [kUsed]?: Used | undefined }
 }
 
 /** Uses in one write. */
 const BATCH = 1_000
 
 export function createUseRecorder ({ store, clock, interval, deadline, log, most = 100_000 }: UseRecorderParts): UseRecorder {
-  const pending = new Map<string, Used>()
+  const pending: Pending = new Map()
   let timer: NodeJS.Timeout | undefined
   let flushing: Promise<boolean> | undefined
   let missed = 0
+
+  /** What waits for this key; one principal after another can stand for it. */
+  function find (principal: Principal): Used | undefined {
+    const beside = besideOf(principal)
+    const held = beside?.[kUsed]
+    if (held?.waitsIn === pending) return held
+    const used = pending.get(principal.id)
+    if (beside !== undefined) beside[kUsed] = used
+    return used
+  }
 
   function begin ({ id, workspace }: Principal, scopes: readonly string[], at: number): void {
     if (pending.size >= most) flush()
@@ -53,7 +74,7 @@ export function createUseRecorder ({ store, clock, interval, deadline, log, most
       return
     }
     const last = { scopes, at }
-    pending.set(id, { workspace, needs: [last], last })
+    pending.set(id, { workspace, needs: [last], last, waitsIn: pending })
     arm()
   }
 
@@ -96,14 +117,17 @@ export function createUseRecorder ({ store, clock, interval, deadline, log, most
       if (batch.length === BATCH) break
       batch.push(entry)
       pending.delete(entry[0])
+      entry[1].waitsIn = undefined
     }
     return batch
   }
 
   function putBack (id: string, used: Used): void {
     const newer = pending.get(id)
-    if (newer === undefined) pending.set(id, used)
-    else newer.needs.push(...used.needs.filter(({ scopes }) => newer.needs.every((need) => need.scopes !== scopes)))
+    if (newer === undefined) {
+      pending.set(id, used)
+      used.waitsIn = pending
+    } else newer.needs.push(...used.needs.filter(({ scopes }) => newer.needs.every((need) => need.scopes !== scopes)))
   }
 
   return {
@@ -111,7 +135,7 @@ export function createUseRecorder ({ store, clock, interval, deadline, log, most
     note (principal, scopes) {
       const now = clock()
       if (!Number.isFinite(now)) return
-      const used = pending.get(principal.id)
+      const used = find(principal)
       if (used === undefined) return begin(principal, scopes, now)
       if (used.last.scopes !== scopes) used.last = needIn(used.needs, scopes)
       used.last.at = now

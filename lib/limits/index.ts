@@ -7,11 +7,11 @@ import { groundOf } from '../ground.js'
 import { checkOptions, OptionError, show, withMethods } from '../options.js'
 import type { Principal } from '../principal.js'
 import { isThenable } from '../time.js'
-import { createLimiter, type Judgement, type Judging } from './limiter.js'
+import { createLimiter, type Judgement } from './limiter.js'
 import { createMemoryLimitStore } from './memory.js'
 import { createRenewal } from './renewal.js'
 import { createProfiles, profileOptions, type ProfileOptions, type Profiles } from './profiles.js'
-import type { LimitStore, PolicyOutcome } from './store.js'
+import type { LimitStore, PendingTake, PolicyOutcome } from './store.js'
 
 export interface LimitsOptions extends ProfileOptions {
   /** Where counters live; this process's memory by default. */
@@ -70,12 +70,12 @@ export const limits = fp<LimitsOptions>(async function latchkeyLimits (app: Fast
     const { principal } = request
     if (principal === null) return done()
     const judged = limiter.judge(ground.accessOf(request), principal)
-    if ('outcome' in judged) proceed(request, reply, done, principal, judged)
+    if ('policies' in judged) proceed(request, reply, done, principal, judged)
     else proceedLater(request, reply, done, principal, judged)
   })
 
-  function proceedLater (request: FastifyRequest, reply: FastifyReply, done: () => void, principal: Principal, judging: Judging | Promise<Judgement>): void {
-    if ('decided' in judging) judging.decided.then(() => proceed(request, reply, done, principal, judging.judgement()))
+  function proceedLater (request: FastifyRequest, reply: FastifyReply, done: () => void, principal: Principal, judging: PendingTake | Promise<Judgement>): void {
+    if ('decided' in judging) judging.decided.then(() => proceed(request, reply, done, principal, limiter.conclude(judging)))
     else judging.then((judgement) => proceed(request, reply, done, principal, judgement))
   }
 

@@ -18,23 +18,21 @@ export interface Judgement {
   readonly stale?: boolean
 }
 
-/** A judgement that waits for a take. */
-export interface Judging {
-  readonly decided: PendingTake['decided']
-  /** From then on. */
-  judgement (): Judgement
+/** Never throws and never rejects: what goes wrong is an `unavailable` judgement. */
+export interface Limiter {
+  judge (access: RouteAccess, principal: Principal): Judging
+  /** What comes of a take that has been decided. */
+  conclude (taken: PendingTake): Judgement
 }
 
-export interface Limiter {
-  /** Never throws and never rejects: what goes wrong is an `unavailable` judgement. */
-  judge (access: RouteAccess, principal: Principal): Judgement | Judging | Promise<Judgement>
-}
+/** A judgement, or what it waits for. */
+export type Judging = Judgement | PendingTake | Promise<Judgement>
 
 /** Waits for what may not be there yet. */
-export async function judgementOf (judging: Judgement | Judging | Promise<Judgement>): Promise<Judgement> {
+export async function judgementOf (limiter: Pick<Limiter, 'conclude'>, judging: Judging): Promise<Judgement> {
   if (!('decided' in judging)) return judging
   await judging.decided
-  return judging.judgement()
+  return limiter.conclude(judging)
 }
 
 interface Parts {
@@ -55,7 +53,7 @@ export function createLimiter ({ ground, profiles, store, deadline }: Parts): Li
   const own = isMemoryLimitStore(store) ? store : undefined
   const join = joinOf(store)
 
-  function judge (access: RouteAccess, principal: Principal): Judgement | Judging | Promise<Judgement> {
+  function judge (access: RouteAccess, principal: Principal): Judging {
     try {
       const { cost } = access
       const policies = profiles.select(access, principal)
@@ -73,9 +71,9 @@ export function createLimiter ({ ground, profiles, store, deadline }: Parts): Li
   }
 
   /** @throws what a store throws */
-  function decide (take: Take): Judgement | Judging | Promise<Judgement> {
+  function decide (take: Take): Judging {
     if (own !== undefined) return judgementBy(own.take(take), take.principal)
-    if (join !== undefined) return judgeJoined(join(take), take)
+    if (join !== undefined) return judgeJoined(join(take), take.principal)
     const taken = store.take(take)
     return isThenable(taken) ? judgeLater(taken, take) : read(taken, take)
   }
@@ -87,18 +85,18 @@ export function createLimiter ({ ground, profiles, store, deadline }: Parts): Li
     return unlessStale(refusal, decide({ ...take, policies: [], cost: 0 }))
   }
 
-  async function unlessStale (refusal: Judgement, asked: Judgement | Judging | Promise<Judgement>): Promise<Judgement> {
-    const { stale } = await judgementOf(asked)
+  async function unlessStale (refusal: Judgement, asked: Judging): Promise<Judgement> {
+    const { stale } = await judgementOf({ conclude }, asked)
     return stale === true ? { ...refusal, stale } : refusal
   }
 
-  function judgeJoined (taken: Outcome | PendingTake, take: Take): Judgement | Judging {
-    return 'decided' in taken ? { decided: taken.decided, judgement: () => judgementFrom(taken, take) } : read(taken, take)
+  function judgeJoined (taken: Outcome | PendingTake, principal: Principal): Judgement | PendingTake {
+    return 'decided' in taken ? taken : judgementBy(taken, principal)
   }
 
-  function judgementFrom (decided: PendingTake, take: Take): Judgement {
+  function conclude (taken: PendingTake): Judgement {
     try {
-      return read(decided.outcome(), take)
+      return judgementBy(taken.outcome(), taken.take.principal)
     } catch (fault) {
       return unavailable(fault)
     }
@@ -114,12 +112,12 @@ export function createLimiter ({ ground, profiles, store, deadline }: Parts): Li
 
   /** A store that answers nothing, or nonsense, has not decided. */
   function read (answer: unknown, { policies, principal }: Take): Judgement {
-    if (isUncounted(answer)) return UNCOUNTED
-    if (!isOutcomeOf(policies, answer)) throw new TypeError('the limit store did not answer an outcome')
+    if (!isUncounted(answer) && !isOutcomeOf(policies, answer)) throw new TypeError('the limit store did not answer an outcome')
     return judgementBy(answer, principal)
   }
 
-  function judgementBy ({ admitted, policies, marker }: Outcome, { version }: Principal): Judgement {
+  function judgementBy ({ admitted, policies, marker, uncounted }: Outcome, { version }: Principal): Judgement {
+    if (uncounted === true) return UNCOUNTED
     const stale = marker !== undefined && version !== undefined && marker !== version
     return admitted ? { outcome: 'admitted', policies, stale } : { outcome: 'limited', policies, error: limited(policies), stale }
   }
@@ -152,11 +150,11 @@ export function createLimiter ({ ground, profiles, store, deadline }: Parts): Li
     return { outcome: 'unavailable', policies: [], error: ground.refusal('LIMITER_UNAVAILABLE', { reason, retryAfter }) }
   }
 
-  return { judge }
+  return { judge, conclude }
 }
 
 /** True where the host of a store chose to admit what can't be counted. */
-function isUncounted (value: unknown): boolean {
+function isUncounted (value: unknown): value is Outcome {
   return isObject(value) && 'uncounted' in value && value.uncounted === true
 }
 

@@ -31,7 +31,7 @@ export function createRenewal ({ app, ground, limiter, profiles, store, deadline
     const principal = await app.reauthenticate(request)
     if (principal.version !== undefined) await mark(request, principal, principal.version)
     const decided = profiles.select(access, principal) === profiles.select(access, before)
-    return { principal, judgement: decided ? judgement : await judgementOf(limiter.judge(access, principal)) }
+    return { principal, judgement: decided ? judgement : await judgementOf(limiter, limiter.judge(access, principal)) }
   }
 
   /** The principal is the true one, marked or not: without its marker, the next request asks for it again. */

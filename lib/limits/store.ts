@@ -45,6 +45,7 @@ export interface Outcome {
 
 /** A take that is decided together with others. */
 export interface PendingTake {
+  readonly take: Take
   /** Settles once all of them are decided, and never rejects; they share it. */
   readonly decided: Promise<unknown>
   /** What came of this one, from then on. @throws what `take` would reject with */

@@ -1,6 +1,7 @@
 import { createMemoryKeyStore, type KeyStore, type KeyUse } from 'fastify-latchkey/keys'
 import { fakeClock } from 'fastify-latchkey/testing'
 import t from 'tap'
+import { sealPrincipal } from '../../lib/principal.js'
 import { createUseRecorder, type UseRecorderParts } from '../../lib/keys/use.js'
 import { principal } from '../helpers/limits.js'
 import { gate, record } from '../helpers/slow-keys.js'
@@ -48,6 +49,47 @@ t.test('an earlier need that comes again counts anew', async (t) => {
   }
   await uses.flush()
   t.match(written, [[{ lastUsedAt: at(2), scopesUsedAt: { 'devices:read': at(2), 'reports:read': at(1) } }]])
+})
+
+t.test('what is held beside a principal is of one write, one recorder and one key', async (t) => {
+  const { uses, clock, written } = recorder()
+  const other = recorder()
+  const [first, rotated] = [sealPrincipal(principal('key_1')), sealPrincipal(principal('key_1'))]
+  for (const one of [first, first, rotated]) {
+    uses.note(one, READ)
+    other.uses.note(one, BOTH)
+    clock.advance(1)
+  }
+  await uses.flush()
+  clock.advance(1)
+  uses.note(first, BOTH)
+  await uses.flush()
+  await other.uses.flush()
+  t.match(written, [
+    [{ id: 'key_1', lastUsedAt: at(2), scopesUsedAt: { 'devices:read': at(2) } }],
+    [{ id: 'key_1', lastUsedAt: at(4), scopesUsedAt: { 'devices:read': at(4), 'reports:read': at(4) } }]
+  ])
+  t.same(written.map(({ length }) => length), [1, 1], 'both secrets of a key are one use of it')
+  t.match(other.written, [[{ id: 'key_1', lastUsedAt: at(0) }]], 'by its own clock')
+})
+
+t.test('a use that could not be written is found again beside its principal', async (t) => {
+  let down = true
+  const written: KeyUse[] = []
+  const { uses, clock } = recorder((uses) => {
+    if (down) throw new Error('down')
+    written.push(...uses)
+  })
+  const one = sealPrincipal(principal('key_1'))
+  uses.note(one, BOTH)
+  uses.note(one, BOTH)
+  t.equal(await uses.flush(), false)
+  clock.advance(1)
+  uses.note(one, READ)
+  down = false
+  t.equal(await uses.flush(), true)
+  t.match(written, [{ lastUsedAt: at(1), scopesUsedAt: { 'devices:read': at(1), 'reports:read': at(0) } }])
+  t.equal(written.length, 1)
 })
 
 t.test('uses are written by themselves after the interval, and again after the next', async (t) => {

@@ -5,6 +5,7 @@ import { createNames } from '../../lib/limits/redis/names.js'
 import { nextOffset } from '../../lib/limits/redis/skew.js'
 import { NoAnswer, readAnswer } from '../../lib/limits/redis/wire.js'
 import { outcomeWhenDecided } from '../../lib/limits/store.js'
+import { sealPrincipal } from '../../lib/principal.js'
 import { compilePolicy, type Policy } from 'fastify-latchkey/limits'
 import { principal, untyped } from '../helpers/limits.js'
 import { doubles } from '../helpers/redis-store.js'
@@ -36,6 +37,17 @@ t.test('names of keys differ whenever what they are made of differs, whatever it
   t.equal(names.claim('x'.repeat(1_000_000)).length, names.claim('').length, 'and those of claims are as long as any other')
 })
 
+t.test('a name that is held beside a principal is of the namespace that is asked', async (t) => {
+  const of = sealPrincipal(principal('key_1'))
+  const [one, other] = [createNames('n'), createNames('m')]
+  for (const again of ['', 'again']) {
+    t.equal(one.principal(of), 'n:{10,2,productionw1}:key_1', again)
+    t.equal(one.principal(of), 'n:{10,2,productionw1}:key_1', again)
+    t.equal(other.principal(of), 'm:{10,2,productionw1}:key_1', again)
+  }
+  t.equal(one.principal({ ...of, id: 'key_2' }), 'n:{10,2,productionw1}:key_2', 'and of no copy')
+})
+
 t.test('a principal and its workspace share a hash tag that is not empty', async (t) => {
   const names = createNames('n')
   const tag = (name: string) => /\{([^}]*)\}/.exec(name)?.[1]
@@ -60,7 +72,7 @@ t.test('an offset follows larger estimates at once, smaller ones slowly, and a c
 t.test('what is no answer of the script is told from one', async (t) => {
   const take = { policies: [compilePolicy({ name: 'p', quota: 1, window: 1 })], principal: principal('a'), cost: 1, now: 0 }
   for (const reply of [null, 'OK', 1, [], [1], doubles(), doubles(1).subarray(1), doubles(1.5), doubles(NaN), doubles(2 ** 60)]) t.throws(() => readAnswer(reply), NoAnswer, JSON.stringify(reply))
-  for (const reply of [doubles(1, 2), doubles(1, 2, 3), doubles(1, 2, 3, 4).subarray(0, -1), doubles(1, 2, 3, Infinity)]) t.throws(() => readAnswer(reply).outcome(take), NoAnswer, reply.toString('hex'))
+  for (const reply of [doubles(1, 2), doubles(1, 2, 3), doubles(1, 2, 3, 4).subarray(0, -1), doubles(1, 2, 3, Infinity), doubles(1, 0, -1, 5)]) t.throws(() => readAnswer(reply).outcome(take), NoAnswer, reply.toString('hex'))
   t.match(readAnswer(doubles(1)), { now: 1, late: true })
   t.equal(readAnswer(doubles(1, -1)).outcome(take), undefined)
   t.same(readAnswer(doubles(1, 7, 2, -2500001)).outcome(take), { admitted: false, policies: [{ policy: take.policies[0], admitted: false, remaining: 2, reset: 3, closesAt: 2500 }] })

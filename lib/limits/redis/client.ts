@@ -1,4 +1,4 @@
-import { Redis, type RedisOptions } from 'ioredis'
+import { Command, Redis, type RedisOptions } from 'ioredis'
 import { describeFault } from '../../errors.js'
 import { OptionError } from '../../options.js'
 import type { Script } from './script.js'
@@ -51,11 +51,24 @@ function checkUrl (url: string): string {
 /** Runs a script by its name; one that Redis has forgotten is sent whole, unless nobody waits any more. Texts of its answer are bytes. */
 export async function run (client: RedisClient, { lua, sha }: Script, keys: readonly string[], args: readonly string[], wanted: () => boolean): Promise<unknown> {
   try {
-    return await client.callBuffer('evalsha', sha, String(keys.length), ...keys, ...args)
+    return await call(client, 'evalsha', [sha, String(keys.length), ...keys, ...args])
   } catch (fault) {
     if (codeOf(fault) !== 'NOSCRIPT' || !wanted()) throw fault
-    return client.callBuffer('eval', lua, String(keys.length), ...keys, ...args)
+    return call(client, 'eval', [lua, String(keys.length), ...keys, ...args])
   }
+}
+
+/** `callBuffer` copies what a command is made with one by one, which takes half as long as sending it: here it is given its arguments. */
+function call (client: RedisClient, name: string, args: string[]): unknown {
+  if (!(client instanceof Redis) || hasPrefix(client)) return client.callBuffer(name, ...args)
+  const command = new Command(name, [], { replyEncoding: null })
+  command.args = args
+  return client.sendCommand(command)
+}
+
+/** ioredis puts it before the keys that a command is made with. */
+function hasPrefix ({ options: { keyPrefix = '' } }: Redis): boolean {
+  return keyPrefix !== ''
 }
 
 /** The word that a reply of Redis begins its refusal with; undefined for faults of the connection. */

@@ -2,7 +2,6 @@ import type { Outcome, PendingTake, Take } from '../store.js'
 
 /** A take that waits for its outcome, or for what is thrown instead. */
 export interface Waiting extends PendingTake {
-  readonly take: Take
   /** What it is answered when Redis can't; may throw. */
   readonly otherwise: (take: Take, reason: string) => Outcome
   settle (answer: (waiting: Waiting) => Outcome): void

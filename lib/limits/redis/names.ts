@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto'
-import type { Principal } from '../../principal.js'
+import { besideOf, type Principal } from '../../principal.js'
 
 /** What the names of a principal's keys are made of. */
 export type Named = Pick<Principal, 'id' | 'workspace' | 'environment'>
@@ -14,6 +14,12 @@ export interface Names {
   claim (of: string): string
 }
 
+const kNamed = Symbol('latchkey.named')
+
+declare module '../../principal.js' {
+  interface Beside { [kNamed]?: { readonly by: Names, readonly name: string } }
+}
+
 /**
  * `namespace:{10,2,productionw1}:key_1`. The braces are the hash tag of Redis Cluster, which is never empty; with both
  * lengths before them, no workspace or id reads like another, whatever it contains.
@@ -21,19 +27,19 @@ export interface Names {
 export function createNames (namespace: string): Names {
   const tagged = ({ workspace, environment }: Named): string =>
     `${namespace}:{${wellFormed(`${environment.length},${workspace.length},${environment}${workspace}`)}}`
-  const known = new WeakMap<Named, string>()
-  return {
+  const names: Names = {
     principal (of) {
-      let name = known.get(of)
-      if (name === undefined) {
-        name = `${tagged(of)}:${wellFormed(of.id)}`
-        known.set(of, name)
-      }
+      const beside = besideOf(of)
+      const named = beside?.[kNamed]
+      if (named?.by === names) return named.name
+      const name = `${tagged(of)}:${wellFormed(of.id)}`
+      if (beside !== undefined) beside[kNamed] = { by: names, name }
       return name
     },
     workspace: tagged,
     claim: (of) => `${namespace}:{!${digest(of)}}:claim`
   }
+  return names
 }
 
 /** Half a surrogate pair, which UTF-8 has no bytes for: all of them would become the same replacement. Or what stands for such a text. */

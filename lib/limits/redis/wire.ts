@@ -89,6 +89,7 @@ export function readAnswer (reply: unknown): Answer {
       for (const policy of policies) {
         const remaining = number()
         const reset = number()
+        if (remaining < 0) throw new NoAnswer()
         if (reset < 0) admitted = false
         outcomes.push(reset < 0 ? refusedBy(policy, remaining, -1 - reset, now) : { policy, admitted: true, remaining, reset })
       }
