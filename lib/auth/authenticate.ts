@@ -77,7 +77,7 @@ export function createAuthenticator ({ ground, resolvers, environment, deadline,
   /** The form of a credential that is held was looked at when it was not. */
   function recognise (request: FastifyRequest, presented: Token): Identified | Promise<Identified> {
     try {
-      const held = recall(presented.token, clock(), clock)
+      const held = recall(presented.token, clock)
       if (held === undefined) return identifyChecked(request, presented, false)
       return held instanceof Promise ? identifyLater(held, request, presented.token, undefined) : admitTo(request, held)
     } catch (fault) {
@@ -166,7 +166,7 @@ function isTexts (value: unknown): value is readonly string[] {
 
 /** RFC 6750 §2: a client uses one method a request. */
 function carriesTokenInQuery ({ query }: FastifyRequest): boolean {
-  return typeof query === 'object' && query !== null && Object.hasOwn(query, 'access_token')
+  return typeof query === 'object' && query !== null && 'access_token' in query
 }
 
 function ignore (): void {}

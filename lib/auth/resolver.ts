@@ -89,7 +89,7 @@ export class UnknownForm extends InvalidCredential {
  * hash. Undefined for any other.
  * @throws InvalidCredential when it is no longer good
  */
-export type Recall = (token: string, now: number, clock: Clock) => Principal | Promise<Principal> | undefined
+export type Recall = (token: string, clock: Clock) => Principal | Promise<Principal> | undefined
 
 const recalls = new WeakMap<Resolver, Recall>()
 
@@ -110,9 +110,9 @@ export function recallOf (resolvers: readonly Resolver[]): Recall {
     if (recall === undefined) break
     foremost.push({ recall, maxLength: maxLengthOf(resolver) })
   }
-  return (token, now, clock) => {
+  return (token, clock) => {
     for (const { recall, maxLength } of foremost) {
-      const found = token.length > maxLength ? undefined : recall(token, now, clock)
+      const found = token.length > maxLength ? undefined : recall(token, clock)
       if (found !== undefined) return found
     }
     return undefined

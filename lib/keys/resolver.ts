@@ -1,6 +1,6 @@
 import { InvalidCredential, recalling, type Permissions, type Resolver } from '../auth/index.js'
 import type { Principal } from '../principal.js'
-import { isThenable } from '../time.js'
+import { isThenable, type Clock } from '../time.js'
 import type { LoadedKey } from './record.js'
 import type { KeyStore } from './store.js'
 import { hashKeyText, type KeyText } from './text.js'
@@ -17,32 +17,33 @@ export interface ResolverParts {
  * key down to its checksum before the store is asked.
  */
 export function createKeyResolver (text: KeyText, store: KeyStore, { permissions, onUse }: ResolverParts = {}): Resolver {
-  function admit (found: LoadedKey | undefined, now: number, fresh: boolean): Principal | Promise<Principal> {
-    const loaded = good(found, now)
+  function admit (found: LoadedKey | undefined, clock: Clock, fresh: boolean): Principal | Promise<Principal> {
+    const loaded = good(found, clock)
     onUse?.(loaded)
-    return permissions === undefined ? loaded.principal : permissions.bound(loaded.principal, now, fresh)
+    return permissions === undefined ? loaded.principal : permissions.bound(loaded.principal, clock(), fresh)
   }
 
   return recalling({
     scheme: 'apiKey',
     kind: 'api-key',
     description: { type: 'http', scheme: 'bearer', description: 'API key: `Authorization: Bearer <key>`.' },
-    resolve (token, now, fresh = false, _bound, clock) {
+    resolve (token, now, fresh = false, _bound, clock = () => now) {
       if (!text.claims(token)) return undefined
       if (text.parse(token) === undefined) throw new InvalidCredential('not the text of a key')
       const found = store.findByHash(hashKeyText(token), fresh)
-      return isThenable(found) ? found.then((loaded) => admit(loaded, clock?.() ?? now, fresh)) : admit(found, now, fresh)
+      return isThenable(found) ? found.then((loaded) => admit(loaded, clock, fresh)) : admit(found, clock, fresh)
     }
-  }, (token, now) => {
+  }, (token, clock) => {
     const held = text.claims(token) ? store.recall?.(hashKeyText(token)) : undefined
-    return held === undefined ? undefined : admit(held, now, false)
+    return held === undefined ? undefined : admit(held, clock, false)
   })
 }
 
-function good (loaded: LoadedKey | undefined, now: number): LoadedKey {
+/** The clock is read only for a key that ends: telling the time costs a request as much as finding its key. */
+function good (loaded: LoadedKey | undefined, clock: Clock): LoadedKey {
   if (loaded === undefined) throw new InvalidCredential('unknown key')
   const { goodUntil, refusal, principal } = loaded
   if (principal === undefined || refusal === undefined) throw new TypeError('the key store answered something else than a loaded key')
-  if (now < goodUntil) return loaded
+  if (goodUntil === Infinity || clock() < goodUntil) return loaded
   throw new InvalidCredential(`key ${principal.id}: ${refusal}`, refusal)
 }

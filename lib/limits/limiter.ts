@@ -58,31 +58,35 @@ export function createLimiter ({ ground, profiles, store, deadline }: Parts): Li
       const { cost } = access
       const policies = profiles.select(access, principal)
       if (policies.length === 0 && !(marks && principal.version !== undefined)) return UNLIMITED
-      const now = ground.clock()
-      if (!Number.isFinite(now)) throw new TypeError('the clock does not tell the time')
-      const take = { policies, principal, cost, now }
       for (const policy of policies) {
-        if (cost > policy.capacity && policy.quota > 0) return judgeTooCostly(policy, take)
+        if (cost > policy.capacity && policy.quota > 0) return judgeTooCostly(policy, principal, cost)
       }
-      return decide(take)
+      return decide(policies, principal, cost)
     } catch (fault) {
       return unavailable(fault)
     }
   }
 
-  /** @throws what a store throws */
-  function decide (take: Take): Judging {
-    if (own !== undefined) return judgementBy(own.take(take), take.principal)
-    if (join !== undefined) return judgeJoined(join(take), take.principal)
+  /** @throws TypeError for a clock that does not tell the time */
+  function time (): number {
+    const now = ground.clock()
+    if (!Number.isFinite(now)) throw new TypeError('the clock does not tell the time')
+    return now
+  }
+
+  /** @throws what a store throws, and as `time` */
+  function decide (policies: readonly CompiledPolicy[], principal: Principal, cost: number): Judging {
+    if (join !== undefined) return judgeJoined(join({ policies, principal, cost, time }), principal)
+    const take = { policies, principal, cost, now: time() }
+    if (own !== undefined) return judgementBy(own.take(take), principal)
     const taken = store.take(take)
     return isThenable(taken) ? judgeLater(taken, take) : read(taken, take)
   }
 
   /** Is refused whatever is left; but where a dry run lets it go on, its principal must be the one that the store knows. */
-  function judgeTooCostly (policy: CompiledPolicy, take: Take): Judgement | Promise<Judgement> {
-    const refusal = tooCostly(policy, take.cost)
-    if (!marks || take.principal.version === undefined) return refusal
-    return unlessStale(refusal, decide({ ...take, policies: [], cost: 0 }))
+  function judgeTooCostly (policy: CompiledPolicy, principal: Principal, cost: number): Judgement | Promise<Judgement> {
+    const refusal = tooCostly(policy, cost)
+    return marks && principal.version !== undefined ? unlessStale(refusal, decide([], principal, 0)) : refusal
   }
 
   async function unlessStale (refusal: Judgement, asked: Judging): Promise<Judgement> {

@@ -1,5 +1,6 @@
 import type { Principal } from '../principal.js'
 import type { Verdict } from './algorithms.js'
+import type { Clock } from '../time.js'
 import type { CompiledPolicy } from './policy.js'
 
 /** One request asks for `cost` units of every policy at once. */
@@ -43,9 +44,15 @@ export interface Outcome {
   readonly uncounted?: true
 }
 
+/** A take for a store that has a clock of its own: ours is read only where that one can't be asked. */
+export interface JoinedTake extends Omit<Take, 'now'> {
+  /** What `now` would be. @throws TypeError when the clock does not tell the time */
+  readonly time: Clock
+}
+
 /** A take that is decided together with others. */
 export interface PendingTake {
-  readonly take: Take
+  readonly take: JoinedTake
   /** Settles once all of them are decided, and never rejects; they share it. */
   readonly decided: Promise<unknown>
   /** What came of this one, from then on. @throws what `take` would reject with */
@@ -53,7 +60,7 @@ export interface PendingTake {
 }
 
 /** As `take` of a store that settles by itself; what waits shares one promise, which costs a request less than one of its own. */
-export type Join = (take: Take) => Outcome | PendingTake
+export type Join = (take: JoinedTake) => Outcome | PendingTake
 
 const joins = new WeakMap<LimitStore, { readonly take: LimitStore['take'], readonly join: Join }>()
 

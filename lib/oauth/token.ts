@@ -58,7 +58,7 @@ export function createTokenResolver (face: Omit<Resolver, 'resolve'>, { mayClaim
       if (!claims(token)) return undefined
       return (fresh ? look : share)(token, name, clock).then((grant) => settle(admit(grant, name, clock(), clock, fresh, request), grant, clock))
     }
-  }, (token, now, clock) => mayClaim(token) ? recallAs(nameOf(token), now, clock, undefined) : undefined)
+  }, (token, clock) => mayClaim(token) ? recallAs(nameOf(token), clock(), clock, undefined) : undefined)
 }
 
 function nameOf (token: string): string {

@@ -4,7 +4,7 @@ import { compilePolicy } from 'fastify-latchkey/limits'
 import { LimitStoreUnavailable, type LimitsMessage } from 'fastify-latchkey/limits/redis'
 import t from 'tap'
 import { isLimitsMessage } from '../../examples/metrics.js'
-import { guarded, principal } from '../helpers/limits.js'
+import { guarded, principal, refused } from '../helpers/limits.js'
 import { startProxy } from '../helpers/proxy.js'
 import { freePort } from '../helpers/ports.js'
 import { startRedis } from '../helpers/redis-server.js'
@@ -77,6 +77,24 @@ t.test('local: what costs more than a share is 503, since waiting would not help
     const dear = { ...take, policies: [compilePolicy({ name: 'p', quota: 8, window: 60, ...kind })], cost: 3 }
     for (let n = 0; n < 2; n++) await t.rejects(async () => store.take(dear), { name: 'LimitStoreUnavailable', message: /^the limit store is unavailable: / })
     t.match(await store.take({ ...dear, cost: 2 }), { admitted: true, policies: [{ remaining: 0 }] }, 'and takes nothing')
+  }
+})
+
+t.test('a clock that does not tell the time matters only where Redis\' own can\'t be asked', async (t) => {
+  const server = await startRedis(t)
+  for (const url of [server.url, await nowhere()]) {
+    const store = redisStore(t, { url, onUnavailable: 'local', processes: 1, deadline: 0.5 })
+    const { app, as } = await guarded(t, { clock: () => NaN, limits: { store, environments: { production, sandbox: production } } })
+    const answer = await as.inject(app, { scopes: [] }, '/')
+    if (url === server.url) {
+      t.equal(answer.statusCode, 200)
+      t.equal(answer.headers.ratelimit, '"p";r=7;t=60')
+    } else {
+      t.equal(answer.headers.ratelimit, undefined)
+      const after = Number(answer.headers['retry-after'])
+      refused(t, answer, { status: 503, code: 'LIMITER_UNAVAILABLE', retryAfter: after })
+      t.ok(after >= 1 && after <= 5)
+    }
   }
 })
 

@@ -117,7 +117,7 @@ function lane (deadline: number) {
   const expired: Batch[] = []
   const settled: unknown[] = []
   const join = createLane({ deadline, send: (batch) => { sent.push(batch) }, expired: (batch) => { expired.push(batch); batch.settle(() => { throw new Error('late') }) } })
-  const take = { policies: [], principal: principal('a'), cost: 1, now: 0 }
+  const take = { policies: [], principal: principal('a'), cost: 1, time: () => 0 }
   return { sent, expired, settled, add: () => { outcomeWhenDecided(join(take, () => untyped(null))).then((outcome) => settled.push(outcome), (fault) => settled.push(fault)) } }
 }
 

@@ -1,4 +1,4 @@
-import { joinable, LimitStoreUnavailable, outcomeWhenDecided, type LimitStore, type Outcome, type PendingTake, type Take } from '../store.js'
+import { joinable, LimitStoreUnavailable, outcomeWhenDecided, type JoinedTake, type LimitStore, type Outcome, type PendingTake } from '../store.js'
 import { compilePolicy, type Profile } from '../policy.js'
 import type { Principal } from '../../principal.js'
 import { within } from '../../time.js'
@@ -84,23 +84,23 @@ export function createRedisLimitStore (options: RedisLimitStoreOptions): RedisLi
     }
   }
 
-  function join (take: Take): Outcome | PendingTake {
+  function join (take: JoinedTake): Outcome | PendingTake {
     if (breaker.enter()) return sender.take(take, answerWithout)
     publishUnavailable(1, 0)
     return answerWithout(take, 'Redis is not asked until a probe is answered')
   }
 
-  function answerWithout (take: Take, reason: string): Outcome {
+  function answerWithout (take: JoinedTake, reason: string): Outcome {
     return without(take, breaker.retryAfter(), reason)
   }
 
-  function refuse (_take: Take, reason: string): never {
+  function refuse (_take: JoinedTake, reason: string): never {
     throw new LimitStoreUnavailable(breaker.retryAfter(), reason)
   }
 
   return joinable({
     deadline,
-    take: async (take) => outcomeWhenDecided(join(take)),
+    take: async ({ policies, principal, cost, now }) => outcomeWhenDecided(join({ policies, principal, cost, time: () => now })),
     mark: (principal, version) => change(markScript, names.principal(principal), [version, markerLifetime * 1000]),
     claim,
     async ready () {
@@ -112,7 +112,7 @@ export function createRedisLimitStore (options: RedisLimitStoreOptions): RedisLi
       }
       await checkRights(client, namespace, log)
     },
-    inspect: async (principal, profile) => outcomeWhenDecided(sender.take({ policies: profile.map(compilePolicy), principal, cost: 0, now: Date.now() }, refuse)),
+    inspect: async (principal, profile) => outcomeWhenDecided(sender.take({ policies: profile.map(compilePolicy), principal, cost: 0, time: Date.now }, refuse)),
     async reset (principal, { workspace = false } = {}) {
       await change(resetScript, names.principal(principal), [markerLifetime * 1000])
       if (workspace) await change(resetScript, names.workspace(principal), [markerLifetime * 1000])

@@ -1,9 +1,9 @@
-import type { Outcome, PendingTake, Take } from '../store.js'
+import type { JoinedTake, Outcome, PendingTake } from '../store.js'
 
 /** A take that waits for its outcome, or for what is thrown instead. */
 export interface Waiting extends PendingTake {
   /** What it is answered when Redis can't; may throw. */
-  readonly otherwise: (take: Take, reason: string) => Outcome
+  readonly otherwise: (take: JoinedTake, reason: string) => Outcome
   settle (answer: (waiting: Waiting) => Outcome): void
 }
 
@@ -46,7 +46,7 @@ interface Filling extends Batch {
  * Gathers what comes in one tick of the event loop, and while others are on their way: a call costs Redis and us more than
  * the takes in it, so fewer and larger ones are worth the wait of one round trip at most.
  */
-export function createLane ({ deadline, send, expired }: LaneParts): (take: Take, otherwise: Waiting['otherwise']) => Waiting {
+export function createLane ({ deadline, send, expired }: LaneParts): (take: JoinedTake, otherwise: Waiting['otherwise']) => Waiting {
   let filling: Filling | undefined
   let batchesOnTheWay = 0
   let takesOnTheWay = 0
@@ -116,7 +116,7 @@ class Waiter implements Waiting {
   #outcome: Outcome | undefined
   #fault: unknown
 
-  constructor (readonly take: Take, readonly otherwise: Waiting['otherwise'], readonly decided: Promise<void>) {}
+  constructor (readonly take: JoinedTake, readonly otherwise: Waiting['otherwise'], readonly decided: Promise<void>) {}
 
   settle (answer: (waiting: Waiting) => Outcome): void {
     try {

@@ -1,4 +1,4 @@
-import type { Outcome, PendingTake, Take } from '../store.js'
+import type { JoinedTake, Outcome, PendingTake } from '../store.js'
 import type { Breaker } from './breaker.js'
 import { reasonOf, run, type RedisClient } from './client.js'
 import { createLane, type Batch, type Waiting } from './lane.js'
@@ -23,7 +23,7 @@ export interface SenderParts {
 }
 
 export interface Sender {
-  take (take: Take, otherwise: Waiting['otherwise']): Outcome | PendingTake
+  take (take: JoinedTake, otherwise: Waiting['otherwise']): Outcome | PendingTake
   /** Sends what waited for the connection. */
   resume (): void
   /** Answers those who wait for the connection. */
@@ -51,7 +51,7 @@ export function createSender ({ client, link, breaker, names, deadline, markerLi
   /** Of whichever node answered last: a guess for those that have not, which costs one more trip where their clocks differ. */
   let lastOffset: number | undefined
 
-  function routeOf ({ principal }: Take): Route {
+  function routeOf ({ principal }: JoinedTake): Route {
     const tag = client.isCluster ? names.workspace(principal) : ''
     return routes.get(tag) ?? newRoute(tag)
   }
@@ -89,7 +89,7 @@ export function createSender ({ client, link, breaker, names, deadline, markerLi
 
   /** Whole µs of Redis' time, 0 while that is unknown; the time itself where the takes tell it. */
   function instantOf ({ waiting: [first], until }: Batch, { offset }: Route): number {
-    if (clockOfTakes && first !== undefined) return Math.floor(first.take.now * 1000)
+    if (clockOfTakes && first !== undefined) return Math.floor(first.take.time() * 1000)
     return offset === undefined ? 0 : Math.floor(until * 1000 + offset)
   }
 

@@ -1,9 +1,9 @@
 import { createMemoryLimitStore } from '../memory.js'
 import type { CompiledPolicy } from '../policy.js'
-import { LimitStoreUnavailable, type Outcome, type Take } from '../store.js'
+import { LimitStoreUnavailable, type JoinedTake, type Outcome } from '../store.js'
 
 /** What a take is answered while Redis can't be asked. */
-export type Otherwise = (take: Take, retryAfter: number, reason: string) => Outcome
+export type Otherwise = (take: JoinedTake, retryAfter: number, reason: string) => Outcome
 
 /** @param processes how many share a quota where each counts for itself */
 export function otherwiseOf (onUnavailable: 'reject' | 'local' | 'allow', processes: number): Otherwise {
@@ -11,7 +11,7 @@ export function otherwiseOf (onUnavailable: 'reject' | 'local' | 'allow', proces
   return onUnavailable === 'local' ? countShare(processes) : reject
 }
 
-function reject (_take: Take, retryAfter: number, reason: string): never {
+function reject (_take: JoinedTake, retryAfter: number, reason: string): never {
   throw new LimitStoreUnavailable(retryAfter, reason)
 }
 
@@ -31,10 +31,11 @@ function countShare (processes: number): Otherwise {
   }
 
   return function countLocally (take, retryAfter, reason) {
+    const { principal, cost, time } = take
     const shares = take.policies.map(shareOf)
-    if (shares.some(({ quota, capacity }) => quota > 0 && take.cost > capacity)) return reject(take, retryAfter, reason)
+    if (shares.some(({ quota, capacity }) => quota > 0 && cost > capacity)) return reject(take, retryAfter, reason)
     try {
-      const { admitted, policies } = store.take({ ...take, policies: shares })
+      const { admitted, policies } = store.take({ policies: shares, principal, cost, now: time() })
       return { admitted, policies: take.policies.flatMap((policy, i) => policies.slice(i, i + 1).map((outcome) => ({ ...outcome, policy }))) }
     } catch {
       return reject(take, retryAfter, reason)

@@ -1,7 +1,10 @@
 import type { CompiledPolicy } from '../policy.js'
-import type { Outcome, PolicyOutcome, Take } from '../store.js'
+import type { JoinedTake, Outcome, PolicyOutcome } from '../store.js'
 import type { Names } from './names.js'
 import { sharesWorkspace, termsOf } from './terms.js'
+
+/** What a script call says of a take, which is decided by Redis' time. */
+type Asked = Omit<JoinedTake, 'time'>
 
 /** What one script call is made of, but for the instants that depend on when it is sent. */
 export interface Call {
@@ -12,12 +15,12 @@ export interface Call {
 
 /** Takes alike that follow one another are one run of the call. */
 interface Run {
-  readonly alike: Take
+  readonly alike: Asked
   readonly list: number
   length: number
 }
 
-export function callOf (takes: readonly Take[], names: Names): Call {
+export function callOf (takes: readonly Asked[], names: Names): Call {
   const keys: string[] = []
   const lists: string[] = []
   const runs: Run[] = []
@@ -60,7 +63,7 @@ export interface Answer {
   /** It came too late to be decided: nothing was counted. */
   readonly late: boolean
   /** What the next take of the call was answered; undefined where its key holds something else. */
-  outcome (take: Take): Outcome | undefined
+  outcome (take: Asked): Outcome | undefined
 }
 
 /** @throws NoAnswer here and in `outcome` */
