@@ -44,6 +44,7 @@ const broken: Array<[string, LimitStore]> = [
   ['answers a policy without a decision', altered((outcome, [one]) => ({ ...outcome, policies: [{ ...one, admitted: undefined }] }))],
   ['admits what its policies refuse', altered((outcome, [one]) => ({ ...outcome, policies: [{ ...one, admitted: false }] }))],
   ['refuses what its policies admit', altered((outcome) => ({ ...outcome, admitted: false }))],
+  ['counts nothing and does not say so by true', altered((outcome) => ({ ...outcome, policies: [], uncounted: 'yes' }))],
   ['admits with a word', altered((outcome) => ({ ...outcome, admitted: 'yes' }))],
   ...[NaN, -1, 0.5, Infinity, '1', undefined].flatMap((value): Array<[string, LimitStore]> => [
     [`answers ${String(value)} remaining`, altered((outcome, [one]) => ({ ...outcome, policies: [{ ...one, remaining: value }] }))],
@@ -54,6 +55,17 @@ const broken: Array<[string, LimitStore]> = [
 t.test('the store that these are made from is sound', async (t) => {
   const { app, as } = await guarded(t, { limits: { store: altered((outcome) => outcome) } })
   t.equal((await as.inject(app, { scopes: [] }, '/')).statusCode, 200)
+})
+
+t.test('a store whose host chose to admit what it can\'t count is believed: no fields, and a decision that says so', async (t) => {
+  const decisions: string[] = []
+  for (const store of [altered((outcome) => ({ ...outcome, policies: [], uncounted: true })), altered(async (outcome) => ({ ...outcome, policies: [], uncounted: true }))]) {
+    const { app, as } = await guarded(t, { limits: { store, onDecision: ({ outcome }) => { decisions.push(outcome) } } })
+    const response = await as.inject(app, { scopes: [] }, '/')
+    t.equal(response.statusCode, 200)
+    t.same(Object.keys(response.headers).filter((name) => name.includes('ratelimit')), [])
+  }
+  t.same(decisions, ['unavailable', 'unavailable'])
 })
 
 for (const [fault, limitStore] of broken) {
