@@ -127,7 +127,9 @@ export function createUseRecorder ({ store, clock, interval, deadline, log, most
     if (newer === undefined) {
       pending.set(id, used)
       used.waitsIn = pending
-    } else newer.needs.push(...used.needs.filter(({ scopes }) => newer.needs.every((need) => need.scopes !== scopes)))
+    } else {
+      newer.needs.push(...used.needs.filter(({ scopes }) => newer.needs.every((need) => need.scopes !== scopes)))
+    }
   }
 
   return {

@@ -116,7 +116,8 @@ export function createLimiter ({ ground, profiles, store, deadline }: Parts): Li
 
   /** A store that answers nothing, or nonsense, has not decided. */
   function read (answer: unknown, { policies, principal }: Take): Judgement {
-    if (!isUncounted(answer) && !isOutcomeOf(policies, answer)) throw new TypeError('the limit store did not answer an outcome')
+    if (isUncounted(answer)) return UNCOUNTED
+    if (!isOutcomeOf(policies, answer)) throw new TypeError('the limit store did not answer an outcome')
     return judgementBy(answer, principal)
   }
 
@@ -158,7 +159,7 @@ export function createLimiter ({ ground, profiles, store, deadline }: Parts): Li
 }
 
 /** True where the host of a store chose to admit what can't be counted. */
-function isUncounted (value: unknown): value is Outcome {
+function isUncounted (value: unknown): boolean {
   return isObject(value) && 'uncounted' in value && value.uncounted === true
 }
 

@@ -1,6 +1,6 @@
 import type { Principal } from '../principal.js'
-import type { Verdict } from './algorithms.js'
 import type { Clock } from '../time.js'
+import type { Verdict } from './algorithms.js'
 import type { CompiledPolicy } from './policy.js'
 
 /** One request asks for `cost` units of every policy at once. */

@@ -58,7 +58,7 @@ export async function run (client: RedisClient, { lua, sha }: Script, keys: read
   }
 }
 
-/** `callBuffer` copies what a command is made with one by one, which takes half as long as sending it: here it is given its arguments. */
+/** `callBuffer` copies what a command is made with one by one, which takes a third as long as sending it: here it is given its arguments. */
 function call (client: RedisClient, name: string, args: string[]): unknown {
   if (!(client instanceof Redis) || hasPrefix(client)) return client.callBuffer(name, ...args)
   const command = new Command(name, [], { replyEncoding: null })
