@@ -7,7 +7,7 @@ import { docs } from './docs/index.js'
 import { createEvents, events, eventsOptions, type EventsOptions, type EventsRoom } from './events/index.js'
 import { ground, groundOptions, type GroundOptions } from './ground.js'
 import { createKeys, keys, keysOptions, type Keyring, type KeysHost, type KeysOptions } from './keys/index.js'
-import { defaultEnvironments, isMemoryLimitStore, limits, limitsOptions, type LimitsOptions, type LimitStore } from './limits/index.js'
+import { defaultEnvironments, limits, limitsOptions, type LimitsOptions, type LimitStore } from './limits/index.js'
 import { checkOptions, OptionError } from './options.js'
 import { scopes, scopesOptions, type Catalogue } from './scopes/index.js'
 
@@ -68,6 +68,8 @@ export const latchkey = fp<LatchkeyOptions>(async function latchkey (app: Fastif
   const { resolvers: given = [] } = options
   const resolvers = [...given, ...keyring === undefined ? [] : [keyring.resolver]].sort(lastOfAnyForm)
 
+  const join = createCohort()
+  app.addHook('onRequest', function joinCohort ({ raw }, _reply, done) { join(raw.socket, done) })
   await app.register(ground, { errors, undeclared, rateLimitFields, realm, clock, byMethod: options.scopes.byMethod })
   await app.register(auth, { resolvers, environment, transport, deadline, failures, ...exposures(options.onExposed, told) })
   if (options.limits !== false) await app.register(limits, { ...options.limits, onLimited: limitedBy(options.limits, told) })
@@ -75,10 +77,6 @@ export const latchkey = fp<LatchkeyOptions>(async function latchkey (app: Fastif
   if (keyring !== undefined) await app.register(keys, { ...keyring, hook: options.hook })
   if (told !== undefined) await app.register(events, told)
   await app.register(docs, { scopes: options.scopes })
-  if (counters === undefined || isMemoryLimitStore(counters)) {
-    const join = createCohort()
-    app.addHook('onRequest', function joinCohort (_request, _reply, done) { join(done) })
-  }
 }, { name: 'fastify-latchkey', fastify: '5.x' })
 
 /** The store of counters that the host gives: every request asks it anyway, so it carries what processes share besides. */

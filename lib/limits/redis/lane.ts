@@ -1,3 +1,4 @@
+import { together } from '../../together.js'
 import type { JoinedTake, Outcome, PendingTake } from '../store.js'
 
 /** A take that waits for its outcome, or for what is thrown instead. */
@@ -67,10 +68,11 @@ export function createLane ({ deadline, send, expired }: LaneParts): (take: Join
         clearTimeout(timer)
         leave(begun)
         for (const one of begun.waiting) one.settle(answer)
+        together.begin()
         for (const wake of wakers) wake()
       }
     }
-    setImmediate(flush, begun)
+    together.after(flush, begun)
     return begun
   }
 

@@ -1,0 +1,171 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
+import { connect, type Socket } from 'node:net'
+import { PassThrough, Writable } from 'node:stream'
+import { setImmediate as turn } from 'node:timers/promises'
+import Fastify, { type FastifyReply } from 'fastify'
+import latchkey, { allowPlainHttp, defineScopes } from 'fastify-latchkey'
+import { createRedisLimitStore } from 'fastify-latchkey/limits/redis'
+import t from 'tap'
+import { createTogether } from '../../lib/together.js'
+import { listen, request } from '../helpers/doors.js'
+import { withEnding } from '../helpers/ending.js'
+import { startRedis } from '../helpers/redis-server.js'
+import { until } from '../helpers/until.js'
+
+/** A connection that notes in `left` what it has sent. */
+function connectionOf (name: string, left: string[]): Writable {
+  return new Writable({ write (chunk, _encoding, done) { left.push(`${name}: ${chunk}`); done() } })
+}
+
+/** Ends an answer as Node does. */
+function answer (connection: Writable, text: string): void {
+  connection.cork()
+  connection.write(text)
+  connection.uncork()
+}
+
+t.test('what is answered while requests go on leaves when they have', async (t) => {
+  const together = createTogether(() => 0)
+  const left: string[] = []
+  const [a, b, other] = [connectionOf('a', left), connectionOf('b', left), connectionOf('c', left)] as const
+  for (const connection of [a, b]) together.watch(connection)
+
+  answer(a, 'alone')
+  t.same(left.splice(0), ['a: alone'], 'nothing is held while none go on together')
+
+  await Promise.resolve()
+  together.begin()
+  together.begin()
+  answer(b, 'first')
+  answer(a, 'second')
+  answer(b, 'third')
+  answer(other, 'is not watched')
+  await Promise.resolve()
+  t.same(left.splice(0), ['c: is not watched'])
+  await new Promise((resolve) => process.nextTick(resolve))
+  t.same(left.splice(0), ['a: second', 'b: first', 'b: third'], 'each connection once it is uncorked as often as it was corked')
+
+  answer(a, 'again')
+  t.same(left, ['a: again'])
+})
+
+t.test('nothing is held for longer than a millisecond and what one handler takes', async (t) => {
+  let now = 5
+  const together = createTogether(() => now)
+  const left: string[] = []
+  const connection = connectionOf('a', left)
+  together.watch(connection)
+  await Promise.resolve()
+  together.begin()
+  answer(connection, '1')
+  now += 0.9
+  answer(connection, '2')
+  t.same(left, [])
+  now += 0.1
+  answer(connection, '3')
+  t.same(left, ['a: 1', 'a: 2', 'a: 3'])
+  now += 0.9
+  answer(connection, '4')
+  t.same(left.length, 3, 'held anew')
+  now += 7
+  answer(connection, '5')
+  t.same(left.length, 5)
+})
+
+t.test('a connection with an uncork of its own keeps it', async (t) => {
+  const together = createTogether()
+  const left: string[] = []
+  const connection = connectionOf('a', left)
+  const own = function (this: Writable): void { Writable.prototype.uncork.call(this) }
+  connection.uncork = own
+  together.watch(connection)
+  t.equal(connection.uncork, own)
+  const watched = new PassThrough()
+  together.watch(watched)
+  const { uncork } = watched
+  createTogether().watch(watched)
+  t.equal(watched.uncork, uncork, 'watched once')
+})
+
+t.test('a connection that can\'t be written to keeps no other waiting', async (t) => {
+  const together = createTogether(() => 0)
+  const left: string[] = []
+  const fault = new Error('written to')
+  const broken = new Writable({ write () { throw fault } })
+  const odd = new Writable({ write () { throw 'a text' } }) // eslint-disable-line no-throw-literal
+  const good = connectionOf('c', left)
+  const faults: unknown[] = []
+  broken.on('error', (error) => faults.push(error))
+  for (const connection of [broken, odd, good]) together.watch(connection)
+  await Promise.resolve()
+  together.begin()
+  for (const connection of [broken, odd, good]) answer(connection, 'answer')
+  await turn()
+  t.same(left, ['c: answer'])
+  t.equal(broken.destroyed, true)
+  t.equal(odd.destroyed, true)
+  t.same(faults, [fault])
+})
+
+t.test('acts once the requests that go on have, or once the loop has read what it can', async (t) => {
+  const together = createTogether()
+  const steps: string[] = []
+  const act = (name: string) => { steps.push(name) }
+  await Promise.resolve()
+  together.begin()
+  together.after(act, 'after these')
+  await Promise.resolve()
+  t.same(steps, [])
+  await new Promise((resolve) => process.nextTick(resolve))
+  t.same(steps.splice(0), ['after these'])
+  together.after(act, 'in a turn')
+  await new Promise((resolve) => process.nextTick(resolve))
+  t.same(steps, [])
+  await turn()
+  t.same(steps, ['in a turn'])
+})
+
+for (const shared of [false, true]) {
+  t.test(`answers of a tick are ended, and leave together: counters in ${shared ? 'Redis' : 'memory'}`, (t) => withEnding(async (ending) => {
+    const scopes = defineScopes({ resources: { devices: ['read'] } })
+    const store = shared ? createRedisLimitStore({ url: `redis://127.0.0.1:${(await startRedis(ending)).port}`, deadline: 5 }) : undefined
+    const app = Fastify()
+    ending.teardown(() => app.close())
+    app.addHook('onClose', () => store?.close())
+    const context = new AsyncLocalStorage<string>()
+    app.addHook('onRequest', (request, _reply, done) => context.run(request.url, done))
+    await app.register(latchkey, { scopes, environment: 'production', keys: { prefix: 'acme' }, transport: allowPlainHttp, limits: { store } })
+
+    const most = { held: 0, ended: 0 }
+    const replies: FastifyReply[] = []
+    const strangers: string[] = []
+    app.get<{ Params: { n: string } }>('/devices/:n', { schema: { ...scopes.secure('devices:read') } }, (request, reply) => {
+      if (context.getStore() !== request.url) strangers.push(request.url)
+      most.held = Math.max(most.held, replies.filter(({ raw }) => (raw.socket?.writableLength ?? 0) > 0).length)
+      most.ended = Math.max(most.ended, replies.filter(({ sent, raw }) => sent && (raw.socket?.writableLength ?? 0) > 0).length)
+      replies.push(reply)
+      reply.send({ n: request.params.n })
+    })
+    const port = await listen(app)
+    const { text } = await app.keys.issue({ workspace: 'w1', environment: 'production', scopes: ['devices:read'] })
+
+    const sockets: Socket[] = []
+    for (let n = 0; n < 20; n++) {
+      const socket = connect(port, '127.0.0.1')
+      ending.teardown(() => socket.destroy())
+      await new Promise((resolve) => socket.once('connect', resolve))
+      sockets.push(socket)
+    }
+    const answers = sockets.map(() => '')
+    sockets.forEach((socket, n) => socket.on('data', (chunk) => { answers[n] += chunk.toString('latin1') }))
+    for (let round = 0; round < 3; round++) {
+      sockets.forEach((socket, n) => socket.write(request(`GET /devices/${n} HTTP/1.1`, 'Host: x', `Authorization: Bearer ${text}`)))
+      await until(() => answers.every((answer, n) => answer.split(`{"n":"${n}"}`).length === round + 2), 'all are answered')
+    }
+    t.equal(answers.every((answer) => answer.split('HTTP/1.1 200 OK').length === 4), true)
+    t.same(strangers, [], 'each goes on in its own asynchronous context')
+    t.ok(most.held > 1, `${most.held} answers were held while another was made`)
+    t.equal(most.ended, most.held, 'whose replies were sent for all that look at them')
+    t.equal(replies.every(({ raw }) => raw.writableFinished), true)
+  }))
+}
