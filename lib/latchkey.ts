@@ -24,6 +24,8 @@ export interface LatchkeyOptions extends Omit<GroundOptions, 'byMethod'>, Omit<A
   events?: EventsOptions | false | undefined
   /** Where a route's scopes are checked; `onRequest` by default, before any body is parsed. */
   hook?: 'onRequest' | 'preHandler' | undefined
+  /** Requests that came in one tick of the event loop go on together, and their answers leave together; `true` by default. */
+  together?: boolean | undefined
 }
 
 const { byMethod: _given, ...groundShared } = groundOptions
@@ -35,7 +37,8 @@ const latchkeyOptions = Type.Object({
   resolvers: Type.Optional(authOptions.resolvers),
   keys: Type.Union([keysOptions, Type.Literal(false)], { description: '{ prefix: \'acme\' }, or false with resolvers of your own' }),
   limits: Type.Optional(Type.Union([limitsOptions, Type.Literal(false)], { description: 'an object, or false for no limits' })),
-  events: Type.Optional(Type.Union([eventsOptions, Type.Literal(false)], { description: 'an object, or false for no events' }))
+  events: Type.Optional(Type.Union([eventsOptions, Type.Literal(false)], { description: 'an object, or false for no events' })),
+  together: Type.Optional(Type.Boolean({ description: 'true or false' }))
 }, { additionalProperties: false })
 
 const FORGOTTEN = 'keys.store is left out: keys live in this process\'s memory, and are gone when it ends; state a store, such as createPostgresKeyStore(), or createMemoryKeyStore() where that is meant'
@@ -68,8 +71,10 @@ export const latchkey = fp<LatchkeyOptions>(async function latchkey (app: Fastif
   const { resolvers: given = [] } = options
   const resolvers = [...given, ...keyring === undefined ? [] : [keyring.resolver]].sort(lastOfAnyForm)
 
-  const join = createCohort()
-  app.addHook('onRequest', function joinCohort ({ raw }, _reply, done) { join(raw.socket, done) })
+  if (options.together !== false) {
+    const join = createCohort()
+    app.addHook('onRequest', function joinCohort ({ raw }, _reply, done) { join(raw.socket, done) })
+  }
   await app.register(ground, { errors, undeclared, rateLimitFields, realm, clock, byMethod: options.scopes.byMethod })
   await app.register(auth, { resolvers, environment, transport, deadline, failures, ...exposures(options.onExposed, told) })
   if (options.limits !== false) await app.register(limits, { ...options.limits, onLimited: limitedBy(options.limits, told) })

@@ -7,6 +7,7 @@ import { groundOf } from '../ground.js'
 import { checkOptions, OptionError, show, withMethods } from '../options.js'
 import type { Principal } from '../principal.js'
 import { isThenable } from '../time.js'
+import { together } from '../together.js'
 import { createLimiter, type Judgement } from './limiter.js'
 import { createMemoryLimitStore } from './memory.js'
 import { createRenewal } from './renewal.js'
@@ -75,8 +76,13 @@ export const limits = fp<LimitsOptions>(async function latchkeyLimits (app: Fast
   })
 
   function proceedLater (request: FastifyRequest, reply: FastifyReply, done: () => void, principal: Principal, judging: PendingTake | Promise<Judgement>): void {
-    if ('decided' in judging) judging.decided.then(() => proceed(request, reply, done, principal, limiter.conclude(judging)))
+    if ('decided' in judging) judging.decided.then(() => proceedDecided(request, reply, done, principal, judging))
     else judging.then((judgement) => proceed(request, reply, done, principal, judgement))
+  }
+
+  function proceedDecided (request: FastifyRequest, reply: FastifyReply, done: () => void, principal: Principal, taken: PendingTake): void {
+    together.next()
+    proceed(request, reply, done, principal, limiter.conclude(taken))
   }
 
   function proceed (request: FastifyRequest, reply: FastifyReply, done: () => void, principal: Principal, judgement: Judgement): void {

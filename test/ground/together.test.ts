@@ -6,6 +6,7 @@ import Fastify, { type FastifyReply } from 'fastify'
 import latchkey, { allowPlainHttp, defineScopes } from 'fastify-latchkey'
 import { createRedisLimitStore } from 'fastify-latchkey/limits/redis'
 import t from 'tap'
+import { createCohort } from '../../lib/cohort.js'
 import { createTogether } from '../../lib/together.js'
 import { listen, request } from '../helpers/doors.js'
 import { withEnding } from '../helpers/ending.js'
@@ -70,6 +71,111 @@ t.test('nothing is held for longer than a millisecond and what one handler takes
   now += 7
   answer(connection, '5')
   t.same(left.length, 5)
+})
+
+t.test('who goes on without answering keeps nobody waiting who was answered a millisecond ago', async (t) => {
+  let now = 5
+  const together = createTogether(() => now)
+  const left: string[] = []
+  const connection = connectionOf('a', left)
+  together.watch(connection)
+  await Promise.resolve()
+  together.begin()
+  together.next()
+  answer(connection, '1')
+  now += 10
+  together.next()
+  t.same(left, [], 'whoever is answered looks at the time')
+  together.next()
+  t.same(left, ['a: 1'])
+  answer(connection, '2')
+  together.next()
+  now += 0.9
+  together.next()
+  t.same(left, ['a: 1'])
+  now += 0.1
+  together.next()
+  t.same(left, ['a: 1', 'a: 2'])
+  now += 10
+  together.next()
+})
+
+t.test('what is held is written before its connection is destroyed', async (t) => {
+  const together = createTogether(() => 0)
+  const left: string[] = []
+  const [a, b] = [connectionOf('a', left), connectionOf('b', left)] as const
+  for (const connection of [a, b]) together.watch(connection)
+  await Promise.resolve()
+  together.begin()
+  answer(b, 'waits')
+  answer(a, 'first')
+  const fault = new Error('of the host')
+  const heard = new Promise((resolve) => a.once('error', resolve))
+  t.equal(a.destroy(fault), a)
+  t.same(left, ['a: first'])
+  t.equal(await heard, fault)
+  t.same(left, ['a: first', 'b: waits'])
+  b.destroy()
+  t.equal(b.destroyed, true)
+})
+
+t.test('an answer that was held ends in the context of its request', async (t) => {
+  const together = createTogether(() => 0)
+  const context = new AsyncLocalStorage<string>()
+  const ended: string[] = []
+  const connections = ['a', 'b', 'c'].map((name) => ({ name, connection: connectionOf(name, []) }))
+  for (const { connection } of connections) together.watch(connection)
+  await Promise.resolve()
+  context.run('nobody', () => together.begin())
+  for (const { name, connection } of connections) {
+    context.run(name, () => {
+      connection.cork()
+      connection.write(name, () => ended.push(`${name} in ${context.getStore()}`))
+      connection.uncork()
+    })
+  }
+  context.run('nobody', () => connections[2]?.connection.destroy())
+  await turn()
+  t.same(ended.sort(), ['a in a', 'b in b', 'c in c'])
+})
+
+t.test('a connection that is uncorked twice for one answer, as Node 24 does, is held once', async (t) => {
+  const together = createTogether(() => 0)
+  const left: string[] = []
+  const connection = connectionOf('a', left)
+  together.watch(connection)
+  await Promise.resolve()
+  together.begin()
+  answer(connection, 'first')
+  connection.uncork()
+  answer(connection, 'second')
+  t.same(left, [])
+  await turn()
+  t.same(left, ['a: first', 'a: second'])
+  t.equal(connection.writableCorked, 0)
+})
+
+t.test('what is held leaves when the process ends', async (t) => {
+  const together = createTogether(() => 0)
+  const before = new Set(process.listeners('exit'))
+  const left: string[] = []
+  const connection = connectionOf('a', left)
+  together.watch(connection)
+  together.watch(connectionOf('b', left))
+  const [exit, ...others] = process.listeners('exit').filter((listener) => !before.has(listener))
+  t.same(others, [], 'one listener for all connections')
+  await Promise.resolve()
+  together.begin()
+  answer(connection, 'last')
+  t.same(left, [])
+  exit?.call(process, 0)
+  t.same(left, ['a: last'])
+})
+
+t.test('a request without a connection goes on like any other', async (t) => {
+  const join = createCohort()
+  t.equal(await new Promise((resolve) => join(null, () => resolve('gone'))), 'gone')
+  await turn()
 })
 
 t.test('a connection with an uncork of its own keeps it', async (t) => {
@@ -139,6 +245,8 @@ for (const shared of [false, true]) {
     const most = { held: 0, ended: 0 }
     const replies: FastifyReply[] = []
     const strangers: string[] = []
+    const responded: unknown[] = []
+    app.addHook('onResponse', async (request) => { responded.push(context.getStore() === request.url) })
     app.get<{ Params: { n: string } }>('/devices/:n', { schema: { ...scopes.secure('devices:read') } }, (request, reply) => {
       if (context.getStore() !== request.url) strangers.push(request.url)
       most.held = Math.max(most.held, replies.filter(({ raw }) => (raw.socket?.writableLength ?? 0) > 0).length)
@@ -163,9 +271,55 @@ for (const shared of [false, true]) {
       await until(() => answers.every((answer, n) => answer.split(`{"n":"${n}"}`).length === round + 2), 'all are answered')
     }
     t.equal(answers.every((answer) => answer.split('HTTP/1.1 200 OK').length === 4), true)
+    t.same(responded, replies.map(() => true), 'and has responded there')
     t.same(strangers, [], 'each goes on in its own asynchronous context')
     t.ok(most.held > 1, `${most.held} answers were held while another was made`)
     t.equal(most.ended, most.held, 'whose replies were sent for all that look at them')
     t.equal(replies.every(({ raw }) => raw.writableFinished), true)
   }))
 }
+
+t.test('an option leaves requests and connections as they are', (t) => withEnding(async (ending) => {
+  const scopes = defineScopes({ resources: { devices: ['read'] } })
+  const app = Fastify()
+  ending.teardown(() => app.close())
+  await app.register(latchkey, { scopes, environment: 'production', keys: { prefix: 'acme' }, transport: allowPlainHttp, together: false })
+  app.get('/devices', { schema: { ...scopes.secure('devices:read') } }, async ({ raw }) => ({ plain: raw.socket.uncork === Writable.prototype.uncork }))
+  const port = await listen(app)
+  const { text } = await app.keys.issue({ workspace: 'w1', environment: 'production', scopes: ['devices:read'] })
+  const response = await fetch(`http://127.0.0.1:${port}/devices`, { headers: { authorization: `Bearer ${text}` } })
+  t.equal(response.status, 200)
+  t.same(await response.json(), { plain: true })
+  const wrong: object = { together: 1 }
+  await t.rejects(Promise.resolve(Fastify().register(latchkey, { scopes, environment: 'production', keys: { prefix: 'acme' }, ...wrong })), /option together must be true or false/)
+}))
+
+t.test('answers reach their clients although a handler closes, destroys or ends in the same tick', () => withEnding(async (ending) => {
+  const scopes = defineScopes({ resources: { devices: ['read'] } })
+  const app = Fastify()
+  ending.teardown(() => app.close())
+  await app.register(latchkey, { scopes, environment: 'production', keys: { prefix: 'acme' }, transport: allowPlainHttp, limits: false })
+  let rude = false
+  app.get<{ Params: { n: string } }>('/devices/:n', { schema: { ...scopes.secure('devices:read') } }, (request, reply) => {
+    reply.send({ n: request.params.n })
+    if (!rude) return
+    if (request.params.n === '19') app.server.closeIdleConnections()
+    else if (Number(request.params.n) % 2 === 0) request.raw.destroy()
+  })
+  const port = await listen(app)
+  const { text } = await app.keys.issue({ workspace: 'w1', environment: 'production', scopes: ['devices:read'] })
+  const answers = Array.from({ length: 20 }, () => '')
+  const sockets: Socket[] = []
+  for (let n = 0; n < 20; n++) {
+    const socket = connect(port, '127.0.0.1')
+    ending.teardown(() => socket.destroy())
+    socket.on('data', (chunk) => { answers[n] += chunk.toString('latin1') })
+    await new Promise((resolve) => socket.once('connect', resolve))
+    sockets.push(socket)
+  }
+  for (let round = 0; round < 2; round++) {
+    rude = round === 1
+    sockets.forEach((socket, n) => socket.write(request(`GET /devices/${n} HTTP/1.1`, 'Host: x', `Authorization: Bearer ${text}`)))
+    await until(() => answers.every((answer, n) => answer.split(`{"n":"${n}"}`).length === round + 2), 'all are answered')
+  }
+}))

@@ -68,10 +68,10 @@ export function createLane ({ deadline, send, expired }: LaneParts): (take: Join
         clearTimeout(timer)
         leave(begun)
         for (const one of begun.waiting) one.settle(answer)
-        together.begin()
         for (const wake of wakers) wake()
       }
     }
+    begun.decided.then(together.begin)
     together.after(flush, begun)
     return begun
   }

@@ -69,12 +69,12 @@ export interface Answer {
 /** @throws NoAnswer here and in `outcome` */
 export function readAnswer (reply: unknown): Answer {
   if (!Buffer.isBuffer(reply)) throw new NoAnswer()
-  const numbers = reply
+  const numbers = new DataView(reply.buffer, reply.byteOffset, reply.length)
   let at = 0
 
   function number (): number {
-    if (at + 8 > numbers.length) throw new NoAnswer()
-    const value = numbers.readDoubleLE(at)
+    if (at + 8 > numbers.byteLength) throw new NoAnswer()
+    const value = numbers.getFloat64(at, true)
     if (!Number.isSafeInteger(value)) throw new NoAnswer()
     at += 8
     return value
@@ -83,7 +83,7 @@ export function readAnswer (reply: unknown): Answer {
   const now = number()
   return {
     now,
-    late: numbers.length === 8,
+    late: numbers.byteLength === 8,
     outcome ({ policies, principal }) {
       const marker = number()
       if (marker < 0) return undefined
