@@ -13,6 +13,11 @@ import { withEnding } from '../helpers/ending.js'
 import { startRedis } from '../helpers/redis-server.js'
 import { until } from '../helpers/until.js'
 
+const before = new Set(process.listeners('exit'))
+const added = () => process.listeners('exit').filter((listener) => !before.has(listener))
+t.beforeEach(() => { for (const listener of process.listeners('exit')) before.add(listener) })
+t.afterEach(() => { for (const listener of added()) process.removeListener('exit', listener) })
+
 /** A connection that notes in `left` what it has sent. */
 function connectionOf (name: string, left: string[]): Writable {
   return new Writable({ write (chunk, _encoding, done) { left.push(`${name}: ${chunk}`); done() } })
@@ -23,6 +28,18 @@ function answer (connection: Writable, text: string): void {
   connection.cork()
   connection.write(text)
   connection.uncork()
+}
+
+/** Requests go on, of which one connection is answered; the time is `clock.now`, in ms. */
+async function goOn () {
+  const clock = { now: 5 }
+  const together = createTogether(() => clock.now)
+  const left: string[] = []
+  const connection = connectionOf('a', left)
+  together.watch(connection)
+  await Promise.resolve()
+  together.begin()
+  return { clock, together, left, answer: (text: string) => answer(connection, text) }
 }
 
 t.test('what is answered while requests go on leaves when they have', async (t) => {
@@ -51,52 +68,40 @@ t.test('what is answered while requests go on leaves when they have', async (t) 
 })
 
 t.test('nothing is held for longer than a millisecond and what one handler takes', async (t) => {
-  let now = 5
-  const together = createTogether(() => now)
-  const left: string[] = []
-  const connection = connectionOf('a', left)
-  together.watch(connection)
-  await Promise.resolve()
-  together.begin()
-  answer(connection, '1')
-  now += 0.9
-  answer(connection, '2')
+  const { clock, left, answer } = await goOn()
+  answer('1')
+  clock.now += 0.9
+  answer('2')
   t.same(left, [])
-  now += 0.1
-  answer(connection, '3')
+  clock.now += 0.1
+  answer('3')
   t.same(left, ['a: 1', 'a: 2', 'a: 3'])
-  now += 0.9
-  answer(connection, '4')
+  clock.now += 0.9
+  answer('4')
   t.same(left.length, 3, 'held anew')
-  now += 7
-  answer(connection, '5')
+  clock.now += 7
+  answer('5')
   t.same(left.length, 5)
 })
 
 t.test('who goes on without answering keeps nobody waiting who was answered a millisecond ago', async (t) => {
-  let now = 5
-  const together = createTogether(() => now)
-  const left: string[] = []
-  const connection = connectionOf('a', left)
-  together.watch(connection)
-  await Promise.resolve()
-  together.begin()
+  const { clock, together, left, answer } = await goOn()
   together.next()
-  answer(connection, '1')
-  now += 10
+  answer('1')
+  clock.now += 10
   together.next()
   t.same(left, [], 'whoever is answered looks at the time')
   together.next()
   t.same(left, ['a: 1'])
-  answer(connection, '2')
+  answer('2')
   together.next()
-  now += 0.9
+  clock.now += 0.9
   together.next()
   t.same(left, ['a: 1'])
-  now += 0.1
+  clock.now += 0.1
   together.next()
   t.same(left, ['a: 1', 'a: 2'])
-  now += 10
+  clock.now += 10
   together.next()
 })
 
@@ -157,12 +162,11 @@ t.test('a connection that is uncorked twice for one answer, as Node 24 does, is 
 
 t.test('what is held leaves when the process ends', async (t) => {
   const together = createTogether(() => 0)
-  const before = new Set(process.listeners('exit'))
   const left: string[] = []
   const connection = connectionOf('a', left)
   together.watch(connection)
   together.watch(connectionOf('b', left))
-  const [exit, ...others] = process.listeners('exit').filter((listener) => !before.has(listener))
+  const [exit, ...others] = added()
   t.same(others, [], 'one listener for all connections')
   await Promise.resolve()
   together.begin()
@@ -193,25 +197,24 @@ t.test('a connection with an uncork of its own keeps it', async (t) => {
   t.equal(watched.uncork, uncork, 'watched once')
 })
 
-t.test('a connection that can\'t be written to keeps no other waiting', async (t) => {
-  const together = createTogether(() => 0)
-  const left: string[] = []
-  const fault = new Error('written to')
-  const broken = new Writable({ write () { throw fault } })
-  const odd = new Writable({ write () { throw 'a text' } }) // eslint-disable-line no-throw-literal
-  const good = connectionOf('c', left)
-  const faults: unknown[] = []
-  broken.on('error', (error) => faults.push(error))
-  for (const connection of [broken, odd, good]) together.watch(connection)
-  await Promise.resolve()
-  together.begin()
-  for (const connection of [broken, odd, good]) answer(connection, 'answer')
-  await turn()
-  t.same(left, ['c: answer'])
-  t.equal(broken.destroyed, true)
-  t.equal(odd.destroyed, true)
-  t.same(faults, [fault])
-})
+for (const thrown of [new Error('of the host'), 'a text']) {
+  t.test(`a connection that throws ${typeof thrown === 'string' ? thrown : 'an error'} when it is written to keeps no other waiting`, async (t) => {
+    const together = createTogether(() => 0)
+    const left: string[] = []
+    const broken = new Writable({ write () { throw thrown } })
+    const good = connectionOf('b', left)
+    const faults: unknown[] = []
+    broken.on('error', (fault) => faults.push(fault))
+    for (const connection of [broken, good]) together.watch(connection)
+    await Promise.resolve()
+    together.begin()
+    for (const connection of [broken, good]) answer(connection, 'answer')
+    await turn()
+    t.same(left, ['b: answer'])
+    t.equal(broken.destroyed, true)
+    t.same(faults, thrown instanceof Error ? [thrown] : [])
+  })
+}
 
 t.test('acts once the requests that go on have, or once the loop has read what it can', async (t) => {
   const together = createTogether()
