@@ -50,7 +50,7 @@ export const logger = { level: process.env.LOG_LEVEL ?? 'warn', stream: process.
 /** Issues a demo key for each name that has none from an earlier run. */
 export async function issueKeys<N extends string> (app: FastifyInstance, inputs: Readonly<Record<N, IssueInput>>, storage?: Storage): Promise<Record<string, string>> {
   const keys: Record<string, string> = {}
-  for (const [name, input] of Object.entries<IssueInput>(inputs)) keys[name] = await storage?.recall(name) ?? (await app.keys.issue({ name, ...input })).text
+  for (const [name, input] of Object.entries<IssueInput>(inputs)) keys[name] = await storage?.recall(name) ?? (await app.latchkey.keys.issue({ name, ...input })).secret
   storage?.remember(keys)
   return keys
 }

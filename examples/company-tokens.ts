@@ -68,7 +68,7 @@ export async function build ({ clock, logger = stderr, people = everybody() }: C
     scopes: { read: 'Read', write: 'Write', manage: 'Admin' },
     rotateEvery: 90 * 86_400,
     /** A token of one company manages those of another where its owner may do there all that it may do here. */
-    workspacesOf: ({ owner = '', scopes }) => companiesOf(owner).filter((company) => app.keys.grants({ scopes: [roleOf(owner, company) ?? ''] }, scopes))
+    workspacesOf: ({ owner = '', scopes }) => companiesOf(owner).filter((company) => app.latchkey.keys.grants({ scopes: [roleOf(owner, company) ?? ''] }, scopes))
   })
 
   const orders = createTable('order', { acme: [{ id: 'order_1', supplier: 'Mill' }], globex: [{ id: 'order_2', supplier: 'Yard' }] })

@@ -30,8 +30,8 @@ app.get('/devices', { schema: scopes.secure('devices:read') }, (request) => ({ w
 
 const url = await app.listen({ host: '127.0.0.1', port: 0 })
 try {
-  const administrator = await app.keys.issue({ workspace: 'north', name: 'administrator', owner: 'ada', scopes: ['devices:read', 'api_keys:manage'] })
-  await live(administrator.text)
+  const administrator = await app.latchkey.keys.issue({ workspace: 'north', name: 'administrator', owner: 'ada', scopes: ['devices:read', 'api_keys:manage'] })
+  await live(administrator.secret)
 } finally {
   await app.close()
 }

@@ -1,7 +1,7 @@
 import swagger from '@fastify/swagger'
 import Fastify, { type FastifyRequest } from 'fastify'
 import { allowPlainHttp, defineScopes, latchkey, notFound, principalOf, serverOptions } from 'fastify-latchkey'
-import { scopesHtml } from 'fastify-latchkey/docs'
+import { scopesHtml } from 'fastify-latchkey/openapi'
 import { issueKeys, logger as stderr, type BuildOptions, type Example } from './base.js'
 import { createTable, type ById, type Fields, type Table } from './records.js'
 
@@ -72,9 +72,9 @@ export async function build ({ clock, logger = stderr }: BuildOptions = {}): Pro
 
   app.get('/v1/whoami', { schema: { ...secure(), operationId: 'whoami' } }, (request) => principalOf(request))
   app.get('/openapi.json', { schema: { ...open(), hide: true } }, () => app.swagger())
-  app.get('/scopes.json', { schema: { ...open(), hide: true } }, () => app.scopesByResource())
+  app.get('/scopes.json', { schema: { ...open(), hide: true } }, () => app.latchkey.scopesByResource())
   app.get('/scopes', { schema: { ...open(), hide: true } }, (_request, reply) =>
-    reply.type('text/html; charset=utf-8').send(scopesHtml(app.scopesByResource(), 'Scopes by resource')))
+    reply.type('text/html; charset=utf-8').send(scopesHtml(app.latchkey.scopesByResource(), 'Scopes by resource')))
 
   return {
     title: 'A platform with scopes of the form resource:action',

@@ -3,7 +3,7 @@ import swaggerUi from '@fastify/swagger-ui'
 import { Type, type TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import Fastify from 'fastify'
 import { allowPlainHttp, defineScopes, latchkey, notFound, serverOptions } from 'fastify-latchkey'
-import { scopesHtml } from 'fastify-latchkey/docs'
+import { scopesHtml } from 'fastify-latchkey/openapi'
 import { keyRoutes } from 'fastify-latchkey/keys'
 import { createDevices, Device, Name } from './devices.js'
 import { openStorage } from './storage.js'
@@ -51,7 +51,7 @@ export async function build ({ clock, logger = stderr, storage }: BuildOptions =
 
   app.get('/openapi.json', { schema: { ...scopes.open(), hide: true } }, () => app.swagger())
   app.get('/scopes', { schema: { ...scopes.open(), hide: true } }, (_request, reply) => {
-    reply.type('text/html; charset=utf-8').send(scopesHtml(app.scopesByResource(), 'Devices API: scopes'))
+    reply.type('text/html; charset=utf-8').send(scopesHtml(app.latchkey.scopesByResource(), 'Devices API: scopes'))
   })
 
   await app.register(keyRoutes, { prefix: '/api-keys', rotateEvery: 90 * 86_400 })

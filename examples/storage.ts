@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { KeyStore, LimitStore } from 'fastify-latchkey'
-import { createMemoryKeyStore, hashKeyText } from 'fastify-latchkey/keys'
+import { createMemoryKeyStore, hashSecret } from 'fastify-latchkey/keys'
 import { createPgliteKeyStore, createPostgresKeyStore, FolderInUse } from 'fastify-latchkey/keys/postgres'
 import { createRedisLimitStore } from 'fastify-latchkey/limits/redis'
 
@@ -47,7 +47,7 @@ export async function openStorage ({ DATABASE_URL, REDIS_URL, LATCHKEY_DATA = '.
     ...limits !== undefined && { limits },
     async recall (name) {
       const text = texts.get(name)
-      const found = text === undefined ? undefined : await keys.findByHash(hashKeyText(text))
+      const found = text === undefined ? undefined : await keys.findByHash(hashSecret(text))
       return found !== undefined && Date.now() < found.goodUntil ? text : undefined
     },
     remember (texts) { writeFileSync(file, JSON.stringify(texts), { mode: 0o600 }) },

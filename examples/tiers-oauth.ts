@@ -72,8 +72,8 @@ export async function build ({ clock = Date.now, logger = stderr }: BuildOptions
   await app.register(keyRoutes, { prefix: '/v1/keys', rotateEvery: 90 * 86_400 })
   await app.register(webhooks, { store: createMemoryWebhookStore(), destinations: allowPrivateAddresses }) // the receiver is on this machine
   await app.register(webhookRoutes, { prefix: '/v1/webhooks' })
-  receiver.secret = (await app.webhooks.create('acme', { url: receiver.url, events: ['key.expiring'] })).secret
-  await app.keys.issue({ workspace: 'acme', scopes: ['resources:read'], name: 'expires in an hour', expiresAt: new Date(clock() + 3_600_000) })
+  receiver.secret = (await app.latchkey.webhooks.create('acme', { url: receiver.url, events: ['key.expiring'] })).secret
+  await app.latchkey.keys.issue({ workspace: 'acme', scopes: ['resources:read'], name: 'expires in an hour', expiresAt: new Date(clock() + 3_600_000) })
 
   const resources = createTable('resource', { acme: [{ id: 'resource_1', name: 'Report' }] })
   const read = { schema: scopes.secure('resources:read') }

@@ -3,15 +3,15 @@ import fp from 'fastify-plugin'
 import { Type } from '@sinclair/typebox'
 import { auth, authOptions, type AuthOptions, type Exposure, type Resolver } from './auth/index.js'
 import { createCohort } from './cohort.js'
-import { docs } from './docs/index.js'
+import { docs } from './openapi/index.js'
 import { createEvents, events, eventsOptions, type EventsOptions, type EventsRoom } from './events/index.js'
-import { ground, groundOptions, type GroundOptions } from './ground.js'
+import { accessContext, contextOptions, type AccessContextOptions } from './core/access-context.js'
 import { createKeys, keys, keysOptions, type Keyring, type KeysHost, type KeysOptions } from './keys/index.js'
 import { defaultEnvironments, limits, limitsOptions, type LimitsOptions, type LimitStore } from './limits/index.js'
-import { checkOptions, OptionError } from './options.js'
+import { checkOptions, OptionError } from './core/options.js'
 import { scopes, scopesOptions, type Catalogue } from './scopes/index.js'
 
-export interface LatchkeyOptions extends Omit<GroundOptions, 'byMethod'>, Omit<AuthOptions, 'resolvers' | 'wantsExposed'> {
+export interface LatchkeyOptions extends Omit<AccessContextOptions, 'byMethod'>, Omit<AuthOptions, 'resolvers' | 'wantsExposed'> {
   /** What `defineScopes` returned. */
   scopes: Catalogue
   /** API keys of this host, or `false` where only `resolvers` are asked. */
@@ -28,7 +28,7 @@ export interface LatchkeyOptions extends Omit<GroundOptions, 'byMethod'>, Omit<A
   together?: boolean | undefined
 }
 
-const { byMethod: _given, ...groundShared } = groundOptions
+const { byMethod: _given, ...groundShared } = contextOptions
 const { wantsExposed: _own, ...authShared } = authOptions
 const latchkeyOptions = Type.Object({
   ...groundShared,
@@ -75,7 +75,7 @@ export const latchkey = fp<LatchkeyOptions>(async function latchkey (app: Fastif
     const join = createCohort()
     app.addHook('onRequest', function joinCohort ({ raw }, _reply, done) { join(raw.socket, done) })
   }
-  await app.register(ground, { errors, undeclared, rateLimitFields, realm, clock, byMethod: options.scopes.byMethod })
+  await app.register(accessContext, { errors, undeclared, rateLimitFields, realm, clock, byMethod: options.scopes.byMethod })
   await app.register(auth, { resolvers, environment, transport, deadline, failures, ...exposures(options.onExposed, told) })
   if (options.limits !== false) await app.register(limits, { ...options.limits, onLimited: limitedBy(options.limits, told) })
   await app.register(scopes, { scopes: options.scopes, schemes: resolvers, hook: options.hook })
@@ -97,7 +97,7 @@ function keysHost (app: FastifyInstance, { scopes, clock, realm, deadline = 1, l
     expand: scopes.expand,
     realm,
     deadline,
-    mark: counters?.mark?.bind(counters),
+    mark: counters?.publishVersion?.bind(counters),
     log: logOf(app)
   }
 }
@@ -108,7 +108,7 @@ const logOf = (app: FastifyInstance) => (reason: string, message: string): void 
 function exposures (onExposed: AuthOptions['onExposed'], told: EventsRoom | undefined): Pick<AuthOptions, 'onExposed' | 'wantsExposed'> {
   if (told === undefined) return { onExposed }
   return {
-    wantsExposed: () => onExposed !== undefined || told.emitter.hears('key.exposed'),
+    wantsExposed: () => onExposed !== undefined || told.emitter.hasListeners('key.exposed'),
     onExposed (exposure: Exposure) {
       told.observer.exposed(exposure)
       return onExposed?.(exposure)

@@ -97,7 +97,7 @@ t.test('resolvers are asked before keys, and both are counted and checked alike'
   const clock = fakeClock()
   await app.register(latchkey, { ...good, resolvers: [as.resolver], clock: clock.now, limits: { environments: { production: [{ name: 'p', quota: 2, window: 60 }] } } })
   app.get('/', { schema: scopes.secure('devices:read') }, async ({ principal }) => principal?.workspace)
-  const { text } = await app.keys.issue({ workspace: 'w1', scopes: ['devices:read'] })
+  const { secret: text } = await app.latchkey.keys.issue({ workspace: 'w1', scopes: ['devices:read'] })
   const byKey = () => app.inject({ url: '/', headers: { authorization: `Bearer ${text}` } })
   const byTest = () => as.inject(app, { scopes: [] }, '/')
   t.equal((await byKey()).body, 'w1')

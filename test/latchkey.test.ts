@@ -17,7 +17,7 @@ t.test('prefix and environment are all that a host must say', async (t) => {
   t.teardown(() => app.close())
   await app.register(latchkey, { scopes, environment: 'production', keys: { prefix: 'acme' } })
   app.get('/', { schema: scopes.secure('devices:read') }, async () => 'in')
-  const { text } = await app.keys.issue({ workspace: 'w1', scopes: ['devices:read'] })
+  const { secret: text } = await app.latchkey.keys.issue({ workspace: 'w1', scopes: ['devices:read'] })
   const ask = (protocol: string) => app.inject({ url: `${protocol}://api.example/`, headers: { authorization: `Bearer ${text}` } })
   refused(t, await ask('http'), { status: 403, code: 'INSECURE_TRANSPORT' })
 })
@@ -38,16 +38,16 @@ t.test('keys that would be gone with the process are a warning at boot, unless t
 t.test('resolvers of the host are asked before API keys, and stand beside them', async (t) => {
   const { app, as } = await guarded(t, { keys: { prefix: 'acme' } })
   t.equal((await as.inject(app, { scopes: [] }, '/')).statusCode, 200)
-  const { text } = await app.keys.issue({ workspace: 'w1', scopes: [] })
+  const { secret: text } = await app.latchkey.keys.issue({ workspace: 'w1', scopes: [] })
   t.equal((await app.inject({ url: '/', headers: { authorization: `Bearer ${text}` } })).statusCode, 200)
-  t.equal(app.resolvers[0], as.resolver)
-  t.equal(app.resolvers.length, 2)
+  t.equal(app.latchkey.resolvers[0], as.resolver)
+  t.equal(app.latchkey.resolvers.length, 2)
 })
 
 t.test('without keys there is no app.keys', async (t) => {
   const { app, as } = await guarded(t)
   t.equal(app.hasDecorator('keys'), false)
-  t.same(app.resolvers, [as.resolver])
+  t.same(app.latchkey.resolvers, [as.resolver])
 })
 
 t.test('nobody to be authenticated by is refused at boot', async (t) => {
@@ -131,9 +131,9 @@ t.test('keys and catalogue agree: a scope of levels is issued as one of resource
   const levels = defineScopes({ levels: ['READ', 'WRITE'] })
   const { app } = await guarded(t, { scopes: levels, keys: { prefix: 'acme' } }, (app) => { app.post('/', async () => 'made') })
   const status = async (scope: string) => {
-    const { text } = await app.keys.issue({ workspace: 'w1', scopes: [scope] })
+    const { secret: text } = await app.latchkey.keys.issue({ workspace: 'w1', scopes: [scope] })
     return (await app.inject({ method: 'POST', url: '/', headers: { authorization: `Bearer ${text}` } })).statusCode
   }
   t.same([await status('READ'), await status('WRITE')], [403, 200])
-  await t.rejects(app.keys.issue({ workspace: 'w1', scopes: ['devices:read'] }), { code: 'KEY_INPUT_INVALID' })
+  await t.rejects(app.latchkey.keys.issue({ workspace: 'w1', scopes: ['devices:read'] }), { code: 'KEY_INPUT_INVALID' })
 })

@@ -1,10 +1,10 @@
 import type { FastifyRequest } from 'fastify'
-import { AccessError, describeFault } from '../errors.js'
-import type { Allowance } from '../fields.js'
-import type { Ground } from '../ground.js'
-import type { Principal } from '../principal.js'
-import { withhold } from '../scrub.js'
-import { isThenable, within } from '../time.js'
+import { AccessError, describeFault } from '../core/errors.js'
+import type { Allowance } from '../core/rate-limit-headers.js'
+import type { AccessContext } from '../core/access-context.js'
+import type { Principal } from '../core/principal.js'
+import { redactSecret } from '../core/redact.js'
+import { isThenable, withTimeout } from '../core/clock.js'
 import type { FailureMeter } from './failures.js'
 import { checked, readCredential, readUnchecked, type Presented } from './header.js'
 import { InvalidCredential, readableBy, recallOf, resolve, type Resolver } from './resolver.js'
@@ -13,7 +13,7 @@ import { InvalidCredential, readableBy, recallOf, resolve, type Resolver } from 
 export type Environments = string | readonly string[] | ((request: FastifyRequest) => string | readonly string[])
 
 interface Parts {
-  readonly ground: Ground
+  readonly ground: AccessContext
   readonly resolvers: readonly Resolver[]
   readonly environment: Environments
   /** Seconds. */
@@ -103,7 +103,7 @@ export function createAuthenticator ({ ground, resolvers, environment, deadline,
   async function identifyLater (found: Promise<Principal>, request: FastifyRequest, token: string, scheme: 'DPoP' | undefined): Promise<Identified> {
     meter?.note(request)
     try {
-      return admitTo(request, await within(found, deadline, 'a resolver'))
+      return admitTo(request, await withTimeout(found, deadline, 'a resolver'))
     } catch (fault) {
       return explain(request, token, scheme, fault)
     }
@@ -134,7 +134,7 @@ export function createAuthenticator ({ ground, resolvers, environment, deadline,
       if (!(fault instanceof InvalidCredential)) return unavailable(fault)
       const { message, detail, proof } = fault
       const error = refusal('CREDENTIAL_INVALID', {
-        reason: withhold(message, token), ...detail !== undefined && { detail: withhold(detail, token) }, ...scheme !== undefined && { scheme }, ...proof
+        reason: redactSecret(message, token), ...detail !== undefined && { detail: redactSecret(detail, token) }, ...scheme !== undefined && { scheme }, ...proof
       })
       return proof?.error === 'use_dpop_nonce' ? error : failed(request, error) // a good proof that is to be sent again is no guess
     } catch (unreadable) {

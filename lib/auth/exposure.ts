@@ -1,7 +1,7 @@
 import type { FastifyRequest } from 'fastify'
-import { describeFault } from '../errors.js'
-import type { Principal } from '../principal.js'
-import { within, type Clock } from '../time.js'
+import { describeFault } from '../core/errors.js'
+import type { Principal } from '../core/principal.js'
+import { withTimeout, type Clock } from '../core/clock.js'
 import type { FailureMeter } from './failures.js'
 import { readAuthorization, readCredential, type Readable } from './header.js'
 import { InvalidCredential, readableBy, resolve, UnknownForm, type Resolver } from './resolver.js'
@@ -49,7 +49,7 @@ export function createExposureReport ({ resolvers, clock, deadline, meter, onExp
 
   async function identify (request: FastifyRequest, token: string, asked: readonly Resolver[]): Promise<Principal | undefined> {
     try {
-      return await within(Promise.resolve(resolve(asked, token, clock)), deadline, 'a resolver')
+      return await withTimeout(Promise.resolve(resolve(asked, token, clock)), deadline, 'a resolver')
     } catch (fault) {
       if (!(fault instanceof InvalidCredential)) throw fault
       if (!(fault instanceof UnknownForm)) await meter?.count(request)

@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import rateLimit, { normalizeIP } from '@fastify/rate-limit'
-import { policyItem, type Allowance } from '../fields.js'
+import { policyItem, type Allowance } from '../core/rate-limit-headers.js'
 
 export interface FailureBudget {
   /** Failed attempts of one address (a /64 for IPv6) in a window. */

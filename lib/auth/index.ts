@@ -1,11 +1,11 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { Type } from '@sinclair/typebox'
-import type { RouteAccess } from '../access.js'
-import { AccessError, type RefusalCode } from '../errors.js'
-import { groundOf } from '../ground.js'
-import { accepted, checkOptions, OptionError } from '../options.js'
-import type { Principal } from '../principal.js'
+import type { RouteAccess } from '../core/route-access.js'
+import { AccessError, type RefusalCode } from '../core/errors.js'
+import { contextOf, offer } from '../core/access-context.js'
+import { accepted, checkOptions, OptionError } from '../core/options.js'
+import type { Principal } from '../core/principal.js'
 import { createAuthenticator, type Admission, type Environments } from './authenticate.js'
 import { createExposureReport, type Exposure } from './exposure.js'
 import { createFailureMeter, type FailureBudget } from './failures.js'
@@ -29,8 +29,8 @@ export interface AuthOptions {
   wantsExposed?: (() => boolean) | undefined
 }
 
-declare module 'fastify' {
-  interface FastifyInstance {
+declare module '../core/access-context.js' {
+  interface Latchkey {
     /**
      * Authenticates a request and sets `request.principal`, where the guard has not: on open routes, for hosts that
      * compose with @fastify/auth. Asks by the truth as it is now, at each request: nothing is counted here, and so nothing
@@ -69,7 +69,7 @@ export const authOptions = {
 export const auth = fp<AuthOptions>(async function latchkeyAuth (app: FastifyInstance, options: AuthOptions) {
   checkOptions(Type.Object(authOptions, { additionalProperties: false }), options, '')
   const { resolvers, environment, transport, deadline = 1, failures = { quota: 300, window: 60 }, onExposed, wantsExposed } = options
-  const ground = groundOf(app)
+  const ground = contextOf(app)
   if (transport !== undefined && transport !== allowPlainHttp) throw new OptionError('option transport must be allowPlainHttp, imported from fastify-latchkey, not another symbol')
   const plainAllowed = transport === allowPlainHttp
   const dpop = resolvers.flatMap((resolver) => resolver.dpop ?? [])
@@ -110,15 +110,15 @@ export const auth = fp<AuthOptions>(async function latchkeyAuth (app: FastifyIns
     done()
   }
 
-  app.decorate('resolvers', resolvers)
-  app.decorate('authenticate', async function authenticate (request: FastifyRequest) {
+  offer(app, 'resolvers', resolvers)
+  offer(app, 'authenticate', async function authenticate (request: FastifyRequest) {
     if (request.principal !== null) return
     if (!plainAllowed && !isEncrypted(request)) throw ground.refusal('INSECURE_TRANSPORT')
     const verdict = await authenticator.admit(request, false, true) // no take is made here that would tell of a change
     if (verdict instanceof AccessError) throw verdict
     request.principal = verdict
   })
-  app.decorate('reauthenticate', async function reauthenticate (request: FastifyRequest) {
+  offer(app, 'reauthenticate', async function reauthenticate (request: FastifyRequest) {
     const verdict = await authenticator.admitAnew(request)
     if (verdict instanceof AccessError) throw verdict
     request.principal = verdict

@@ -1,8 +1,8 @@
-import { createBoundedMap, type Kept } from '../bounded.js'
-import { shared } from '../lists.js'
-import { show } from '../options.js'
-import { sealPrincipal, type Principal } from '../principal.js'
-import { isThenable, within } from '../time.js'
+import { createClockCache, type CacheEntry } from '../core/clock-cache.js'
+import { intern } from '../core/intern.js'
+import { show } from '../core/options.js'
+import { sealPrincipal, type Principal } from '../core/principal.js'
+import { isThenable, withTimeout } from '../core/clock.js'
 import { InvalidCredential } from './resolver.js'
 
 /** Scopes, those that imply others included; undefined or null when the owner is gone. */
@@ -11,7 +11,7 @@ type Answer = readonly string[] | undefined | null
 /** What an owner may do in a workspace now, as the host knows it. What it throws is an outage (503). */
 export type PermissionsOf = (owner: string, workspace: string) => Answer | PromiseLike<Answer>
 
-export interface PermissionsParts {
+export interface PermissionsDeps {
   readonly permissionsOf: PermissionsOf
   /** Seconds for which an answer holds, from when it was asked for. */
   readonly maxAge: number
@@ -36,7 +36,7 @@ export interface Permissions {
 }
 
 /** What an owner was found to have. */
-interface Grant extends Kept {
+interface Grant extends CacheEntry {
   /** Good before this instant; -Infinity once it has left the map. */
   until: number
   readonly from: number
@@ -51,8 +51,8 @@ const MAX_OWNERS = 10_000
 const GONE = 'The owner of the credential is gone.'
 
 /** Bounds the credentials of every owner by the permissions that the owner has while they are used. */
-export function createPermissions ({ permissionsOf, maxAge, expand, deadline, log }: PermissionsParts): Permissions {
-  const grants = createBoundedMap<Grant>(MAX_OWNERS, (grant) => { grant.until = -Infinity })
+export function createPermissions ({ permissionsOf, maxAge, expand, deadline, log }: PermissionsDeps): Permissions {
+  const grants = createClockCache<Grant>(MAX_OWNERS, (grant) => { grant.until = -Infinity })
   const flights = new Map<string, Promise<Grant>>()
   /** What requests share, as long as neither the principal nor the permissions of its owner are others. */
   const bounds = new WeakMap<Principal, Bound>()
@@ -71,7 +71,7 @@ export function createPermissions ({ permissionsOf, maxAge, expand, deadline, lo
   }
 
   function share (name: string, asked: PromiseLike<unknown>, now: number): Promise<Grant> {
-    const flight: Promise<Grant> = within(asked, deadline, 'permissionsOf').then(
+    const flight: Promise<Grant> = withTimeout(asked, deadline, 'permissionsOf').then(
       (answer) => flights.get(name) === flight ? keep(name, answer, now) : { ...read(answer, now), until: -Infinity })
     const land = (): void => { if (flights.get(name) === flight) flights.delete(name) }
     flights.set(name, flight)
@@ -94,7 +94,7 @@ export function createPermissions ({ permissionsOf, maxAge, expand, deadline, lo
       warned = true
       log?.(`${show(unknown)} is not declared`, 'permissionsOf answers a scope that grants nothing; this is said once')
     }
-    return { scopes: shared(expand(answer)), from: now, until, used: false }
+    return { scopes: intern(expand(answer)), from: now, until, used: false }
   }
 
   function apply (principal: Principal, grant: Grant): Principal {
@@ -108,7 +108,7 @@ export function createPermissions ({ permissionsOf, maxAge, expand, deadline, lo
     const permitted = new Set(scopes)
     const granted = expand(principal.scopes)
     const both = granted.filter((scope) => permitted.has(scope))
-    const bound = both.length === granted.length ? principal : sealPrincipal({ ...principal, scopes: shared(both) })
+    const bound = both.length === granted.length ? principal : sealPrincipal({ ...principal, scopes: intern(both) })
     bounds.set(principal, { grant, principal: bound })
     return bound
   }

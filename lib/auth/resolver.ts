@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify'
-import { isPrincipal, isSealed, type Principal } from '../principal.js'
-import { isThenable, type Clock } from '../time.js'
+import { isPrincipal, isSealed, type Principal } from '../core/principal.js'
+import { isThenable, type Clock } from '../core/clock.js'
 import { MAX_TOKEN_LENGTH, type Readable } from './header.js'
 
 /** Turns a credential into a principal. Keys and OAuth tokens each bring one; a host may bring its own. */

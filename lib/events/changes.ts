@@ -1,6 +1,6 @@
 import type { ApiKey, KeyEvent } from '../keys/index.js'
 import type { AccessEvent } from './event.js'
-import { factId, viewOfKey } from './fact.js'
+import { eventId, viewOfKey } from './event-id.js'
 import { expiredId } from './notices.js'
 
 /**
@@ -11,13 +11,13 @@ export function eventOfChange (change: KeyEvent, noticed: boolean): AccessEvent 
   const { key, by, from } = change
   const at = change.type === 'key.expired' ? key.expiresAt ?? change.at : change.at
   const view = { key: viewOfKey(key) }
-  const told = { id: factId(change.type, key.id, key.version), at, workspace: key.workspace, ...by !== undefined && { by }, ...from !== undefined && { from } }
+  const told = { id: eventId(change.type, key.id, key.version), at, workspace: key.workspace, ...by !== undefined && { by }, ...from !== undefined && { from } }
   switch (change.type) {
     case 'key.issued': return { ...told, type: change.type, data: { ...view, ...key.expiresAt !== undefined && { expiresAt: key.expiresAt.toISOString() } } }
     case 'key.updated': return { ...told, type: change.type, data: { ...view, changed: [...change.changed] } }
     case 'key.rotated': return { ...told, type: change.type, data: { ...view, ...earlierOf(change) } }
     case 'key.revoked': return { ...told, type: change.type, data: { ...view, ...key.revokedReason !== undefined && { reason: key.revokedReason } } }
-    case 'key.exposed': return { ...told, id: factId(change.type, key.id, at.getTime()), type: change.type, data: view }
+    case 'key.exposed': return { ...told, id: eventId(change.type, key.id, at.getTime()), type: change.type, data: view }
     case 'key.expired': return noticed
       ? { ...told, type: 'key.updated', data: { ...view, changed: ['expiresAt'] } }
       : { ...told, ...expired(key, at), data: { ...view, expiresAt: at.toISOString() } }

@@ -1,5 +1,5 @@
-import { describeFault } from '../errors.js'
-import { within } from '../time.js'
+import { describeFault } from '../core/errors.js'
+import { withTimeout } from '../core/clock.js'
 import type { AccessEvent, EventType } from './event.js'
 
 /** Tells everybody in this process what has happened. */
@@ -7,19 +7,19 @@ export interface AccessEvents {
   /** Hears of events of a type, of several, or of all ('*'). What it throws or rejects with is logged and changes nothing; nobody waits for it. @returns ends it */
   on<T extends EventType> (type: T | readonly T[] | '*', listener: (event: AccessEvent<T>) => unknown): () => void
   /** As `on('*')`, for who keeps events (a queue): a notice of a key counts as told only once all keepers have fulfilled. @returns ends it */
-  keep (listener: (event: AccessEvent) => unknown): () => void
+  onDurable (listener: (event: AccessEvent) => unknown): () => void
   /** Tells everybody. Never throws, never rejects. @returns whether all keepers have it (fulfilled within the deadline) */
   emit (event: AccessEvent): Promise<boolean>
 }
 
 export interface Emitter extends AccessEvents {
   /** Whether anybody would hear of an event of this type. */
-  hears (type: EventType): boolean
+  hasListeners (type: EventType): boolean
   /** Resolves when nobody is being told of anything. */
   idle (): Promise<void>
 }
 
-export interface EmitterParts {
+export interface EmitterDeps {
   /** Seconds that a keeper may take. */
   readonly deadline: number
   readonly log: (reason: string, message: string) => void
@@ -34,7 +34,7 @@ interface Listener {
 }
 
 /** Listeners run in a turn of their own: neither what they throw nor what they do at once reaches whoever tells. */
-export function createEmitter ({ deadline, log }: EmitterParts): Emitter {
+export function createEmitter ({ deadline, log }: EmitterDeps): Emitter {
   const listeners = new Set<Listener>()
   const keepers = new Set<Tell>()
   const telling = new Set<Promise<boolean>>()
@@ -58,7 +58,7 @@ export function createEmitter ({ deadline, log }: EmitterParts): Emitter {
 
   async function keep (tell: Tell, event: AccessEvent): Promise<boolean> {
     try {
-      await within(tell(event), deadline, 'a keeper of events')
+      await withTimeout(tell(event), deadline, 'a keeper of events')
       return true
     } catch (fault) {
       log(describeFault(fault), `${event.type} ${event.id} was not kept`)
@@ -67,7 +67,7 @@ export function createEmitter ({ deadline, log }: EmitterParts): Emitter {
   }
 
   return {
-    hears,
+    hasListeners: hears,
     on<T extends EventType> (type: T | readonly T[] | '*', listener: (event: AccessEvent<T>) => unknown) {
       const types: ReadonlySet<string> | undefined = type === '*' ? undefined : new Set([type].flat())
       function isWanted (event: AccessEvent): event is AccessEvent & AccessEvent<T> {
@@ -78,7 +78,7 @@ export function createEmitter ({ deadline, log }: EmitterParts): Emitter {
         async tell (event) { if (isWanted(event)) await listener(event) }
       })
     },
-    keep: (listener) => add(keepers, async (event) => { await listener(event) }),
+    onDurable: (listener) => add(keepers, async (event) => { await listener(event) }),
     async emit (event) {
       if (!hears(event.type)) return true
       const told = tell(event)

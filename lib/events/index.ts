@@ -1,20 +1,20 @@
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
-import { groundOf } from '../ground.js'
+import { contextOf, offer } from '../core/access-context.js'
 import type { Keyring, KeyListener } from '../keys/index.js'
 import type { LimitStore } from '../limits/index.js'
-import { checkOptions } from '../options.js'
-import type { Clock } from '../time.js'
+import { checkOptions } from '../core/options.js'
+import type { Clock } from '../core/clock.js'
 import { auditEntryOf, type AuditEntry } from './audit.js'
 import { eventOfChange } from './changes.js'
 import { createEmitter, type AccessEvents, type Emitter } from './emitter.js'
 import type { EventType } from './event.js'
-import { createObserver, type Observer } from './observed.js'
+import { createRequestEvents, type RequestEvents } from './request-events.js'
 import { eventsOptions, type EventsOptions } from './options.js'
 import { createScanner, systemTimer, type Scanner, type Timer } from './scanner.js'
 
-declare module 'fastify' {
-  interface FastifyInstance { readonly events: AccessEvents }
+declare module '../core/access-context.js' {
+  interface Latchkey { readonly events: AccessEvents }
 }
 
 /** What the events room needs to know of its host. */
@@ -36,7 +36,7 @@ export interface EventsHost {
 /** All events of one host, and who is to be told of what makes them. */
 export interface EventsRoom {
   readonly emitter: Emitter
-  readonly observer: Observer
+  readonly observer: RequestEvents
   /** Hears of changes of keys. */
   readonly hearChange: KeyListener
   /** Tells of keys that are due; undefined where nobody is to, or the key store can't. */
@@ -59,7 +59,7 @@ export function createEvents (options: EventsOptions, host: EventsHost): EventsR
 
   return {
     emitter,
-    observer: createObserver({
+    observer: createRequestEvents({
       emitter,
       clock,
       claim: host.claim,
@@ -85,7 +85,7 @@ export function createEvents (options: EventsOptions, host: EventsHost): EventsR
         timer,
         interval,
         deadline: host.deadline,
-        isHeard: () => NOTICES.some(emitter.hears),
+        isHeard: () => NOTICES.some(emitter.hasListeners),
         emit: emitter.emit,
         log,
         inform
@@ -98,9 +98,9 @@ export type EventsPluginOptions = Pick<EventsRoom, 'emitter' | 'scanner'>
 
 /** Hangs the emitter on the context as `app.events`, and tells of keys that are due while the app is up. */
 export const events = fp<EventsPluginOptions>(async function latchkeyEvents (app: FastifyInstance, { emitter, scanner: create }: EventsPluginOptions) {
-  groundOf(app)
+  contextOf(app)
   const scanner = create()
-  app.decorate('events', emitter)
+  offer(app, 'events', emitter)
   app.addHook('onReady', async () => scanner?.start())
   // Before anything closes that keeps events, or that the scanner asks.
   app.addHook('preClose', async () => scanner?.close())

@@ -1,6 +1,6 @@
 import type { ApiKey } from '../keys/index.js'
 import type { AccessEvent } from './event.js'
-import { factId, viewOfKey } from './fact.js'
+import { eventId, viewOfKey } from './event-id.js'
 
 /** When somebody wants to be told of a key. */
 export interface NoticeTerms {
@@ -78,12 +78,12 @@ function rotationOf (key: ApiKey, age: number | undefined, now: number): Notice[
 }
 
 function about ({ id, workspace }: ApiKey, name: string, at: number) {
-  return { id: factId(id, name), workspace, at: new Date(at) }
+  return { id: eventId(id, name), workspace, at: new Date(at) }
 }
 
 const expiredName = (expiry: number): string => `expired:${expiry}`
 
 /** Of the fact that a key has expired. @param expiry milliseconds since the epoch */
 export function expiredId (key: ApiKey, expiry: number): string {
-  return factId(key.id, expiredName(expiry))
+  return eventId(key.id, expiredName(expiry))
 }

@@ -1,14 +1,14 @@
-import { createBoundedMap, type Kept } from '../bounded.js'
+import { createClockCache, type CacheEntry } from '../core/clock-cache.js'
 import type { DueKey, KeyNotices } from '../keys/index.js'
-import { createOutage } from '../outage.js'
-import { within, type Clock } from '../time.js'
+import { createFailureLog } from '../core/failure-log.js'
+import { withTimeout, type Clock } from '../core/clock.js'
 import type { AccessEvent } from './event.js'
 import { noticesOf, type NoticeTerms } from './notices.js'
 
 /** Calls `work` once, in so many seconds. @returns forgets it */
 export type Timer = (work: () => void, seconds: number) => () => void
 
-export interface ScannerParts {
+export interface ScannerDeps {
   readonly notices: KeyNotices
   readonly terms: NoticeTerms
   readonly clock: Clock
@@ -42,10 +42,10 @@ const LEASE = 60_000
 const REMEMBERED = 10_000
 
 /** claim → tell → settle: what a crash leaves in between is told again, with the same id. */
-export function createScanner ({ notices, terms, clock, timer, interval, deadline, isHeard, emit, log, inform }: ScannerParts): Scanner {
+export function createScanner ({ notices, terms, clock, timer, interval, deadline, isHeard, emit, log, inform }: ScannerDeps): Scanner {
   /** Told here, though the store has not taken it: not to be told a second time when the hold has run out. */
-  const told = createBoundedMap<Kept>(REMEMBERED)
-  const outage = createOutage({ log, inform }, 'notices of keys could not be told; they are tried again', 'notices of keys are told again')
+  const told = createClockCache<CacheEntry>(REMEMBERED)
+  const outage = createFailureLog({ log, inform }, 'notices of keys could not be told; they are tried again', 'notices of keys are told again')
   let looking: Promise<void> | undefined
   let forget = (): void => {}
   let closed = false
@@ -74,7 +74,7 @@ export function createScanner ({ notices, terms, clock, timer, interval, deadlin
   }
 
   async function inTime<T> (work: T | Promise<T>): Promise<T> {
-    return await within(Promise.resolve(work), deadline, 'the key store')
+    return await withTimeout(Promise.resolve(work), deadline, 'the key store')
   }
 
   async function look (): Promise<void> {

@@ -2,21 +2,21 @@ import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { Kind, Type, type TSchema } from '@sinclair/typebox'
 import type { Resolver } from '../auth/index.js'
-import { groundOf } from '../ground.js'
-import { accepted, checkOptions, withMethods } from '../options.js'
-import type { Principal } from '../principal.js'
-import type { Clock } from '../time.js'
-import { createTell, type KeyListener } from './events.js'
+import { contextOf, offer } from '../core/access-context.js'
+import { accepted, checkOptions, withMethods } from '../core/options.js'
+import type { Principal } from '../core/principal.js'
+import type { Clock } from '../core/clock.js'
+import { createTell, type KeyListener } from './lifecycle/events.js'
 import type { Keys } from './keys.js'
-import { createLifecycle } from './lifecycle.js'
-import { createMarks, type Mark } from './marks.js'
-import { createMemoryKeyStore } from './memory.js'
-import { createPrivilege } from './privilege.js'
-import { addRequestHooks, createRequestSide, requestOptions, type RequestOptions, type RequestSide } from './request.js'
-import { createKeyResolver } from './resolver.js'
-import { createFirstUse } from './retiring.js'
+import { createLifecycle } from './lifecycle/lifecycle.js'
+import { createVersionMarkers, type PublishVersion } from './verification/version-markers.js'
+import { createMemoryKeyStore } from './memory/store.js'
+import { createPrivilege } from './lifecycle/privilege.js'
+import { addRequestHooks, createRequestSide, requestOptions, type RequestOptions, type RequestSide } from './verification/request.js'
+import { createKeyResolver } from './verification/resolver.js'
+import { createFirstUse } from './verification/rotation-grace.js'
 import type { KeyStore } from './store.js'
-import { createKeyText } from './text.js'
+import { createSecretFormat } from './secret-format.js'
 
 export interface KeysOptions extends RequestOptions {
   /** How all keys of this host begin: lower-case letters, digits and underscores, such as `acme`. */
@@ -31,8 +31,8 @@ export interface KeysOptions extends RequestOptions {
   onEvent?: KeyListener | undefined
 }
 
-declare module 'fastify' {
-  interface FastifyInstance { readonly keys: Keys }
+declare module '../core/access-context.js' {
+  interface Latchkey { readonly keys: Keys }
 }
 
 export const keysOptions = Type.Object({
@@ -56,7 +56,7 @@ export interface KeysHost {
   /** Seconds that the store may take for a change. */
   readonly deadline: number
   /** Tells every process of a key's version. */
-  readonly mark?: Mark | undefined
+  readonly mark?: PublishVersion | undefined
   /** Seconds that a process may go by what it holds of a key where it can't be told; those of the record cache by default. */
   readonly cacheBound?: number | undefined
   /** Hears of every change of a key beside `onEvent`. */
@@ -85,15 +85,15 @@ export function createKeys (options: KeysOptions, { clock, scopes, expand = (sco
   const { prefix, tags = defaultTags, metadata, onEvent } = options
   const side = createRequestSide(options, { store: options.store ?? createMemoryKeyStore(), clock, deadline, marked: mark !== undefined, expand, onRetiring, log })
   const { store, permissions } = side
-  const text = createKeyText(prefix, Object.keys(tags))
+  const text = createSecretFormat(prefix, Object.keys(tags))
   const tagOf = new Map(Object.entries(tags).map(([tag, environment]) => [environment, tag]))
-  const marks = createMarks({ mark, versionOf: async ({ workspace, id }) => (await store.get(workspace, id))?.version, cacheBound: cacheBound ?? side.bound, deadline, log })
+  const marks = createVersionMarkers({ mark, versionOf: async ({ workspace, id }) => (await store.get(workspace, id))?.version, cacheBound: cacheBound ?? side.bound, deadline, log })
   const privilege = createPrivilege(expand, realm)
   const tell = createTell([onEvent, hear], clock, log)
   const lifecycle = createLifecycle({ text, store, clock, deadline, scopes, tagOf, metadata, privilege, marks, tell })
 
   return {
-    keys: { ...lifecycle, pattern: text.pattern, forgetPermissions: (owner, workspace) => permissions?.forget(owner, workspace) },
+    keys: { ...lifecycle, secretPattern: text.pattern, forgetPermissions: (owner, workspace) => permissions?.forget(owner, workspace) },
     resolver: createKeyResolver(text, store, { permissions, onUse: createFirstUse(lifecycle.beginGrace, log) }),
     environments: [...tagOf.keys()],
     side,
@@ -108,21 +108,21 @@ export interface KeysPluginOptions extends Pick<Keyring, 'keys' | 'side' | 'clos
 
 /** Hangs `keys` on the context as `app.keys`, and notes what keys are used for. */
 export const keys = fp<KeysPluginOptions>(async function latchkeyKeys (app: FastifyInstance, { keys, side, close, hook = 'onRequest' }: KeysPluginOptions) {
-  groundOf(app)
-  app.decorate('keys', keys)
+  contextOf(app)
+  offer(app, 'keys', keys)
   app.addHook('onClose', async () => close())
   addRequestHooks(app, side, hook)
 }, { name: 'latchkey-keys', fastify: '5.x' })
 
-export { createRecordCache, type RecordCache, type RecordCacheOptions } from './cache.js'
-export { createProcessChanges, type ChangedKey, type KeyChanges } from './changes.js'
-export { createMemoryKeyStore } from './memory.js'
-export { createKeyText, formatKeyText, hashKeyText, type KeyText, type KeyTextParts } from './text.js'
+export { createRecordCache, type RecordCache, type RecordCacheOptions } from './verification/record-cache.js'
+export { createProcessChanges, type ChangedKey, type KeyChanges } from './verification/change-bus.js'
+export { createMemoryKeyStore } from './memory/store.js'
+export { createSecretFormat, formatSecret, hashSecret, type SecretFormat as KeyText, type SecretParts as KeyTextParts } from './secret-format.js'
 export { loadKey, MAX_SECRETS, type ApiKey, type KeyMetadata, type KeySecret, type LoadedKey } from './record.js'
 
-export { keyRoutes, type KeyRoutesOptions, type KeyWorkspace } from './routes.js'
+export { keyRoutes, type KeyRoutesOptions, type KeyWorkspace } from '../management/key-routes.js'
 export type { Changed, KeyCaller, Keys } from './keys.js'
-export type { KeyActor, KeyEvent, KeyListener, KeyOrigin } from './events.js'
+export type { KeyActor, KeyEvent, KeyListener, KeyOrigin } from './lifecycle/events.js'
 export type { PermissionsOf } from '../auth/index.js'
-export type { IssueInput, ListInput, RevokeInput, RotateInput, UpdateInput } from './shapes.js'
+export type { IssueInput, ListInput, RevokeInput, RotateInput, UpdateInput } from './lifecycle/record-schema.js'
 export type { DueKey, KeyList, KeyNotices, KeyPage, KeyPosition, KeyStore, KeyUse } from './store.js'

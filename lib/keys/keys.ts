@@ -1,7 +1,7 @@
-import type { Principal } from '../principal.js'
-import type { KeyOrigin } from './events.js'
+import type { Principal } from '../core/principal.js'
+import type { KeyOrigin } from './lifecycle/events.js'
 import type { ApiKey } from './record.js'
-import type { IssueInput, ListInput, RevokeInput, RotateInput, UpdateInput } from './shapes.js'
+import type { IssueInput, ListInput, RevokeInput, RotateInput, UpdateInput } from './lifecycle/record-schema.js'
 
 /** Who acts, where it is not the host itself. */
 export interface KeyCaller {
@@ -21,7 +21,7 @@ export interface Changed {
    * Seconds within which every process goes by it: 0 where their shared store of counters was told, or none keeps
    * keys for itself.
    */
-  readonly holdsWithin: number
+  readonly effectiveWithin: number
 }
 
 /**
@@ -32,7 +32,7 @@ export interface Changed {
  */
 export interface Keys {
   /** Issues a key. The text is returned this once and kept nowhere. */
-  issue (input: IssueInput, caller?: KeyCaller): Promise<{ key: ApiKey, text: string }>
+  issue (input: IssueInput, caller?: KeyCaller): Promise<{ key: ApiKey, secret: string }>
   get (workspace: string, id: string, caller?: KeyCaller): Promise<ApiKey>
   /** Keys of a workspace, newest first; `next` is the `cursor` of the page after, where there is one. */
   list (workspace: string, page?: ListInput): Promise<{ keys: readonly ApiKey[], next?: string }>
@@ -44,7 +44,7 @@ export interface Keys {
    * Gives a key another secret; id, scopes, counters and history stay. Every earlier secret dies at once, or `grace`
    * seconds later where it has no less time. Of several at once, one succeeds.
    */
-  rotate (workspace: string, id: string, input?: RotateInput, caller?: KeyCaller): Promise<Changed & { text: string }>
+  rotate (workspace: string, id: string, input?: RotateInput, caller?: KeyCaller): Promise<Changed & { secret: string }>
   /** Revokes a key, at once and for good. Revoking a revoked key changes nothing. */
   revoke (workspace: string, id: string, input?: RevokeInput, caller?: KeyCaller): Promise<Changed>
   /**
@@ -63,5 +63,5 @@ export interface Keys {
   /** Lets the next request of an owner's keys ask `permissionsOf` again, in this process. */
   forgetPermissions (owner: string, workspace: string): void
   /** Finds keys of this host in text: for secret scanners and log redaction. */
-  readonly pattern: RegExp
+  readonly secretPattern: RegExp
 }

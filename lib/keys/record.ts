@@ -1,5 +1,5 @@
-import { shared } from '../lists.js'
-import { sealPrincipal, type Principal } from '../principal.js'
+import { intern } from '../core/intern.js'
+import { sealPrincipal, type Principal } from '../core/principal.js'
 
 /** One of the secrets that a key has had; the text itself is kept nowhere, and its hash by the store alone. */
 export interface KeySecret {
@@ -64,7 +64,7 @@ export interface LoadedKey {
 export function copyKey (key: ApiKey): ApiKey {
   const { scopes, secrets, metadata, createdAt, expiresAt, revokedAt, lastUsedAt, scopesUsedAt } = key
   return Object.freeze(Object.assign({}, key, {
-    scopes: shared(scopes),
+    scopes: intern(scopes),
     secrets: Object.freeze(secrets.map(copySecret)),
     createdAt: new Date(createdAt),
     ...metadata !== undefined && { metadata: Object.freeze({ ...metadata }) },
@@ -102,7 +102,7 @@ export function loadKey (key: ApiKey, generation: number): LoadedKey {
       id,
       workspace,
       environment,
-      scopes: shared(scopes),
+      scopes: intern(scopes),
       ...owner !== undefined && { owner },
       ...tier !== undefined && { tier },
       ...expiresAt !== undefined && { expiresAt: new Date(expiresAt) },

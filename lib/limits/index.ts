@@ -1,16 +1,16 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { Type } from '@sinclair/typebox'
-import type { RouteAccess } from '../access.js'
-import { AccessError, describeFault } from '../errors.js'
-import { groundOf } from '../ground.js'
-import { checkOptions, OptionError, show, withMethods } from '../options.js'
-import type { Principal } from '../principal.js'
-import { isThenable } from '../time.js'
+import type { RouteAccess } from '../core/route-access.js'
+import { AccessError, describeFault } from '../core/errors.js'
+import { contextOf } from '../core/access-context.js'
+import { checkOptions, OptionError, show, withMethods } from '../core/options.js'
+import type { Principal } from '../core/principal.js'
+import { isThenable } from '../core/clock.js'
 import { together } from '../together.js'
 import { createLimiter, type Judgement } from './limiter.js'
 import { createMemoryLimitStore } from './memory.js'
-import { createRenewal } from './renewal.js'
+import { createStalePrincipal } from './stale-principal.js'
 import { createProfiles, profileOptions, type ProfileOptions, type Profiles } from './profiles.js'
 import type { LimitStore, PendingTake, PolicyOutcome } from './store.js'
 
@@ -54,7 +54,7 @@ export const limits = fp<LimitsOptions>(async function latchkeyLimits (app: Fast
   checkOptions(limitsOptions, options, 'limits')
   const { store: given, maxPartitions, deadline = 0.1, dryRun = false, onDecision, onLimited } = options
   if (given !== undefined && maxPartitions !== undefined) throw new OptionError('option limits.maxPartitions is for the memory store; set the size of your limits.store there')
-  const ground = groundOf(app)
+  const ground = contextOf(app)
   const profiles = createProfiles(options)
   const store = given ?? createMemoryLimitStore({ maxPartitions })
 
@@ -65,7 +65,7 @@ export const limits = fp<LimitsOptions>(async function latchkeyLimits (app: Fast
   })
 
   const limiter = createLimiter({ ground, profiles, store, deadline })
-  const renew = createRenewal({ app, ground, limiter, profiles, store, deadline })
+  const renew = createStalePrincipal({ app, ground, limiter, profiles, store, deadline })
 
   app.addHook('onRequest', function limit (request, reply, done) {
     const { principal } = request

@@ -1,9 +1,9 @@
-import type { RouteAccess } from '../access.js'
-import { describeFault, type AccessError } from '../errors.js'
-import type { Ground } from '../ground.js'
-import { OptionError } from '../options.js'
-import type { Principal } from '../principal.js'
-import { isThenable, within } from '../time.js'
+import type { RouteAccess } from '../core/route-access.js'
+import { describeFault, type AccessError } from '../core/errors.js'
+import type { AccessContext } from '../core/access-context.js'
+import { OptionError } from '../core/options.js'
+import type { Principal } from '../core/principal.js'
+import { isThenable, withTimeout } from '../core/clock.js'
 import type { CompiledPolicy } from './policy.js'
 import type { Profiles } from './profiles.js'
 import { isMemoryLimitStore, type MemoryLimitStore } from './memory.js'
@@ -36,7 +36,7 @@ export async function judgementOf (limiter: Pick<Limiter, 'conclude'>, judging: 
 }
 
 interface Parts {
-  readonly ground: Ground
+  readonly ground: AccessContext
   readonly profiles: Profiles
   readonly store: LimitStore | MemoryLimitStore
   /** Seconds. */
@@ -49,7 +49,7 @@ const UNCOUNTED: Judgement = { outcome: 'unavailable', policies: [] }
 
 /** profile → cost within capacity → one take of all policies. */
 export function createLimiter ({ ground, profiles, store, deadline }: Parts): Limiter {
-  const marks = 'mark' in store && store.mark !== undefined
+  const marks = 'mark' in store && store.publishVersion !== undefined
   const own = isMemoryLimitStore(store) ? store : undefined
   const join = joinOf(store)
 
@@ -108,7 +108,7 @@ export function createLimiter ({ ground, profiles, store, deadline }: Parts): Li
 
   async function judgeLater (taken: PromiseLike<Outcome>, take: Take): Promise<Judgement> {
     try {
-      return read(await (store.deadline === undefined ? within(taken, deadline, 'the limit store') : taken), take)
+      return read(await (store.deadline === undefined ? withTimeout(taken, deadline, 'the limit store') : taken), take)
     } catch (fault) {
       return unavailable(fault)
     }
@@ -121,7 +121,7 @@ export function createLimiter ({ ground, profiles, store, deadline }: Parts): Li
     return judgementBy(answer, principal)
   }
 
-  function judgementBy ({ admitted, policies, marker, uncounted }: Outcome, { version }: Principal): Judgement {
+  function judgementBy ({ admitted, policies, versionMarker: marker, uncounted }: Outcome, { version }: Principal): Judgement {
     if (uncounted === true) return UNCOUNTED
     const stale = marker !== undefined && version !== undefined && marker !== version
     return admitted ? { outcome: 'admitted', policies, stale } : { outcome: 'limited', policies, error: limited(policies), stale }

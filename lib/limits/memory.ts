@@ -1,4 +1,4 @@
-import type { Principal } from '../principal.js'
+import type { Principal } from '../core/principal.js'
 import type { Verdict } from './algorithms.js'
 import type { CompiledPolicy } from './policy.js'
 import { outcomeOf, type LimitStore, type Outcome, type PolicyOutcome, type Take } from './store.js'

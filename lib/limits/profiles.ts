@@ -1,7 +1,7 @@
 import { Type } from '@sinclair/typebox'
-import type { RouteAccess } from '../access.js'
-import { OptionError } from '../options.js'
-import type { Principal } from '../principal.js'
+import type { RouteAccess } from '../core/route-access.js'
+import { OptionError } from '../core/options.js'
+import type { Principal } from '../core/principal.js'
 import { compilePolicy, policySchema, type CompiledPolicy, type Profile } from './policy.js'
 
 export interface ProfileOptions {

@@ -1,5 +1,5 @@
-import type { Principal } from '../principal.js'
-import type { Clock } from '../time.js'
+import type { Principal } from '../core/principal.js'
+import type { Clock } from '../core/clock.js'
 import type { Verdict } from './algorithms.js'
 import type { CompiledPolicy } from './policy.js'
 
@@ -39,7 +39,7 @@ export interface Outcome {
    * The largest version that any process has marked the principal with, 0 where no marker is left; left out by stores
    * that keep none. A principal of another version is loaded anew before its request goes on.
    */
-  readonly marker?: number
+  readonly versionMarker?: number
   /** Nothing could be counted and `policies` is empty: the host chose to admit such requests. */
   readonly uncounted?: true
 }
@@ -107,7 +107,7 @@ export interface LimitStore {
    * and outlives whatever the processes hold of the principal. A store with `mark` answers `marker` to every take of a
    * principal that has a version, also to one of no policies.
    */
-  mark? (principal: Pick<Principal, 'id' | 'workspace' | 'environment'>, version: number): Promise<void>
+  publishVersion? (principal: Pick<Principal, 'id' | 'workspace' | 'environment'>, version: number): Promise<void>
   /**
    * Who of all processes does what is to be done once: true to one of those that ask for a name, then false to all for so
    * many seconds. No request waits for it. Rejects where nobody can say, and then nobody may do it.

@@ -1,5 +1,5 @@
 import type { JSONWebKeySet } from 'jose'
-import { fetchJson, ProviderUnavailable, type Json } from './provider.js'
+import { fetchJson, IssuerUnavailable, type Json } from './issuer-http.js'
 
 export interface Place {
   readonly issuer: string
@@ -24,15 +24,15 @@ export function createKeySetLoader ({ issuer, jwksUri, deadline, allows }: Place
 
   /** RFC 8414 §3.3: metadata of another issuer must not be used. */
   function readMetadata ({ issuer: named, jwks_uri: uri }: Json): string {
-    if (named !== issuer) throw new ProviderUnavailable('ISSUER_DIFFERS')
-    if (typeof uri !== 'string' || !allows(uri)) throw new ProviderUnavailable('NO_JWKS_URI')
+    if (named !== issuer) throw new IssuerUnavailable('ISSUER_DIFFERS')
+    if (typeof uri !== 'string' || !allows(uri)) throw new IssuerUnavailable('NO_JWKS_URI')
     return uri
   }
 
   return async function load () {
     const set = await fetchJson({ url: jwksUri ?? await discover(), deadline })
     if (isKeySet(set)) return set
-    throw new ProviderUnavailable('NOT_A_KEY_SET')
+    throw new IssuerUnavailable('NOT_A_KEY_SET')
   }
 }
 

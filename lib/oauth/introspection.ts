@@ -1,10 +1,10 @@
 import { Type } from '@sinclair/typebox'
 import { InvalidCredential, type Resolver } from '../auth/index.js'
-import { checkOptions } from '../options.js'
+import { checkOptions } from '../core/options.js'
 import { MAX_ACCESS_TOKEN } from './jwt.js'
 import { checkAddress, describeScheme, readTokenOptions, tokenOptions, url, type TokenOptions } from './options.js'
 import { createPrincipalReader, isName, type Holder } from './principal.js'
-import { fetchJson, ProviderUnavailable, type Json } from './provider.js'
+import { fetchJson, IssuerUnavailable, type Json } from './issuer-http.js'
 import { createTokenResolver } from './token.js'
 import { bindingOf, isTime } from './verify.js'
 
@@ -69,7 +69,7 @@ export function createIntrospectionResolver (options: IntrospectionResolverOptio
    */
   function check (answer: Json, now: number): Holder {
     const { active, token_type: type, token_use: use = 'access_token', iss = issuer, aud, exp, nbf = 0, client_id: client, username, sub } = answer
-    if (typeof active !== 'boolean') throw new ProviderUnavailable('ACTIVE_NOT_BOOLEAN')
+    if (typeof active !== 'boolean') throw new IssuerUnavailable('ACTIVE_NOT_BOOLEAN')
     if (!active) throw new InvalidCredential('not active')
     if (iss !== issuer) throw new InvalidCredential('of another issuer')
     if (typeof type !== 'string' || !TYPES.has(type.toLowerCase()) || use !== 'access_token') throw new InvalidCredential('not an access token')

@@ -1,9 +1,9 @@
 import { Type } from '@sinclair/typebox'
 import { allowPlainHttp, createPermissions, type PermissionsOf } from '../auth/index.js'
-import { accepted, OptionError, withMethods } from '../options.js'
+import { accepted, OptionError, withMethods } from '../core/options.js'
 import type { ScopeTable } from '../scopes/index.js'
 import { proofsOptions, type BoundTokens, type DpopOptions, createBoundTokens } from './dpop.js'
-import type { CacheOptions } from './looks.js'
+import type { CacheOptions } from './token-cache.js'
 import type { ClaimMap, Partition } from './principal.js'
 import type { TokenTerms } from './token.js'
 

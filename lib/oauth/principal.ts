@@ -1,10 +1,10 @@
 import { hash } from 'node:crypto'
 import { InvalidCredential } from '../auth/index.js'
-import { shared } from '../lists.js'
-import { sealPrincipal, type Principal } from '../principal.js'
-import type { Json } from './provider.js'
+import { intern } from '../core/intern.js'
+import { sealPrincipal, type Principal } from '../core/principal.js'
+import type { Json } from './issuer-http.js'
 
-declare module '../principal.js' {
+declare module '../core/principal.js' {
   interface Principal {
     /** The OAuth client that an access token was issued to (RFC 6749 §2.2). */
     readonly client?: string
@@ -96,7 +96,7 @@ function textOf (claims: Json, source: ClaimSource, field: string): string | und
 function scopesOf (value: unknown): readonly string[] {
   const scopes = typeof value === 'string' ? value.split(' ').filter((scope) => scope !== '') : value ?? []
   if (!Array.isArray(scopes) || !scopes.every(isName)) throw new InvalidCredential('its scopes are not texts')
-  return shared([...new Set(scopes)])
+  return intern([...new Set(scopes)])
 }
 
 /** Half a surrogate pair, which UTF-8 has no bytes for: in a store, all of them would become the same replacement. */

@@ -1,4 +1,4 @@
-import { OptionError, show } from '../options.js'
+import { OptionError, show } from '../core/options.js'
 
 /** Remembers proofs that were used. */
 export interface ReplayStore {

@@ -1,8 +1,8 @@
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { Type } from '@sinclair/typebox'
-import { groundOf } from '../ground.js'
-import { checkOptions, withMethods } from '../options.js'
+import { contextOf } from '../core/access-context.js'
+import { checkOptions, withMethods } from '../core/options.js'
 import type { ScopeTable } from '../scopes/index.js'
 import { url } from './options.js'
 
@@ -35,7 +35,7 @@ const resourceOptions = Type.Object({
 export const protectedResource = fp<ProtectedResourceOptions>(async function latchkeyProtectedResource (app: FastifyInstance, options: ProtectedResourceOptions) {
   checkOptions(resourceOptions, options, 'protectedResource')
   const { resource, authorizationServers, scopes, name, documentation } = options
-  const { challenge } = groundOf(app)
+  const { challenge } = contextOf(app)
   const { origin, pathname } = new URL(resource)
   const path = `/.well-known/oauth-protected-resource${pathname === '/' ? '' : pathname}`
   challenge.resourceMetadata = origin + path

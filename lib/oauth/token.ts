@@ -1,12 +1,12 @@
 import { hash } from 'node:crypto'
 import type { FastifyRequest } from 'fastify'
 import { InvalidCredential, recalling, type Resolver } from '../auth/index.js'
-import type { Principal } from '../principal.js'
-import type { Clock } from '../time.js'
+import type { Principal } from '../core/principal.js'
+import type { Clock } from '../core/clock.js'
 import type { BoundTokens } from './dpop.js'
-import { createLooks, type Grant, type LookTerms } from './looks.js'
+import { createTokenCache, type Grant, type TokenCacheDeps } from './token-cache.js'
 
-export interface TokenTerms extends LookTerms {
+export interface TokenTerms extends TokenCacheDeps {
   /** False for a text that begins like nothing of this resolver: what a request pays for a token that is held. */
   readonly mayClaim: (token: string) => boolean
   /** True for a text of this resolver's form. */
@@ -22,7 +22,7 @@ export interface TokenTerms extends LookTerms {
  * alone, the whole of them; what is known already is answered synchronously.
  */
 export function createTokenResolver (face: Omit<Resolver, 'resolve'>, { mayClaim, claims, dpop, bound, ...terms }: TokenTerms): Resolver {
-  const { recall, share, look } = createLooks(terms)
+  const { recall, share, look } = createTokenCache(terms)
 
   /** @param now when it was found to be good */
   function admit ({ principal, jkt }: Grant, name: string, now: number, clock: Clock, fresh: boolean, request: FastifyRequest | undefined): Principal | Promise<Principal> {

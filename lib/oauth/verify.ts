@@ -1,11 +1,11 @@
 import { compactVerify, decodeProtectedHeader, errors, type CompactJWSHeaderParameters, type ProtectedHeaderParameters } from 'jose'
 import { InvalidCredential } from '../auth/index.js'
-import type { Principal } from '../principal.js'
-import type { IssuerKeys } from './keys.js'
-import type { Clock } from '../time.js'
+import type { Principal } from '../core/principal.js'
+import type { IssuerKeys } from './jwks.js'
+import type { Clock } from '../core/clock.js'
 import { isName, type Holder } from './principal.js'
-import { isObject, parseObject, type Json } from './provider.js'
-import type { Grant } from './looks.js'
+import { isObject, parseObject, type Json } from './issuer-http.js'
+import type { Grant } from './token-cache.js'
 
 /** One issuer as tokens are measured by. */
 export interface TrustedIssuer {

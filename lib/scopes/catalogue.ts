@@ -1,6 +1,6 @@
 import { Type } from '@sinclair/typebox'
-import type { Security } from '../access.js'
-import { checkOptions, OptionError, show } from '../options.js'
+import type { Security } from '../core/route-access.js'
+import { checkOptions, OptionError, show } from '../core/options.js'
 import { Bits } from './bits.js'
 import { createByMethod } from './levels.js'
 

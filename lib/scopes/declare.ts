@@ -1,8 +1,8 @@
 import type { onRequestHookHandler } from 'fastify'
-import type { RateLimitDeclaration, Security } from '../access.js'
+import type { RateLimitDeclaration, Security } from '../core/route-access.js'
 import { createScopeTable, type Resources, type ScopesDefinition, type ScopesOf, type ScopeTable } from './catalogue.js'
-import { OptionError, show } from '../options.js'
-import type { Principal } from '../principal.js'
+import { OptionError, show } from '../core/options.js'
+import type { Principal } from '../core/principal.js'
 import { createRequireScopes } from './require.js'
 
 /** What a route's schema states, ready to be spread into it. */

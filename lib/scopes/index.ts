@@ -1,9 +1,9 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify'
 import fp from 'fastify-plugin'
 import { Type } from '@sinclair/typebox'
-import { groundOf } from '../ground.js'
-import { checkOptions, OptionError, withMethods } from '../options.js'
-import type { Principal } from '../principal.js'
+import { contextOf } from '../core/access-context.js'
+import { checkOptions, OptionError, withMethods } from '../core/options.js'
+import type { Principal } from '../core/principal.js'
 import type { ScopeTable } from './catalogue.js'
 import { createRequirements } from './requirement.js'
 import { insufficientScope, schemeOf, wrongKind } from './require.js'
@@ -27,7 +27,7 @@ const schemes = Type.Array(Type.Object({ scheme: Type.String(), kind: Type.Strin
 /** Checks each route's declared requirement against what the principal was granted; at boot, that it can be met at all. */
 export const scopes = fp<ScopesOptions>(async function latchkeyScopes (app: FastifyInstance, options: ScopesOptions) {
   checkOptions(Type.Object({ ...scopesOptions, schemes }, { additionalProperties: false }), options, '')
-  const ground = groundOf(app)
+  const ground = contextOf(app)
   const requirements = createRequirements(options.scopes, options.schemes)
 
   app.addHook('onReady', async function checkRequirements () {

@@ -1,6 +1,6 @@
 import { METHODS } from 'node:http'
-import type { Security } from '../access.js'
-import { OptionError, show } from '../options.js'
+import type { Security } from '../core/route-access.js'
+import { OptionError, show } from '../core/options.js'
 
 const SAFE = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE'])
 

@@ -1,15 +1,15 @@
 import type { FastifyRequest, onRequestHookHandler } from 'fastify'
-import type { Alternative } from '../access.js'
-import type { AccessError } from '../errors.js'
-import { groundOf, type Ground } from '../ground.js'
-import type { Principal } from '../principal.js'
+import type { Alternative } from '../core/route-access.js'
+import type { AccessError } from '../core/errors.js'
+import { contextOf, type AccessContext } from '../core/access-context.js'
+import type { Principal } from '../core/principal.js'
 import type { ScopeTable } from './catalogue.js'
 
 /**
  * The refusal of a principal that satisfies none of `alternatives`: says what was required and what was granted.
  * @param scheme that the credential came by, where it was not Bearer
  */
-export function insufficientScope (ground: Pick<Ground, 'refusal'>, alternatives: readonly Alternative[], principal: Principal, scheme?: 'DPoP'): AccessError {
+export function insufficientScope (ground: Pick<AccessContext, 'refusal'>, alternatives: readonly Alternative[], principal: Principal, scheme?: 'DPoP'): AccessError {
   const required = scopesOf(alternatives)
   const wanted = required.map((scopes) => scopes.join(' and ') || 'another kind of credential').join(', or ')
   return ground.refusal('INSUFFICIENT_SCOPE', {
@@ -29,7 +29,7 @@ const KINDS: Readonly<Record<Principal['kind'], string>> = { 'api-key': 'an API 
  * @param alternatives all of the other kind
  * @param scheme that the credential came by, where it was not Bearer
  */
-export function wrongKind (ground: Pick<Ground, 'refusal'>, alternatives: readonly Alternative[], { kind, scopes: granted }: Principal, scheme?: 'DPoP'): AccessError {
+export function wrongKind (ground: Pick<AccessContext, 'refusal'>, alternatives: readonly Alternative[], { kind, scopes: granted }: Principal, scheme?: 'DPoP'): AccessError {
   const other = kind === 'api-key' ? KINDS['access-token'] : KINDS['api-key']
   const required = scopesOf(alternatives)
   const taken = alternatives.map(({ scheme, scopes }) => `${other} (${scheme})${scopes.length === 0 ? '' : ` with ${scopes.join(' and ')}`}`).join(', or ')
@@ -48,7 +48,7 @@ function scopesOf (alternatives: readonly Alternative[]): Array<readonly string[
 }
 
 /** What the credential of a request that was let in came by, where it was not Bearer: read anew, since it is told to the refused alone. */
-export function schemeOf ({ challenge }: Pick<Ground, 'challenge'>, { headers: { authorization } }: FastifyRequest): 'DPoP' | undefined {
+export function schemeOf ({ challenge }: Pick<AccessContext, 'challenge'>, { headers: { authorization } }: FastifyRequest): 'DPoP' | undefined {
   return challenge.dpop !== undefined && /^dpop /i.test(String(authorization)) ? 'DPoP' : undefined
 }
 
@@ -56,7 +56,7 @@ export function schemeOf ({ challenge }: Pick<Ground, 'challenge'>, { headers: {
 export function createRequireScopes (table: ScopeTable, scopes: readonly string[]): onRequestHookHandler {
   const wanted = table.require(scopes)
   return function requireScopes (request: FastifyRequest, reply, done) {
-    const ground = groundOf(request.server)
+    const ground = contextOf(request.server)
     const { principal } = request
     if (principal === null) return ground.refuse(request, reply, ground.refusal('CREDENTIAL_MISSING'))
     if (wanted !== undefined && table.grant(principal.scopes).includes(wanted)) return done()

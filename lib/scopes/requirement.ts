@@ -1,6 +1,6 @@
-import type { Alternative, RouteAccess } from '../access.js'
-import { OptionError, show } from '../options.js'
-import type { Principal } from '../principal.js'
+import type { Alternative, RouteAccess } from '../core/route-access.js'
+import { OptionError, show } from '../core/options.js'
+import type { Principal } from '../core/principal.js'
 import type { Bits } from './bits.js'
 import type { ScopeTable } from './catalogue.js'
 
@@ -15,7 +15,7 @@ interface Compiled {
 
 const kCompiled = Symbol('latchkey.compiled')
 
-declare module '../access.js' {
+declare module '../core/route-access.js' {
   interface RouteAccess { [kCompiled]?: Compiled }
 }
 

@@ -1,5 +1,5 @@
 import type { FastifyReply, FastifyRequest, LogController } from 'fastify'
-import { pathOf, scrub } from '../scrub.js'
+import { pathOf, redact } from '../core/redact.js'
 
 type Controller = typeof LogController
 type ControllerOptions = ConstructorParameters<Controller>[0]
@@ -18,7 +18,7 @@ export function logControllerOption (Base: Controller | undefined, options: Cont
     override defaultErrorLog (error: Error | null, request: FastifyRequest, reply: FastifyReply): void {
       if (this.isLogDisabled(request)) return
       const level = reply.statusCode >= 500 ? 'error' : 'info'
-      reply.log[level]({ req: request, res: reply, err: error }, scrub(String(error?.message)))
+      reply.log[level]({ req: request, res: reply, err: error }, redact(String(error?.message)))
     }
   }
   return { logController: new QuietLogController(options) }

@@ -1,5 +1,5 @@
 import type { FastifyServerOptions } from 'fastify'
-import { pathOf, scrub, scrubLine } from '../scrub.js'
+import { pathOf, redact, redactLine } from '../core/redact.js'
 
 /** Fastify's `logger` options, which are pino's. */
 type LoggerOptions = Extract<FastifyServerOptions['logger'], object>
@@ -40,7 +40,7 @@ export function describeError (error: unknown): unknown {
 }
 
 function plain (value: unknown): string | number | undefined {
-  return typeof value === 'string' ? scrub(value) : typeof value === 'number' ? value : undefined
+  return typeof value === 'string' ? redact(value) : typeof value === 'number' ? value : undefined
 }
 
 export const serializers = { req: describeRequest, err: describeError, error: describeError }
@@ -63,6 +63,6 @@ export function composeLogger<T extends Composed> (options: T): T {
     ...options,
     serializers: { ...serializers, ...options.serializers },
     redact: Array.isArray(redact) ? [...credentialPaths, ...redact] : { ...redact, paths: [...credentialPaths, ...redact.paths] },
-    hooks: { ...hooks, streamWrite: theirs === undefined ? scrubLine : (line: string) => scrubLine(theirs(line)) }
+    hooks: { ...hooks, streamWrite: theirs === undefined ? redactLine : (line: string) => redactLine(theirs(line)) }
   }
 }

@@ -1,8 +1,8 @@
 import { ServerResponse, STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import type { FastifyInstance } from 'fastify'
-import { AccessError, type RefusalCode } from '../errors.js'
-import { render, renderers } from '../formats.js'
+import { AccessError, type RefusalCode } from '../core/errors.js'
+import { render, renderers } from '../core/error-formats.js'
 
 const refusalOf = new Map<string, RefusalCode>([
   ['HPE_HEADER_OVERFLOW', 'HEADERS_TOO_LARGE'],

@@ -1,12 +1,12 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { AccessError, type RefusalCode } from '../errors.js'
-import { render, renderers } from '../formats.js'
-import { findGround } from '../ground.js'
+import { AccessError, type RefusalCode } from '../core/errors.js'
+import { render, renderers } from '../core/error-formats.js'
+import { findContext } from '../core/access-context.js'
 
 /** Says no in the error format of the request's context; where that is not guarded, as a problem (RFC 9457). */
 export function refuse (request: FastifyRequest, reply: FastifyReply, code: RefusalCode, reason?: string): void {
   const details = reason === undefined ? {} : { reason }
-  const ground = findGround(request.server)
+  const ground = findContext(request.server)
   if (ground !== undefined) return ground.refuse(request, reply, ground.refusal(code, details))
   const error = new AccessError(code, details)
   const { text, type } = render(renderers.problem, error)

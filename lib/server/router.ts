@@ -1,5 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { RefusalCode } from '../errors.js'
+import type { RefusalCode } from '../core/errors.js'
 import { refuse } from './refuse.js'
 
 /**

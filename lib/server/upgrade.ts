@@ -1,7 +1,7 @@
 import { ServerResponse, type IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
-import { OptionError } from '../options.js'
+import { OptionError } from '../core/options.js'
 
 /** A connection that its client wants to speak another protocol on (RFC 9110 §7.8). */
 export interface Upgrade {

@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import type { FastifyInstance, InjectOptions, LightMyRequestResponse } from 'fastify'
 import type { Resolver } from '../auth/index.js'
-import type { Principal } from '../principal.js'
-import type { ScopeName } from '../register.js'
-import type { Clock } from '../time.js'
+import type { Principal } from '../core/principal.js'
+import type { ScopeName } from '../core/scope-registry.js'
+import type { Clock } from '../core/clock.js'
 
 /** A clock that stands still until it is told. */
 export interface FakeClock {

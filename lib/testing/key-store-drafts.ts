@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
-import { hashKeyText, type ApiKey, type KeySecret, type KeyStore } from '../keys/index.js'
+import { hashSecret, type ApiKey, type KeySecret, type KeyStore } from '../keys/index.js'
 
 /** One sentence of the contract of key stores. */
 export interface KeyStoreCase {
@@ -18,7 +18,7 @@ export function at (later: number): Date {
 }
 
 export const newWorkspace = (): string => `workspace-${randomUUID()}`
-export const newHash = (): string => hashKeyText(randomUUID())
+export const newHash = (): string => hashSecret(randomUUID())
 
 export function secret (generation: number, more: Partial<KeySecret> = {}): KeySecret {
   return { generation, hint: 'aBc9', createdAt: at(generation), ...more }

@@ -1,17 +1,17 @@
-import { describeFault } from '../errors.js'
-import type { Clock } from '../time.js'
+import { describeFault } from '../core/errors.js'
+import type { Clock } from '../core/clock.js'
 import { endpointAfter, settledBy, type Answer, type Patience } from './answer.js'
 import type { Attempt, WebhookEndpoint } from './endpoint.js'
 import type { Deliver } from './engine.js'
-import type { Seal } from './seal.js'
+import type { SecretEncryption } from './secret-encryption.js'
 import { signaturesOf } from './secret.js'
 import type { Send } from './send.js'
 import type { Claim, WebhookStore } from './store.js'
 
-export interface DeliverParts extends Patience {
+export interface DeliverDeps extends Patience {
   readonly store: WebhookStore
   readonly send: Send
-  readonly seal: Seal
+  readonly seal: SecretEncryption
   readonly clock: Clock
   /** From 0 to less than 1. */
   readonly random: () => number
@@ -23,7 +23,7 @@ export interface DeliverParts extends Patience {
 const TRIES = 3
 
 /** One attempt: the endpoint as it is now, the request, what becomes of the delivery, and of the endpoint. */
-export function createDeliver (parts: DeliverParts): Deliver {
+export function createDeliver (parts: DeliverDeps): Deliver {
   const { store, clock, random, log } = parts
 
   return async function deliver (claim) {
@@ -55,7 +55,7 @@ export function createDeliver (parts: DeliverParts): Deliver {
   }
 }
 
-async function attempt ({ send, seal, userAgent }: DeliverParts, endpoint: WebhookEndpoint | undefined, { delivery }: Claim, now: number): Promise<Answer> {
+async function attempt ({ send, seal, userAgent }: DeliverDeps, endpoint: WebhookEndpoint | undefined, { delivery }: Claim, now: number): Promise<Answer> {
   if (endpoint === undefined || endpoint.disabledAt !== undefined) return { failure: 'disabled' }
   const { eventId: id, payload: body } = delivery
   const timestamp = Math.floor(now / 1000)

@@ -1,8 +1,8 @@
 import { Type } from '@sinclair/typebox'
-import { checkOptions } from '../options.js'
-import type { Outage } from '../outage.js'
-import { leaseOf, note, outageOfStore } from './attempts.js'
-import type { DeliveryEngine, EngineParts } from './engine.js'
+import { checkOptions } from '../core/options.js'
+import type { FailureLog } from '../core/failure-log.js'
+import { leaseOf, recordAttempt, outageOfStore } from './record-attempt.js'
+import type { DeliveryEngine, EngineDeps } from './engine.js'
 import type { Claim } from './store.js'
 
 export interface EmbeddedEngineOptions {
@@ -29,7 +29,7 @@ const options = Type.Object({
 export function createEmbeddedEngine (given: EmbeddedEngineOptions = {}): DeliveryEngine {
   checkOptions(options, given, 'engine')
   const { concurrency = 50, perEndpoint = 4, poll = 5 } = given
-  let asked: { readonly parts: EngineParts, readonly outage: Outage } | undefined
+  let asked: { readonly parts: EngineDeps, readonly outage: FailureLog } | undefined
   let timer: NodeJS.Timeout | undefined
   let looking: Promise<void> | undefined
   let again = false
@@ -57,7 +57,7 @@ export function createEmbeddedEngine (given: EmbeddedEngineOptions = {}): Delive
   }
 
   /** @returns milliseconds until the next look */
-  async function claimAll (parts: EngineParts): Promise<number> {
+  async function claimAll (parts: EngineDeps): Promise<number> {
     const { store, clock } = parts
     while (running.size < concurrency) {
       if (closed) break
@@ -74,7 +74,7 @@ export function createEmbeddedEngine (given: EmbeddedEngineOptions = {}): Delive
     return new Set([...busy.keys(), ...taken >= concurrency / 2 ? failing : []])
   }
 
-  function begin (parts: EngineParts, claim: Claim): void {
+  function begin (parts: EngineDeps, claim: Claim): void {
     const { endpointId } = claim.delivery
     busy.set(endpointId, (busy.get(endpointId) ?? 0) + 1)
     const run = attempt(parts, claim).finally(() => {
@@ -90,12 +90,12 @@ export function createEmbeddedEngine (given: EmbeddedEngineOptions = {}): Delive
     running.add(run)
   }
 
-  async function attempt (parts: EngineParts, claim: Claim): Promise<void> {
+  async function attempt (parts: EngineDeps, claim: Claim): Promise<void> {
     const settled = await parts.deliver(claim)
     if (settled === undefined) return
     if (settled.state === 'delivered' || settled.attempt.outcome === 'disabled') failing.delete(claim.delivery.endpointId)
     else failing.add(claim.delivery.endpointId)
-    await note(parts, claim, settled)
+    await recordAttempt(parts, claim, settled)
   }
 
   return {

@@ -1,8 +1,8 @@
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
-import { groundOf } from '../ground.js'
-import { OptionError } from '../options.js'
-import { createOutage } from '../outage.js'
+import { contextOf, offer } from '../core/access-context.js'
+import { OptionError } from '../core/options.js'
+import { createFailureLog } from '../core/failure-log.js'
 import { createDeliver } from './deliver.js'
 import { createEmbeddedEngine } from './embedded.js'
 import { createWebhooks } from './manage.js'
@@ -10,13 +10,13 @@ import { createMemoryWebhookStore } from './memory.js'
 import { checkWebhooksOptions, type WebhooksOptions } from './options.js'
 import { createResolve, resolveHere } from './resolve.js'
 import { defaultSchedule } from './schedule.js'
-import { createSeal } from './seal.js'
+import { createSecretEncryption } from './secret-encryption.js'
 import { createSend } from './send.js'
-import { createTell } from './tell.js'
+import { createEnqueue } from './enqueue.js'
 import type { Webhooks } from './webhooks.js'
 
-declare module 'fastify' {
-  interface FastifyInstance { readonly webhooks: Webhooks }
+declare module '../core/access-context.js' {
+  interface Latchkey { readonly webhooks: Webhooks }
 }
 
 const DAY = 86_400
@@ -38,8 +38,8 @@ const AT_ONCE = 1000
  */
 export const webhooks = fp<WebhooksOptions>(async function latchkeyWebhooks (app: FastifyInstance, options: WebhooksOptions) {
   checkWebhooksOptions(options)
-  if (!app.hasDecorator('events')) throw new OptionError('register webhooks after latchkey, in a context where it has events')
-  const { clock } = groundOf(app)
+  if (app.latchkey?.events === undefined) throw new OptionError('register webhooks after latchkey, in a context where it has events')
+  const { clock } = contextOf(app)
   const { store = createMemoryWebhookStore(), engine = createEmbeddedEngine(), deadline = 15, schedule = defaultSchedule, ca } = options
   const { disableAfter = 5 * DAY, retention = 30 * DAY, maxEndpoints = 20, secretKeys = [] } = options
   const anywhere = options.destinations !== undefined
@@ -50,14 +50,14 @@ export const webhooks = fp<WebhooksOptions>(async function latchkeyWebhooks (app
 
   const log = (reason: string, message: string): void => app.log.error({ reason }, message)
   const inform = (message: string): void => app.log.info(message)
-  const pruning = createOutage({ log, inform }, 'old deliveries could not be forgotten', 'old deliveries are forgotten again')
-  const seal = createSeal(secretKeys)
+  const pruning = createFailureLog({ log, inform }, 'old deliveries could not be forgotten', 'old deliveries are forgotten again')
+  const seal = createSecretEncryption(secretKeys)
   const send = createSend({ anywhere, resolve, deadline, ca })
   const deliver = createDeliver({ store, send, seal, clock, random: Math.random, schedule, disableAfter, userAgent: 'fastify-latchkey', log })
   const wake = engine.wake.bind(engine)
 
-  app.decorate('webhooks', createWebhooks({ store, seal, clock, deadline: PATIENCE, most: maxEndpoints, wake, anywhere, resolve }))
-  const deafen = app.events.keep(createTell({ store, clock, wake, log }))
+  offer(app, 'webhooks', createWebhooks({ store, seal, clock, deadline: PATIENCE, most: maxEndpoints, wake, anywhere, resolve }))
+  const deafen = app.latchkey.events.onDurable(createEnqueue({ store, clock, wake, log }))
   const timer = setInterval(prune, PRUNING).unref()
 
   app.addHook('onReady', async () => { await engine.start({ store, clock, deliver, deadline, log, inform }) })
@@ -76,10 +76,10 @@ export const webhooks = fp<WebhooksOptions>(async function latchkeyWebhooks (app
 export { allowPrivateAddresses } from './destination.js'
 export { createEmbeddedEngine, type EmbeddedEngineOptions } from './embedded.js'
 export { createMemoryWebhookStore } from './memory.js'
-export { webhookRoutes, type WebhookRoutesOptions } from './routes.js'
-export { EndpointTaken, type Claim, type Claimed, type ClaimLimit, type DeliveryList, type DeliveryPage, type DeliveryPosition, type Lane, type Settled, type WebhookStore } from './store.js'
+export { webhookRoutes, type WebhookRoutesOptions } from '../management/webhook-routes.js'
+export { EndpointTaken, type Claim, type Claimed, type ClaimLimit, type DeliveryList, type DeliveryPage, type DeliveryPosition, type EndpointRef as Lane, type Settled, type WebhookStore } from './store.js'
 export type { Attempt, AttemptOutcome, Delivery, DeliveryState, DisabledReason, EndpointSecret, WebhookEndpoint } from './endpoint.js'
-export type { Deliver, DeliveryEngine, EngineParts } from './engine.js'
+export type { Deliver, DeliveryEngine, EngineDeps as EngineParts } from './engine.js'
 export type { WebhooksOptions } from './options.js'
 export type { Resolve } from './resolve.js'
 export type { DeliveriesInput, EndpointChange, EndpointInput, Webhooks } from './webhooks.js'

@@ -1,8 +1,8 @@
 import { Type, type TSchema } from '@sinclair/typebox'
 import { Value, ValueErrorType, type ValueError } from '@sinclair/typebox/value'
-import { AccessError } from '../errors.js'
+import { AccessError } from '../core/errors.js'
 import { eventTypes } from '../events/index.js'
-import { show } from '../options.js'
+import { show } from '../core/options.js'
 
 const strict = { additionalProperties: false }
 const url = Type.String({ minLength: 1, maxLength: 2048, description: 'Where deliveries go: an https: URL with a public host.' })

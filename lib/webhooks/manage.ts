@@ -1,19 +1,19 @@
 import { randomUUID } from 'node:crypto'
-import { AccessError, describeFault } from '../errors.js'
-import { readCursor, writeCursor } from '../keys/cursor.js'
-import { within as settlesWithin, type Clock } from '../time.js'
+import { AccessError, describeFault } from '../core/errors.js'
+import { readCursor, writeCursor } from '../core/cursor.js'
+import { withTimeout as settlesWithin, type Clock } from '../core/clock.js'
 import { checkDestination, type DestinationTerms } from './destination.js'
 import type { Delivery, EndpointSecret, WebhookEndpoint } from './endpoint.js'
 import { changeSchema, createSchema, invalid, pageSchema, readInput, rotateSchema } from './input.js'
 import { payloadOf } from './payload.js'
-import type { Seal } from './seal.js'
+import type { SecretEncryption } from './secret-encryption.js'
 import { newSecret } from './secret.js'
 import type { WebhookStore } from './store.js'
-import { deliveryOf, type Webhooks, type Within } from './webhooks.js'
+import { deliveryOf, type Webhooks, type EndpointFilter } from './webhooks.js'
 
-export interface ManageParts extends DestinationTerms {
+export interface ManageDeps extends DestinationTerms {
   readonly store: WebhookStore
-  readonly seal: Seal
+  readonly seal: SecretEncryption
   readonly clock: Clock
   /** Seconds that the store may take. */
   readonly deadline: number
@@ -26,7 +26,7 @@ export interface ManageParts extends DestinationTerms {
 const MOST_SECRETS = 3
 const DAY = 86_400
 
-export function createWebhooks (parts: ManageParts): Webhooks {
+export function createWebhooks (parts: ManageDeps): Webhooks {
   const { store, seal, clock, deadline, most, wake } = parts
 
   async function ask<T> (work: Promise<T>): Promise<T> {
@@ -43,7 +43,7 @@ export function createWebhooks (parts: ManageParts): Webhooks {
     return checked.url.href
   }
 
-  async function find (workspace: string, id: string, { environment }: Within): Promise<WebhookEndpoint> {
+  async function find (workspace: string, id: string, { environment }: EndpointFilter): Promise<WebhookEndpoint> {
     const endpoint = await ask(store.getEndpoint(workspace, id))
     if (endpoint === undefined || (environment ?? endpoint.environment) !== endpoint.environment) throw new AccessError('WEBHOOK_NOT_FOUND')
     return endpoint

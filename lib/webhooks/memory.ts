@@ -1,7 +1,7 @@
 import { newestFirst, readAttempts, readDelivery, readEndpoint, writeAttempts, writeDelivery, writeEndpoint } from './codec.js'
 import { hears, type Delivery, type DeliveryState } from './endpoint.js'
 import { EndpointTaken, type Claim, type WebhookStore } from './store.js'
-import { createTurns, type Turns } from './turns.js'
+import { createPriorityQueue, type PriorityQueue } from './priority-queue.js'
 
 /** Kept as text: whoever reads it gets an object of his own. */
 interface Kept {
@@ -18,13 +18,13 @@ interface Post {
   readonly id: string
   endpoint: string
   readonly deliveries: Map<string, Kept>
-  readonly due: Turns<Kept>
+  readonly due: PriorityQueue<Kept>
 }
 
 /** Endpoints and deliveries of this process alone, which are gone when it ends: for tests and local development. */
 export function createMemoryWebhookStore (): WebhookStore {
   const posts = new Map<string, Post>()
-  const lanes = createTurns<Post>()
+  const lanes = createPriorityQueue<Post>()
 
   function postOf (workspace: string, id: string): Post | undefined {
     const post = posts.get(id)
@@ -56,7 +56,7 @@ export function createMemoryWebhookStore (): WebhookStore {
     async insertEndpoint (endpoint) {
       const { id, workspace } = endpoint
       if (posts.has(id)) throw new EndpointTaken()
-      posts.set(id, { id, workspace, endpoint: writeEndpoint(endpoint), deliveries: new Map(), due: createTurns() })
+      posts.set(id, { id, workspace, endpoint: writeEndpoint(endpoint), deliveries: new Map(), due: createPriorityQueue() })
     },
     async getEndpoint (workspace, id) {
       const post = postOf(workspace, id)

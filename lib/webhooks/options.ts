@@ -1,5 +1,5 @@
 import { Type } from '@sinclair/typebox'
-import { checkOptions, OptionError, withMethods } from '../options.js'
+import { checkOptions, OptionError, withMethods } from '../core/options.js'
 import { allowPrivateAddresses } from './destination.js'
 import type { DeliveryEngine } from './engine.js'
 import type { Resolve } from './resolve.js'

@@ -70,11 +70,11 @@ export interface ClaimLimit {
   /** Endpoints of which none is wanted now: those that this caller is busy with. */
   readonly except?: readonly string[] | undefined
   /** Deliveries to one endpoint alone: for a queue that knows which. */
-  readonly only?: Lane | undefined
+  readonly only?: EndpointRef | undefined
 }
 
 /** All deliveries to one endpoint, in the order in which they are due. */
-export interface Lane { readonly workspace: string, readonly endpointId: string }
+export interface EndpointRef { readonly workspace: string, readonly endpointId: string }
 
 export interface Claimed {
   readonly claims: readonly Claim[]

@@ -25,7 +25,7 @@ export interface EndpointChange {
 export interface DeliveriesInput { limit?: number | undefined, cursor?: string | undefined, state?: DeliveryState | undefined }
 
 /** Whoever acts sees endpoints of this environment alone; of all where none is given, which is for the host. */
-export interface Within { environment?: string | undefined }
+export interface EndpointFilter { environment?: string | undefined }
 
 /**
  * What a host does with endpoints. All of it throws AccessErrors: `WEBHOOK_INPUT_INVALID` with the field and the fix in
@@ -35,19 +35,19 @@ export interface Within { environment?: string | undefined }
 export interface Webhooks {
   /** The secret is returned this once. */
   create (workspace: string, input: EndpointInput): Promise<{ endpoint: WebhookEndpoint, secret: string }>
-  get (workspace: string, id: string, within?: Within): Promise<WebhookEndpoint>
-  list (workspace: string, within?: Within): Promise<readonly WebhookEndpoint[]>
-  update (workspace: string, id: string, change: EndpointChange, within?: Within): Promise<WebhookEndpoint>
+  get (workspace: string, id: string, within?: EndpointFilter): Promise<WebhookEndpoint>
+  list (workspace: string, within?: EndpointFilter): Promise<readonly WebhookEndpoint[]>
+  update (workspace: string, id: string, change: EndpointChange, within?: EndpointFilter): Promise<WebhookEndpoint>
   /** Forgets it and its deliveries. */
-  remove (workspace: string, id: string, within?: Within): Promise<void>
+  remove (workspace: string, id: string, within?: EndpointFilter): Promise<void>
   /** Another secret; for `grace` seconds, a day by default, the one before signs too. */
-  rotateSecret (workspace: string, id: string, input?: { grace?: number | undefined }, within?: Within): Promise<{ endpoint: WebhookEndpoint, secret: string }>
+  rotateSecret (workspace: string, id: string, input?: { grace?: number | undefined }, within?: EndpointFilter): Promise<{ endpoint: WebhookEndpoint, secret: string }>
   /** Sends something harmless, once. */
-  test (workspace: string, id: string, within?: Within): Promise<Delivery>
+  test (workspace: string, id: string, within?: EndpointFilter): Promise<Delivery>
   /** What was sent, newest first; `next` is the `cursor` of the page after, where there is one. */
-  deliveries (workspace: string, id: string, page?: DeliveriesInput, within?: Within): Promise<{ deliveries: readonly Delivery[], next?: string }>
+  deliveries (workspace: string, id: string, page?: DeliveriesInput, within?: EndpointFilter): Promise<{ deliveries: readonly Delivery[], next?: string }>
   /** Sends a delivery again, with the same `webhook-id`. */
-  replay (workspace: string, id: string, deliveryId: string, within?: Within): Promise<Delivery>
+  replay (workspace: string, id: string, deliveryId: string, within?: EndpointFilter): Promise<Delivery>
 }
 
 /** A pending delivery that is due now. @param repeats true for one that is made beside that of the event */

@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify'
 import t from 'tap'
-import { AccessError } from '../../lib/errors.js'
+import { AccessError } from '../../lib/core/errors.js'
 import { InvalidCredential } from '../../lib/auth/index.js'
 import { isResolver } from '../../lib/auth/resolver.js'
 import { BEARER, guard, open, principal, resolverOf, secured } from '../helpers/guard.js'
@@ -15,9 +15,9 @@ t.test('a request is authenticated anew by the truth of then', async (t) => {
     auth: { resolvers: [resolver] },
     after: (app) => app.get('/', secured, async (request: FastifyRequest) => {
       const before = request.principal
-      const again = await app.reauthenticate(request)
+      const again = await app.latchkey.reauthenticate(request)
       good = false
-      const refused = await app.reauthenticate(request).catch((fault: unknown) => fault)
+      const refused = await app.latchkey.reauthenticate(request).catch((fault: unknown) => fault)
       return { same: before?.id === again.id, refused: refused instanceof AccessError && refused.code, asked: resolver.asked.length }
     })
   })
@@ -25,7 +25,7 @@ t.test('a request is authenticated anew by the truth of then', async (t) => {
 })
 
 t.test('a request that shows no good header is not authenticated anew', async (t) => {
-  const { app } = await guard(t, { after: (app) => app.get('/', open, async (request: FastifyRequest) => await app.reauthenticate(request)) })
+  const { app } = await guard(t, { after: (app) => app.get('/', open, async (request: FastifyRequest) => await app.latchkey.reauthenticate(request)) })
   for (const headers of [{}, { authorization: 'Bearer a b' }]) {
     const response = await app.inject({ url: '/', headers })
     t.equal(response.statusCode, 401)

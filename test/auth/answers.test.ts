@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import t from 'tap'
-import { AccessError } from '../../lib/errors.js'
-import type { ErrorFormat } from '../../lib/formats.js'
+import { AccessError } from '../../lib/core/errors.js'
+import type { ErrorFormat } from '../../lib/core/error-formats.js'
 import { BEARER, guard, isRefusal, resolverOf, secured } from '../helpers/guard.js'
 
 const CHALLENGE = 'Bearer realm="api"'

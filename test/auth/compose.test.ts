@@ -1,7 +1,7 @@
 import fastifyAuth from '@fastify/auth'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import t from 'tap'
-import { AccessError } from '../../lib/errors.js'
+import { AccessError } from '../../lib/core/errors.js'
 import { BEARER, guard, open, resolverOf, principal, secured } from '../helpers/guard.js'
 import { InvalidCredential } from '../../lib/auth/index.js'
 
@@ -12,8 +12,8 @@ const bySession = async ({ headers }: FastifyRequest) => {
 /** Open to the guard, so that @fastify/auth decides. */
 async function composed (app: FastifyInstance) {
   await app.register(fastifyAuth)
-  app.get('/either', { ...open, preHandler: app.auth([bySession, app.authenticate]) }, async ({ principal }) => ({ id: principal?.id ?? null }))
-  app.get('/both', { ...open, preHandler: app.auth([bySession, app.authenticate], { relation: 'and' }) }, async ({ principal }) => ({ id: principal?.id ?? null }))
+  app.get('/either', { ...open, preHandler: app.auth([bySession, app.latchkey.authenticate]) }, async ({ principal }) => ({ id: principal?.id ?? null }))
+  app.get('/both', { ...open, preHandler: app.auth([bySession, app.latchkey.authenticate], { relation: 'and' }) }, async ({ principal }) => ({ id: principal?.id ?? null }))
 }
 
 t.test('with @fastify/auth a request may show a credential or something else', async (t) => {
@@ -42,7 +42,7 @@ t.test('authenticate throws an AccessError, and answers nothing itself', async (
   const seen: unknown[] = []
   const { app } = await guard(t, {
     after: (app) => app.get('/', open, async (request: FastifyRequest, reply: FastifyReply) => {
-      await app.authenticate(request, reply).catch((fault: unknown) => seen.push(fault))
+      await app.latchkey.authenticate(request, reply).catch((fault: unknown) => seen.push(fault))
       return { principal: request.principal }
     })
   })
@@ -59,8 +59,8 @@ t.test('authenticate asks once: not after the guard, not twice', async (t) => {
   const { app } = await guard(t, {
     auth: { resolvers: [resolver] },
     after (app) {
-      app.get('/guarded', { ...secured, preHandler: app.authenticate }, async () => ({}))
-      app.get('/open', { ...open, preHandler: [app.authenticate, app.authenticate] }, async () => ({}))
+      app.get('/guarded', { ...secured, preHandler: app.latchkey.authenticate }, async () => ({}))
+      app.get('/open', { ...open, preHandler: [app.latchkey.authenticate, app.latchkey.authenticate] }, async () => ({}))
     }
   })
   for (const url of ['/guarded', '/open']) t.equal((await app.inject({ url, headers: BEARER })).statusCode, 200)
@@ -71,7 +71,7 @@ t.test('authenticate refuses plain HTTP too, also in a hook that runs before the
   const resolver = resolverOf(() => principal())
   const { app } = await guard(t, {
     auth: { transport: undefined, resolvers: [resolver] },
-    before: (app) => app.addHook('onRequest', (request, reply) => app.authenticate(request, reply))
+    before: (app) => app.addHook('onRequest', (request, reply) => app.latchkey.authenticate(request, reply))
   })
   const answer = await app.inject({ url: '/guarded', headers: BEARER })
   t.strictSame([answer.statusCode, answer.json().code], [403, 'INSECURE_TRANSPORT'])
@@ -83,7 +83,7 @@ t.test('authenticate turns an outage into a refusal, and never lets what was thr
     for (const environment of ['production', () => { throw new Error('secret') }]) {
       const { app } = await guard(t, {
         auth: { resolvers: [resolverOf(resolve)], environment },
-        after: (app) => app.get('/', { ...open, preHandler: app.authenticate }, async () => ({}))
+        after: (app) => app.get('/', { ...open, preHandler: app.latchkey.authenticate }, async () => ({}))
       })
       const answer = await app.inject({ url: '/', headers: BEARER })
       t.ok(['AUTHENTICATION_UNAVAILABLE', 'CREDENTIAL_INVALID'].includes(answer.json().code))
@@ -94,5 +94,5 @@ t.test('authenticate turns an outage into a refusal, and never lets what was thr
 
 t.test('the context says what it can authenticate by', async (t) => {
   const { app, resolver } = await guard(t)
-  t.strictSame(app.resolvers, [resolver])
+  t.strictSame(app.latchkey.resolvers, [resolver])
 })

@@ -1,5 +1,5 @@
 import t, { type Test } from 'tap'
-import type { Principal } from '../../lib/principal.js'
+import type { Principal } from '../../lib/core/principal.js'
 import { InvalidCredential, type Resolver } from '../../lib/auth/index.js'
 import { BEARER, GOOD, guard, isRefusal, principal, resolverOf, secured, type Setup } from '../helpers/guard.js'
 

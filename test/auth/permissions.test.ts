@@ -2,12 +2,12 @@ import { InvalidCredential } from 'fastify-latchkey'
 import { loadKey, type ApiKey } from 'fastify-latchkey/keys'
 import { fakeClock } from 'fastify-latchkey/testing'
 import t from 'tap'
-import { createPermissions, type PermissionsOf, type PermissionsParts } from '../../lib/auth/permissions.js'
-import { isSealed } from '../../lib/principal.js'
+import { createPermissions, type PermissionsOf, type PermissionsDeps } from '../../lib/auth/permissions.js'
+import { isSealed } from '../../lib/core/principal.js'
 import { scopes, untyped } from '../helpers/limits.js'
 import { gate, record } from '../helpers/slow-keys.js'
 
-function bounded (permissionsOf: PermissionsOf, parts: Partial<PermissionsParts> = {}) {
+function bounded (permissionsOf: PermissionsOf, parts: Partial<PermissionsDeps> = {}) {
   const clock = fakeClock()
   const said: string[] = []
   const asked: string[] = []

@@ -1,7 +1,7 @@
 import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
 import t from 'tap'
 import { auth, allowPlainHttp, type AuthOptions } from '../../lib/auth/index.js'
-import { ground } from '../../lib/ground.js'
+import { accessContext } from '../../lib/core/access-context.js'
 import { exchange, listen, request } from '../helpers/doors.js'
 import { BEARER, GOOD, goodResolver, guard, isRefusal, open, optional, principal, resolverOf, secured, statuses } from '../helpers/guard.js'
 
@@ -189,7 +189,7 @@ t.test('registered in a child context, that context is guarded and no other', as
   t.teardown(() => app.close())
   app.get('/outside', who)
   await app.register(async (child) => {
-    await child.register(ground)
+    await child.register(accessContext)
     await child.register(auth, options())
     child.get('/inside', secured, who)
     child.register(async (grandchild) => { grandchild.get('/deeper', secured, who) })
@@ -207,7 +207,7 @@ t.test('two sibling contexts are guarded apart, each by its own resolvers', asyn
   t.teardown(() => app.close())
   for (const name of ['a', 'b']) {
     await app.register(async (child) => {
-      await child.register(ground, { realm: name })
+      await child.register(accessContext, { realm: name })
       await child.register(auth, { ...options(), resolvers: [resolverOf((token) => token === name ? principal({ id: name }) : undefined)] })
       child.get('/', secured, who)
     }, { prefix: `/${name}` })
@@ -219,14 +219,14 @@ t.test('two sibling contexts are guarded apart, each by its own resolvers', asyn
 
 t.test('a context is guarded once, from within or from outside', async (t) => {
   const app = Fastify()
-  await app.register(ground)
-  await t.rejects(async () => { await app.register(ground) }, { name: 'OptionError', message: /guarded already; register Latchkey once, in the outermost context/ })
+  await app.register(accessContext)
+  await t.rejects(async () => { await app.register(accessContext) }, { name: 'OptionError', message: /guarded already; register Latchkey once, in the outermost context/ })
 
   const inner = Fastify()
-  await inner.register(ground)
-  await t.rejects(async () => { await inner.register(async (child) => { await child.register(ground) }) }, { message: /this context is guarded already/ })
+  await inner.register(accessContext)
+  await t.rejects(async () => { await inner.register(async (child) => { await child.register(accessContext) }) }, { message: /this context is guarded already/ })
 
   const outer = Fastify()
-  await outer.register(async (child) => { await child.register(ground) })
-  await t.rejects(async () => { await outer.register(ground) }, { message: /a context inside this one is guarded already/ })
+  await outer.register(async (child) => { await child.register(accessContext) })
+  await t.rejects(async () => { await outer.register(accessContext) }, { message: /a context inside this one is guarded already/ })
 })

@@ -5,7 +5,7 @@ import { text } from 'node:stream/consumers'
 import Fastify, { type FastifyHttpOptions, type FastifyInstance } from 'fastify'
 import t from 'tap'
 import { allowPlainHttp, auth } from '../../lib/auth/index.js'
-import { ground } from '../../lib/ground.js'
+import { accessContext } from '../../lib/core/access-context.js'
 import { exchange, listen, request } from '../helpers/doors.js'
 import { BEARER, GOOD, goodResolver, guard, isRefusal, open, secured } from '../helpers/guard.js'
 import { selfSigned } from '../helpers/tls.js'
@@ -20,7 +20,7 @@ function trusting (trustProxy: unknown): FastifyHttpOptions<Server> {
 
 /** A guarded route, for servers of any kind. */
 async function api (app: FastifyInstance): Promise<void> {
-  await app.register(ground)
+  await app.register(accessContext)
   await app.register(auth, { resolvers: [goodResolver()], environment: 'production' })
   app.get('/guarded', secured, async ({ principal }) => ({ id: principal?.id }))
 }

@@ -100,7 +100,7 @@ t.test('"Tokens inherit the permissions of the user who created them.": none is 
   t.match(key, { owner: 'ada@acme.example', workspace: 'acme', environment: 'production' })
   t.equal((await send('POST /api/orders/', {})).statusCode, 201)
 
-  const { text } = await app.keys.issue({ workspace: 'acme', scopes: ['Admin'], owner: 'bob@acme.example' })
+  const { secret: text } = await app.latchkey.keys.issue({ workspace: 'acme', scopes: ['Admin'], owner: 'bob@acme.example' })
   const bob = as(app, text)
   answered(t, await bob('GET /api/accounts/user-config/'), 200, { user: 'bob@acme.example', company: 'acme', permissions: ['Read'] }, 'whatever the token says')
   refused(t, await bob('POST /api/orders/', {}), denied('Write'))

@@ -41,7 +41,7 @@ async function start (t: Test) {
   t.teardown(() => app.close())
   await app.ready()
   const issue = async (...scopes: string[]) => {
-    const { key, text } = await app.keys.issue({ workspace: 'acme', scopes, owner: 'ada@acme.example' })
+    const { key, secret: text } = await app.latchkey.keys.issue({ workspace: 'acme', scopes, owner: 'ada@acme.example' })
     return { key, text, send: as(app, text) }
   }
   return { app, clock, log, keys, issue, speak: (name: string) => as(app, keyOf(keys, name)) }
@@ -67,7 +67,7 @@ t.test('"All Coolset API endpoints require authentication using Bearer tokens."'
 
 t.test('"Log in to your Coolset account", "Navigate to Settings → API Tokens", "Click Generate New Token": issue makes a token for whoever is logged in', async (t) => {
   const { app } = await start(t)
-  const { key, text } = await app.keys.issue({ workspace: 'acme', scopes: ['Read'], owner: 'bob@acme.example', name: 'ERP' })
+  const { key, secret: text } = await app.latchkey.keys.issue({ workspace: 'acme', scopes: ['Read'], owner: 'bob@acme.example', name: 'ERP' })
   t.match(key, { workspace: 'acme', owner: 'bob@acme.example', name: 'ERP', scopes: ['Read'], environment: 'production' })
   answered(t, await as(app, text)('GET /api/accounts/user-config/'), 200, { user: 'bob@acme.example', company: 'acme', permissions: ['Read'] })
 })
@@ -82,8 +82,8 @@ t.test('"Copy and securely store your token", "Treat your API tokens like passwo
 
 t.test('"Never share them or commit them to version control.", "Never commit tokens to version control": a scanner finds them', async (t) => {
   const { app, keys } = await start(t)
-  for (const text of Object.values(keys)) t.equal(app.keys.pattern.exec(`TOKEN=${text}\n`)?.[0], text)
-  t.equal(app.keys.pattern.test('sk_live_1234567890abcdef'), false, 'and not the token of the document, which is none')
+  for (const text of Object.values(keys)) t.equal(app.latchkey.keys.secretPattern.exec(`TOKEN=${text}\n`)?.[0], text)
+  t.equal(app.latchkey.keys.secretPattern.test('sk_live_1234567890abcdef'), false, 'and not the token of the document, which is none')
 })
 
 t.test('"Include your token in the Authorization header of every request: Authorization: Bearer YOUR_API_TOKEN"', async (t) => {
@@ -125,7 +125,7 @@ t.test('"Revoke unused or compromised tokens immediately"', async (t) => {
   const { app, issue } = await start(t)
   const { key, send } = await issue('Admin')
   answered(t, await send('GET /api/orders/'), 200, orders)
-  await app.keys.revoke('acme', key.id)
+  await app.latchkey.keys.revoke('acme', key.id)
   for (const route of [...views, ...changes, ...administration]) refused(t, await send(request(route), bodyFor(route)), invalid, route)
 })
 
@@ -154,7 +154,7 @@ t.test('"Never log tokens in application logs": nor does the library, at trace l
     await send(`GET ${url}`)
   }
   await send('POST /api/orders/', `{ "token": "${text}"`)
-  await app.keys.revoke('acme', key.id)
+  await app.latchkey.keys.revoke('acme', key.id)
   await send('GET /api/orders/')
 
   const logged = log.text()
@@ -226,7 +226,7 @@ t.test('"API tokens do not expire automatically", "Tokens remain valid until man
     clock.advance(days * DAY)
     answered(t, await send('GET /api/orders/'), 200, orders)
   }
-  await app.keys.revoke('acme', key.id)
+  await app.latchkey.keys.revoke('acme', key.id)
   refused(t, await send('GET /api/orders/'), invalid)
 })
 
@@ -234,18 +234,18 @@ t.test('"To revoke a token: Go to Settings → API Tokens", "Click Revoke next t
   const { app, issue } = await start(t)
   const { key, send } = await issue('Write')
   answered(t, await send('POST /api/orders/', {}), 201, { id: 'order_101' })
-  const revoked = await app.keys.revoke('acme', key.id)
-  t.equal(revoked.holdsWithin, 0)
+  const revoked = await app.latchkey.keys.revoke('acme', key.id)
+  t.equal(revoked.effectiveWithin, 0)
   t.equal(revoked.key.version, key.version + 1)
   refused(t, await send('POST /api/orders/', {}), invalid, 'the next request')
-  t.strictSame(await app.keys.revoke('acme', key.id), revoked, 'twice is once')
-  await t.rejects(app.keys.revoke('globex', key.id), { code: 'KEY_NOT_FOUND', statusCode: 404 }, 'another company revokes nothing')
+  t.strictSame(await app.latchkey.keys.revoke('acme', key.id), revoked, 'twice is once')
+  await t.rejects(app.latchkey.keys.revoke('globex', key.id), { code: 'KEY_NOT_FOUND', statusCode: 404 }, 'another company revokes nothing')
 })
 
 t.test('"Generate separate tokens for each integration or service. This makes it easier to revoke access without affecting other services."', async (t) => {
   const { app, issue } = await start(t)
   const [erp, shop] = [await issue('Write'), await issue('Write')]
-  await app.keys.revoke('acme', erp.key.id)
+  await app.latchkey.keys.revoke('acme', erp.key.id)
   refused(t, await erp.send('GET /api/orders/'), invalid)
   answered(t, await shop.send('GET /api/orders/'), 200, orders)
 })

@@ -1,6 +1,6 @@
 import t, { type Test } from 'tap'
 import { build, keyTypes } from '../../examples/key-types.js'
-import { groundOf } from '../../lib/ground.js'
+import { contextOf } from '../../lib/core/access-context.js'
 import { fakeClock } from '../../lib/testing/index.js'
 import { answered, as, challenges, keyOf, refused } from '../helpers/contracts.js'
 
@@ -28,7 +28,7 @@ async function start (t: Test) {
 
 t.test('this contract speaks of every route of the Settings, none of which a key opens', async (t) => {
   const { app, keys, signedIn } = await start(t)
-  const settings = groundOf(app).routes.filter(({ method, url }) => method !== 'HEAD' && url.startsWith(SETTINGS))
+  const settings = contextOf(app).routes.filter(({ method, url }) => method !== 'HEAD' && url.startsWith(SETTINGS))
   t.strictSame(settings.map(({ method, url }) => `${method} ${url}`).sort(), [...routes].sort())
   for (const route of routes) {
     for (const send of [as(app), as(app, keyOf(keys, 'read-write')), signedIn(''), signedIn('__proto__')]) {

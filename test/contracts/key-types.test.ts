@@ -81,7 +81,7 @@ t.test('"Keys are workspace-scoped."', async (t) => {
 t.test('"Find existing keys or create new ones in FloKit → Settings → API Keys.": a key of each type can be created, and is shown once', async (t) => {
   const { app } = await start(t)
   for (const [name, scopes] of Object.entries(keyTypes)) {
-    const { key, text } = await app.keys.issue({ workspace: 'acme', scopes, name })
+    const { key, secret: text } = await app.latchkey.keys.issue({ workspace: 'acme', scopes, name })
     const { id, createdAt, secrets, ...rest } = key
     t.strictSame(rest, { workspace: 'acme', environment: 'production', scopes, name, version: 1 })
     t.match(text, /^flokit_live_[0-9A-Za-z]{49}$/)
@@ -126,8 +126,8 @@ t.test('"401 Unauthorized — API key is missing or invalid. { "error": "unautho
   for (const token of ['nonsense', good.slice(0, -1), good.replace('_live_', '_stg_'), `sk_${good.slice(7)}`]) {
     refused(t, await as(app, token)('GET /v1/workspace'), invalid, token)
   }
-  const { key, text } = await app.keys.issue({ workspace: 'acme', scopes: keyTypes['read-write'] })
-  await app.keys.revoke('acme', key.id)
+  const { key, secret: text } = await app.latchkey.keys.issue({ workspace: 'acme', scopes: keyTypes['read-write'] })
+  await app.latchkey.keys.revoke('acme', key.id)
   refused(t, await as(app, text)('GET /v1/workspace'), invalid, 'revoked')
 })
 
@@ -140,7 +140,7 @@ t.test('"403 Forbidden — API key is valid but lacks the required permission fo
 
 t.test('"Store API keys in environment variables or a secrets manager (AWS Secrets Manager, GCP Secret Manager, Doppler, etc.).", "Never commit API keys to version control."', async (t) => {
   const { app, log, keys } = await start(t)
-  for (const text of Object.values(keys)) t.equal(app.keys.pattern.exec(`FLOKIT_API_KEY=${text}`)?.[0], text, 'a scanner finds a key')
+  for (const text of Object.values(keys)) t.equal(app.latchkey.keys.secretPattern.exec(`FLOKIT_API_KEY=${text}`)?.[0], text, 'a scanner finds a key')
   const text = keyOf(keys, 'read-write')
   const seen: string[] = []
   for (const request of [...requests, 'GET /v1/no-such-thing']) {

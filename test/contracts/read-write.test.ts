@@ -73,7 +73,7 @@ t.test('"Send the platform API secret as a Bearer token on every request: Author
 
 t.test('"Treat the secret like a password: use TLS, store it in a vault or environment variables"', async (t) => {
   const { app, log } = await start(t)
-  const { key, text } = await app.keys.issue({ workspace: 'north', scopes: ['WRITE'] })
+  const { key, secret: text } = await app.latchkey.keys.issue({ workspace: 'north', scopes: ['WRITE'] })
   t.notMatch(JSON.stringify(key), text.slice(-49), 'the record does not hold it')
 
   const sent: string[] = []
@@ -88,21 +88,21 @@ t.test('"Treat the secret like a password: use TLS, store it in a vault or envir
 
 t.test('"rotate it if it leaks": the secret that leaked is dead at the next request', async (t) => {
   const { app, speak } = await start(t)
-  const { key, text } = await app.keys.issue({ workspace: 'north', scopes: ['WRITE'] })
+  const { key, secret: text } = await app.latchkey.keys.issue({ workspace: 'north', scopes: ['WRITE'] })
   answered(t, await as(app, text)('GET /devices'), 200, north.devices)
-  const rotated = await app.keys.rotate('north', key.id, { grace: 0 })
+  const rotated = await app.latchkey.keys.rotate('north', key.id, { grace: 0 })
   t.match(rotated, { holdsWithin: 0, key: { id: key.id, workspace: 'north', scopes: ['WRITE'] } })
   for (const route of [...reads, ...mutations]) {
     refused(t, await as(app, text)(request(route), bodyFor(route)), { status: 401, body: { error: 'CREDENTIAL_INVALID' }, challenge: challenges.invalid }, route)
   }
-  t.equal((await as(app, rotated.text)('POST /devices', fresh.devices)).statusCode, 201)
+  t.equal((await as(app, rotated.secret)('POST /devices', fresh.devices)).statusCode, 201)
   t.equal((await speak('write')('GET /devices')).statusCode, 200, 'and no other key notices')
-  t.equal((await as(app, rotated.text)('GET /devices')).headers['ratelimit-remaining'], '97', 'what the key has used stays used')
+  t.equal((await as(app, rotated.secret)('GET /devices')).headers['ratelimit-remaining'], '97', 'what the key has used stays used')
 })
 
 t.test('"The credential is issued for your Fleet workspace."', async (t) => {
   const { app } = await start(t)
-  const { key } = await app.keys.issue({ workspace: 'north', scopes: ['READ'] })
+  const { key } = await app.latchkey.keys.issue({ workspace: 'north', scopes: ['READ'] })
   t.equal(key.workspace, 'north')
 })
 
@@ -205,19 +205,19 @@ t.test('"Requests & responses — JSON shapes and validation errors": a WRITE ke
 
 t.test('"(see API reference for the exact status code per route)", "API reference — security and errors per operation"', async (t) => {
   const { app } = await start(t)
-  const rows = new Map(app.scopesByResource().flatMap(({ scopes }) => scopes).map(({ scope, permissions }) => [scope, [...permissions].sort()]))
+  const rows = new Map(app.latchkey.scopesByResource().flatMap(({ scopes }) => scopes).map(({ scope, permissions }) => [scope, [...permissions].sort()]))
   t.strictSame(rows.get('READ'), [...reads].sort(), 'what READ is for')
   t.strictSame([...rows.keys()], ['READ', 'WRITE'])
 })
 
 t.test('"Installation — obtaining a key": a key is issued for a workspace, an environment and scopes, and shown once', async (t) => {
   const { app } = await start(t)
-  const { key, text } = await app.keys.issue({ workspace: 'north', scopes: ['READ'], environment: 'sandbox', name: 'reports' })
+  const { key, secret: text } = await app.latchkey.keys.issue({ workspace: 'north', scopes: ['READ'], environment: 'sandbox', name: 'reports' })
   const { id, createdAt, secrets, ...rest } = key
   t.match(text, /^fleet_test_[0-9A-Za-z]{49}$/)
   t.strictSame(rest, { workspace: 'north', environment: 'sandbox', scopes: ['READ'], name: 'reports', version: 1 })
   answered(t, await as(app, text)('GET /devices'), 200, north.devices)
-  await t.rejects(app.keys.issue({ workspace: 'north', scopes: ['read'] }), { code: 'KEY_INPUT_INVALID', statusCode: 400 }, 'a scope that the table does not have')
+  await t.rejects(app.latchkey.keys.issue({ workspace: 'north', scopes: ['read'] }), { code: 'KEY_INPUT_INVALID', statusCode: 400 }, 'a scope that the table does not have')
 })
 
 for (const [environment, name, other, quota] of [['Production', 'write', 'read', 100], ['Sandbox', 'sandbox-write', 'sandbox-read', 300]] as const) {

@@ -62,7 +62,7 @@ async function start (t: Test) {
   const { app, keys } = await build({ clock: clock.now, logger: log.logger })
   t.teardown(() => app.close())
   await app.ready()
-  const holding = async (...scopes: string[]) => as(app, (await app.keys.issue({ workspace: 'acme', scopes })).text)
+  const holding = async (...scopes: string[]) => as(app, (await app.latchkey.keys.issue({ workspace: 'acme', scopes })).secret)
   return { app, keys, holding }
 }
 
@@ -91,19 +91,19 @@ t.test('this contract speaks of every route of the example', async (t) => {
 
 t.test('"The Platform API uses scopes to define fine-grained access control.", "Scopes are selected when creating an API key."', async (t) => {
   const { app, keys } = await start(t)
-  const { key, text } = await app.keys.issue({ workspace: 'acme', scopes: ['devices:read', 'deployments:stage'] })
+  const { key, secret: text } = await app.latchkey.keys.issue({ workspace: 'acme', scopes: ['devices:read', 'deployments:stage'] })
   t.strictSame(key.scopes, ['devices:read', 'deployments:stage'])
   const response = await as(app, text)('GET /v1/whoami')
   answered(t, response, 200, { kind: 'api-key', id: key.id, workspace: 'acme', environment: 'production', scopes: ['devices:read', 'deployments:stage'], version: 1 })
   for (const scope of ['devices:*', '*', 'devices', 'devices:Read', 'devices:read devices:manage', 'config_instances:update', '__proto__']) {
-    await t.rejects(app.keys.issue({ workspace: 'acme', scopes: [scope] }), { code: 'KEY_INPUT_INVALID', statusCode: 400 }, scope)
+    await t.rejects(app.latchkey.keys.issue({ workspace: 'acme', scopes: [scope] }), { code: 'KEY_INPUT_INVALID', statusCode: 400 }, scope)
   }
   t.strictSame(Object.keys(keys), ['read', 'write', 'provision', 'stage', 'manage', 'none'])
 })
 
 t.test('"Scope names follow a resource:action format (e.g. devices:read)."', async (t) => {
   const { app } = await start(t)
-  const names = app.scopesByResource().flatMap(({ scopes }) => scopes.map(({ scope }) => scope))
+  const names = app.latchkey.scopesByResource().flatMap(({ scopes }) => scopes.map(({ scope }) => scope))
   t.strictSame(names, rows.map(({ scope }) => scope))
   for (const name of names) t.match(name, /^[a-z_]+:[a-z]+$/)
 })
@@ -145,7 +145,7 @@ t.test('"If an API key is missing a required scope, the request returns 403 Forb
 
 t.test('"Most resources follow a common tier pattern", "read: Get or list operations", "write: Create or update operations"', async (t) => {
   const { app } = await start(t)
-  for (const { title, scopes } of app.scopesByResource()) {
+  for (const { title, scopes } of app.latchkey.scopesByResource()) {
     const words = (action: string) => scopes.find(({ scope }) => scope.endsWith(`:${action}`))?.permissions
     t.strictSame(words('read')?.filter((word) => word !== 'ping'), ['get', 'list'], title)
     t.strictSame(words('write')?.filter((word) => word !== 'update'), ['create'], title)
@@ -199,16 +199,16 @@ for (const { scope, resource, permissions } of rows) {
     }
     const expected = permissions === 'all operations' ? mine.map((operation) => operation.slice(resource.length + 1)) : permissions.split(', ')
     t.strictSame(opened.sort(), [...expected].sort(), 'what it opens over HTTP')
-    const row = app.scopesByResource().flatMap(({ scopes }) => scopes).find((one) => one.scope === scope)
+    const row = app.latchkey.scopesByResource().flatMap(({ scopes }) => scopes).find((one) => one.scope === scope)
     t.equal(row?.permissions.join(', '), permissions, 'what the table says')
   })
 }
 
 t.test('"Scopes by resource": the table, made from the routes, is the document’s word for word', async (t) => {
   const { app } = await start(t)
-  const table = app.scopesByResource().map(({ title, scopes }) => [title, ...scopes.map(({ scope, permissions }) => [scope, permissions.join(', ')])])
+  const table = app.latchkey.scopesByResource().map(({ title, scopes }) => [title, ...scopes.map(({ scope, permissions }) => [scope, permissions.join(', ')])])
   t.strictSame(table, documented)
-  answered(t, await as(app)('GET /scopes.json'), 200, app.scopesByResource())
+  answered(t, await as(app)('GET /scopes.json'), 200, app.latchkey.scopesByResource())
 
   const page = await as(app)('GET /scopes')
   t.equal(page.statusCode, 200)
@@ -223,7 +223,7 @@ t.test('"While granting an API unrestricted access to your resources is convenie
   const { app, holding } = await start(t)
   const none = await holding()
   for (const operation of operations) refused(t, await none(request(operation)), forbidden(operation, []), operation)
-  const keys = await Promise.all(rows.map(async ({ scope }) => [scope, (await app.keys.issue({ workspace: 'acme', scopes: [scope] })).key.scopes]))
+  const keys = await Promise.all(rows.map(async ({ scope }) => [scope, (await app.latchkey.keys.issue({ workspace: 'acme', scopes: [scope] })).key.scopes]))
   t.strictSame(keys, rows.map(({ scope }) => [scope, [scope]]))
 })
 

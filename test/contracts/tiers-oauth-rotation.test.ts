@@ -107,11 +107,11 @@ t.test('… which rotates no key that may do more than it, and none of others', 
     t.match(response.json(), { code: 'INSUFFICIENT_SCOPE', granted: ['resources:manage'] })
     t.match(response.headers['content-type'], /^application\/problem\+json/)
   }
-  const { text } = await app.keys.issue({ workspace: 'acme', scopes: ['api_keys:manage'], tier: 'pro' })
+  const { secret: text } = await app.latchkey.keys.issue({ workspace: 'acme', scopes: ['api_keys:manage'], tier: 'pro' })
   const refusal = await holder(text)(`POST /v1/keys/${first?.id}/rotate`, {})
   t.equal(refusal.statusCode, 403)
   t.match(refusal.json(), { code: 'INSUFFICIENT_SCOPE', granted: ['api_keys:manage'] })
-  const { key: foreign } = await app.keys.issue({ workspace: 'globex', scopes: ['resources:read'] })
+  const { key: foreign } = await app.latchkey.keys.issue({ workspace: 'globex', scopes: ['resources:read'] })
   for (const id of [foreign.id, 'key_of_nobody']) {
     const unknown = await automation(`POST /v1/keys/${id}/rotate`, {})
     t.equal(unknown.statusCode, 404)

@@ -153,7 +153,7 @@ t.test('"API Key Authentication: the simplest method for service-to-service comm
 
 t.test('"API Keys are sensitive credentials. Never expose them in client-side code or public repositories. Use environment variables or secure vaults for storage."', async (t) => {
   const { app, log, keys } = await start(t)
-  for (const text of Object.values(keys)) t.equal(app.keys.pattern.exec(`key: ${text}`)?.[0], text, 'a scanner of repositories finds a key')
+  for (const text of Object.values(keys)) t.equal(app.latchkey.keys.secretPattern.exec(`key: ${text}`)?.[0], text, 'a scanner of repositories finds a key')
   const text = keyOf(keys, 'pro')
   const seen: string[] = []
   for (const route of [...routes, 'GET /v1/no-such-thing']) {
@@ -168,7 +168,7 @@ t.test('"API Keys are sensitive credentials. Never expose them in client-side co
 
 t.test('"Store keys securely", "Never commit keys to version control", "Don\'t hardcode API keys in applications": a key is shown once', async (t) => {
   const { app } = await start(t)
-  const { key, text } = await app.keys.issue({ workspace: 'acme', scopes: ['resources:read'], tier: 'pro' })
+  const { key, secret: text } = await app.latchkey.keys.issue({ workspace: 'acme', scopes: ['resources:read'], tier: 'pro' })
   t.match(text, /^platform_live_[0-9A-Za-z]{49}$/)
   t.notMatch(JSON.stringify(key), text.slice(-49))
 })
@@ -179,7 +179,7 @@ t.test('"Use key scopes to limit permissions"', async (t) => {
   for (const route of writes) {
     refused(t, await speak('free-read')(request(route), bodyFor(route)), forbidden('resources:write', ['resources:read']), route)
   }
-  const { text } = await app.keys.issue({ workspace: 'acme', scopes: ['resources:write'] })
+  const { secret: text } = await app.latchkey.keys.issue({ workspace: 'acme', scopes: ['resources:write'] })
   const write = as(app, text, https)
   for (const route of reads) refused(t, await write(request(route)), forbidden('resources:read', ['resources:write']), route)
   answered(t, await write('POST /v1/resources', { name: 'Invoice' }), 201, { name: 'Invoice', id: 'resource_101' })
@@ -192,9 +192,9 @@ t.test('"Our platform provides webhooks to notify you when keys are about to exp
   t.teardown(() => app.close())
   const printed = new Promise<string>((resolve) => news?.(resolve))
   const receiver = await startReceiver(t)
-  const issued = app.keys.issue({ workspace: 'acme', scopes: [], name: 'nightly', expiresAt: new Date(Date.now() + 20 * HOUR * 1000) })
-  const other = app.keys.issue({ workspace: 'globex', scopes: [], expiresAt: new Date(Date.now() + 20 * HOUR * 1000) })
-  const told = app.webhooks.create('acme', { url: receiver.url, events: ['key.expiring'] })
+  const issued = app.latchkey.keys.issue({ workspace: 'acme', scopes: [], name: 'nightly', expiresAt: new Date(Date.now() + 20 * HOUR * 1000) })
+  const other = app.latchkey.keys.issue({ workspace: 'globex', scopes: [], expiresAt: new Date(Date.now() + 20 * HOUR * 1000) })
+  const told = app.latchkey.webhooks.create('acme', { url: receiver.url, events: ['key.expiring'] })
   const [{ key }, { secret }] = await Promise.all([issued, told, other])
   await app.ready()
   const received = [await receiver.next(), await receiver.next()]
@@ -250,7 +250,7 @@ t.test('"Each API key has …": keys of one workspace and tier count apart', asy
 t.test('a key without a tier, or with one that nobody declared, counts as Free', async (t) => {
   const { app } = await start(t)
   for (const tier of [undefined, 'platinum', '__proto__']) {
-    const { text } = await app.keys.issue({ workspace: 'acme', scopes: ['resources:read'], tier })
+    const { secret: text } = await app.latchkey.keys.issue({ workspace: 'acme', scopes: ['resources:read'], tier })
     t.strictSame(await repeat(101, () => as(app, text, https)('GET /v1/resources')), { 200: 100, 429: 1 }, String(tier))
   }
 })
@@ -269,15 +269,15 @@ t.test('"401 | Unauthorized | Check API key validity"', async (t) => {
     refused(t, await as(app, undefined, https)(request(route), bodyFor(route)), unauthorized('CREDENTIAL_MISSING'), route)
     refused(t, await as(app, `${good.slice(0, -1)}~`, https)(request(route), bodyFor(route)), unauthorized('CREDENTIAL_INVALID'), route)
   }
-  const { key, text } = await app.keys.issue({ workspace: 'acme', scopes: [] })
-  await app.keys.revoke('acme', key.id)
+  const { key, secret: text } = await app.latchkey.keys.issue({ workspace: 'acme', scopes: [] })
+  await app.latchkey.keys.revoke('acme', key.id)
   const { body, ...rest } = unauthorized('CREDENTIAL_INVALID')
   refused(t, await as(app, text, https)('GET /v1/key'), { ...rest, body: { ...body, detail: 'The API key was revoked.' } }, 'its holder reads why')
 })
 
 t.test('"keys are about to expire": an expired key is refused, and its holder reads why', async (t) => {
   const { app, clock } = await start(t)
-  const { text } = await app.keys.issue({ workspace: 'acme', scopes: ['resources:read'], tier: 'pro', expiresAt: new Date(clock.now() + 90 * 24 * HOUR * 1000) })
+  const { secret: text } = await app.latchkey.keys.issue({ workspace: 'acme', scopes: ['resources:read'], tier: 'pro', expiresAt: new Date(clock.now() + 90 * 24 * HOUR * 1000) })
   clock.advance(90 * 24 * HOUR - 1)
   answered(t, await as(app, text, https)('GET /v1/resources'), 200, resources)
   clock.advance(1)
@@ -287,7 +287,7 @@ t.test('"keys are about to expire": an expired key is refused, and its holder re
 
 t.test('"403 | Forbidden | Verify scopes/permissions"', async (t) => {
   const { app } = await start(t)
-  const { text } = await app.keys.issue({ workspace: 'acme', scopes: [] })
+  const { secret: text } = await app.latchkey.keys.issue({ workspace: 'acme', scopes: [] })
   for (const route of reads) refused(t, await as(app, text, https)(request(route)), forbidden('resources:read', []), route)
   for (const route of writes) refused(t, await as(app, text, https)(request(route), bodyFor(route)), forbidden('resources:write', []), route)
   t.equal((await as(app, text, https)('GET /v1/key')).statusCode, 200, 'which tells what a key grants')

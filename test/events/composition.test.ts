@@ -16,7 +16,7 @@ async function told (t: Test, options: EventsOptions = {}, more: Parameters<type
   const api = await keyApi(t, { ...more, latchkey: { events: options, ...more.latchkey } })
   await settled()
   const events: AccessEvent[] = []
-  api.app.events.on('*', (event) => {
+  api.app.latchkey.events.on('*', (event) => {
     t.ok(Value.Check(eventData[event.type], event.data), `${event.type}: ${JSON.stringify(event.data)}`)
     events.push(event)
   })
@@ -55,10 +55,10 @@ t.test('changes by the management routes say who, and from where', async (t) => 
 
 t.test('a key that is made to expire is changed by whoever did so, and has expired once that is noticed', async (t) => {
   const { app, callers, take } = await told(t)
-  await app.keys.expire('w1', callers.plain.key.id, { from: { ip: '192.0.2.1', requestId: 'r1' } })
+  await app.latchkey.keys.expire('w1', callers.plain.key.id, { from: { ip: '192.0.2.1', requestId: 'r1' } })
   t.match(await take(), [{ type: 'key.updated', data: { changed: ['expiresAt'] }, from: { ip: '192.0.2.1', requestId: 'r1' } }])
   const silent = await told(t, { notices: false })
-  await silent.app.keys.expire('w1', silent.callers.plain.key.id)
+  await silent.app.latchkey.keys.expire('w1', silent.callers.plain.key.id)
   t.match(await silent.take(), [{ type: 'key.expired', data: { expiresAt: '2026-01-01T00:00:00.000Z' } }])
 })
 
@@ -66,18 +66,18 @@ t.test('keys that are due are told of while the app is up, and none after', asyn
   const store = createMemoryKeyStore()
   const { app, take, heard } = await told(t, { notices: { interval: 0.001 } }, { latchkey: { keys: { prefix: 'acme', store } } })
   await app.ready()
-  await app.keys.issue({ workspace: 'w1', scopes: [], expiresAt: new Date(Date.UTC(2026, 0, 3)) })
+  await app.latchkey.keys.issue({ workspace: 'w1', scopes: [], expiresAt: new Date(Date.UTC(2026, 0, 3)) })
   t.match(await notice(heard), { data: { threshold: 604_800, expiresAt: '2026-01-03T00:00:00.000Z' } })
   await app.close()
   await take()
-  await app.keys.issue({ workspace: 'w1', scopes: [], expiresAt: new Date(Date.UTC(2026, 0, 3)) })
+  await app.latchkey.keys.issue({ workspace: 'w1', scopes: [], expiresAt: new Date(Date.UTC(2026, 0, 3)) })
   t.same((await take()).map(({ type }) => type), ['key.issued'])
 })
 
 t.test('thresholds and age are the host\'s, and a host without notices has none', async (t) => {
   const { app, heard } = await told(t, { notices: { thresholds: [3600], rotationAge: false, interval: 0.001 } })
   await app.ready()
-  await app.keys.issue({ workspace: 'w1', scopes: [], expiresAt: new Date(Date.UTC(2026, 0, 1, 1)) })
+  await app.latchkey.keys.issue({ workspace: 'w1', scopes: [], expiresAt: new Date(Date.UTC(2026, 0, 1, 1)) })
   t.match(await notice(heard), { data: { threshold: 3600 } })
 })
 
@@ -90,7 +90,7 @@ async function notice (heard: readonly AccessEvent[]): Promise<AccessEvent | und
 
 t.test('a retiring secret that is used is told of once a day', async (t) => {
   const { app, send, take, callers, clock } = await told(t)
-  await app.keys.rotate('w1', callers.plain.key.id, { grace: 200_000 })
+  await app.latchkey.keys.rotate('w1', callers.plain.key.id, { grace: 200_000 })
   await take()
   for (const later of [0, 10, 86_400]) {
     clock.advance(later)
@@ -101,7 +101,7 @@ t.test('a retiring secret that is used is told of once a day', async (t) => {
 
 t.test('a key in a query is told of once, one that is none never', async (t) => {
   const { app, take, callers } = await told(t)
-  for (let i = 0; i < 3; i++) await app.inject(`/devices?key=${callers.plain.text}`)
+  for (let i = 0; i < 3; i++) await app.inject(`/devices?key=${callers.plain.secret}`)
   await app.inject('/devices?key=acme_live_nonsense')
   t.match(await take(), [{ type: 'key.exposed', data: { key: { id: callers.plain.key.id } } }])
 })
@@ -112,11 +112,11 @@ t.test('who is exposed is told to the host too, and looked up for either alone',
   app.get('/maybe', { schema: { security: [{}] } }, async () => 'in')
   await as.inject(app, { scopes: [] }, { url: '/maybe', headers: {} })
   const { app: api, callers } = await keyApi(t, { latchkey: { onExposed: ({ where }) => { exposed.push(where) } } })
-  await api.inject(`/devices?key=${callers.plain.text}`)
+  await api.inject(`/devices?key=${callers.plain.secret}`)
   await settled()
   t.same(exposed, ['query'])
   const { app: deaf, callers: theirs } = await keyApi(t, { latchkey: { events: false, onExposed: ({ where }) => { exposed.push(where) } } })
-  await deaf.inject(`/devices?key=${theirs.plain.text}`)
+  await deaf.inject(`/devices?key=${theirs.plain.secret}`)
   await settled()
   t.same(exposed, ['query', 'query'])
 })
@@ -164,7 +164,7 @@ t.test('the audit stream says who, what, when and from where', async (t) => {
   const logged: unknown[] = []
   const { app: logging } = await guarded(t, { keys: { prefix: 'acme' }, events: { audit: true } })
   logging.log.info = (...entry: unknown[]) => { logged.push(entry) }
-  const { key, text } = await logging.keys.issue({ workspace: 'w1', scopes: [] })
+  const { key, secret: text } = await logging.latchkey.keys.issue({ workspace: 'w1', scopes: [] })
   await settled()
   t.match(logged, [[{ what: 'key.issued', of: key.id }, 'access event']])
   t.notMatch(JSON.stringify([entries, logged]), text.slice(-49, -40))

@@ -9,7 +9,7 @@ function emitter (deadline = 1) {
 }
 
 t.test('a listener hears of the type that it names, of several, or of all', async (t) => {
-  const { on, keep, emit } = emitter()
+  const { on, onDurable: keep, emit } = emitter()
   const heard: string[] = []
   on('key.issued', ({ data }) => { heard.push(`one ${data.key.id}`) })
   on(['key.revoked', 'key.expired'], ({ type }) => { heard.push(`several ${type}`) })
@@ -21,7 +21,7 @@ t.test('a listener hears of the type that it names, of several, or of all', asyn
 })
 
 t.test('who has ended hears no more, and who nobody hears is told at once', async (t) => {
-  const { on, keep, emit, hears } = emitter()
+  const { on, onDurable: keep, emit, hasListeners: hears } = emitter()
   const heard: string[] = []
   const ends = [on('key.issued', ({ id }) => { heard.push(id) }), keep(({ id }) => { heard.push(id) })]
   t.same([hears('key.issued'), hears('key.revoked')], [true, true], 'who keeps, keeps all')
@@ -58,7 +58,7 @@ t.test('what listeners throw or reject with is logged without its words, and the
 })
 
 t.test('an event is kept once all keepers have it', async (t) => {
-  const { keep, emit, logged } = emitter()
+  const { onDurable: keep, emit, logged } = emitter()
   let release = (): void => {}
   keep(() => new Promise<void>((resolve) => { release = resolve }))
   keep(() => {})
@@ -80,7 +80,7 @@ t.test('a keeper that fails, or takes too long, has not kept it', async (t) => {
     () => new Promise(() => {})
   ]
   for (const [i, keeper] of failures.entries()) {
-    const { keep, emit, logged } = emitter(0.01)
+    const { onDurable: keep, emit, logged } = emitter(0.01)
     keep(() => {})
     keep(keeper)
     t.equal(await emit(issued('key_1')), false)
@@ -99,7 +99,7 @@ t.test('nobody changes an event for the others', async (t) => {
 })
 
 t.test('it is idle once everybody has been told', async (t) => {
-  const { keep, emit, idle } = emitter()
+  const { onDurable: keep, emit, idle } = emitter()
   const kept: string[] = []
   keep(async (event) => {
     await new Promise(setImmediate)

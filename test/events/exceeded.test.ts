@@ -4,7 +4,7 @@ import { compilePolicy, LimitStoreUnavailable, type LimitStore, type Policy, typ
 import { fakeClock } from 'fastify-latchkey/testing'
 import t from 'tap'
 import { createEmitter } from '../../lib/events/emitter.js'
-import { createObserver } from '../../lib/events/observed.js'
+import { createRequestEvents } from '../../lib/events/request-events.js'
 import { principal } from '../helpers/limits.js'
 
 const START = Date.UTC(2026, 0, 1)
@@ -20,7 +20,7 @@ function world (claim?: NonNullable<LimitStore['claim']>) {
     const log = (reason: string, message: string): void => { logged.push(`${message}: ${reason}`) }
     const emitter = createEmitter({ deadline: 1, log })
     emitter.on('limit.exceeded', (event) => { told.push(event) })
-    const { limited } = createObserver({ emitter, clock: clock.now, claim, deadline: 0.01, log, async findKey () { throw new Error('nobody asks') } })
+    const { limited } = createRequestEvents({ emitter, clock: clock.now, claim, deadline: 0.01, log, async findKey () { throw new Error('nobody asks') } })
     return (refusal: Omit<PolicyOutcome, 'admitted' | 'remaining'>, who: Principal = ada) => limited({ principal: who, policies: [{ ...refusal, admitted: false, remaining: 0 }] })
   }
 

@@ -4,8 +4,8 @@ import { fakeClock } from 'fastify-latchkey/testing'
 import t from 'tap'
 import { eventOfChange } from '../../lib/events/changes.js'
 import { createEmitter } from '../../lib/events/emitter.js'
-import { createFirsts } from '../../lib/events/firsts.js'
-import { createObserver } from '../../lib/events/observed.js'
+import { createOncePerWindow } from '../../lib/events/once-per-window.js'
+import { createRequestEvents } from '../../lib/events/request-events.js'
 import { day, keyOf } from '../helpers/notices.js'
 
 const principal: Principal = { kind: 'api-key', id: 'key_1', workspace: 'w1', environment: 'production', scopes: [] }
@@ -17,7 +17,7 @@ function observing (listens: boolean) {
   const emitter = createEmitter({ deadline: 1, log })
   const heard: AccessEvent[] = []
   if (listens) emitter.on('*', (event) => { heard.push(event) })
-  const observer = createObserver({ emitter, clock: fakeClock().now, claim: undefined, deadline: 1, log, async findKey (_workspace, id) { asked.push(id); throw new AccessError('KEY_NOT_FOUND') } })
+  const observer = createRequestEvents({ emitter, clock: fakeClock().now, claim: undefined, deadline: 1, log, async findKey (_workspace, id) { asked.push(id); throw new AccessError('KEY_NOT_FOUND') } })
   return { observer, logged, asked, heard, settled: () => new Promise(setImmediate) }
 }
 
@@ -43,7 +43,7 @@ t.test('while nobody listens nobody is asked', async (t) => {
 
 t.test('a name is a first once in its period, and again when the clock steps back', async (t) => {
   const clock = fakeClock()
-  const { isFirst, again } = createFirsts(clock.now)
+  const { isFirst, again } = createOncePerWindow(clock.now)
   t.same([isFirst('a', 10), isFirst('a', 10), isFirst('b', 10)], [true, false, true])
   clock.advance(9.999)
   t.equal(isFirst('a', 10), false)

@@ -8,8 +8,8 @@ import { bootError, guarded, untyped } from '../helpers/limits.js'
 t.test('latchkey hangs the emitter on the app, and leaves it out where the host says so', async (t) => {
   const { app } = await guarded(t)
   const heard: string[] = []
-  app.events.on('*', ({ id }) => { heard.push(id) })
-  await app.events.emit(issued('key_1'))
+  app.latchkey.events.on('*', ({ id }) => { heard.push(id) })
+  await app.latchkey.events.emit(issued('key_1'))
   t.same(heard, ['evt_issued_key_1'])
   const { app: silent } = await guarded(t, { events: false })
   t.equal(silent.hasDecorator('events'), false)
@@ -18,12 +18,12 @@ t.test('latchkey hangs the emitter on the app, and leaves it out where the host 
 t.test('an app that closes waits for who keeps events', async (t) => {
   const { app } = await guarded(t)
   const kept: string[] = []
-  app.events.keep(async ({ id }) => {
+  app.latchkey.events.onDurable(async ({ id }) => {
     await new Promise(setImmediate)
     kept.push(id)
   })
   await app.ready()
-  app.events.emit(issued('key_1'))
+  app.latchkey.events.emit(issued('key_1'))
   await app.close()
   t.same(kept, ['evt_issued_key_1'])
 })
@@ -32,8 +32,8 @@ t.test('what a listener fails with goes to the log of the app, without its words
   const { app } = await guarded(t)
   const logged: unknown[] = []
   app.log.error = (...entry: unknown[]) => { logged.push(entry) }
-  app.events.on('*', () => { throw new TypeError('secret-word') })
-  await app.events.emit(issued('key_1'))
+  app.latchkey.events.on('*', () => { throw new TypeError('secret-word') })
+  await app.latchkey.events.emit(issued('key_1'))
   await new Promise(setImmediate)
   t.same(logged, [[{ reason: 'TypeError' }, 'a listener of key.issued failed']])
 })
@@ -55,7 +55,7 @@ t.test('a key store that fails is logged by the app once, and again when it is b
     app.log.error = (...entry: unknown[]) => { logged.push(entry); down = false }
     app.log.info = (...entry: unknown[]) => { logged.push(entry); resolve() }
   })
-  app.events.on('key.expired', () => {})
+  app.latchkey.events.on('key.expired', () => {})
   await app.ready()
   const held = setInterval(() => {}, 1000)
   await back

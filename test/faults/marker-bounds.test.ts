@@ -21,9 +21,9 @@ async function server (t: Test, store: KeyStore, clock: () => number, limits: La
   const app = Fastify()
   await app.register(latchkey, { scopes, environment: 'production', keys: { prefix: 'acme', store, cache: cache && { maxAge: MAX_AGE, ...cache } }, limits, transport: allowPlainHttp, failures: false, clock, deadline: 5 })
   app.get('/', { schema: scopes.secure('devices:read') }, async ({ principal }) => principal)
-  app.get('/open', { schema: scopes.open(), preHandler: app.authenticate }, async ({ principal }) => principal)
+  app.get('/open', { schema: scopes.open(), preHandler: app.latchkey.authenticate }, async ({ principal }) => principal)
   await app.ready()
-  return { keys: app.keys, close: () => app.close(), ask: async (text: string, url = '/') => await app.inject({ url, headers: { authorization: `Bearer ${text}` } }) }
+  return { keys: app.latchkey.keys, close: () => app.close(), ask: async (text: string, url = '/') => await app.inject({ url, headers: { authorization: `Bearer ${text}` } }) }
 }
 
 /** Two of them: one changes keys, the other holds their records and is asked. Each has its own connection to Redis. */
@@ -39,12 +39,12 @@ async function two (t: Test, changing: RedisLimitStoreOptions, serving = changin
   t.teardown(() => Promise.all([one.close(), other.close()]))
   /** A key that the other holds. */
   async function held (more = {}) {
-    const { key, text } = await one.keys.issue({ workspace: 'w1', scopes: ['devices:read'], ...more })
+    const { key, secret: text } = await one.keys.issue({ workspace: 'w1', scopes: ['devices:read'], ...more })
     t.equal((await other.ask(text)).statusCode, 200)
     const before = seen.lookups
     t.equal((await other.ask(text)).statusCode, 200)
     t.equal(seen.lookups, before, 'it is held')
-    return { id: key.id, text, status: async () => (await other.ask(text)).statusCode, revoke: async () => (await one.keys.revoke('w1', key.id)).holdsWithin }
+    return { id: key.id, text, status: async () => (await other.ask(text)).statusCode, revoke: async () => (await one.keys.revoke('w1', key.id)).effectiveWithin }
   }
   /** The old record goes on to the bound and not beyond. */
   async function untilBound (t: Test, status: () => Promise<number>) {
@@ -60,7 +60,7 @@ t.test('every change of a key holds from the next request on', async (t) => {
   const redis = await startRedis(t)
   const { one, other, held } = await two(t, { url: redis.url })
   const { id, text } = await held({ owner: 'ada' })
-  t.equal((await one.keys.update('w1', id, { owner: 'bob' })).holdsWithin, 0)
+  t.equal((await one.keys.update('w1', id, { owner: 'bob' })).effectiveWithin, 0)
   t.match((await other.ask(text)).json(), { owner: 'bob' })
   await one.keys.update('w1', id, { tier: 'pro' })
   const paid = await other.ask(text)
@@ -166,10 +166,10 @@ t.test('without a limiter no records are held, unless something tells of changes
     server(t, keys, clock.now, false, { changes }), server(t, keys, clock.now, false, { changes: createProcessChanges() })
   ])
   t.teardown(() => Promise.all([one, bare, told, untold].map(({ close }) => close())))
-  const { key, text } = await one.keys.issue({ workspace: 'w1', scopes: ['devices:read'] })
+  const { key, secret: text } = await one.keys.issue({ workspace: 'w1', scopes: ['devices:read'] })
   const ask = () => Promise.all([bare, told, untold].map(async ({ ask }) => (await ask(text)).statusCode))
   t.same(await ask(), [200, 200, 200])
-  t.equal((await one.keys.revoke('w1', key.id)).holdsWithin, MAX_AGE)
+  t.equal((await one.keys.revoke('w1', key.id)).effectiveWithin, MAX_AGE)
   t.same(await ask(), [401, 401, 200])
   clock.advance(MAX_AGE - 0.001)
   t.same(await ask(), [401, 401, 200])

@@ -13,7 +13,7 @@ t.test('while Postgres is down, keys that are held go on to the bound of the cac
     limits: false,
   }, (app) => app.get('/', { schema: scopes.secure('devices:read') }, async () => 'in'))
   await app.ready()
-  const issue = async () => (await app.keys.issue({ workspace: 'w1', scopes: ['devices:read'] })).text
+  const issue = async () => (await app.latchkey.keys.issue({ workspace: 'w1', scopes: ['devices:read'] })).secret
   const [held, cold] = [await issue(), await issue()]
   const ask = (text: string) => app.inject({ url: '/', headers: { authorization: `Bearer ${text}` } })
   t.equal((await ask(held)).statusCode, 200)

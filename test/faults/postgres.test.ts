@@ -1,6 +1,6 @@
 import Fastify from 'fastify'
 import latchkey, { allowPlainHttp, defineScopes } from 'fastify-latchkey'
-import { createKeyText, hashKeyText } from 'fastify-latchkey/keys'
+import { createSecretFormat, hashSecret } from 'fastify-latchkey/keys'
 import { createPostgresKeyStore } from 'fastify-latchkey/keys/postgres'
 import pg from 'pg'
 import t, { type Test } from 'tap'
@@ -52,7 +52,7 @@ async function served (t: Test, server: Postgres) {
     },
     isSilent (t: Test, ...texts: readonly string[]) {
       const said = bodies.join('\n') + log.text
-      for (const secret of [PASSWORD, 'SELECT', 'INSERT', 'UPDATE', 'latchkey.secrets', 'postgres://', ...texts.flatMap((text) => [text.slice(-49), hashKeyText(text)])]) t.notOk(said.includes(secret), secret)
+      for (const secret of [PASSWORD, 'SELECT', 'INSERT', 'UPDATE', 'latchkey.secrets', 'postgres://', ...texts.flatMap((text) => [text.slice(-49), hashSecret(text)])]) t.notOk(said.includes(secret), secret)
       t.match(log.text, 'KeyStoreFault', 'but what failed, operators read')
     },
     /** Every key has a secret, and columns say what its record does. */
@@ -69,14 +69,14 @@ async function served (t: Test, server: Postgres) {
 t.test('Postgres that comes and goes', async (t) => {
   const server = await startPostgres(t)
   const { app, ask, isDown, isBack, isSilent, isWhole } = await served(t, server)
-  const { text, key } = await app.keys.issue(issued)
-  const unknown = createKeyText('acme', ['live']).generate('live')
+  const { secret: text, key } = await app.latchkey.keys.issue(issued)
+  const unknown = createSecretFormat('acme', ['live']).generate('live')
   t.equal((await ask(text)).statusCode, 200)
 
   await t.test('killed: 503 until it is back', async (t) => {
     await server.kill()
     await isDown(t, text, 'killed')
-    await t.rejects(app.keys.issue(issued), { code: 'KEYS_UNAVAILABLE' })
+    await t.rejects(app.latchkey.keys.issue(issued), { code: 'KEYS_UNAVAILABLE' })
     await server.start()
     await isBack(t, text)
   })
@@ -91,7 +91,7 @@ t.test('Postgres that comes and goes', async (t) => {
     await ask(text)
     server.freeze()
     await isDown(t, text, 'frozen')
-    await t.rejects(app.keys.revoke('w1', key.id), { code: 'KEYS_UNAVAILABLE' })
+    await t.rejects(app.latchkey.keys.revoke('w1', key.id), { code: 'KEYS_UNAVAILABLE' })
     await isDown(t, text, 'still frozen')
     server.thaw()
     await isBack(t, text)
@@ -106,10 +106,10 @@ t.test('Postgres that comes and goes', async (t) => {
     await server.start()
     await isDown(t, text, 'replica')
     refused(t, await ask(unknown), { status: 503, code: 'AUTHENTICATION_UNAVAILABLE', retryAfter: 1 })
-    for (const work of [() => app.keys.get('w1', key.id), () => app.keys.get('w1', 'none'), () => app.keys.list('w1'), () => app.keys.list('none')]) {
+    for (const work of [() => app.latchkey.keys.get('w1', key.id), () => app.latchkey.keys.get('w1', 'none'), () => app.latchkey.keys.list('w1'), () => app.latchkey.keys.list('none')]) {
       await t.rejects<unknown>(work, { code: 'KEYS_UNAVAILABLE', reason: 'KeysOnReplica' })
     }
-    await t.rejects(app.keys.revoke('w1', key.id), { code: 'KEYS_UNAVAILABLE' })
+    await t.rejects(app.latchkey.keys.revoke('w1', key.id), { code: 'KEYS_UNAVAILABLE' })
     await server.promote()
     await isBack(t, text)
   })
@@ -118,7 +118,7 @@ t.test('Postgres that comes and goes', async (t) => {
 t.test('a statement that waits for somebody\'s lock', async (t) => {
   const server = await startPostgres(t)
   const { app, url, ask, isDown, isBack, isSilent, isWhole } = await served(t, server)
-  const { text, key } = await app.keys.issue(issued)
+  const { secret: text, key } = await app.latchkey.keys.issue(issued)
   const other = new pg.Client(url)
   await other.connect()
   t.teardown(() => other.end())
@@ -134,10 +134,10 @@ t.test('a statement that waits for somebody\'s lock', async (t) => {
   await t.test('a revocation that was told to have failed does not happen later', async (t) => {
     await other.query('BEGIN')
     await other.query('SELECT 1 FROM latchkey.keys FOR UPDATE')
-    await t.rejects(app.keys.revoke('w1', key.id), { code: 'KEYS_UNAVAILABLE', reason: 'KeyStoreFault 57014' })
+    await t.rejects(app.latchkey.keys.revoke('w1', key.id), { code: 'KEYS_UNAVAILABLE', reason: 'KeyStoreFault 57014' })
     await other.query('ROLLBACK')
     t.equal((await ask(text)).statusCode, 200)
-    await app.keys.revoke('w1', key.id)
+    await app.latchkey.keys.revoke('w1', key.id)
     refused(t, await ask(text), { status: 401, code: 'CREDENTIAL_INVALID', challenge: 'Bearer realm="api", error="invalid_token"' })
   })
 
@@ -148,7 +148,7 @@ t.test('a statement that waits for somebody\'s lock', async (t) => {
 t.test('Postgres that has no connection left: 503 until it has', async (t) => {
   const server = await startPostgres(t, 'max_connections=3', 'superuser_reserved_connections=0', 'max_wal_senders=0')
   const { app, url, isDown, isBack, isSilent, isWhole } = await served(t, server)
-  const { text } = await app.keys.issue(issued)
+  const { secret: text } = await app.latchkey.keys.issue(issued)
   await server.stop()
   await server.start()
   const others = await Promise.all([1, 2, 3].map(async () => {

@@ -1,7 +1,7 @@
 import { Writable } from 'node:stream'
 import type { FastifyInstance, InjectOptions, LightMyRequestResponse } from 'fastify'
 import type { Test } from 'tap'
-import { groundOf } from '../../lib/ground.js'
+import { contextOf } from '../../lib/core/access-context.js'
 
 /** Sends `'POST /carts'`, with a body or without. */
 export type Voice = (request: string, body?: unknown) => Promise<LightMyRequestResponse>
@@ -40,7 +40,7 @@ export function keyOf (keys: Readonly<Record<string, string>>, name: string): st
 
 /** `'GET /carts/:id'` of every route that needs a credential, HEAD twins left out. */
 export function guardedRoutes (app: FastifyInstance): string[] {
-  return groundOf(app).routes.filter(({ method, mode }) => method !== 'HEAD' && mode === 'guarded').map(({ method, url }) => `${method} ${url}`).sort()
+  return contextOf(app).routes.filter(({ method, mode }) => method !== 'HEAD' && mode === 'guarded').map(({ method, url }) => `${method} ${url}`).sort()
 }
 
 /** An answer to whoever may: its status and its whole body, and no word of a refusal. */

@@ -1,10 +1,10 @@
 import type { Server } from 'node:http'
 import Fastify, { type FastifyHttpOptions, type FastifyInstance, type InjectOptions } from 'fastify'
 import type { Test } from 'tap'
-import { ground, type GroundOptions } from '../../lib/ground.js'
+import { accessContext, type AccessContextOptions } from '../../lib/core/access-context.js'
 import { allowPlainHttp, auth, type AuthOptions, type Resolver } from '../../lib/auth/index.js'
-import { refusals, type RefusalCode } from '../../lib/errors.js'
-import type { Principal } from '../../lib/principal.js'
+import { refusals, type RefusalCode } from '../../lib/core/errors.js'
+import type { Principal } from '../../lib/core/principal.js'
 import { keepLines } from './doors.js'
 
 /** A credential that the resolver of `asked` knows. */
@@ -47,7 +47,7 @@ export function goodResolver (): AskedResolver {
 
 export interface Setup {
   readonly fastify?: FastifyHttpOptions<Server>
-  readonly ground?: GroundOptions
+  readonly ground?: AccessContextOptions
   readonly auth?: Partial<AuthOptions>
   /** Registers what comes before the guard. */
   readonly before?: (app: FastifyInstance) => unknown
@@ -62,7 +62,7 @@ export async function guard (t: Test, { fastify, ground: stands, auth: guards, b
   const app = Fastify({ logger: { level: 'trace', stream: log.stream }, ...fastify })
   t.teardown(() => app.close())
   await before?.(app)
-  await app.register(ground, { ...stands })
+  await app.register(accessContext, { ...stands })
   await app.register(auth, { resolvers: [resolver], environment: 'production', transport: allowPlainHttp, ...guards })
   await after(app)
   return { app, resolver, log }

@@ -1,4 +1,4 @@
-import { takeFolder } from '../../lib/keys/postgres/folder.js'
+import { takeFolder } from '../../lib/postgres/folder.js'
 
 /** Takes the folder of FOLDER, says so, and keeps it until it is killed. */
 try {

@@ -154,7 +154,7 @@ const issue = fc.tuple(fc.constantFrom<0 | 1>(0, 1), scopes, fc.option(fc.consta
   anytime(`issue ${scopes} for ${lasts}`, async (model, { keys, workspaces }) => {
     const workspace = workspaces[which]
     const expiresAt = lasts === null ? Infinity : model.now + lasts * 1000
-    const { key, text } = await keys.issue({ workspace, scopes, ...lasts !== null && { expiresAt: new Date(expiresAt) } })
+    const { key, secret: text } = await keys.issue({ workspace, scopes, ...lasts !== null && { expiresAt: new Date(expiresAt) } })
     model.lives.push({ workspace, id: key.id, createdAt: model.now, scopes, name: undefined, expiresAt, revoked: false, version: 1, secrets: [{ text, dies: Infinity, waits: undefined }], forgotten: [] })
   }))
 
@@ -170,7 +170,7 @@ const rotate = fc.tuple(pick, seconds, fc.constantFrom('now', 'first-use')).map(
   if (graceFrom === 'first-use' && present !== undefined) present.waits = grace
   if (graceFrom === 'now') limit(life.secrets, now, now + grace * 1000)
   life.version++
-  life.secrets.push({ text: changed.text, dies: Infinity, waits: undefined })
+  life.secrets.push({ text: changed.secret, dies: Infinity, waits: undefined })
   while (life.secrets.length > MAX_SECRETS) life.forgotten.push(life.secrets.shift()?.text ?? '')
 }))
 

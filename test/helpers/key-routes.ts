@@ -31,20 +31,20 @@ export async function keyApi (t: Test, { latchkey: options = {}, routes = {}, mo
   await app.register(keyRoutes, { prefix: '/api-keys', ...routes })
   app.get('/devices', { schema: scopes.secure('devices:read') }, ({ principal }) => principal)
 
-  const issue = (...scopes: string[]) => app.keys.issue({ workspace: 'w1', scopes, owner: 'ada', tier: 'pro' })
+  const issue = (...scopes: string[]) => app.latchkey.keys.issue({ workspace: 'w1', scopes, owner: 'ada', tier: 'pro' })
   const admin = await issue('devices:manage', 'api_keys:manage')
   const writer = await issue('devices:read', 'api_keys:read', 'api_keys:write')
   const reader = await issue('devices:read', 'api_keys:read')
   const plain = await issue('devices:read')
-  const other = await app.keys.issue({ workspace: 'w2', scopes: ['devices:manage', 'api_keys:manage'] })
-  const sandbox = await app.keys.issue({ workspace: 'w1', scopes: ['devices:manage', 'api_keys:manage'], environment: 'sandbox' })
+  const other = await app.latchkey.keys.issue({ workspace: 'w2', scopes: ['devices:manage', 'api_keys:manage'] })
+  const sandbox = await app.latchkey.keys.issue({ workspace: 'w1', scopes: ['devices:manage', 'api_keys:manage'], environment: 'sandbox' })
   const callers = { admin, writer, reader, plain, other, sandbox }
   events.length = 0
 
   /** @param request `POST /api-keys/…` */
   function send (who: keyof typeof callers | { text: string } | null, request: string, payload?: object | string) {
     const [method = '', url = ''] = request.split(' ')
-    const text = typeof who === 'string' ? callers[who].text : who?.text
+    const text = typeof who === 'string' ? callers[who].secret : who?.text
     return app.inject(Object.assign({ url, headers: { ...text !== undefined && { authorization: `Bearer ${text}` }, ...typeof payload === 'string' && { 'content-type': 'application/json' } }, ...payload !== undefined && { payload } }, { method }))
   }
 

@@ -33,7 +33,7 @@ app.get('/lookups', { schema: scopes.open() }, async () => lookups)
 await postgres.migrate()
 await limits.ready()
 if (process.env.MANAGER !== undefined) {
-  const { text } = await app.keys.issue({ workspace: 'w1', scopes: ['devices:read', 'devices:write', 'api_keys:manage'] })
+  const { secret: text } = await app.latchkey.keys.issue({ workspace: 'w1', scopes: ['devices:read', 'devices:write', 'api_keys:manage'] })
   console.log(text)
 }
 console.log(await app.listen({ host: '127.0.0.1', port: 0 }))

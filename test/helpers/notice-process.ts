@@ -20,7 +20,7 @@ await store.migrate()
 await line('ready')
 await once(process.stdin, 'data')
 let left = Number(process.env.STALL ?? Infinity)
-app.events.keep(async (event) => {
+app.latchkey.events.onDurable(async (event) => {
   await line(`${event.id} ${event.type} ${'key' in event.data ? event.data.key.id : ''}`)
   if (left-- <= 0) await new Promise(() => {})
 })

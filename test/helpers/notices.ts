@@ -1,6 +1,6 @@
 import type { AccessEvent } from 'fastify-latchkey/events'
 import { createMemoryKeyStore, type ApiKey, type KeyStore } from 'fastify-latchkey/keys'
-import { createScanner, type ScannerParts } from '../../lib/events/scanner.js'
+import { createScanner, type ScannerDeps } from '../../lib/events/scanner.js'
 import { draft, newHash } from '../../lib/testing/key-store-drafts.js'
 
 export const DAY = 86_400
@@ -22,7 +22,7 @@ export async function add (store: KeyStore, more: Partial<ApiKey> = {}): Promise
 }
 
 /** A scanner of a store on a clock that a test sets, with what it has told. Its timer is run by the test. */
-export function scanning (store: KeyStore = createMemoryKeyStore(), parts: Partial<ScannerParts> = {}) {
+export function scanning (store: KeyStore = createMemoryKeyStore(), parts: Partial<ScannerDeps> = {}) {
   const told: AccessEvent[] = []
   const logged: string[] = []
   const timers: Array<{ work: () => void, seconds: number }> = []

@@ -17,10 +17,10 @@ export async function platform (t: Test, { routes = devices, fastify = {}, ...op
   await app.register(latchkey, { scopes, environment: 'production', keys: { prefix: 'acme' }, transport: allowPlainHttp, clock: clock.now, ...options })
   app.setNotFoundHandler(notFound)
   routes(app)
-  const issue = async (...scopes: ReadonlyArray<'devices:read' | 'devices:write' | 'devices:manage' | 'reports:read'>) => (await app.keys.issue({ workspace: 'w1', scopes })).text
-  const expiring = await app.keys.issue({ workspace: 'w1', scopes: ['devices:read'], expiresAt: new Date(clock.now() + 1000) })
-  const sandbox = await app.keys.issue({ workspace: 'w1', scopes: ['devices:manage'], environment: 'sandbox' })
-  const texts = { reader: await issue('devices:read'), manager: await issue('devices:manage'), other: await issue('reports:read'), sandbox: sandbox.text, expired: expiring.text }
+  const issue = async (...scopes: ReadonlyArray<'devices:read' | 'devices:write' | 'devices:manage' | 'reports:read'>) => (await app.latchkey.keys.issue({ workspace: 'w1', scopes })).secret
+  const expiring = await app.latchkey.keys.issue({ workspace: 'w1', scopes: ['devices:read'], expiresAt: new Date(clock.now() + 1000) })
+  const sandbox = await app.latchkey.keys.issue({ workspace: 'w1', scopes: ['devices:manage'], environment: 'sandbox' })
+  const texts = { reader: await issue('devices:read'), manager: await issue('devices:manage'), other: await issue('reports:read'), sandbox: sandbox.secret, expired: expiring.secret }
   clock.advance(2)
   return { app, clock, texts, bearer: (name: keyof typeof texts) => ({ authorization: `Bearer ${texts[name]}` }) }
 }

@@ -108,7 +108,7 @@ async function cell (t: Test, part: keyof typeof starts, { begin, end, ...status
   const server = await startRedis(t, ['--enable-debug-command', 'yes', '--appendonly', 'yes', '--appendfsync', 'always'])
   const admin = server.client()
   const { app } = await guarded(t, withKeys(admin, 5))
-  const { text } = await app.keys.issue({ workspace: 'w1', scopes: [] })
+  const { secret: text } = await app.latchkey.keys.issue({ workspace: 'w1', scopes: [] })
   const proxy = await startProxy(t, server.port)
   const scene = { server, proxy, admin, text }
   const status = statuses[part] ?? statuses.limits

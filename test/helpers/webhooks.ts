@@ -21,7 +21,7 @@ export async function webhookApi (t: Test, { webhooks: options = {}, routes = {}
   await app.register(webhookRoutes, { prefix: '/webhooks', ...routes })
   await app.ready()
 
-  const issue = async (workspace: string, environment: string, ...scopes: Array<'webhooks:read' | 'webhooks:write' | 'webhooks:manage'>) => (await app.keys.issue({ workspace, environment, scopes })).text
+  const issue = async (workspace: string, environment: string, ...scopes: Array<'webhooks:read' | 'webhooks:write' | 'webhooks:manage'>) => (await app.latchkey.keys.issue({ workspace, environment, scopes })).secret
   const callers = {
     admin: await issue('w1', 'production', 'webhooks:manage'),
     writer: await issue('w1', 'production', 'webhooks:write', 'webhooks:read'),

@@ -1,7 +1,7 @@
 import { createProcessChanges, createRecordCache, type KeyChanges } from 'fastify-latchkey/keys'
 import { fakeClock } from 'fastify-latchkey/testing'
 import t from 'tap'
-import { createChangeLog } from '../../lib/keys/changes.js'
+import { createChangeLog } from '../../lib/keys/verification/change-bus.js'
 import { record, slowStore } from '../helpers/slow-keys.js'
 
 t.test('several apps over one store hear of each other before a change is answered', async (t) => {

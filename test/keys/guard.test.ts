@@ -1,6 +1,6 @@
 import type { FastifyInstance, LightMyRequestResponse } from 'fastify'
 import type { IssueInput } from 'fastify-latchkey'
-import { createMemoryKeyStore, formatKeyText, type KeyStore } from 'fastify-latchkey/keys'
+import { createMemoryKeyStore, formatSecret, type KeyStore } from 'fastify-latchkey/keys'
 import t from 'tap'
 import { guarded, refused, scopes, untyped } from '../helpers/limits.js'
 
@@ -17,7 +17,7 @@ async function keyed (t: Parameters<typeof guarded>[0], store?: KeyStore) {
   return {
     app,
     clock,
-    issue: (more: Partial<IssueInput> = {}) => app.keys.issue({ workspace: 'w1', scopes: ['devices:read'], ...more }),
+    issue: (more: Partial<IssueInput> = {}) => app.latchkey.keys.issue({ workspace: 'w1', scopes: ['devices:read'], ...more }),
     ask: (text: string) => app.inject({ url: '/', headers: { authorization: `Bearer ${text}` } }),
   }
 }
@@ -52,7 +52,7 @@ for (const [kind, make] of [['a store of values', createMemoryKeyStore], ['a sto
   t.test(`${kind}: a key speaks for its principal`, async (t) => {
     const { issue, ask, clock } = await keyed(t, make())
     const expiresAt = new Date(clock.now() + 60_000)
-    const { key, text } = await issue({ owner: 'u1', tier: 'enterprise', environment: 'sandbox', expiresAt })
+    const { key, secret: text } = await issue({ owner: 'u1', tier: 'enterprise', environment: 'sandbox', expiresAt })
     const response = await ask(text)
     t.equal(response.statusCode, 200)
     t.same(response.json(), { kind: 'api-key', id: key.id, workspace: 'w1', environment: 'sandbox', scopes: ['devices:read'], owner: 'u1', tier: 'enterprise', expiresAt: expiresAt.toISOString(), version: 1 })
@@ -60,7 +60,7 @@ for (const [kind, make] of [['a store of values', createMemoryKeyStore], ['a sto
 
   t.test(`${kind}: a key is good until the millisecond before it expires, and only its holder reads why`, async (t) => {
     const { issue, ask, clock } = await keyed(t, make())
-    const { text } = await issue({ expiresAt: new Date(clock.now() + 5_000) })
+    const { secret: text } = await issue({ expiresAt: new Date(clock.now() + 5_000) })
     clock.advance(4.999)
     t.equal((await ask(text)).statusCode, 200)
     clock.advance(0.001)
@@ -71,26 +71,26 @@ for (const [kind, make] of [['a store of values', createMemoryKeyStore], ['a sto
 
   t.test(`${kind}: a revoked key is refused from the next request on, and only its holder reads why`, async (t) => {
     const { app, issue, ask } = await keyed(t, make())
-    const { key, text } = await issue()
+    const { key, secret: text } = await issue()
     t.equal((await ask(text)).statusCode, 200)
-    await app.keys.revoke('w1', key.id)
+    await app.latchkey.keys.revoke('w1', key.id)
     t.equal(refused(t, await ask(text), invalid).detail, 'The API key was revoked.')
   })
 
   t.test(`${kind}: unknown keys and wrong checksums are told in the same bytes, expired and revoked ones but for the detail`, async (t) => {
     const { app, issue, ask, clock } = await keyed(t, make())
-    const { text } = await issue()
-    const unknown = await ask(formatKeyText('acme', 'live', new Uint8Array(32).fill(7)))
+    const { secret: text } = await issue()
+    const unknown = await ask(formatSecret('acme', 'live', new Uint8Array(32).fill(7)))
     t.equal(refused(t, unknown, invalid).detail, 'The credential is not valid.')
-    const lookalikes = [`${text.slice(0, -1)}${text.endsWith('0') ? '1' : '0'}`, 'acme_live_x', 'acme_', `acme_prod_${text.slice(10)}`, formatKeyText('other', 'live', new Uint8Array(32)), 'nonsense']
+    const lookalikes = [`${text.slice(0, -1)}${text.endsWith('0') ? '1' : '0'}`, 'acme_live_x', 'acme_', `acme_prod_${text.slice(10)}`, formatSecret('other', 'live', new Uint8Array(32)), 'nonsense']
     for (const one of lookalikes) t.same(seen(await ask(one)), seen(unknown), one)
 
     const expiring = await issue({ expiresAt: new Date(clock.now() + 1) })
     const revoked = await issue()
-    await app.keys.revoke('w1', revoked.key.id)
+    await app.latchkey.keys.revoke('w1', revoked.key.id)
     clock.advance(1)
     const { body, headers: { 'content-length': _length, ...headers }, statusCode } = untyped<{ body: string, headers: Record<string, string>, statusCode: number }>(seen(unknown))
-    for (const one of [expiring.text, revoked.text]) {
+    for (const one of [expiring.secret, revoked.secret]) {
       const response = await ask(one)
       const { 'content-length': _other, date: _date, ...shown } = response.headers
       t.same({ headers: shown, statusCode: response.statusCode }, { headers, statusCode })
@@ -102,8 +102,8 @@ for (const [kind, make] of [['a store of values', createMemoryKeyStore], ['a sto
 t.test('only what could be a key reaches the store, once a request', async (t) => {
   const store = asyncStore()
   const { issue, ask } = await keyed(t, store)
-  const { text } = await issue()
-  for (const one of [text.slice(0, -1), `${text}0`, text.toLowerCase(), `acme_live_${'0'.repeat(49)}`, formatKeyText('acme', 'prod', new Uint8Array(32)), 'acme_live_', 'x']) {
+  const { secret: text } = await issue()
+  for (const one of [text.slice(0, -1), `${text}0`, text.toLowerCase(), `acme_live_${'0'.repeat(49)}`, formatSecret('acme', 'prod', new Uint8Array(32)), 'acme_live_', 'x']) {
     refused(t, await ask(one), invalid)
   }
   t.equal(store.asked, 0)
@@ -113,7 +113,7 @@ t.test('only what could be a key reaches the store, once a request', async (t) =
 
 t.test('a key that expired while no clock tells the time is not let in', async (t) => {
   const { app, issue, clock } = await keyed(t)
-  const { text } = await issue({ expiresAt: new Date(clock.now() + 1_000) })
+  const { secret: text } = await issue({ expiresAt: new Date(clock.now() + 1_000) })
   clock.advance(NaN)
   refused(t, await app.inject({ url: '/', headers: { authorization: `Bearer ${text}` } }), invalid)
 })
@@ -132,7 +132,7 @@ t.test('a store that fails is 503, never 401 and never in', async (t) => {
     ['answers a principal that says nothing else', () => untyped({ principal: { kind: 'api-key', id: 'k', workspace: 'w1', environment: 'production', scopes: ['devices:read'] } })],
     ['answers a principal of another kind', () => untyped({ goodUntil: Infinity, refusal: 'r', principal: { kind: 'access-token', id: 'k', workspace: 'w1', environment: 'production', scopes: ['devices:read'] } })],
   ]
-  const text = formatKeyText('acme', 'live', new Uint8Array(32))
+  const text = formatSecret('acme', 'live', new Uint8Array(32))
   for (const [fault, findByHash] of faults) {
     const { ask } = await keyed(t, asyncStore({ findByHash }))
     const response = await ask(text)
@@ -143,7 +143,7 @@ t.test('a store that fails is 503, never 401 and never in', async (t) => {
 
 t.test('a key of an environment that this host does not serve is refused', async (t) => {
   const { app } = await guarded(t, { keys: { prefix: 'acme' }, environment: 'production' }, route)
-  const { text } = await app.keys.issue({ workspace: 'w1', scopes: ['devices:read'], environment: 'sandbox' })
+  const { secret: text } = await app.latchkey.keys.issue({ workspace: 'w1', scopes: ['devices:read'], environment: 'sandbox' })
   refused(t, await app.inject({ url: '/', headers: { authorization: `Bearer ${text}` } }), { status: 403, code: 'WRONG_ENVIRONMENT' })
 })
 
@@ -152,7 +152,7 @@ t.test('a key without scopes opens what needs none', async (t) => {
     route(app)
     app.get('/me', { schema: scopes.secure() }, async () => 'me')
   })
-  const { text } = await app.keys.issue({ workspace: 'w1', scopes: [] })
+  const { secret: text } = await app.latchkey.keys.issue({ workspace: 'w1', scopes: [] })
   const status = async (url: string) => (await app.inject({ url, headers: { authorization: `Bearer ${text}` } })).statusCode
   t.same([await status('/'), await status('/me')], [403, 200])
 })
@@ -163,9 +163,9 @@ t.test('a record that holds a strange scope grants nothing by it, and takes noth
   const joined = await issue()
   const stored = untyped<Parameters<KeyStore['update']>[0]>(await store.get('w1', joined.key.id))
   await store.update({ ...stored, scopes: ['devices:write devices:read'], version: 2 })
-  t.equal((await ask(joined.text)).statusCode, 403)
+  t.equal((await ask(joined.secret)).statusCode, 403)
   const both = await issue({ scopes: ['devices:write', 'devices:read'] })
-  t.equal((await ask(both.text)).statusCode, 200)
+  t.equal((await ask(both.secret)).statusCode, 200)
 })
 
 t.test('lists of scopes are shared between keys, and memory for that is bounded', async (t) => {
@@ -175,6 +175,6 @@ t.test('lists of scopes are shared between keys, and memory for that is bounded'
   const stored = untyped<Parameters<KeyStore['update']>[0]>(await store.get('w1', first.key.id))
   for (let i = 0; i < 10_001; i++) await store.update({ ...stored, scopes: [`scope${i}`], version: stored.version + i + 1 })
   await store.update({ ...stored, version: stored.version + 10_002 })
-  t.equal((await ask(first.text)).statusCode, 200)
-  t.equal((await ask((await issue()).text)).statusCode, 200)
+  t.equal((await ask(first.secret)).statusCode, 200)
+  t.equal((await ask((await issue()).secret)).statusCode, 200)
 })

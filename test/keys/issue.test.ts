@@ -1,5 +1,5 @@
 import { defineScopes, type ApiKey, type IssueInput } from 'fastify-latchkey'
-import { createKeys, createMemoryKeyStore, hashKeyText, type Keys, type KeyStore, type LoadedKey } from 'fastify-latchkey/keys'
+import { createKeys, createMemoryKeyStore, hashSecret, type Keys, type KeyStore, type LoadedKey } from 'fastify-latchkey/keys'
 import { fakeClock } from 'fastify-latchkey/testing'
 import t from 'tap'
 import { bootError, guarded, untyped } from '../helpers/limits.js'
@@ -20,7 +20,7 @@ async function detailOf (given: unknown): Promise<string> {
 
 t.test('a key is issued with what was asked for, and nothing else', async (t) => {
   const expiresAt = new Date(clock.now() + 1)
-  const { key, text } = await keysWith().issue({ workspace: 'w1', scopes: ['devices:write', 'devices:read', 'devices:write'], environment: 'sandbox', name: 'nightly', owner: 'u1', tier: 'pro', expiresAt })
+  const { key, secret: text } = await keysWith().issue({ workspace: 'w1', scopes: ['devices:write', 'devices:read', 'devices:write'], environment: 'sandbox', name: 'nightly', owner: 'u1', tier: 'pro', expiresAt })
   t.match(text, /^acme_test_[0-9A-Za-z]{49}$/)
   t.match(key.id, /^key_[0-9a-f-]{36}$/)
   t.same(key, {
@@ -40,7 +40,7 @@ t.test('a key is issued with what was asked for, and nothing else', async (t) =>
 })
 
 t.test('what may be left out is left out: the first environment, and no expiry', async (t) => {
-  const { key, text } = await keysWith().issue({ workspace: 'w1', scopes: [] })
+  const { key, secret: text } = await keysWith().issue({ workspace: 'w1', scopes: [] })
   t.match(text, /^acme_live_/)
   t.equal(key.environment, 'production')
   t.same(key.scopes, [], 'no scopes grant nothing')
@@ -118,26 +118,26 @@ t.test('a store is given the record and the hash, and never the text or its secr
   const given: unknown[] = []
   const memory = createMemoryKeyStore()
   const keys = keysWith({ ...memory, insert (...args) { given.push(args); return memory.insert(...args) } })
-  const { text, key } = await keys.issue({ ...input, name: 'n' })
+  const { secret: text, key } = await keys.issue({ ...input, name: 'n' })
   const strings = stringsIn(given)
-  t.ok(strings.includes(hashKeyText(text)))
+  t.ok(strings.includes(hashSecret(text)))
   t.ok(strings.includes(key.id))
   const secret = text.slice(-49)
   for (const one of strings) t.notOk(one.includes(text) || one.includes(secret) || one.includes(secret.slice(0, 9)), one)
-  t.same(stringsIn(memory.findByHash(hashKeyText(text))).filter((one) => one.includes(secret.slice(0, 9))), [])
-  t.notOk(stringsIn(await memory.get('w1', key.id)).includes(hashKeyText(text)), 'a record that may be listed has no hash either')
+  t.same(stringsIn(memory.findByHash(hashSecret(text))).filter((one) => one.includes(secret.slice(0, 9))), [])
+  t.notOk(stringsIn(await memory.get('w1', key.id)).includes(hashSecret(text)), 'a record that may be listed has no hash either')
 })
 
 t.test('what hosts do to the record they get does nothing to the one that is stored', async (t) => {
   const store = createMemoryKeyStore()
   const expiresAt = new Date(clock.now() + 60_000)
-  const { key, text } = await keysWith(store).issue({ ...input, expiresAt })
+  const { key, secret: text } = await keysWith(store).issue({ ...input, expiresAt })
   const stored = async () => untyped<ApiKey>(await store.get('w1', key.id)).expiresAt?.getTime()
   const due = clock.now() + 60_000
   expiresAt.setTime(8e15)
   key.expiresAt?.setTime(8e15)
   untyped<ApiKey>(await store.get('w1', key.id)).expiresAt?.setTime(8e15)
-  const loaded = untyped<LoadedKey>(store.findByHash(hashKeyText(text)))
+  const loaded = untyped<LoadedKey>(store.findByHash(hashSecret(text)))
   loaded.principal.expiresAt?.setTime(8e15)
   t.equal(await stored(), due)
   t.equal(loaded.goodUntil, due)

@@ -1,5 +1,5 @@
 import { crc32 } from 'node:zlib'
-import { createKeys, createKeyText } from 'fastify-latchkey/keys'
+import { createKeys, createSecretFormat } from 'fastify-latchkey/keys'
 import { InvalidCredential } from 'fastify-latchkey'
 import t from 'tap'
 import { keyStore } from '../helpers/key-store.js'
@@ -20,7 +20,7 @@ function summed (body: string): string {
 t.test('a key of any length but its own is not read, however good its checksum and whatever its prefix', async (t) => {
   for (const prefix of ['ab', 'abc', 'acme', 'acmes', 'my_app', 'my_2nd_app', `x${'0'.repeat(31)}`]) {
     for (const tag of ['live', 'test', '1', 'x'.repeat(16)]) {
-      const text = createKeyText(prefix, [tag])
+      const text = createSecretFormat(prefix, [tag])
       const start = `${prefix}_${tag}_`
       const read = Array.from({ length: 101 }, (_, length) => length).filter((length) => text.parse(summed(start + 'a'.repeat(length))) !== undefined)
       t.same(read, [43], start)

@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { createMemoryLimitStore, type LimitStore } from 'fastify-latchkey/limits'
 import t, { type Test } from 'tap'
-import { createMarks } from '../../lib/keys/marks.js'
+import { createVersionMarkers } from '../../lib/keys/verification/version-markers.js'
 import { guarded, untyped } from '../helpers/limits.js'
 import { keyring } from '../helpers/keyring.js'
 import { gate, record } from '../helpers/slow-keys.js'
@@ -15,13 +15,13 @@ t.test('every change is marked with its version before the caller hears of it', 
   const { key } = await keys.issue(input)
   const { id } = key
   t.same(marked, [], 'nobody can hold a new key yet')
-  t.equal((await keys.update('w1', id, { name: 'n' })).holdsWithin, 0)
-  t.equal((await keys.rotate('w1', id, { grace: 5, graceFrom: 'first-use' })).holdsWithin, 0)
+  t.equal((await keys.update('w1', id, { name: 'n' })).effectiveWithin, 0)
+  t.equal((await keys.rotate('w1', id, { grace: 5, graceFrom: 'first-use' })).effectiveWithin, 0)
   await keys.beginGrace('w1', id, 3)
   await keys.beginGrace('w1', id, 2)
-  t.equal((await keys.expire('w1', id)).holdsWithin, 0)
-  t.equal((await keys.revoke('w1', id)).holdsWithin, 0)
-  t.equal((await keys.revoke('w1', id)).holdsWithin, 0)
+  t.equal((await keys.expire('w1', id)).effectiveWithin, 0)
+  t.equal((await keys.revoke('w1', id)).effectiveWithin, 0)
+  t.equal((await keys.revoke('w1', id)).effectiveWithin, 0)
   t.same(marked, [[id, 2], [id, 3], [id, 4], [id, 5], [id, 6], [id, 6]], 'again where it may have been missed')
 })
 
@@ -33,11 +33,11 @@ t.test('where it can\'t be, the change stands, the answer says the bound, and th
       if (tried < 3) await fail()
     }
     const { keys, logged, opens } = keyring(t, {}, { cacheBound: 60, deadline: 0.05, mark })
-    const { key, text } = await keys.issue(input)
+    const { key, secret: text } = await keys.issue(input)
     t.match(await keys.revoke('w1', key.id), { holdsWithin: 60, key: { version: 2 } })
     t.equal(await opens(text), 'The API key was revoked.')
     await until(() => tried >= 3)
-    t.equal((await keys.revoke('w1', key.id)).holdsWithin, 0)
+    t.equal((await keys.revoke('w1', key.id)).effectiveWithin, 0)
     t.equal(tried, 4)
     t.equal(logged.length, 1, 'said once')
     t.match(logged[0], /^the change of key key_[\w-]+ was not marked; it holds within 60 s: (Error|DeadlineExceeded)$/)
@@ -46,9 +46,9 @@ t.test('where it can\'t be, the change stands, the answer says the bound, and th
 
 t.test('without a marker the bound of the cache holds, and without a cache nothing need', async (t) => {
   const cached = keyring(t, {}, { cacheBound: 30 })
-  t.equal((await cached.keys.revoke('w1', (await cached.keys.issue(input)).key.id)).holdsWithin, 30)
+  t.equal((await cached.keys.revoke('w1', (await cached.keys.issue(input)).key.id)).effectiveWithin, 30)
   const plain = keyring(t)
-  t.equal((await plain.keys.revoke('w1', (await plain.keys.issue(input)).key.id)).holdsWithin, 0)
+  t.equal((await plain.keys.revoke('w1', (await plain.keys.issue(input)).key.id)).effectiveWithin, 0)
 })
 
 t.test('a close ends the attempts', async (t) => {
@@ -141,7 +141,7 @@ t.test('a late attempt marks what another process has made of the key meanwhile:
 
 t.test('… and marks nothing while the key store can\'t say', async (t) => {
   const tried: number[] = []
-  const marks = createMarks({
+  const marks = createVersionMarkers({
     async mark (_key, version) {
       tried.push(version)
       if (tried.length === 1) throw new Error('down')
@@ -153,7 +153,7 @@ t.test('… and marks nothing while the key store can\'t say', async (t) => {
   })
   let asked = 0
   t.teardown(marks.close)
-  t.equal(await marks.spread(record({ version: 4 })), 60)
+  t.equal(await marks.publish(record({ version: 4 })), 60)
   await until(() => tried.length >= 2)
   t.same([tried, asked], [[4, 4], 3], 'of a key that is gone, the version that it had')
 })
@@ -161,7 +161,7 @@ t.test('… and marks nothing while the key store can\'t say', async (t) => {
 t.test('a number of keys is waited for; what is beyond is told of and holds within the bound', async (t) => {
   const tried = new Set<string>()
   const again = new Set<string>()
-  const marks = createMarks({
+  const marks = createVersionMarkers({
     async mark ({ id }) {
       if (tried.has(id)) again.add(id)
       tried.add(id)
@@ -174,7 +174,7 @@ t.test('a number of keys is waited for; what is beyond is told of and holds with
   })
   t.teardown(marks.close)
   const bounds = new Set<number>()
-  for (let i = 0; i < 10_050; i++) bounds.add(await marks.spread(record({ id: `key_${i}` })))
+  for (let i = 0; i < 10_050; i++) bounds.add(await marks.publish(record({ id: `key_${i}` })))
   t.same([...bounds], [60])
   await until(() => again.size >= 10_000)
   await pause(200)
@@ -186,21 +186,21 @@ t.test('an app marks by the store of its counters, and stops when it closes', as
   const store: LimitStore & { marks: unknown[] } = {
     ...createMemoryLimitStore(),
     marks: marked,
-    async mark ({ id }, version) { this.marks.push([id, version]) }
+    async publishVersion ({ id }, version) { this.marks.push([id, version]) }
   }
   const { app } = await guarded(t, { keys: { prefix: 'acme' }, limits: { store } })
-  const { key } = await app.keys.issue(input)
-  t.match(await app.keys.revoke('w1', key.id), { holdsWithin: 0 })
+  const { key } = await app.latchkey.keys.issue(input)
+  t.match(await app.latchkey.keys.revoke('w1', key.id), { holdsWithin: 0 })
   t.same(marked, [[key.id, 2]])
   await app.close()
 
-  const broken: LimitStore = { ...createMemoryLimitStore(), mark: () => Promise.reject(new Error('down')) }
+  const broken: LimitStore = { ...createMemoryLimitStore(), publishVersion: () => Promise.reject(new Error('down')) }
   const second = await guarded(t, { keys: { prefix: 'acme' }, limits: { store: broken } })
-  await second.app.keys.revoke('w1', (await second.app.keys.issue(input)).key.id)
+  await second.app.latchkey.keys.revoke('w1', (await second.app.latchkey.keys.issue(input)).key.id)
   await second.app.close()
 
   for (const limits of [false, undefined, { store: createMemoryLimitStore() }] as const) {
     const plain = await guarded(t, { keys: { prefix: 'acme' }, limits })
-    t.match(await plain.app.keys.revoke('w1', (await plain.app.keys.issue(input)).key.id), { holdsWithin: 0 })
+    t.match(await plain.app.latchkey.keys.revoke('w1', (await plain.app.latchkey.keys.issue(input)).key.id), { holdsWithin: 0 })
   }
 })

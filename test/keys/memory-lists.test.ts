@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { createMemoryKeyStore, type ApiKey, type KeyPage, type KeyStore } from 'fastify-latchkey/keys'
 import t from 'tap'
-import { createMemoryLists } from '../../lib/keys/memory-lists.js'
+import { createMemoryLists } from '../../lib/keys/memory/lists.js'
 import '../helpers/seed.js'
 import { record } from '../helpers/slow-keys.js'
 

@@ -1,12 +1,12 @@
 import t from 'tap'
-import { NO_ROUTE, readAccess, type RouteAccess, type Security } from '../../lib/access.js'
-import { createNeeds } from '../../lib/keys/needs.js'
+import { NO_ROUTE, readAccess, type RouteAccess, type Security } from '../../lib/core/route-access.js'
+import { createUsedScopes } from '../../lib/keys/verification/used-scopes.js'
 import { principal, scopes } from '../helpers/limits.js'
 
 const rules = { undeclared: 'refuse', byMethod: () => undefined } as const
 const route = (security: Security): RouteAccess => readAccess({ method: 'GET', url: '/' }, { security }, rules, false)
 
-const needOf = createNeeds(scopes.expand, (scheme) => scheme === 'apiKey' || scheme === 'serviceKey')
+const needOf = createUsedScopes(scopes.expand, (scheme) => scheme === 'apiKey' || scheme === 'serviceKey')
 const caller = (...scopes: string[]) => principal('key_1', { scopes: Object.freeze(scopes) })
 
 t.test('what a request has used is what its route required of it', async (t) => {

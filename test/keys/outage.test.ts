@@ -34,7 +34,7 @@ t.test('no outage of a store lets anybody through to the handler, and the log he
   ]
   for (const [what, replaced] of failing) {
     const { app, log, ran, ask } = await watched(t, { ...createMemoryKeyStore(), ...replaced })
-    const { text } = await app.keys.issue({ workspace: 'w1', scopes: ['devices:read'] })
+    const { secret: text } = await app.latchkey.keys.issue({ workspace: 'w1', scopes: ['devices:read'] })
     const response = await ask(text)
     const { detail } = refused(t, response, { status: 503, code: 'AUTHENTICATION_UNAVAILABLE', retryAfter: 1 })
     t.equal(detail, 'Authentication is temporarily unavailable; retry after a short backoff.', what)
@@ -53,7 +53,7 @@ t.test('a store that comes back is asked again', async (t) => {
       return await memory.findByHash(hash)
     }
   }))
-  const { text } = await app.keys.issue({ workspace: 'w1', scopes: ['devices:read'] })
+  const { secret: text } = await app.latchkey.keys.issue({ workspace: 'w1', scopes: ['devices:read'] })
   refused(t, await ask(text), { status: 503, code: 'AUTHENTICATION_UNAVAILABLE', retryAfter: 1 })
   down = false
   t.equal((await ask(text)).statusCode, 200)
@@ -62,7 +62,7 @@ t.test('a store that comes back is asked again', async (t) => {
 
 t.test('a key without scopes is refused where one is needed, and told which', async (t) => {
   const { app, ran, ask } = await watched(t, createMemoryKeyStore())
-  const { text } = await app.keys.issue({ workspace: 'w1', scopes: [] })
+  const { secret: text } = await app.latchkey.keys.issue({ workspace: 'w1', scopes: [] })
   const body = refused(t, await ask(text), { status: 403, code: 'INSUFFICIENT_SCOPE', challenge: 'Bearer realm="api", error="insufficient_scope", scope="devices:read"' })
   t.match(body, { required: [['devices:read']], granted: [] })
   t.equal(ran(), 0)
@@ -70,12 +70,12 @@ t.test('a key without scopes is refused where one is needed, and told which', as
 
 t.test('neither a good key nor a revoked one, an expired one or a mistyped one is ever logged', async (t) => {
   const { app, log, clock, ask } = await watched(t, createMemoryKeyStore())
-  const issue = (expiresAt?: Date) => app.keys.issue({ workspace: 'w1', scopes: ['devices:read'], expiresAt })
+  const issue = (expiresAt?: Date) => app.latchkey.keys.issue({ workspace: 'w1', scopes: ['devices:read'], expiresAt })
   const [good, revoked, expired] = [await issue(), await issue(), await issue(new Date(clock.now() + 1_000))]
-  await app.keys.revoke('w1', revoked.key.id)
+  await app.latchkey.keys.revoke('w1', revoked.key.id)
   clock.advance(1)
-  const mistyped = `${good.text.slice(0, -1)}${good.text.endsWith('0') ? '1' : '0'}`
-  const texts = [good.text, revoked.text, expired.text, mistyped]
+  const mistyped = `${good.secret.slice(0, -1)}${good.secret.endsWith('0') ? '1' : '0'}`
+  const texts = [good.secret, revoked.secret, expired.secret, mistyped]
   const statuses: number[] = []
   for (const text of texts) statuses.push((await ask(text)).statusCode)
   t.strictSame(statuses, [200, 401, 401, 401])

@@ -17,7 +17,7 @@ async function keyed (t: Test, keys: Partial<KeysOptions>, options: Partial<Latc
   routes(app)
   await app.ready()
   const ask = (text: string, url = '/devices') => app.inject({ url, headers: { authorization: `Bearer ${text}` } })
-  const issue = (...scopes: string[]) => app.keys.issue({ workspace: 'w1', owner: 'u1', scopes })
+  const issue = (...scopes: string[]) => app.latchkey.keys.issue({ workspace: 'w1', owner: 'u1', scopes })
   return { app, clock, lines, ask, issue }
 }
 
@@ -37,8 +37,8 @@ function markedLimits (): LimitStore {
   const memory = createMemoryLimitStore()
   const marks = new Map<string, number>()
   return {
-    take: async (take) => ({ ...await memory.take(take), marker: marks.get(take.principal.id) ?? take.principal.version ?? 0 }),
-    async mark ({ id }, version) { marks.set(id, Math.max(version, marks.get(id) ?? 0)) }
+    take: async (take) => ({ ...await memory.take(take), versionMarker: marks.get(take.principal.id) ?? take.principal.version ?? 0 }),
+    async publishVersion ({ id }, version) { marks.set(id, Math.max(version, marks.get(id) ?? 0)) }
   }
 }
 
@@ -57,7 +57,7 @@ t.test('a store is asked once for a key where changes are told, and each time wh
   for (const [what, keys, options, asked] of rows) {
     const store = slowStore()
     const { ask, issue } = await keyed(t, { store, ...keys }, { ...options, resolvers: [session] })
-    const { text } = await issue('devices:read')
+    const { secret: text } = await issue('devices:read')
     for (let n = 0; n < 3; n++) t.equal((await ask(text)).statusCode, 200)
     t.equal(store.asked.length, asked, what)
   }
@@ -85,25 +85,25 @@ t.test('while the store is down warm keys go on to their bound, and cold ones ge
   const store = slowStore()
   const { ask, issue, clock, app } = await keyed(t, { store, cache: { maxAge: 20, changes: createProcessChanges() } }, { resolvers: [session] })
   const [warm, cold] = [await issue('devices:read'), await issue('devices:read')]
-  t.equal((await ask(warm.text)).statusCode, 200)
+  t.equal((await ask(warm.secret)).statusCode, 200)
   const unavailable = { status: 503, code: 'AUTHENTICATION_UNAVAILABLE', retryAfter: 1 }
   for (const pause of [async () => { throw new Error('down') }, () => new Promise(() => {})]) {
     store.pause = pause
-    t.equal((await ask(warm.text)).statusCode, 200)
-    refused(t, await ask(cold.text), unavailable)
+    t.equal((await ask(warm.secret)).statusCode, 200)
+    refused(t, await ask(cold.secret), unavailable)
   }
   clock.advance(20)
-  refused(t, await ask(warm.text), unavailable)
+  refused(t, await ask(warm.secret), unavailable)
   store.pause = async () => {}
-  t.equal((await ask(cold.text)).statusCode, 200)
-  await app.keys.revoke('w1', cold.key.id)
-  refused(t, await ask(cold.text), { status: 401, code: 'CREDENTIAL_INVALID', challenge: 'Bearer realm="api", error="invalid_token"' })
+  t.equal((await ask(cold.secret)).statusCode, 200)
+  await app.latchkey.keys.revoke('w1', cold.key.id)
+  refused(t, await ask(cold.secret), { status: 401, code: 'CREDENTIAL_INVALID', challenge: 'Bearer realm="api", error="invalid_token"' })
 })
 
 t.test('a thousand requests for one cold key are one question to the store', async (t) => {
   const store = slowStore()
   const { ask, issue } = await keyed(t, { store, cache: { changes: createProcessChanges() } }, { resolvers: [session], limits: false, deadline: 10 })
-  const { text } = await issue('devices:read')
+  const { secret: text } = await issue('devices:read')
   const answers = await Promise.all(Array.from({ length: 1000 }, () => ask(text)))
   t.equal(answers.filter(({ statusCode }) => statusCode === 200).length, 1000)
   t.same(store.asked, [false])
@@ -113,18 +113,18 @@ t.test('two apps over one store and one bus: what one revokes, the other refuses
   const store = slowStore()
   const cache = { changes: createProcessChanges() }
   const [one, other] = [await keyed(t, { store, cache }, { resolvers: [session] }), await keyed(t, { store, cache }, { resolvers: [session] })]
-  const { key, text } = await one.issue('devices:read')
+  const { key, secret: text } = await one.issue('devices:read')
   t.equal((await other.ask(text)).statusCode, 200)
-  await one.app.keys.revoke('w1', key.id)
+  await one.app.latchkey.keys.revoke('w1', key.id)
   t.equal((await other.ask(text)).json().detail, 'The API key was revoked.')
 })
 
 t.test('a fault of the bus is logged, and the change stands', async (t) => {
   const changes = { publish () { throw new Error('secret-argument') }, subscribe: () => () => {} }
   const { ask, issue, app, lines } = await keyed(t, { store: slowStore(), cache: { changes } }, { resolvers: [session] })
-  const { key, text } = await issue('devices:read')
+  const { key, secret: text } = await issue('devices:read')
   t.equal((await ask(text)).statusCode, 200)
-  await app.keys.revoke('w1', key.id)
+  await app.latchkey.keys.revoke('w1', key.id)
   t.equal((await ask(text)).statusCode, 401)
   t.match(lines.join(''), 'the bus of key changes could not be told of one')
   t.notMatch(lines.join(''), 'secret-argument')
@@ -141,13 +141,13 @@ t.test('a key shows when it and what scopes were used; what the guard refused is
     const paths = ['/devices', '/fails', '/any', '/optional', '/nowhere', '/open']
     for (const path of paths) {
       clock.advance(1)
-      await ask(key.text, path)
+      await ask(key.secret, path)
     }
-    for (const path of ['/either', '/own']) await ask(stager.text, path)
-    t.same([(await ask(unused.text, '/fails')).statusCode, (await ask(unused.text, '/either')).statusCode], [403, 403])
-    t.equal((await ask(key.text, '/either')).statusCode, 200)
+    for (const path of ['/either', '/own']) await ask(stager.secret, path)
+    t.same([(await ask(unused.secret, '/fails')).statusCode, (await ask(unused.secret, '/either')).statusCode], [403, 403])
+    t.equal((await ask(key.secret, '/either')).statusCode, 200)
     clock.advance(4)
-    t.equal((await ask(key.text, '/dear')).statusCode, 429)
+    t.equal((await ask(key.secret, '/dear')).statusCode, 429)
     t.equal((await store.memory.get('w1', key.key.id))?.lastUsedAt, undefined, 'not on the path of a request')
     await app.close()
     const at = (seconds: number) => new Date(start + seconds * 1000)
@@ -161,14 +161,14 @@ t.test('a key shows when it and what scopes were used; what the guard refused is
 t.test('uses are written once an interval, or never', async (t) => {
   const store = slowStore()
   const { ask, issue } = await keyed(t, { store, recordUse: { interval: 0.02 } }, { resolvers: [session] })
-  const { key, text } = await issue('devices:read')
+  const { key, secret: text } = await issue('devices:read')
   await ask(text)
   await until(async () => (await store.memory.get('w1', key.id))?.lastUsedAt !== undefined)
   t.match(await store.memory.get('w1', key.id), { lastUsedAt: Date, scopesUsedAt: { 'devices:read': Date } })
   for (const recordUse of [true, false]) {
     const store = slowStore()
     const { ask, issue, app } = await keyed(t, { store, recordUse }, { resolvers: [session] })
-    const { key, text } = await issue('devices:read')
+    const { key, secret: text } = await issue('devices:read')
     await ask(text)
     await app.close()
     t.equal((await store.memory.get('w1', key.id))?.lastUsedAt === undefined, !recordUse)
@@ -184,14 +184,14 @@ t.test('a key does no more than its owner may, and dies with it', async (t) => {
       return untyped(owners.get(owner))
     }
   }, { resolvers: [session] })
-  const { text } = await issue('devices:manage')
+  const { secret: text } = await issue('devices:manage')
   t.match(await ask(text), { statusCode: 200, body: '["devices:read"]' })
   t.match((await ask(text, '/fails')).json(), { status: 403, code: 'INSUFFICIENT_SCOPE', granted: ['devices:read'] })
   t.match(lines.join(''), 'devices:rad')
 
   owners.set('u1', ['devices:manage'])
   t.match((await ask(text)).body, '["devices:read"]', 'within the bound')
-  app.keys.forgetPermissions('u1', 'w1')
+  app.latchkey.keys.forgetPermissions('u1', 'w1')
   t.equal((await ask(text, '/fails')).statusCode, 500, 'the handler ran')
 
   owners.delete('u1')
@@ -205,5 +205,5 @@ t.test('a key does no more than its owner may, and dies with it', async (t) => {
 
 t.test('without permissionsOf there is nothing to forget', async (t) => {
   const { app } = await keyed(t, {}, { resolvers: [session] })
-  t.equal(app.keys.forgetPermissions('u1', 'w1'), undefined)
+  t.equal(app.latchkey.keys.forgetPermissions('u1', 'w1'), undefined)
 })

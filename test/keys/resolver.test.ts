@@ -1,11 +1,11 @@
-import { createKeys, createKeyText, createMemoryKeyStore, createRecordCache, hashKeyText, loadKey } from 'fastify-latchkey/keys'
+import { createKeys, createSecretFormat, createMemoryKeyStore, createRecordCache, hashSecret, loadKey } from 'fastify-latchkey/keys'
 import { fakeClock } from 'fastify-latchkey/testing'
 import t from 'tap'
-import { createKeyResolver } from '../../lib/keys/resolver.js'
+import { createKeyResolver } from '../../lib/keys/verification/resolver.js'
 import { untyped } from '../helpers/limits.js'
 import { record, slowStore } from '../helpers/slow-keys.js'
 
-const text = createKeyText('acme', ['live'])
+const text = createSecretFormat('acme', ['live'])
 const KEY = text.generate('live')
 
 t.test('a fresh principal is the one of the store as it is now, whatever is held', async (t) => {
@@ -13,20 +13,20 @@ t.test('a fresh principal is the one of the store as it is now, whatever is held
   const cache = createRecordCache(store, { clock: fakeClock().now })
   const resolver = createKeyResolver(text, cache)
   const key = record()
-  await store.memory.insert(key, hashKeyText(KEY))
+  await store.memory.insert(key, hashSecret(KEY))
   t.match(await resolver.resolve(KEY, 0), { version: 1 })
   await store.memory.update({ ...key, tier: 'pro', version: 2 })
   t.match(resolver.resolve(KEY, 0), { version: 1 }, 'held, and given at once')
   t.match(await resolver.resolve(KEY, 0, true), { version: 2, tier: 'pro' })
   t.match(resolver.resolve(KEY, 0), { version: 2 })
   const memory = createMemoryKeyStore()
-  await memory.insert(key, hashKeyText(KEY))
+  await memory.insert(key, hashSecret(KEY))
   t.match(createKeyResolver(text, memory).resolve(KEY, 0, true), { version: 1 }, 'at once, of a store of values')
 })
 
 t.test('every request of a held key gets the same principal, and none of it waits', async (t) => {
   const { keys, resolver } = createKeys({ prefix: 'acme', permissionsOf: async () => untyped(['a']) }, { clock: () => 0, scopes: ['a', 'b'], deadline: 1 })
-  const { text } = await keys.issue({ workspace: 'w1', owner: 'u1', scopes: ['a', 'b'] })
+  const { secret: text } = await keys.issue({ workspace: 'w1', owner: 'u1', scopes: ['a', 'b'] })
   const first = await resolver.resolve(text, 0)
   t.match(first, { scopes: ['a'] })
   t.equal(resolver.resolve(text, 9_999), first)
@@ -42,7 +42,7 @@ t.test('a secret that the record has forgotten opens nothing, and says why', asy
 t.test('a key that expires while the store is asked is judged by the time of the answer', async (t) => {
   const store = slowStore()
   const clock = fakeClock(0)
-  await store.memory.insert(record({ expiresAt: new Date(1000) }), hashKeyText(KEY))
+  await store.memory.insert(record({ expiresAt: new Date(1000) }), hashSecret(KEY))
   const resolver = createKeyResolver(text, store)
   t.match(await resolver.resolve(KEY, clock.now(), false, undefined, clock.now), { id: 'key_1' })
   const pending = resolver.resolve(KEY, clock.now(), false, undefined, clock.now)

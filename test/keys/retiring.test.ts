@@ -1,24 +1,24 @@
 import latchkey, { allowPlainHttp } from 'fastify-latchkey'
-import { createKeyText, createMemoryKeyStore, createProcessChanges, hashKeyText, loadKey, type ApiKey } from 'fastify-latchkey/keys'
+import { createSecretFormat, createMemoryKeyStore, createProcessChanges, hashSecret, loadKey, type ApiKey } from 'fastify-latchkey/keys'
 import { fakeClock } from 'fastify-latchkey/testing'
 import Fastify from 'fastify'
 import t from 'tap'
-import { createKeyResolver } from '../../lib/keys/resolver.js'
-import { createFirstUse, type BeginGrace } from '../../lib/keys/retiring.js'
+import { createKeyResolver } from '../../lib/keys/verification/resolver.js'
+import { createFirstUse, type BeginGrace } from '../../lib/keys/verification/rotation-grace.js'
 import { scopes, untyped } from '../helpers/limits.js'
 import { gate, record, slowStore } from '../helpers/slow-keys.js'
 import { until } from '../helpers/until.js'
 
-const text = createKeyText('acme', ['live', 'test'])
+const text = createSecretFormat('acme', ['live', 'test'])
 const [OLD, NEW] = [text.generate('live'), text.generate('live')]
 const createdAt = new Date(Date.UTC(2026, 0, 1))
 
 /** A key that was rotated: the earlier secret retires at an instant, or waits for the first use of the new one. */
 async function rotated (earlier: { retiresAt: Date } | { graceAfterFirstUse: number }) {
   const store = createMemoryKeyStore()
-  await store.insert(record(), hashKeyText(OLD))
+  await store.insert(record(), hashSecret(OLD))
   const key: ApiKey = record({ version: 2, secrets: [{ generation: 1, hint: 'abcd', createdAt, ...earlier }, { generation: 2, hint: 'efgh', createdAt }] })
-  t.equal(await store.update(key, hashKeyText(NEW)), true)
+  t.equal(await store.update(key, hashSecret(NEW)), true)
   return { store, key }
 }
 
@@ -107,15 +107,15 @@ t.test('over HTTP: the earlier secret stays until the grace that the new one\'s 
   await app.register(latchkey, { scopes, environment: 'production', keys: { prefix: 'acme', store: slowStore(), cache: { changes: createProcessChanges() } }, transport: allowPlainHttp, clock: clock.now, failures: false })
   app.get('/', { schema: scopes.secure('devices:read') }, async () => 'in')
   const ask = (key: string) => app.inject({ url: '/', headers: { authorization: `Bearer ${key}` } })
-  const issued = await app.keys.issue({ workspace: 'w1', scopes: ['devices:read'] })
-  const rotated = await app.keys.rotate('w1', issued.key.id, { grace: 60, graceFrom: 'first-use' })
+  const issued = await app.latchkey.keys.issue({ workspace: 'w1', scopes: ['devices:read'] })
+  const rotated = await app.latchkey.keys.rotate('w1', issued.key.id, { grace: 60, graceFrom: 'first-use' })
   clock.advance(1000)
-  t.match(await ask(issued.text), { statusCode: 200, headers: { 'api-key-retires': undefined } }, 'no use yet, no end')
-  t.match(await ask(rotated.text), { statusCode: 200 })
-  await until(async () => (await app.keys.get('w1', issued.key.id)).version === 3)
-  t.match(await ask(issued.text), { statusCode: 200, headers: { 'api-key-retires': new Date(clock.now() + 60_000).toUTCString() } })
+  t.match(await ask(issued.secret), { statusCode: 200, headers: { 'api-key-retires': undefined } }, 'no use yet, no end')
+  t.match(await ask(rotated.secret), { statusCode: 200 })
+  await until(async () => (await app.latchkey.keys.get('w1', issued.key.id)).version === 3)
+  t.match(await ask(issued.secret), { statusCode: 200, headers: { 'api-key-retires': new Date(clock.now() + 60_000).toUTCString() } })
   clock.advance(60)
-  t.match(await ask(issued.text), { statusCode: 401 })
-  t.match(await ask(rotated.text), { statusCode: 200 })
-  t.equal((await app.keys.get('w1', issued.key.id)).version, 3, 'begun once')
+  t.match(await ask(issued.secret), { statusCode: 401 })
+  t.match(await ask(rotated.secret), { statusCode: 200 })
+  t.equal((await app.latchkey.keys.get('w1', issued.key.id)).version, 3, 'begun once')
 })

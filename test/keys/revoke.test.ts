@@ -15,7 +15,7 @@ t.test('revoking says when, and is another version of the key', async (t) => {
   const { keys, issue, clock } = keyring()
   const key = await issue()
   clock.advance(5)
-  const { key: revoked, holdsWithin } = await keys.revoke('w1', key.id, { reason: 'left the company' })
+  const { key: revoked, effectiveWithin: holdsWithin } = await keys.revoke('w1', key.id, { reason: 'left the company' })
   t.same(revoked, { ...key, revokedAt: new Date(clock.now()), revokedReason: 'left the company', version: 2 })
   t.ok(Object.isFrozen(revoked))
   t.equal(holdsWithin, 0, 'nothing holds keys for itself')

@@ -9,39 +9,39 @@ const conflict = (detail: string) => ({ name: 'AccessError', code: 'KEY_CONFLICT
 
 t.test('another secret is in force, and the earlier one dies at once', async (t) => {
   const { keys, clock, opens } = keyring(t)
-  const { key, text } = await keys.issue(input)
+  const { key, secret: text } = await keys.issue(input)
   clock.advance(5)
   const rotated = await keys.rotate('w1', key.id)
   t.equal(await opens(text), ROTATED)
-  t.equal(await opens(rotated.text), true)
-  t.match(rotated.text, /^acme_live_[0-9A-Za-z]{49}$/)
+  t.equal(await opens(rotated.secret), true)
+  t.match(rotated.secret, /^acme_live_[0-9A-Za-z]{49}$/)
   const now = new Date(clock.now())
   t.same(rotated.key, {
     ...key,
     version: 2,
     secrets: [
       { generation: 1, hint: text.slice(10, 14), createdAt: key.createdAt, retiresAt: now },
-      { generation: 2, hint: rotated.text.slice(10, 14), createdAt: now }
+      { generation: 2, hint: rotated.secret.slice(10, 14), createdAt: now }
     ]
   }, 'id, scopes and history stay')
-  t.equal(rotated.holdsWithin, 0)
+  t.equal(rotated.effectiveWithin, 0)
   t.same(await keys.get('w1', key.id), rotated.key)
 })
 
 t.test('a sandbox key stays one', async (t) => {
   const { keys } = keyring(t)
   const { key } = await keys.issue({ ...input, environment: 'sandbox' })
-  t.match((await keys.rotate('w1', key.id)).text, /^acme_test_/)
+  t.match((await keys.rotate('w1', key.id)).secret, /^acme_test_/)
 })
 
 t.test('with a grace, both open until it is over', async (t) => {
   const { keys, clock, opens } = keyring(t)
-  const { key, text } = await keys.issue(input)
+  const { key, secret: text } = await keys.issue(input)
   const rotated = await keys.rotate('w1', key.id, { grace: 60 })
   clock.advance(59.999)
-  t.same([await opens(text), await opens(rotated.text)], [true, true])
+  t.same([await opens(text), await opens(rotated.secret)], [true, true])
   clock.advance(0.001)
-  t.same([await opens(text), await opens(rotated.text)], [ROTATED, true])
+  t.same([await opens(text), await opens(rotated.secret)], [ROTATED, true])
 })
 
 t.test('a secret that retires already gets no more time, and none outlives the one after it', async (t) => {
@@ -59,7 +59,7 @@ t.test('a secret that retires already gets no more time, and none outlives the o
 
 t.test('a grace that waits for the first use begins then, once', async (t) => {
   const { keys, clock, opens, store } = keyring(t)
-  const { key, text } = await keys.issue(input)
+  const { key, secret: text } = await keys.issue(input)
   const rotated = await keys.rotate('w1', key.id, { grace: 60, graceFrom: 'first-use' })
   t.match(rotated.key.secrets, [{ graceAfterFirstUse: 60, retiresAt: undefined }, {}])
   clock.advance(1_000_000)
@@ -73,7 +73,7 @@ t.test('a grace that waits for the first use begins then, once', async (t) => {
   await keys.beginGrace('w1', key.id, 2)
   t.match(await store.get('w1', key.id), { version: 3, secrets: [{ retiresAt: new Date(clock.now() + 30_000) }, {}] })
   clock.advance(30)
-  t.same([await opens(text), await opens(rotated.text)], [ROTATED, true])
+  t.same([await opens(text), await opens(rotated.secret)], [ROTATED, true])
 })
 
 t.test('graces that wait for each other end in order', async (t) => {
@@ -104,9 +104,9 @@ t.test('a revoked key begins no grace', async (t) => {
 
 t.test('the record remembers so many secrets, and the store no more', async (t) => {
   const { keys, opens } = keyring(t)
-  const { key, text } = await keys.issue(input)
+  const { key, secret: text } = await keys.issue(input)
   const texts: string[] = [text]
-  for (let i = 0; i < MAX_SECRETS; i++) texts.push((await keys.rotate('w1', key.id, { grace: 60 })).text)
+  for (let i = 0; i < MAX_SECRETS; i++) texts.push((await keys.rotate('w1', key.id, { grace: 60 })).secret)
   t.same((await keys.get('w1', key.id)).secrets.map(({ generation }) => generation), [2, 3, 4, 5, 6, 7, 8, 9, 10, 11])
   t.equal(await opens(texts[0] ?? ''), undefined, 'the oldest is unknown')
   t.equal(await opens(texts[1] ?? ''), true)
@@ -119,7 +119,7 @@ t.test('of two at once, one succeeds', async (t) => {
   const both = await Promise.allSettled([keys.rotate('w1', key.id), keys.rotate('w1', key.id)])
   t.same(both.map(({ status }) => status), ['fulfilled', 'rejected'])
   t.match(both[1], { reason: conflict('The key was rotated meanwhile.') })
-  t.equal(both[0].status === 'fulfilled' && await opens(both[0].value.text), true)
+  t.equal(both[0].status === 'fulfilled' && await opens(both[0].value.secret), true)
 })
 
 t.test('another change in between is kept', async (t) => {

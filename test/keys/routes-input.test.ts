@@ -8,7 +8,7 @@ const invalid = { status: 400, code: 'KEY_INPUT_INVALID' }
 
 t.test('what a body may not say is refused by name, and never used', async (t) => {
   const { send, app, callers: { plain } } = await keyApi(t)
-  const count = async () => (await app.keys.list('w1')).keys.length
+  const count = async () => (await app.latchkey.keys.list('w1')).keys.length
   const before = await count()
   const own = ['workspace', 'owner', 'hash', 'id', 'createdAt', 'tier', 'secrets', 'revokedAt', 'constructor', 'prototype']
   for (const field of own) {
@@ -18,7 +18,7 @@ t.test('what a body may not say is refused by name, and never used', async (t) =
     }
   }
   t.equal((await send('admin', 'POST /api-keys', '{"scopes":[],"__proto__":{"owner":"root"}}')).statusCode, 400)
-  t.same([await count(), await app.keys.get('w1', plain.key.id)], [before, plain.key])
+  t.same([await count(), await app.latchkey.keys.get('w1', plain.key.id)], [before, plain.key])
 })
 
 t.test('every wrong value is 400 and says what it must be; nothing is turned into another type', async (t) => {
@@ -70,7 +70,7 @@ t.test('no answer but that of create and rotate holds a text, and none a hash', 
     await send('admin', 'GET /api-keys/workspaces'), await send('admin', `POST /api-keys/${key.id}/rotate`, { version: 1 }), await send('admin', `POST /api-keys/${key.id}/revoke`)
   ]
   for (const { body } of answers) {
-    for (const secret of [text, rotated.text, ...Object.values(callers).map(({ text }) => text)]) t.notMatch(body, secret.slice(-49, -39))
+    for (const secret of [text, rotated.text, ...Object.values(callers).map(({ secret: text }) => text)]) t.notMatch(body, secret.slice(-49, -39))
     t.notMatch(body, 'hash')
     t.notMatch(body, '"text"')
   }
@@ -92,7 +92,7 @@ t.test('whatever a body holds, what comes of it is the caller\'s and no more tha
     statuses.add(statusCode)
     if (statusCode !== 201) return [400, 403].includes(statusCode)
     const { key } = JSON.parse(payload)
-    return key.workspace === 'w1' && key.environment === 'production' && key.owner === 'ada' && key.tier === 'pro' && key.version === 1 && app.keys.grants(writer.key, key.scopes)
+    return key.workspace === 'w1' && key.environment === 'production' && key.owner === 'ada' && key.tier === 'pro' && key.version === 1 && app.latchkey.keys.grants(writer.key, key.scopes)
   }), { numRuns: 1000 })
   t.same([...statuses].sort(), [201, 400, 403])
 })

@@ -8,8 +8,8 @@ const scopes = defineScopes({ resources: { devices: ['read'], api_keys: ['read',
 t.test('of several rotations that come at once one succeeds; those that follow one another all do', async (t) => {
   const { app } = await guarded(t, { scopes, keys: { prefix: 'acme' } }, (app) => { app.register(keyRoutes, { prefix: '/api-keys' }) })
   await app.ready()
-  const { text } = await app.keys.issue({ workspace: 'w1', scopes: ['api_keys:manage', 'devices:read'] })
-  const { key } = await app.keys.issue({ workspace: 'w1', scopes: ['devices:read'] })
+  const { secret: text } = await app.latchkey.keys.issue({ workspace: 'w1', scopes: ['api_keys:manage', 'devices:read'] })
+  const { key } = await app.latchkey.keys.issue({ workspace: 'w1', scopes: ['devices:read'] })
   const address = await app.listen({ port: 0, host: '127.0.0.1' })
   async function rotate (version?: number): Promise<{ status: number, code: unknown, version: unknown }> {
     const response = await fetch(`${address}/api-keys/${key.id}/rotate`, { method: 'POST', headers: { authorization: `Bearer ${text}`, 'content-type': 'application/json' }, body: JSON.stringify({ version }) })

@@ -34,7 +34,7 @@ t.test('what a form of another site could send changes nothing', async (t) => {
     const body = refused(t, await app.inject({ method: 'POST', url, headers: { cookie: 'session=x', ...type !== undefined && { 'content-type': type } }, ...type !== undefined && { payload: '{}' } }), { status: 400, code: 'KEY_INPUT_INVALID' })
     t.equal(body.detail, 'A change must be sent with Content-Type: application/json.')
   }
-  t.same([asked, (await app.keys.get('w1', plain.key.id)).revokedAt], [0, undefined])
+  t.same([asked, (await app.latchkey.keys.get('w1', plain.key.id)).revokedAt], [0, undefined])
   t.equal((await app.inject({ method: 'POST', url, headers: { 'content-type': 'Application/JSON; charset=utf-8' }, payload: '{}' })).statusCode, 200)
 })
 

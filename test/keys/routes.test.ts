@@ -31,7 +31,7 @@ t.test('a key is created with chosen scopes, shown once, and opens what was chos
   }, 'whose it is, and its tier, follow from who asks')
   t.equal((await send({ text }, 'GET /devices')).statusCode, 200)
   t.same((await send('reader', `GET /api-keys/${key.id}`)).json(), key)
-  t.same((await app.keys.get('w1', key.id)).expiresAt, new Date('2026-05-31T22:00:00Z'))
+  t.same((await app.latchkey.keys.get('w1', key.id)).expiresAt, new Date('2026-05-31T22:00:00Z'))
 })
 
 t.test('keys are listed by pages, those of the caller\'s workspace and environment', async (t) => {
@@ -78,7 +78,7 @@ t.test('a key is changed, rotated and revoked', async (t) => {
 t.test('what was used is shown, and what has expired says so', async (t) => {
   const store = createMemoryKeyStore()
   const { app, send, clock } = await keyApi(t, { latchkey: { keys: { prefix: 'acme', store } } })
-  const { key } = await app.keys.issue({ workspace: 'w1', scopes: ['devices:read', 'devices:write'], expiresAt: new Date(clock.now() + 2000) })
+  const { key } = await app.latchkey.keys.issue({ workspace: 'w1', scopes: ['devices:read', 'devices:write'], expiresAt: new Date(clock.now() + 2000) })
   const fresh = (await send('reader', `GET /api-keys/${key.id}`)).json()
   t.same([fresh.status, fresh.lastUsedAt, fresh.scopesUsedAt], ['active', undefined, undefined])
   const used = new Date(clock.now() + 1000)

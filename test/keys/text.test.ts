@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { createKeyText, formatKeyText, hashKeyText } from 'fastify-latchkey/keys'
+import { createSecretFormat, formatSecret, hashSecret } from 'fastify-latchkey/keys'
 import t from 'tap'
 import { vectors } from './vectors.js'
 
@@ -23,23 +23,23 @@ t.test('the test vectors of the README hold', async (t) => {
   t.equal(crc32('123456789'), 0xcbf43926, 'the check value of CRC-32/ISO-HDLC')
   t.equal(vectors.length, 3)
   for (const { prefix, tag, secret, text, hash } of vectors) {
-    t.equal(formatKeyText(prefix, tag, Buffer.from(secret, 'hex')), text)
-    t.equal(hashKeyText(text), hash)
+    t.equal(formatSecret(prefix, tag, Buffer.from(secret, 'hex')), text)
+    t.equal(hashSecret(text), hash)
     t.equal(createHash('sha256').update(text).digest('base64url'), hash)
     t.equal(base62(text.slice(-49, -6)), BigInt(`0x${secret}`), 'the secret, most significant digit first')
     t.equal(base62(text.slice(-6)), BigInt(crc32(text.slice(0, -6))), 'the checksum of all before it')
-    t.same(createKeyText(prefix, [tag]).parse(text), { tag, hint: text.slice(-49, -45) })
+    t.same(createSecretFormat(prefix, [tag]).parse(text), { tag, hint: text.slice(-49, -45) })
   }
 })
 
 t.test('a secret has 32 bytes', async (t) => {
   for (const length of [0, 31, 33]) {
-    t.throws(() => formatKeyText('acme', 'live', new Uint8Array(length)), { name: 'RangeError', message: `the secret of a key has 32 bytes, not ${length}` })
+    t.throws(() => formatSecret('acme', 'live', new Uint8Array(length)), { name: 'RangeError', message: `the secret of a key has 32 bytes, not ${length}` })
   }
 })
 
 t.test('keys are random, of the tag that was asked for, and are read back', async (t) => {
-  const text = createKeyText('acme', ['live', 'test'])
+  const text = createSecretFormat('acme', ['live', 'test'])
   const made = new Set(Array.from({ length: 100 }, () => text.generate('test')))
   t.equal(made.size, 100)
   for (const one of made) {
@@ -50,22 +50,22 @@ t.test('keys are random, of the tag that was asked for, and are read back', asyn
 
 t.test('a key is read by position from the right, so prefixes may hold underscores, digits and tags', async (t) => {
   for (const prefix of ['a1', 'acme', 'acme_live', 'a_b_c_1', 'live_live', 'x0123456789_0123456789_01234567z']) {
-    const text = createKeyText(prefix, ['live', 'live2', '1'])
+    const text = createSecretFormat(prefix, ['live', 'live2', '1'])
     for (const tag of ['live', 'live2', '1']) {
       const key = text.generate(tag)
       t.equal(text.parse(key)?.tag, tag, key)
       t.equal(text.claims(key), true)
     }
   }
-  const inner = createKeyText('acme', ['live'])
-  const outer = createKeyText('acme_live', ['live'])
+  const inner = createSecretFormat('acme', ['live'])
+  const outer = createSecretFormat('acme_live', ['live'])
   t.equal(inner.claims(outer.generate('live')), true, 'begins like a key of acme')
   t.equal(inner.parse(outer.generate('live')), undefined, 'and is none')
   t.equal(outer.parse(inner.generate('live')), undefined)
 })
 
 t.test('what no key can look like is not read, however good its checksum', async (t) => {
-  const text = createKeyText('acme', ['live', 'test'])
+  const text = createSecretFormat('acme', ['live', 'test'])
   const key = text.generate('live')
   const summed = (body: string): string => {
     let rest = crc32(body)
@@ -99,16 +99,16 @@ t.test('what no key can look like is not read, however good its checksum', async
 
 t.test('prefixes and tags that no key could hold are refused at boot', async (t) => {
   for (const prefix of ['', 'a', 'A', 'Acme', '1acme', '_acme', 'acme_', 'ac-me', 'ac me', 'acmé', 'a'.repeat(33), 'acme\n', 'a.c']) {
-    t.throws(() => createKeyText(prefix, ['live']), { name: 'OptionError', message: /option keys\.prefix must be 2 to 32 lower-case letters/ }, JSON.stringify(prefix))
+    t.throws(() => createSecretFormat(prefix, ['live']), { name: 'OptionError', message: /option keys\.prefix must be 2 to 32 lower-case letters/ }, JSON.stringify(prefix))
   }
   for (const tag of ['', 'Live', 'li_ve', 'li-ve', 'a'.repeat(17), 'live\n', '__proto__', '.*']) {
-    t.throws(() => createKeyText('acme', [tag]), { name: 'OptionError', message: /option keys\.tags has .*; a tag is 1 to 16 lower-case letters and digits/ }, JSON.stringify(tag))
+    t.throws(() => createSecretFormat('acme', [tag]), { name: 'OptionError', message: /option keys\.tags has .*; a tag is 1 to 16 lower-case letters and digits/ }, JSON.stringify(tag))
   }
-  t.throws(() => createKeyText('acme', []), { name: 'OptionError', message: /option keys\.tags must name at least one tag/ })
+  t.throws(() => createSecretFormat('acme', []), { name: 'OptionError', message: /option keys\.tags must name at least one tag/ })
 })
 
 t.test('the pattern for scanners finds the keys of this prefix inside text, and nothing else', async (t) => {
-  const text = createKeyText('my_app', ['live', 'test'])
+  const text = createSecretFormat('my_app', ['live', 'test'])
   t.equal(text.pattern.flags, '')
   t.equal(text.pattern.source, '\\bmy_app_(?:live|test)_[0-9A-Za-z]{49}\\b')
   const keys = ['live', 'test', 'live'].map((tag) => text.generate(tag))
@@ -118,10 +118,10 @@ t.test('the pattern for scanners finds the keys of this prefix inside text, and 
   for (const around of ['"', "'", '`', ' ', '\t', '\n', '/', '=', '&', ',', ';', '<', '(', '-', '.', ':']) t.same(found(`${around}${a}${around}`), [a], JSON.stringify(around))
   t.same(found(a), [a])
   const foreign = [
-    createKeyText('app', ['live']).generate('live'),
-    createKeyText('not_my_app', ['live']).generate('live'),
-    createKeyText('my_app_live', ['live']).generate('live'),
-    createKeyText('my_app', ['prod']).generate('prod'),
+    createSecretFormat('app', ['live']).generate('live'),
+    createSecretFormat('not_my_app', ['live']).generate('live'),
+    createSecretFormat('my_app_live', ['live']).generate('live'),
+    createSecretFormat('my_app', ['prod']).generate('prod'),
     `x${a}`, `${a}x`, a.slice(0, -1), a.toUpperCase(), 'my_app_live_', `my_app_live_${'-'.repeat(49)}`, `sk_live_${'a'.repeat(49)}`,
   ]
   for (const one of foreign) t.same(found(` ${one} `), [], one)

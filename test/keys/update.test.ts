@@ -27,14 +27,14 @@ t.test('what changes nothing is no new version', async (t) => {
 
 t.test('the principal of the next request is another', async (t) => {
   const { keys, resolver, clock } = keyring(t)
-  const { key, text } = await keys.issue({ ...input, tier: 'free' })
+  const { key, secret: text } = await keys.issue({ ...input, tier: 'free' })
   await keys.update('w1', key.id, { tier: 'pro', scopes: [] })
   t.match(await resolver.resolve(text, clock.now()), { id: key.id, tier: 'pro', scopes: [], version: 2 })
 })
 
 t.test('a key that has expired may go on, a revoked one never', async (t) => {
   const { keys, clock, opens } = keyring(t)
-  const { key, text } = await keys.issue(input)
+  const { key, secret: text } = await keys.issue(input)
   await keys.expire('w1', key.id)
   t.equal(await opens(text), 'The API key has expired.')
   const again = await keys.expire('w1', key.id)

@@ -1,8 +1,8 @@
 import { createMemoryKeyStore, type KeyStore, type KeyUse } from 'fastify-latchkey/keys'
 import { fakeClock } from 'fastify-latchkey/testing'
 import t from 'tap'
-import { sealPrincipal } from '../../lib/principal.js'
-import { createUseRecorder, type UseRecorderParts } from '../../lib/keys/use.js'
+import { sealPrincipal } from '../../lib/core/principal.js'
+import { createUsageRecorder, type UsageRecorderDeps } from '../../lib/keys/verification/usage-recorder.js'
 import { principal } from '../helpers/limits.js'
 import { gate, record } from '../helpers/slow-keys.js'
 import { until } from '../helpers/until.js'
@@ -10,13 +10,13 @@ import { until } from '../helpers/until.js'
 const READ = Object.freeze(['devices:read'])
 const BOTH = Object.freeze(['devices:read', 'reports:read'])
 
-function recorder (recordUse?: KeyStore['recordUse'], parts: Partial<UseRecorderParts> = {}) {
+function recorder (recordUse?: KeyStore['recordUse'], parts: Partial<UsageRecorderDeps> = {}) {
   const clock = fakeClock()
   const written: KeyUse[][] = []
   const said: string[] = []
   const store = { recordUse: recordUse ?? ((uses: readonly KeyUse[]) => { written.push([...uses]) }) }
   const log = (reason: string, message: string) => { said.push(`${message}: ${reason}`) }
-  return { clock, written, said, uses: createUseRecorder({ store, clock: clock.now, interval: 3600, deadline: 0.05, log, ...parts }) }
+  return { clock, written, said, uses: createUsageRecorder({ store, clock: clock.now, interval: 3600, deadline: 0.05, log, ...parts }) }
 }
 
 const at = (seconds: number) => new Date(Date.UTC(2026, 0, 1) + seconds * 1000)

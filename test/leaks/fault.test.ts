@@ -1,6 +1,6 @@
 import t from 'tap'
 import { AccessError } from 'fastify-latchkey'
-import { describeFault } from '../../lib/errors.js'
+import { describeFault } from '../../lib/core/errors.js'
 
 t.test('of a fault its name and code are told, where they are words', async (t) => {
   t.equal(describeFault(new TypeError('secret')), 'TypeError')

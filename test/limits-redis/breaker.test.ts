@@ -1,11 +1,11 @@
 import t from 'tap'
-import { createBreaker } from '../../lib/limits/redis/breaker.js'
+import { createCircuitBreaker } from '../../lib/limits/redis/breaker.js'
 
 /** A breaker on a clock and dice of the test, with the changes that it told. */
 function breaker () {
   const told: string[] = []
   const world = { now: 0, dice: 0.5 }
-  const made = createBreaker({ now: () => world.now, random: () => world.dice, onChange: (state, reason) => { told.push(`${state}: ${reason}`) } })
+  const made = createCircuitBreaker({ now: () => world.now, random: () => world.dice, onChange: (state, reason) => { told.push(`${state}: ${reason}`) } })
   return { ...made, told, world }
 }
 

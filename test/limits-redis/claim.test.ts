@@ -1,7 +1,7 @@
 import { compilePolicy } from 'fastify-latchkey/limits'
 import { LimitStoreUnavailable } from 'fastify-latchkey/limits/redis'
 import t, { type Test } from 'tap'
-import { createNames } from '../../lib/limits/redis/names.js'
+import { createRedisKeys } from '../../lib/limits/redis/redis-keys.js'
 import { principal } from '../helpers/limits.js'
 import { startProxy } from '../helpers/proxy.js'
 import { startPrimaries } from '../helpers/redis-fleets.js'
@@ -11,7 +11,7 @@ import { until } from '../helpers/until.js'
 
 const take = { policies: [compilePolicy({ name: 'p', quota: 8, window: 60 })], principal: principal('ada'), cost: 1, now: 0 }
 
-const nameOf = createNames('latchkey').claim
+const nameOf = createRedisKeys('latchkey').claim
 
 /** That a claim is not answered, and what the error says of it. */
 async function unanswered (t: Test, claim: Promise<boolean>, reason: string): Promise<void> {

@@ -16,7 +16,7 @@ async function pair (t: Test, options: RedisLimitStoreOptions, production: Profi
     const store = redisStore(t, { deadline: 10, ...options })
     const { app, as } = await guarded(t, { clock, limits: { store, environments: { production, sandbox: [] } } })
     await app.ready()
-    app.events.on('limit.exceeded', (event) => { told.push(event) })
+    app.latchkey.events.on('limit.exceeded', (event) => { told.push(event) })
     return { store, ask: async (id: string) => (await as.inject(app, { id, scopes: [] }, '/')).statusCode }
   }))
   return {

@@ -20,7 +20,7 @@ t.test('a client of @fastify/redis, under a namespace of its own, stays the host
   if (limits === undefined) return
   const store = redisStore(t, { redis: limits, deadline: 2 })
   await store.ready()
-  await store.mark(take.principal, 3)
+  await store.publishVersion(take.principal, 3)
   t.match(await store.take(take), { admitted: true, marker: 3, policies: [{ remaining: 99 }] })
   t.same((await server.client().keys('app:latchkey:*')).filter((name) => !name.includes('check')), ['app:latchkey:{10,2,productionw1}:ada'])
   store.close()

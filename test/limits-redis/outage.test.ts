@@ -41,7 +41,7 @@ t.test('a stopped Redis that goes on counts nothing of what was answered 503 mea
   server.freeze()
   for (let i = 0; i < 3; i++) await t.rejects(async () => store.take(take), { name: 'LimitStoreUnavailable', message: 'the limit store is unavailable: DeadlineExceeded' })
   await t.rejects(async () => store.take(take), { message: 'the limit store is unavailable: Redis is not asked until a probe is answered' })
-  await t.rejects(store.mark(who, 2), { name: 'LimitStoreUnavailable', message: 'the limit store is unavailable: DeadlineExceeded' })
+  await t.rejects(store.publishVersion(who, 2), { name: 'LimitStoreUnavailable', message: 'the limit store is unavailable: DeadlineExceeded' })
   server.thaw()
   await until(() => store.inspect(who, production).then(({ policies: [one] }) => one?.remaining === 7, () => false), 'one of eight is counted')
 })

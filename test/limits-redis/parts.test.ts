@@ -1,17 +1,17 @@
 import t from 'tap'
 import { codeOf, openClient, reasonOf } from '../../lib/limits/redis/client.js'
-import { createLane, LARGEST_BATCH, type Batch } from '../../lib/limits/redis/lane.js'
-import { createNames } from '../../lib/limits/redis/names.js'
-import { nextOffset } from '../../lib/limits/redis/skew.js'
-import { NoAnswer, readAnswer } from '../../lib/limits/redis/wire.js'
+import { createTakeBatcher, MAX_BATCH, type Batch } from '../../lib/limits/redis/take-batcher.js'
+import { createRedisKeys } from '../../lib/limits/redis/redis-keys.js'
+import { nextOffset } from '../../lib/limits/redis/clock-offset.js'
+import { NoAnswer, readAnswer } from '../../lib/limits/redis/take-protocol.js'
 import { outcomeWhenDecided } from '../../lib/limits/store.js'
-import { sealPrincipal } from '../../lib/principal.js'
+import { sealPrincipal } from '../../lib/core/principal.js'
 import { compilePolicy, type Policy } from 'fastify-latchkey/limits'
 import { principal, untyped } from '../helpers/limits.js'
 import { doubles } from '../helpers/redis-store.js'
 
 t.test('names of keys differ whenever what they are made of differs, whatever it contains', async (t) => {
-  const names = createNames('n')
+  const names = createRedisKeys('n')
   const parts = ['a', 'b', '!text x', '{', '}', '{}', '}:', ':', '1,1,', 'a}:b', '\ud800', '\ud801', 'x\ud800', '!', '\u0000', 'é', '日本']
   const made = new Set<string>()
   let count = 0
@@ -39,7 +39,7 @@ t.test('names of keys differ whenever what they are made of differs, whatever it
 
 t.test('a name that is held beside a principal is of the namespace that is asked', async (t) => {
   const of = sealPrincipal(principal('key_1'))
-  const [one, other] = [createNames('n'), createNames('m')]
+  const [one, other] = [createRedisKeys('n'), createRedisKeys('m')]
   for (const again of ['', 'again']) {
     t.equal(one.principal(of), 'n:{10,2,productionw1}:key_1', again)
     t.equal(one.principal(of), 'n:{10,2,productionw1}:key_1', again)
@@ -49,7 +49,7 @@ t.test('a name that is held beside a principal is of the namespace that is asked
 })
 
 t.test('a principal and its workspace share a hash tag that is not empty', async (t) => {
-  const names = createNames('n')
+  const names = createRedisKeys('n')
   const tag = (name: string) => /\{([^}]*)\}/.exec(name)?.[1]
   for (const workspace of ['w1', '}', '{}', '\ud800']) {
     for (const id of ['id', '\ud800', '!', '}']) {
@@ -76,7 +76,7 @@ t.test('what is no answer of the script is told from one', async (t) => {
   t.match(readAnswer(doubles(1)), { now: 1, late: true })
   t.equal(readAnswer(doubles(1, -1)).outcome(take), undefined)
   t.same(readAnswer(doubles(1, 7, 2, -2500001)).outcome(take), { admitted: false, policies: [{ policy: take.policies[0], admitted: false, remaining: 2, reset: 3, closesAt: 2500 }] })
-  t.equal(readAnswer(doubles(1, 7, 0, 1)).outcome({ ...take, principal: principal('a', { version: 7 }) })?.marker, 7)
+  t.equal(readAnswer(doubles(1, 7, 0, 1)).outcome({ ...take, principal: principal('a', { version: 7 }) })?.versionMarker, 7)
 })
 
 t.test('a window that refuses is known by the instant at which it closes; what has no windows is not', async (t) => {
@@ -116,7 +116,7 @@ function lane (deadline: number) {
   const sent: Batch[] = []
   const expired: Batch[] = []
   const settled: unknown[] = []
-  const join = createLane({ deadline, send: (batch) => { sent.push(batch) }, expired: (batch) => { expired.push(batch); batch.settle(() => { throw new Error('late') }) } })
+  const join = createTakeBatcher({ deadline, send: (batch) => { sent.push(batch) }, expired: (batch) => { expired.push(batch); batch.settle(() => { throw new Error('late') }) } })
   const take = { policies: [], principal: principal('a'), cost: 1, time: () => 0 }
   return { sent, expired, settled, add: () => { outcomeWhenDecided(join(take, () => untyped(null))).then((outcome) => settled.push(outcome), (fault) => settled.push(fault)) } }
 }
@@ -126,12 +126,12 @@ const yes = () => ({ admitted: true, policies: [] })
 
 t.test('what comes in one tick is one batch, up to its largest size', async (t) => {
   const { add, sent, settled } = lane(60_000)
-  for (let i = 0; i < 2 * LARGEST_BATCH; i++) add()
+  for (let i = 0; i < 2 * MAX_BATCH; i++) add()
   await tick()
-  t.same(sent.map(({ waiting }) => waiting.length), [LARGEST_BATCH, LARGEST_BATCH])
+  t.same(sent.map(({ waiting }) => waiting.length), [MAX_BATCH, MAX_BATCH])
   for (const batch of sent) batch.settle(yes)
   await tick()
-  t.equal(settled.length, 2 * LARGEST_BATCH)
+  t.equal(settled.length, 2 * MAX_BATCH)
 })
 
 t.test('two small batches are on their way at once; the next goes when one is answered, with what came meanwhile', async (t) => {

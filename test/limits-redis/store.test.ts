@@ -4,7 +4,7 @@ import { LimitStoreUnavailable, type LimitsMessage } from 'fastify-latchkey/limi
 import { Redis } from 'ioredis'
 import t from 'tap'
 import { isLimitsMessage } from '../../examples/metrics.js'
-import { LARGEST_BATCH } from '../../lib/limits/redis/lane.js'
+import { MAX_BATCH } from '../../lib/limits/redis/take-batcher.js'
 import { principal } from '../helpers/limits.js'
 import { startRedis } from '../helpers/redis-server.js'
 import { redisStore } from '../helpers/redis-store.js'
@@ -43,7 +43,7 @@ t.test('one Redis', async (t) => {
     t.equal(await calls() - before, 1)
     t.same(outcomes.map(({ admitted, policies }) => [admitted, ...policies.map(({ remaining }) => remaining)]),
       [[true, 3], [true, 2, 7], [true, 0, 5], [true, 0], [false, 0], [true], [false, 0]])
-    t.same(outcomes.map(({ marker }) => marker), [0, 0, 0, undefined, undefined, 0, 0])
+    t.same(outcomes.map(({ versionMarker: marker }) => marker), [0, 0, 0, undefined, undefined, 0, 0])
   })
 
   t.test('a thousand at once are two calls', async (t) => {
@@ -59,7 +59,7 @@ t.test('one Redis', async (t) => {
     const store = redisStore(t, options)
     const largest = Array.from({ length: 16 }, (_, n) => compilePolicy({ name: `p${n}`, quota: 1000 * (n + 1), window: 60 }))
     const before = await calls()
-    const outcomes = await Promise.all(Array.from({ length: LARGEST_BATCH }, () => store.take(take(largest))))
+    const outcomes = await Promise.all(Array.from({ length: MAX_BATCH }, () => store.take(take(largest))))
     t.equal(await calls() - before, 1)
     t.same(outcomes.map(({ policies }) => policies.map(({ remaining }) => remaining)), outcomes.map((_, taken) => largest.map(({ quota }) => quota - taken - 1)))
   })
@@ -67,15 +67,15 @@ t.test('one Redis', async (t) => {
   t.test('a marker is answered to every take, also of no policies, grows only, and outlives counters and resets', async (t) => {
     const store = redisStore(t, { ...options, markerLifetime: 100 })
     const other = redisStore(t, options)
-    await store.mark(ada, 3)
-    t.equal((await other.take(take([]))).marker, 3)
-    await store.mark(ada, 2)
-    t.equal((await other.take(take(minute))).marker, 3)
-    await other.mark(ada, 4)
+    await store.publishVersion(ada, 3)
+    t.equal((await other.take(take([]))).versionMarker, 3)
+    await store.publishVersion(ada, 2)
+    t.equal((await other.take(take(minute))).versionMarker, 3)
+    await other.publishVersion(ada, 4)
     t.same(await store.take(take(minute)), { admitted: true, policies: [{ policy: minute[0], admitted: true, remaining: 3, reset: 60 }], marker: 4 }, 'counters stay')
     await store.reset(ada)
     t.same(await store.take(take(minute)), { admitted: true, policies: [{ policy: minute[0], admitted: true, remaining: 4, reset: 60 }], marker: 4 })
-    t.equal((await store.take(take(minute, principal('bob', { version: 1 })))).marker, 0, 'of others nothing')
+    t.equal((await store.take(take(minute, principal('bob', { version: 1 })))).versionMarker, 0, 'of others nothing')
   })
 
   t.test('every key expires: a marker after its lifetime, counters when they say nothing any more, whichever is later', async (t) => {
@@ -88,10 +88,10 @@ t.test('one Redis', async (t) => {
       t.ok(left >= seconds && left <= seconds + 10, `${name} lives for ${seconds} s, or up to 10 more: ${left}`)
     }
     for (const name of ['x:{10,2,productionw1}:bob', 'x:{10,2,productionw1}:ada', 'x:{10,2,productionw1}']) await lives(name, 60)
-    await store.mark(ada, 1)
+    await store.publishVersion(ada, 1)
     t.equal(await ttl('x:{10,2,productionw1}:ada'), 100)
     await store.take(take([compilePolicy({ name: 'day', quota: 1, window: 86_400 })]))
-    await store.mark(ada, 2)
+    await store.publishVersion(ada, 2)
     await lives('x:{10,2,productionw1}:ada', 86_400) // a mark does not shorten the life of a counter
     for (const key of await admin.keys('*')) t.ok(await admin.pttl(key) > 0, key)
   })
@@ -117,7 +117,7 @@ t.test('one Redis', async (t) => {
     /** As if so much time had passed since the value was written. */
     const age = async (seconds: number) => admin.eval(AGE, 1, key, seconds)
     const left = async () => Math.round(await admin.pttl(key) / 1000)
-    await store.mark(ada, 1)
+    await store.publishVersion(ada, 1)
     await age(50)
     await store.take(take(minute))
     t.equal(await left(), 110)
@@ -125,7 +125,7 @@ t.test('one Redis', async (t) => {
     await store.take(take(minute))
     t.equal(await left(), 101, 'long enough')
     await age(2)
-    t.equal((await store.take(take(minute))).marker, 1)
+    t.equal((await store.take(take(minute))).versionMarker, 1)
     t.equal(await left(), 110)
     t.equal((await store.take(take(minute))).policies[0]?.remaining, 1, 'nothing was lost')
     await store.reset(ada)
@@ -133,7 +133,7 @@ t.test('one Redis', async (t) => {
     await store.take(take(minute))
     t.equal(await left(), 110)
     await age(2)
-    await store.mark(ada, 2)
+    await store.publishVersion(ada, 2)
     t.equal(await left(), 108, 'a mark never shortens a life')
   })
 
@@ -170,7 +170,7 @@ t.test('one Redis', async (t) => {
       const [ofAda, ofBob] = await Promise.allSettled([store.take(take(minute)), store.take(take(minute, principal('bob')))])
       t.equal(ofAda.status === 'rejected' && ofAda.reason instanceof LimitStoreUnavailable, true, kind)
       t.equal(ofBob.status, 'fulfilled')
-      await t.rejects(store.mark(ada, 1), { name: 'LimitStoreUnavailable', message: 'the limit store is unavailable: WRONGTYPE' })
+      await t.rejects(store.publishVersion(ada, 1), { name: 'LimitStoreUnavailable', message: 'the limit store is unavailable: WRONGTYPE' })
       await t.rejects(store.reset(ada), { name: 'LimitStoreUnavailable', message: 'the limit store is unavailable: WRONGTYPE' })
       t.equal(await admin.exists(name), 1)
     }

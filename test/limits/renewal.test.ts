@@ -25,7 +25,7 @@ async function changed (t: Test, { held, truth = {}, marker, store = {}, dryRun 
   const memory = createMemoryLimitStore()
   const answer = (take: Take): Outcome => {
     seen.takes.push(take)
-    return { ...memory.take(take), ...marker !== undefined && { marker } }
+    return { ...memory.take(take), ...marker !== undefined && { versionMarker: marker } }
   }
   const resolver: Resolver = {
     scheme: 'apiKey',
@@ -49,7 +49,7 @@ async function changed (t: Test, { held, truth = {}, marker, store = {}, dryRun 
       onDecision: ({ outcome, policies }) => { seen.decisions.push([outcome, ...policies.map(({ policy }) => policy.name)].join(' ')) },
       store: {
         take: (take) => later ? Promise.resolve(answer(take)) : answer(take),
-        async mark ({ id }, version) { seen.marks.push([id, version]) },
+        async publishVersion ({ id }, version) { seen.marks.push([id, version]) },
         ...store,
       },
     },
@@ -111,7 +111,7 @@ t.test('whoever was over the limit of the tier before is let in by the one that 
     marker: 2,
     held: { tier: 'premium' },
     truth: { version: 2, tier: 'free' },
-    store: { take: ({ policies }) => ({ admitted: policies.length === 0, marker: 2, policies: policies.map((policy) => ({ policy, admitted: false, remaining: 0, reset: 9 })) }) },
+    store: { take: ({ policies }) => ({ admitted: policies.length === 0, versionMarker: 2, policies: policies.map((policy) => ({ policy, admitted: false, remaining: 0, reset: 9 })) }) },
   })
   t.equal((await ask()).statusCode, 200)
   t.same(seen.decisions, ['admitted'])
@@ -163,7 +163,7 @@ t.test('a truth that no profile counts is 503', async (t) => {
 
 t.test('a marker that can\'t be written delays nobody for good: the next request asks again', async (t) => {
   for (const mark of [async () => { throw new Error('down') }, () => new Promise<never>(() => {})]) {
-    const { ask, seen } = await changed(t, { marker: 0, store: { mark } })
+    const { ask, seen } = await changed(t, { marker: 0, store: { publishVersion: mark } })
     t.equal((await ask()).statusCode, 200)
     t.equal((await ask()).statusCode, 200)
     t.equal(seen.fresh, 2)
@@ -195,7 +195,7 @@ t.test('a marker that is no version has not decided', async (t) => {
 
 t.test('a request without a credential can\'t be authenticated again', async (t) => {
   const { app } = await changed(t, {})
-  app.get('/open', { schema: scopes.open() }, async (request) => await app.reauthenticate(request))
+  app.get('/open', { schema: scopes.open() }, async (request) => await app.latchkey.reauthenticate(request))
   const response = await app.inject('/open')
   t.equal(response.statusCode, 401)
   t.match(response.json(), { code: 'CREDENTIAL_MISSING' })

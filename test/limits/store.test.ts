@@ -136,7 +136,7 @@ t.test('the room does not stand without the guard', async (t) => {
 
 t.test('exactly the quota passes of a thousand requests at once over sockets', async (t) => {
   const { app } = await guarded(t, { keys: { prefix: 'acme' }, clock: fakeClock().now })
-  const { text } = await app.keys.issue({ workspace: 'w1', scopes: [] })
+  const { secret: text } = await app.latchkey.keys.issue({ workspace: 'w1', scopes: [] })
   const url = await app.listen({ host: '127.0.0.1', port: 0 })
   const statuses = await Promise.all(Array.from({ length: 1000 }, async () => {
     const response = await fetch(url, { headers: { authorization: `Bearer ${text}` } })

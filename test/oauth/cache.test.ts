@@ -1,7 +1,7 @@
 import t from 'tap'
 import { allowPlainHttp, InvalidCredential } from 'fastify-latchkey'
 import { createJwtResolver, type JwtResolverOptions } from 'fastify-latchkey/oauth'
-import { isSealed } from '../../lib/principal.js'
+import { isSealed } from '../../lib/core/principal.js'
 import { AUDIENCE, createAuthority, createPair, json, type Authority } from '../helpers/oauth.js'
 
 function resolverOf ({ issuer }: Authority, over: Partial<JwtResolverOptions> = {}) {

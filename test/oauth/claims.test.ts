@@ -2,7 +2,7 @@ import t from 'tap'
 import fc from 'fast-check'
 import { InvalidCredential } from 'fastify-latchkey'
 import { createJwtResolver, type JwtResolverOptions } from 'fastify-latchkey/oauth'
-import { isPrincipal, type Principal } from '../../lib/principal.js'
+import { isPrincipal, type Principal } from '../../lib/core/principal.js'
 import { AUDIENCE, createPair, forge, type Claims } from '../helpers/oauth.js'
 
 const NOW = Date.UTC(2026, 0, 1)

@@ -46,7 +46,7 @@ t.test('every challenge tells where it is', async (t) => {
   const metadata = `, resource_metadata="${AUDIENCE}/.well-known/oauth-protected-resource"`
   t.equal((await as(app, undefined, https)('GET /devices')).headers['www-authenticate'], challenges.missing + metadata)
   t.equal((await as(app, 'x.y.z', https)('GET /devices')).headers['www-authenticate'], challenges.invalid + metadata)
-  const { text } = await app.keys.issue({ workspace: 'w1', scopes: [] })
+  const { secret: text } = await app.latchkey.keys.issue({ workspace: 'w1', scopes: [] })
   t.equal((await as(app, text, https)('GET /devices')).headers['www-authenticate'], challenges.scope('devices:read') + metadata)
 })
 
@@ -89,7 +89,7 @@ t.test('a route takes either kind of credential, and says once what it needs', a
   await app.register(latchkey, { scopes, keys: { prefix: 'acme' }, environment: 'production', resolvers: [resolver], transport: allowPlainHttp, clock: authority.clock.now })
   app.get('/devices', { schema: scopes.secure('devices:read') }, (request) => request.principal?.kind)
   app.get('/users', { schema: { security: [{ oauth: ['devices:read'] }] } }, (request) => request.principal?.kind)
-  const { text } = await app.keys.issue({ workspace: 'w1', scopes: ['devices:read'] })
+  const { secret: text } = await app.latchkey.keys.issue({ workspace: 'w1', scopes: ['devices:read'] })
   const token = await authority.issue()
   t.equal((await as(app, text)('GET /devices')).body, 'api-key')
   t.equal((await as(app, token)('GET /devices')).body, 'access-token')

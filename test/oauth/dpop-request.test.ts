@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { createMemoryReplayStore, type ReplayStore } from 'fastify-latchkey/oauth'
-import { addressOf } from '../../lib/oauth/address.js'
+import { addressOf } from '../../lib/oauth/issuer-url.js'
 import { invalid, startBound as start } from '../helpers/dpop.js'
 import { portOf } from '../helpers/doors.js'
 import { json, scopes } from '../helpers/oauth.js'
@@ -100,9 +100,9 @@ async function startOpen (t: Test, act: (app: FastifyInstance, request: FastifyR
 
 t.test('a request is not refused by its own proof, however often it is authenticated', async (t) => {
   const { authority, ask, prove } = await startOpen(t, async (app, request) => {
-    await Promise.all([app.reauthenticate(request), app.reauthenticate(request)])
+    await Promise.all([app.latchkey.reauthenticate(request), app.latchkey.reauthenticate(request)])
     authority.clock.advance(61)
-    return await app.reauthenticate(request)
+    return await app.latchkey.reauthenticate(request)
   })
   for (const path of ['/open', '/guarded']) {
     const proof = await prove({ htu: `${BASE}${path}` })
@@ -119,20 +119,20 @@ t.test('nor by one that a store could not tell of at first', async (t) => {
   let down = true
   const memory = createMemoryReplayStore()
   const { ask } = await startOpen(t, async (app, request) => {
-    const first = await app.reauthenticate(request).catch((fault: unknown) => fault)
+    const first = await app.latchkey.reauthenticate(request).catch((fault: unknown) => fault)
     down = false
     t.match(first, { code: 'AUTHENTICATION_UNAVAILABLE' })
-    return await app.reauthenticate(request)
+    return await app.latchkey.reauthenticate(request)
   }, { use (...given) { if (down) throw new Error('down'); return memory.use(...given) } })
   t.equal((await ask('/open')).statusCode, 200)
 })
 
 t.test('a proof stands for its request as it was sent: not for another token, method or address', async (t) => {
   const { ask, jkt, authority } = await startOpen(t, async (app, request) => {
-    await app.reauthenticate(request)
+    await app.latchkey.reauthenticate(request)
     const line = request.raw.rawHeaders.findIndex((name) => name.toLowerCase() === 'authorization')
     request.raw.rawHeaders[line + 1] = `DPoP ${await authority.issue({ cnf: { jkt } })}`
-    return await app.reauthenticate(request)
+    return await app.latchkey.reauthenticate(request)
   })
   const response = await ask('/open')
   t.equal(response.statusCode, 401)

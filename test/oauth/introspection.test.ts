@@ -141,7 +141,7 @@ t.test('keys of this host are never shown to the server', async (t) => {
   t.teardown(() => app.close())
   await app.register(latchkey, { scopes, keys: { prefix: 'acme' }, environment: 'production', resolvers: [resolverOf(authority)], transport: allowPlainHttp, clock: authority.clock.now })
   app.get('/devices', { schema: { security: [{ apiKey: ['devices:read'] }, { oauth: ['devices:read'] }] } }, (request) => request.principal)
-  const { text } = await app.keys.issue({ workspace: 'w1', scopes: ['devices:read'] })
+  const { secret: text } = await app.latchkey.keys.issue({ workspace: 'w1', scopes: ['devices:read'] })
   t.equal((await as(app, text)('GET /devices')).statusCode, 200)
   t.equal((await as(app, `${text.slice(0, -1)}~`)('GET /devices')).statusCode, 401)
   t.equal(seen.length, 0)

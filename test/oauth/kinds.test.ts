@@ -45,7 +45,7 @@ t.test('a good token on a route that names keys alone is known, and may not: 403
   }
   t.equal(served, 0)
 
-  const { text } = await app.keys.issue({ workspace: 'w1', scopes: ['devices:read'] })
+  const { secret: text } = await app.latchkey.keys.issue({ workspace: 'w1', scopes: ['devices:read'] })
   t.equal((await get('/keys-alone', text)).statusCode, 200)
   const withKey = await get('/tokens-alone', text)
   t.equal(withKey.statusCode, 403)

@@ -104,7 +104,7 @@ t.test('a client, a user or a workspace that is named like a key shares nothing 
     const { app } = await guarded(t, authority, [jwtOf(authority, { partition })], {
       scopes, keys: { prefix: 'acme' }, limits: { environments: { production: [{ name: 'few', quota: 1, window: 60 }] } }
     })
-    const { key, text } = await app.keys.issue({ workspace: 'w1', scopes: ['devices:read'] })
+    const { key, secret: text } = await app.latchkey.keys.issue({ workspace: 'w1', scopes: ['devices:read'] })
     for (const name of [key.id, `${key.id}:`]) {
       const token = await authority.issue({ client_id: name, sub: name, workspace: key.id })
       const response = await get(app, token)

@@ -1,7 +1,7 @@
 import Fastify from 'fastify'
 import latchkey, { AccessError, allowPlainHttp, principalOf, type Principal } from 'fastify-latchkey'
 import { InvalidCredential, type Resolver } from 'fastify-latchkey/auth'
-import * as docs from 'fastify-latchkey/docs'
+import * as docs from 'fastify-latchkey/openapi'
 import * as keys from 'fastify-latchkey/keys'
 import * as limits from 'fastify-latchkey/limits'
 import { defineScopes } from 'fastify-latchkey/scopes'

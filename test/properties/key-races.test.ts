@@ -29,7 +29,7 @@ async function start (scheduler: Scheduler) {
   const host = { clock: () => 1_000_000, scopes: ['devices:read', 'devices:write'], deadline: 60 }
   const { keys, resolver } = createKeys({ prefix: 'acme', store: raced }, host)
   const settled = createKeys({ prefix: 'acme', store: memory }, host)
-  const { key, text } = await keys.issue({ workspace: 'w1', scopes: ['devices:read'] })
+  const { key, secret: text } = await keys.issue({ workspace: 'w1', scopes: ['devices:read'] })
 
   async function race<T> (...works: ReadonlyArray<Promise<T>>): Promise<Array<PromiseSettledResult<T>>> {
     const results = Promise.allSettled(works)
@@ -59,7 +59,7 @@ const isConflict = ({ status, ...rest }: PromiseSettledResult<unknown>): boolean
 
 property('of two rotations of one version, one has a successor and one a conflict', async ({ id, text, keys, race, read, opens }) => {
   const results = await race(keys.rotate('w1', id, { version: 1 }), keys.rotate('w1', id, { version: 1 }))
-  const [one, ...more] = results.flatMap((result) => result.status === 'fulfilled' ? [result.value.text] : [])
+  const [one, ...more] = results.flatMap((result) => result.status === 'fulfilled' ? [result.value.secret] : [])
   const { version, secrets } = await read()
   return one !== undefined && more.length === 0 && results.filter(isConflict).length === 1 &&
     version === 2 && secrets.length === 2 && await opens(one) && !await opens(text)
@@ -67,7 +67,7 @@ property('of two rotations of one version, one has a successor and one a conflic
 
 property('of two without one, those that succeed did so one after the other, and one text opens', async ({ id, text, keys, race, read, opens }) => {
   const results = await race(keys.rotate('w1', id), keys.rotate('w1', id))
-  const texts = results.flatMap((result) => result.status === 'fulfilled' ? [result.value.text] : [])
+  const texts = results.flatMap((result) => result.status === 'fulfilled' ? [result.value.secret] : [])
   const good = await Promise.all([text, ...texts].map(opens))
   const { version, secrets } = await read()
   return texts.length > 0 && results.filter(isConflict).length === 2 - texts.length &&

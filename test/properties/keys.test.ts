@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { createKeys, createKeyText, formatKeyText, hashKeyText } from 'fastify-latchkey/keys'
+import { createKeys, createSecretFormat, formatSecret, hashSecret } from 'fastify-latchkey/keys'
 import { InvalidCredential } from 'fastify-latchkey'
 import t from 'tap'
 import { keyStore } from '../helpers/key-store.js'
@@ -12,9 +12,9 @@ const secret = fc.uint8Array({ minLength: 32, maxLength: 32 })
 
 t.test('what is written is read back, for every prefix, tag and secret', async () => {
   fc.assert(fc.property(prefix, fc.uniqueArray(tag, { minLength: 1, maxLength: 4 }), secret, (prefix, tags, bytes) => {
-    const text = createKeyText(prefix, tags)
+    const text = createSecretFormat(prefix, tags)
     return tags.every((tag) => {
-      const key = formatKeyText(prefix, tag, bytes)
+      const key = formatSecret(prefix, tag, bytes)
       return text.parse(key)?.tag === tag && key.length === `${prefix}_${tag}_`.length + 49 && new RegExp(text.pattern).exec(` ${key} `)?.[0] === key
     })
   }), { numRuns: 300 })
@@ -23,8 +23,8 @@ t.test('what is written is read back, for every prefix, tag and secret', async (
 t.test('different secrets have different texts and hashes', async () => {
   fc.assert(fc.property(secret, secret, (one, other) => {
     const same = Buffer.compare(one, other) === 0
-    const [a, b] = [one, other].map((bytes) => formatKeyText('acme', 'live', bytes))
-    return (a === b) === same && (hashKeyText(a ?? '') === hashKeyText(b ?? '')) === same
+    const [a, b] = [one, other].map((bytes) => formatSecret('acme', 'live', bytes))
+    return (a === b) === same && (hashSecret(a ?? '') === hashSecret(b ?? '')) === same
   }))
 })
 
@@ -40,7 +40,7 @@ t.test('every changed character and every swap of neighbours is refused, and no 
     }
   }
   fc.assert(fc.property(fc.constantFrom('live', 'test'), secret, (tag, bytes) => {
-    const key = formatKeyText('my_app', tag, bytes)
+    const key = formatSecret('my_app', tag, bytes)
     for (let i = 0; i < key.length; i++) {
       for (const character of `${ALPHABET}_-.~+/=`) {
         if (character !== key[i] && !refuses(key.slice(0, i) + character + key.slice(i + 1))) return false
@@ -52,11 +52,11 @@ t.test('every changed character and every swap of neighbours is refused, and no 
     return true
   }), { numRuns: 20 })
   t.equal(asked, 0)
-  t.equal(refuses(formatKeyText('my_app', 'live', new Uint8Array(32))), true)
+  t.equal(refuses(formatSecret('my_app', 'live', new Uint8Array(32))), true)
   t.equal(asked, 1, 'a key that could be one is looked for')
 })
 
 t.test('text of any kind is no key', async () => {
-  const text = createKeyText('acme', ['live'])
+  const text = createSecretFormat('acme', ['live'])
   fc.assert(fc.property(fc.string({ unit: 'binary', maxLength: 100 }), (noise) => text.parse(noise) === undefined && text.parse(`acme_live_${noise}`) === undefined))
 })

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { createMemoryKeyStore } from 'fastify-latchkey/keys'
 import { fakeClock } from 'fastify-latchkey/testing'
 import t from 'tap'
-import { createUseRecorder } from '../../lib/keys/use.js'
+import { createUsageRecorder } from '../../lib/keys/verification/usage-recorder.js'
 import { principal } from '../helpers/limits.js'
 import '../helpers/seed.js'
 import { record } from '../helpers/slow-keys.js'
@@ -18,7 +18,7 @@ t.test('whatever fails in between and in whatever order it ends, the last use of
     const wanted = new Map<string, { last: number, scopes: Map<string, number> }>()
     let down = false
     for (const id of ['key_1', 'key_2', 'key_3']) await memory.insert(record({ id }), id)
-    const recorder = createUseRecorder({
+    const recorder = createUsageRecorder({
       clock: clock.now,
       interval: 3600,
       deadline: 1,

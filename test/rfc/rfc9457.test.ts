@@ -1,7 +1,7 @@
 import { STATUS_CODES } from 'node:http'
 import t from 'tap'
 import { AccessError, refusals, type RefusalCode } from 'fastify-latchkey'
-import { render, renderers } from '../../lib/formats.js'
+import { render, renderers } from '../../lib/core/error-formats.js'
 import { platform } from '../helpers/platform.js'
 
 const isCode = (code: string): code is RefusalCode => Object.hasOwn(refusals, code)

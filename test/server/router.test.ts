@@ -65,7 +65,7 @@ t.test('a path that no route has is a problem without the URL where nothing is g
 
 t.test('in a guarded context the refusals have its format, and who holds no key learns of no 404', async (t) => {
   const { port, log, app } = await start(t, { errors: 'error' })
-  const { text } = await app.keys.issue({ workspace: 'w', scopes: ['devices:read'], environment: 'production' })
+  const { secret: text } = await app.latchkey.keys.issue({ workspace: 'w', scopes: ['devices:read'], environment: 'production' })
 
   t.match(await exchange(port, get('/nowhere?k=secret')), { status: 401, body: '{"error":"CREDENTIAL_MISSING"}' })
   const answer = await exchange(port, get('/nowhere?k=secret', `Authorization: Bearer ${text}`))
@@ -81,7 +81,7 @@ t.test('in a guarded context the refusals have its format, and who holds no key 
 
 t.test('with errors thrown, the host\'s handler gets the 404, and Fastify\'s own the malformed URL', async (t) => {
   const { port, log, app } = await start(t, { errors: 'throw' })
-  const { text } = await app.keys.issue({ workspace: 'w', scopes: [], environment: 'production' })
+  const { secret: text } = await app.latchkey.keys.issue({ workspace: 'w', scopes: [], environment: 'production' })
   const missing = await exchange(port, get('/nowhere?k=secret', `Authorization: Bearer ${text}`))
   t.match(missing, { status: 404, headers: { 'cache-control': 'no-store' } })
   t.match(JSON.parse(missing.body), { code: 'NOT_FOUND', message: 'There is nothing here.' })

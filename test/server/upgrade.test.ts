@@ -42,7 +42,7 @@ async function start (t: Test, options: Partial<LatchkeyOptions> = {}, extend: (
   routeUpgrades(app)
   const port = await listen(app)
   t.teardown(() => app.close())
-  const issue = async (...scopes: Array<'events:read' | 'events:write'>) => (await app.keys.issue({ workspace: 'w', scopes, environment: 'production' })).text
+  const issue = async (...scopes: Array<'events:read' | 'events:write'>) => (await app.latchkey.keys.issue({ workspace: 'w', scopes, environment: 'production' })).secret
   return { app, port, log, handled, issue }
 }
 

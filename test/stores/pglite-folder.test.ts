@@ -6,7 +6,7 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
 import { createPgliteKeyStore, FolderInUse } from 'fastify-latchkey/keys/postgres'
-import { takeFolder } from '../../lib/keys/postgres/folder.js'
+import { takeFolder } from '../../lib/postgres/folder.js'
 import { inserted } from '../../lib/testing/key-store-drafts.js'
 import { start } from '../helpers/child.js'
 

@@ -31,7 +31,7 @@ t.test('a thousand first uses of one key at once are one query', async (t) => {
   await app.register(latchkey, { scopes, environment: 'production', keys: { prefix: 'acme', store, cache: { changes: createProcessChanges() } }, transport: allowPlainHttp, failures: false, limits: false, deadline: 10 })
   app.get('/devices', { schema: scopes.secure('devices:read') }, async () => ({}))
   await app.ready()
-  const { text } = await app.keys.issue({ workspace: 'w1', scopes: ['devices:read'] })
+  const { secret: text } = await app.latchkey.keys.issue({ workspace: 'w1', scopes: ['devices:read'] })
   sent.length = 0
   const responses = await Promise.all(Array.from({ length: 1000 }, () => app.inject({ url: '/devices', headers: { authorization: `Bearer ${text}` } })))
   t.same(new Set(responses.map(({ statusCode }) => statusCode)), new Set([200]))

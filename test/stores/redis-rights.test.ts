@@ -52,9 +52,9 @@ t.test('so is the one for limits', async (t) => {
   const ada = principal('ada', { version: 1 })
   const minute = { name: 'minute', quota: 5, window: 60 }
   await store.take({ policies: [compilePolicy(minute), compilePolicy({ ...minute, name: 'all', partition: 'workspace' })], principal: ada, cost: 1, now: 0 })
-  await store.mark(ada, 1)
+  await store.publishVersion(ada, 1)
   await store.reset(ada, { workspace: true })
-  t.equal((await store.inspect(ada, [minute])).marker, 1)
+  t.equal((await store.inspect(ada, [minute])).versionMarker, 1)
   t.equal(await store.claim('once', 60), true)
   t.same(store.log.lines, [])
   t.same(await idle(), [])

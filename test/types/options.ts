@@ -24,21 +24,21 @@ export async function typed (app: FastifyInstance): Promise<void> {
   // @ts-expect-error unknown format
   await app.register(latchkey, { ...options, rateLimitFields: 'drafts' })
 
-  const { key, text } = await app.keys.issue({ workspace: 'w1', scopes: ['devices:read'] })
+  const { key, secret } = await app.latchkey.keys.issue({ workspace: 'w1', scopes: ['devices:read'] })
   typeOf(key).is<ApiKey>(true)
-  typeOf(text).is<string>(true)
+  typeOf(secret).is<string>(true)
   // @ts-expect-error a record is read-only
   key.workspace = 'w2'
   // @ts-expect-error neither text nor hash is part of it
   key.hash.toString()
-  typeOf(await app.keys.rotate('w1', key.id, { grace: 60, graceFrom: 'first-use' })).is<Changed & { text: string }>(true)
+  typeOf(await app.latchkey.keys.rotate('w1', key.id, { grace: 60, graceFrom: 'first-use' })).is<Changed & { secret: string }>(true)
   // @ts-expect-error a grace counts from now or from the first use
-  await app.keys.rotate('w1', key.id, { graceFrom: 'later' })
-  await app.keys.update('w1', key.id, { name: null, expiresAt: null, version: 1 })
+  await app.latchkey.keys.rotate('w1', key.id, { graceFrom: 'later' })
+  await app.latchkey.keys.update('w1', key.id, { name: null, expiresAt: null, version: 1 })
   // @ts-expect-error scopes are emptied, not removed
-  await app.keys.update('w1', key.id, { scopes: null })
+  await app.latchkey.keys.update('w1', key.id, { scopes: null })
   // @ts-expect-error a key stays in its workspace
-  await app.keys.update('w1', key.id, { workspace: 'w2' })
+  await app.latchkey.keys.update('w1', key.id, { workspace: 'w2' })
   await app.register(keyRoutes, { prefix: '/api-keys', scopes: { read: 'devices:read', write: 'devices:read', manage: 'devices:read' } })
   // @ts-expect-error who manages keys needs a scope for that
   await app.register(keyRoutes, { scopes: { read: 'devices:read' } })

@@ -9,13 +9,13 @@ type Api = Awaited<ReturnType<typeof webhookApi>>
 
 /** Sends a notice to a new endpoint. @returns how it ended */
 async function ended ({ app, receiver, store }: Api, path: string): Promise<{ delivery: Delivery | undefined, endpoint: string }> {
-  const { endpoint } = await app.webhooks.create('w1', { events: ['key.expiring'], url: receiver.url(path) })
+  const { endpoint } = await app.latchkey.webhooks.create('w1', { events: ['key.expiring'], url: receiver.url(path) })
   const event = notice()
-  await app.events.emit(event)
+  await app.latchkey.events.emit(event)
   const find = async () => await store.getDelivery('w1', endpoint.id, `${event.id}.${endpoint.id}`)
   await until(async () => (await find())?.state !== 'pending')
   const delivery = await find()
-  await app.webhooks.update('w1', endpoint.id, { enabled: false })
+  await app.latchkey.webhooks.update('w1', endpoint.id, { enabled: false })
   return { delivery, endpoint: endpoint.id }
 }
 
@@ -37,18 +37,18 @@ t.test('410 disables, a success ends failing, 429 is left alone, an endless answ
   const { app, receiver, store } = api
   const gone = await ended(api, '/gone')
   t.match(gone.delivery, { state: 'failed', attempts: [{ status: 410, outcome: 'gone' }] })
-  t.match(await app.webhooks.get('w1', gone.endpoint), { disabledReason: 'gone' })
+  t.match(await app.latchkey.webhooks.get('w1', gone.endpoint), { disabledReason: 'gone' })
 
   let tries = 0
   receiver.made['/recovers'] = (_request, response) => { response.writeHead(++tries === 2 ? 200 : 503).end() }
   const recovered = await ended(api, '/recovers')
   t.match(recovered.delivery, { state: 'delivered', attempts: [{ status: 503 }, { status: 200 }] })
-  t.equal((await app.webhooks.get('w1', recovered.endpoint)).failingSince, undefined)
+  t.equal((await app.latchkey.webhooks.get('w1', recovered.endpoint)).failingSince, undefined)
   t.match((await ended(api, '/endless')).delivery, { state: 'delivered', attempts: [{ status: 200 }] })
 
-  const { endpoint } = await app.webhooks.create('w1', { events: ['key.expiring'], url: receiver.url('/busy') })
+  const { endpoint } = await app.latchkey.webhooks.create('w1', { events: ['key.expiring'], url: receiver.url('/busy') })
   const event = notice()
-  await app.events.emit(event)
+  await app.latchkey.events.emit(event)
   const find = async () => await store.getDelivery('w1', endpoint.id, `${event.id}.${endpoint.id}`)
   await until(async () => (await find())?.attempts.length === 1)
   const wait = Number((await find())?.nextAt) - Date.now()
@@ -57,10 +57,10 @@ t.test('410 disables, a success ends failing, 429 is left alone, an endless answ
 
 t.test('an endpoint that fails for too long is disabled', async (t) => {
   const api = await webhookApi(t, { webhooks: { disableAfter: 0.001, schedule: [0.1, 0.1, 0.1] } })
-  const { endpoint } = await api.app.webhooks.create('w1', { events: ['key.expiring'], url: api.receiver.url('/broken') })
-  await api.app.events.emit(notice())
-  await until(async () => (await api.app.webhooks.get('w1', endpoint.id)).disabledAt !== undefined)
-  t.match(await api.app.webhooks.get('w1', endpoint.id), { disabledReason: 'failing', failingSince: Date })
+  const { endpoint } = await api.app.latchkey.webhooks.create('w1', { events: ['key.expiring'], url: api.receiver.url('/broken') })
+  await api.app.latchkey.events.emit(notice())
+  await until(async () => (await api.app.latchkey.webhooks.get('w1', endpoint.id)).disabledAt !== undefined)
+  t.match(await api.app.latchkey.webhooks.get('w1', endpoint.id), { disabledReason: 'failing', failingSince: Date })
   await until(async () => (await api.store.listDeliveries('w1', endpoint.id, { limit: 9, state: 'failed' })).deliveries.length === 1)
   t.match((await api.store.listDeliveries('w1', endpoint.id, { limit: 9 })).deliveries[0]?.attempts.at(-1), { outcome: 'disabled' })
   t.match(api.log.text(), /is disabled/)
@@ -69,8 +69,8 @@ t.test('an endpoint that fails for too long is disabled', async (t) => {
 t.test('a name that leads elsewhere by the time of the connection is not followed', async (t) => {
   const answers = [['8.8.8.8'], ['127.0.0.1'], ['169.254.169.254'], ['8.8.8.8', '10.0.0.1']]
   const api = await webhookApi(t, { webhooks: { destinations: undefined, resolve: async () => answers.shift() ?? [] } })
-  const { endpoint } = await api.app.webhooks.create('w1', { events: ['key.expiring'], url: 'https://rebinds.example.com/' })
-  await api.app.events.emit(notice())
+  const { endpoint } = await api.app.latchkey.webhooks.create('w1', { events: ['key.expiring'], url: 'https://rebinds.example.com/' })
+  await api.app.latchkey.events.emit(notice())
   await until(async () => (await api.store.listDeliveries('w1', endpoint.id, { limit: 1 })).deliveries[0]?.state === 'failed')
   t.match((await api.store.listDeliveries('w1', endpoint.id, { limit: 1 })).deliveries[0]?.attempts, [{ outcome: 'forbidden-address' }, { outcome: 'forbidden-address' }, { outcome: 'forbidden-address' }])
 })
@@ -78,15 +78,15 @@ t.test('a name that leads elsewhere by the time of the connection is not followe
 t.test('secrets are sealed in the store; without the key nothing is sent', async (t) => {
   const secretKeys = [randomBytes(32)]
   const sealed = await webhookApi(t, { webhooks: { secretKeys } })
-  const { endpoint, secret } = await sealed.app.webhooks.create('w1', { events: ['key.expiring'], url: sealed.receiver.url() })
+  const { endpoint, secret } = await sealed.app.latchkey.webhooks.create('w1', { events: ['key.expiring'], url: sealed.receiver.url() })
   t.match((await sealed.store.getEndpoint('w1', endpoint.id))?.secrets, [{ value: /^sealed\./ }])
-  await sealed.app.events.emit(notice())
+  await sealed.app.latchkey.events.emit(notice())
   const [received] = await sealed.receiver.count(1)
   t.ok(received && verified(secret, received))
   await sealed.app.close()
 
   const keyless = await webhookApi(t, { webhooks: { store: sealed.store } })
-  await keyless.app.events.emit(notice())
+  await keyless.app.latchkey.events.emit(notice())
   await until(() => keyless.log.text().includes('could not be attempted'))
   t.match(keyless.log.text(), /could not be attempted; it waits until its claim has run out/)
   t.equal(sealed.receiver.received.length, 1)
@@ -97,21 +97,21 @@ t.test('a store that fails keeps a notice from counting as told; what an attempt
   const { app, receiver, log } = await webhookApi(t, { webhooks: { store } })
   const { subscribed, updateEndpoint } = store
   store.subscribed = async () => { throw new Error('a secret of the store') }
-  t.equal(await app.events.emit(notice()), false)
+  t.equal(await app.latchkey.events.emit(notice()), false)
   store.subscribed = subscribed
-  const { endpoint } = await app.webhooks.create('w1', { events: ['key.expiring'], url: receiver.url('/broken') })
+  const { endpoint } = await app.latchkey.webhooks.create('w1', { events: ['key.expiring'], url: receiver.url('/broken') })
   let updates = 0
   const failing = (answer: () => Promise<boolean>): WebhookStore['updateEndpoint'] => async (endpoint) => ++updates === 1 ? await answer() : await updateEndpoint(endpoint)
   store.updateEndpoint = failing(async () => false)
-  await app.events.emit(notice())
-  await until(async () => (await app.webhooks.get('w1', endpoint.id)).failingSince !== undefined)
+  await app.latchkey.events.emit(notice())
+  await until(async () => (await app.latchkey.webhooks.get('w1', endpoint.id)).failingSince !== undefined)
   t.ok(updates >= 2, 'somebody else was first')
   updates = 0
   store.updateEndpoint = failing(async () => { throw new Error('a secret of the store') })
-  await app.webhooks.update('w1', endpoint.id, { url: receiver.url() }).catch(() => {})
-  await app.webhooks.update('w1', endpoint.id, { url: receiver.url('/ok2') })
+  await app.latchkey.webhooks.update('w1', endpoint.id, { url: receiver.url() }).catch(() => {})
+  await app.latchkey.webhooks.update('w1', endpoint.id, { url: receiver.url('/ok2') })
   updates = 0
-  await app.events.emit(notice())
+  await app.latchkey.events.emit(notice())
   await until(() => log.text().includes('could not be noted'))
   t.match(log.text(), /what an attempt says of the endpoint whe_.* could not be noted/)
   t.notMatch(log.text(), 'a secret of the store')
@@ -119,9 +119,9 @@ t.test('a store that fails keeps a notice from counting as told; what an attempt
 
 t.test('an event that is too long is told of in the log, and old deliveries are forgotten by the hour', async (t) => {
   const { app, receiver, log, store } = await webhookApi(t)
-  await app.webhooks.create('w1', { events: ['key.expiring'], url: receiver.url() })
+  await app.latchkey.webhooks.create('w1', { events: ['key.expiring'], url: receiver.url() })
   const event = notice()
-  t.equal(await app.events.emit({ ...event, data: { ...event.data, key: { ...event.data.key, name: 'x'.repeat(20_000) } } }), true)
+  t.equal(await app.latchkey.events.emit({ ...event, data: { ...event.data, key: { ...event.data.key, name: 'x'.repeat(20_000) } } }), true)
   t.match(log.text(), /is too long for webhooks/)
   t.equal((await store.prune(new Date(), 1)), 0)
 })

@@ -6,7 +6,7 @@ import type { WebhookEndpoint } from '../../lib/webhooks/endpoint.js'
 import { readState } from '../../lib/webhooks/codec.js'
 import { payloadOf } from '../../lib/webhooks/payload.js'
 import { defaultSchedule, nextAttempt, readRetryAfter } from '../../lib/webhooks/schedule.js'
-import { createSeal } from '../../lib/webhooks/seal.js'
+import { createSecretEncryption } from '../../lib/webhooks/secret-encryption.js'
 import { bytesOf, newSecret, signaturesOf } from '../../lib/webhooks/secret.js'
 
 const NOW = Date.UTC(2026, 0, 1)
@@ -89,14 +89,14 @@ t.test('what becomes of an endpoint', async (t) => {
 t.test('sealed secrets are opened by any of the keys, for the endpoint that they are of', async (t) => {
   const [older, newer] = [randomBytes(32), randomBytes(32)]
   const secret = newSecret()
-  const value = createSeal([older]).close(secret, 'whe_1')
+  const value = createSecretEncryption([older]).close(secret, 'whe_1')
   t.notMatch(value, secret.slice(6))
-  t.not(createSeal([older]).close(secret, 'whe_1'), value)
-  t.equal(createSeal([newer, older]).open(value, 'whe_1'), secret)
-  t.equal(createSeal([newer]).open(secret, 'whe_1'), secret, 'what was kept before there was a key')
-  t.equal(createSeal([]).close(secret, 'whe_1'), secret)
+  t.not(createSecretEncryption([older]).close(secret, 'whe_1'), value)
+  t.equal(createSecretEncryption([newer, older]).open(value, 'whe_1'), secret)
+  t.equal(createSecretEncryption([newer]).open(secret, 'whe_1'), secret, 'what was kept before there was a key')
+  t.equal(createSecretEncryption([]).close(secret, 'whe_1'), secret)
   for (const [keys, of, text] of [[[newer], 'whe_1', value], [[], 'whe_1', value], [[older], 'whe_2', value], [[older], 'whe_1', `${value.slice(0, -2)}AA`], [[older], 'whe_1', 'sealed.x']] as const) {
-    t.throws(() => createSeal(keys).open(text, of), { message: 'no key opens a stored secret' })
+    t.throws(() => createSecretEncryption(keys).open(text, of), { message: 'no key opens a stored secret' })
   }
   t.throws(() => readState('lost'), { message: 'a stored delivery is in no known state' })
 })

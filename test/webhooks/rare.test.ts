@@ -21,8 +21,8 @@ t.test('an endpoint that others change all the time gets no word of a failure, a
   const store = createMemoryWebhookStore()
   let updates = 0
   const { app, receiver } = await webhookApi(t, { webhooks: { store: { ...store, updateEndpoint: async () => { updates++; return false } } } })
-  const { endpoint } = await app.webhooks.create('w1', { events: ['key.expiring'], url: receiver.url('/broken') })
-  await app.events.emit(notice())
+  const { endpoint } = await app.latchkey.webhooks.create('w1', { events: ['key.expiring'], url: receiver.url('/broken') })
+  await app.latchkey.events.emit(notice())
   await until(async () => (await store.listDeliveries('w1', endpoint.id, { limit: 1 })).deliveries[0]?.state === 'failed')
   t.match((await store.listDeliveries('w1', endpoint.id, { limit: 1 })).deliveries, [{ state: 'failed', attempts: [{}, {}, {}] }])
   t.equal(updates, 9, 'three times an attempt')
@@ -31,9 +31,9 @@ t.test('an endpoint that others change all the time gets no word of a failure, a
 
 t.test('whoever reads an endpoint that fails sees since when; a body that is not JSON is Fastify\'s to refuse', async (t) => {
   const { app, receiver, send, callers } = await webhookApi(t)
-  const { endpoint } = await app.webhooks.create('w1', { events: ['key.expiring'], url: receiver.url('/broken'), environment: 'production' })
-  await app.events.emit(notice())
-  await until(async () => (await app.webhooks.get('w1', endpoint.id)).failingSince !== undefined)
+  const { endpoint } = await app.latchkey.webhooks.create('w1', { events: ['key.expiring'], url: receiver.url('/broken'), environment: 'production' })
+  await app.latchkey.events.emit(notice())
+  await until(async () => (await app.latchkey.webhooks.get('w1', endpoint.id)).failingSince !== undefined)
   const read = await send('reader', `GET /webhooks/${endpoint.id}`)
   t.equal(read.statusCode, 200)
   t.match(read.json(), { id: endpoint.id, failingSince: /^\d{4}-\d\d-\d\dT/, enabled: true })
@@ -49,8 +49,8 @@ t.test('with no options at all, nothing of this machine is an address', async (t
   await app.register(latchkey, { scopes, environment: 'production', keys: { prefix: 'acme' }, limits: false, transport: allowPlainHttp, failures: false })
   await app.register(webhooks, {})
   await app.ready()
-  await t.rejects(app.webhooks.create('w1', { url: 'https://127.0.0.1/' }), { code: 'WEBHOOK_INPUT_INVALID', statusCode: 400 })
-  await t.rejects(app.webhooks.create('w1', untyped({ url: 'https://example.com/', events: ['key.forged'] })), { code: 'WEBHOOK_INPUT_INVALID', detail: /^events\.0: / })
+  await t.rejects(app.latchkey.webhooks.create('w1', { url: 'https://127.0.0.1/' }), { code: 'WEBHOOK_INPUT_INVALID', statusCode: 400 })
+  await t.rejects(app.latchkey.webhooks.create('w1', untyped({ url: 'https://example.com/', events: ['key.forged'] })), { code: 'WEBHOOK_INPUT_INVALID', detail: /^events\.0: / })
 })
 
 t.test('a store that was left out is a warning at boot that says what to state; one that was stated is none', async (t) => {

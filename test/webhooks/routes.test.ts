@@ -21,10 +21,10 @@ t.test('an endpoint\'s life: created, shown without its secret, changed, told, t
   t.strictSame((await send('reader', 'GET /webhooks')).json(), { endpoints: [endpoint] })
 
   const event = notice()
-  t.equal(await app.events.emit(event), true)
-  t.equal(await app.events.emit(event), true, 'told twice')
-  await app.events.emit(notice({}, 'sandbox'))
-  await app.events.emit({ ...notice(), type: 'key.exposed', data: { key: event.data.key } })
+  t.equal(await app.latchkey.events.emit(event), true)
+  t.equal(await app.latchkey.events.emit(event), true, 'told twice')
+  await app.latchkey.events.emit(notice({}, 'sandbox'))
+  await app.latchkey.events.emit({ ...notice(), type: 'key.exposed', data: { key: event.data.key } })
   const [first] = await receiver.count(1)
   t.match(first, { path: '/ok', headers: { 'webhook-id': event.id, 'content-type': 'application/json', 'user-agent': 'fastify-latchkey' } })
   t.strictSame(first && verified(secret, first), { type: 'key.expiring', timestamp: event.at.toISOString(), data: event.data })
@@ -72,7 +72,7 @@ t.test('an endpoint\'s life: created, shown without its secret, changed, told, t
 t.test('what is of another workspace or environment is what is missing', async (t) => {
   const { receiver, send, app } = await webhookApi(t)
   const { id } = (await send('admin', 'POST /webhooks', { url: receiver.url() })).json().endpoint
-  await app.webhooks.create('w1', { url: receiver.url() })
+  await app.latchkey.webhooks.create('w1', { url: receiver.url() })
   const of = (path: string) => ['GET', 'PATCH', 'DELETE'].map((method) => `${method} ${path}`).concat(['rotate-secret', 'test', 'deliveries/x/replay'].map((what) => `POST ${path}/${what}`), `GET ${path}/deliveries`)
   for (const who of ['other', 'sandbox'] as const) {
     for (const request of of(`/webhooks/${id}`)) {
@@ -84,7 +84,7 @@ t.test('what is of another workspace or environment is what is missing', async (
   }
   t.equal((await send('admin', 'GET /webhooks?workspace=w2')).statusCode, 404)
   t.equal((await send('admin', `POST /webhooks/${id}/deliveries/x/replay`)).statusCode, 404)
-  t.equal((await app.webhooks.list('w1')).length, 2, 'the host sees all')
+  t.equal((await app.latchkey.webhooks.list('w1')).length, 2, 'the host sees all')
 })
 
 t.test('scopes and credentials are asked for', async (t) => {

@@ -1,4 +1,4 @@
-import { openPglite, openPostgres, type PgliteOptions, type PostgresOptions } from './options.js'
+import { openPglite, openPostgres, type PgliteOptions, type PostgresOptions } from '../../postgres/options.js'
 import { createSqlKeyStore, type SqlKeyStore } from './store.js'
 
 export interface PostgresKeyStoreOptions extends PostgresOptions {}
@@ -33,10 +33,10 @@ export function createPgliteKeyStore (options: PgliteKeyStoreOptions): SqlKeySto
   return createSqlKeyStore(sql, schema)
 }
 
-export { FolderInUse } from './folder.js'
-export { KeysOnReplica } from './primary.js'
+export { FolderInUse } from '../../postgres/folder.js'
+export { KeysOnReplica } from '../../postgres/primary.js'
 export { KeySchemaTooNew } from './schema.js'
-export { KeyStoreFault, KeyTaken } from '../fault.js'
-export type { PostgresPool } from './pg.js'
-export type { PgliteDatabase } from './pglite.js'
+export { KeyStoreError, KeyExistsError } from '../../core/store-error.js'
+export type { PostgresPool } from '../../postgres/pg.js'
+export type { PgliteDatabase } from '../../postgres/pglite.js'
 export type { SqlKeyStore } from './store.js'

@@ -1,6 +1,6 @@
 import type { KeyNotices } from '../store.js'
 import { COLUMNS, keyOf } from './rows.js'
-import type { Run } from './sql.js'
+import type { Run } from '../../postgres/sql.js'
 
 /** @param schema checked: it is part of the statements */
 export function createSqlNotices (run: Run, schema: string): KeyNotices {

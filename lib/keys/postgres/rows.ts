@@ -1,6 +1,6 @@
 import { readKey } from '../codec.js'
 import type { ApiKey } from '../record.js'
-import type { Row } from './sql.js'
+import type { Row } from '../../postgres/sql.js'
 
 /** Drivers read JSON and big integers each in their own way, so JSON comes as text. */
 export const COLUMNS = 'record::text AS record, created_at, last_used_at, scopes_used::text AS scopes_used'

@@ -1,6 +1,6 @@
-import { migrateTables, type Tables } from './migrate.js'
-import { checkPrimary, REPLICA } from './primary.js'
-import type { Sql } from './sql.js'
+import { migrateTables, type Tables } from '../../postgres/migrate.js'
+import { checkPrimary, REPLICA } from '../../postgres/primary.js'
+import type { Sql } from '../../postgres/sql.js'
 
 const migrations: Tables['migrations'] = [
   (schema) => [

@@ -1,12 +1,12 @@
 import { newestGeneration, readKey, writeKey } from '../codec.js'
 import { loadKey } from '../record.js'
 import type { KeyNotices, KeyPage, KeyStore, KeyUse } from '../store.js'
-import { mergeUses } from '../uses.js'
+import { mergeUses } from '../verification/merge-usage.js'
 import { createSqlNotices } from './notices.js'
-import { found, readPrimary } from './primary.js'
+import { found, readPrimary } from '../../postgres/primary.js'
 import { COLUMNS, keyOf } from './rows.js'
 import { migrate } from './schema.js'
-import { once, type Row, type Sql } from './sql.js'
+import { once, type Row, type Sql } from '../../postgres/sql.js'
 
 /** A key store whose tables are made, or brought up to date, with its first use. */
 export interface SqlKeyStore extends KeyStore {

@@ -1,7 +1,7 @@
-import { checkOptions, OptionError } from '../../options.js'
-import { redisStoreOptions, type RedisStoreOptions } from '../../redis.js'
+import { checkOptions, OptionError } from '../../core/options.js'
+import { redisStoreOptions, type RedisStoreOptions } from '../../redis/commands.js'
 import type { KeyStore } from '../store.js'
-import { commandsOf, type RedisClient } from './client.js'
+import { commandsOf, type RedisClient } from '../../redis/client.js'
 import { createLayout } from './layout.js'
 import { createStore } from './store.js'
 
@@ -40,4 +40,4 @@ function checkMasters ({ options = {} }: RedisClient): void {
   }
 }
 
-export { KeyStoreFault, KeyTaken } from '../fault.js'
+export { KeyStoreError, KeyExistsError } from '../../core/store-error.js'

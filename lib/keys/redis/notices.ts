@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto'
 import type { ApiKey } from '../record.js'
 import type { DueKey, KeyNotices } from '../store.js'
-import type { Command } from './client.js'
+import type { Command } from '../../redis/client.js'
 import type { Layout } from './layout.js'
 import { fieldsIn, noticedIn, recordOf, textsOf } from './records.js'
 import { CLAIM, MOVE, SETTLE, TAKE } from './notice-scripts.js'

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto'
 import { newestGeneration } from '../codec.js'
-import { KeyTaken } from '../fault.js'
+import { KeyExistsError } from '../../core/store-error.js'
 import { loadKey, type ApiKey } from '../record.js'
 import type { KeyPage, KeyStore } from '../store.js'
-import { mergeUses } from '../uses.js'
-import type { Command } from './client.js'
+import { mergeUses } from '../verification/merge-usage.js'
+import type { Command } from '../../redis/client.js'
 import { idOf, memberOf, type Layout } from './layout.js'
 import { createNotices } from './notices.js'
 import { fieldsOf, marksOf, recordOf, textsOf, type StoredRecord } from './records.js'
@@ -37,7 +37,7 @@ export function createStore (command: Command, layout: Layout): KeyStore {
   /** @returns whether this call has made it, so that it may take it back @throws KeyTaken when it is another's */
   async function reserve (name: string, value: string): Promise<boolean> {
     if (await command('set', name, value, 'NX') !== null) return true
-    if (await command('get', name) !== value) throw new KeyTaken()
+    if (await command('get', name) !== value) throw new KeyExistsError()
     return false
   }
 
@@ -73,7 +73,7 @@ export function createStore (command: Command, layout: Layout): KeyStore {
       const fields = [...fieldsOf(key, new Map([[hash, newestGeneration(key)]])), 'createdAt', String(createdAt.getTime())]
       if (await write({ key, createdAt, expected: '', leave: [], join: [layout.list(workspace), ...listsOf(key)], fields })) return
       if (made) await release(hash, key)
-      throw new KeyTaken()
+      throw new KeyExistsError()
     },
     async findByHash (hash) {
       const target = await command('eval', FOLLOW, '1', layout.hash(hash))
@@ -102,7 +102,7 @@ export function createStore (command: Command, layout: Layout): KeyStore {
       const { workspace, id, version } = key
       const stored = await read(workspace, id)
       if (stored?.key.version !== version - 1) return false
-      if (hash !== undefined && stored.hashes.has(hash)) throw new KeyTaken()
+      if (hash !== undefined && stored.hashes.has(hash)) throw new KeyExistsError()
       const made = hash !== undefined && await reserve(layout.hash(hash), JSON.stringify([workspace, id]))
       const listed = new Set(key.secrets.map(({ generation }) => generation))
       const hashes = new Map([...stored.hashes].filter(([, generation]) => listed.has(generation)))

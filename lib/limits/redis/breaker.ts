@@ -4,7 +4,7 @@ const FAILURES = 3
 const FIRST_WAIT = 250
 const LONGEST_WAIT = 2_000
 
-export interface Breaker {
+export interface CircuitBreaker {
   /** Everybody may ask. */
   readonly closed: boolean
   /** Whether to ask. Where it is open, and a probe is due, says so once. */
@@ -17,7 +17,7 @@ export interface Breaker {
   retryAfter (): number
 }
 
-export interface BreakerParts {
+export interface CircuitBreakerDeps {
   /** Milliseconds that only go forward. */
   readonly now: () => number
   /** From 0 to below 1. */
@@ -26,7 +26,7 @@ export interface BreakerParts {
 }
 
 /** Stops asking after a few failures in a row; from then on one probe at a time finds out when it works again. */
-export function createBreaker ({ now, random, onChange }: BreakerParts): Breaker {
+export function createCircuitBreaker ({ now, random, onChange }: CircuitBreakerDeps): CircuitBreaker {
   let state: 'closed' | 'open' | 'probing' = 'closed'
   let failures = 0
   let wait = FIRST_WAIT

@@ -1,17 +1,17 @@
 import { randomUUID } from 'node:crypto'
-import { within } from '../../time.js'
+import { withTimeout } from '../../core/clock.js'
 import { LimitStoreUnavailable } from '../store.js'
-import type { Breaker } from './breaker.js'
+import type { CircuitBreaker } from './breaker.js'
 import { claimScript } from './change-scripts.js'
 import { reasonOf, run, type RedisClient } from './client.js'
-import type { Link } from './link.js'
-import type { Names } from './names.js'
+import type { Connection } from './connection.js'
+import type { RedisKeys } from './redis-keys.js'
 
 export interface ClaimParts {
   readonly client: RedisClient
-  readonly link: Pick<Link, 'state'>
-  readonly breaker: Pick<Breaker, 'closed' | 'retryAfter'>
-  readonly names: Pick<Names, 'claim'>
+  readonly link: Pick<Connection, 'state'>
+  readonly breaker: Pick<CircuitBreaker, 'closed' | 'retryAfter'>
+  readonly names: Pick<RedisKeys, 'claim'>
   /** Seconds. */
   readonly deadline: number
 }
@@ -50,7 +50,7 @@ export function createClaim ({ client, link, breaker, names, deadline }: ClaimPa
     const asker = unsure.get(key) ?? randomUUID()
     unsure.delete(key)
     try {
-      return Number(await within(ask(key, asker, seconds), deadline, 'Redis')) === 1
+      return Number(await withTimeout(ask(key, asker, seconds), deadline, 'Redis')) === 1
     } catch (fault) {
       if (unsure.size >= MOST_UNSURE) unsure.clear()
       unsure.set(key, asker)

@@ -1,6 +1,6 @@
 import { Command, Redis, type RedisOptions } from 'ioredis'
-import { describeFault } from '../../errors.js'
-import { OptionError } from '../../options.js'
+import { describeFault } from '../../core/errors.js'
+import { OptionError } from '../../core/options.js'
 import type { Script } from './script.js'
 
 /** What the store uses of ioredis' `Redis` and `Cluster`, and so of @fastify/redis. */

@@ -1,24 +1,24 @@
 import { joinable, LimitStoreUnavailable, outcomeWhenDecided, type JoinedTake, type LimitStore, type Outcome, type PendingTake } from '../store.js'
 import { compilePolicy, type Profile } from '../policy.js'
-import type { Principal } from '../../principal.js'
-import { within } from '../../time.js'
-import { checkRights, refuseAccount } from './boot.js'
-import { createBreaker } from './breaker.js'
+import type { Principal } from '../../core/principal.js'
+import { withTimeout } from '../../core/clock.js'
+import { checkRights, refuseAccount } from './permissions-check.js'
+import { createCircuitBreaker } from './breaker.js'
 import { createClaim } from './claim.js'
 import { openClient, reasonOf, run, type RedisClient } from './client.js'
-import { followClient } from './link.js'
+import { watchConnection } from './connection.js'
 import { harmless, processWarnings } from './log.js'
 import { publishUnavailable } from './metrics.js'
-import { createNames, type Named } from './names.js'
+import { createRedisKeys, type Named } from './redis-keys.js'
 import { checkRedisOptions, type RedisLimitStoreOptions } from './options.js'
 import { markScript, resetScript } from './change-scripts.js'
 import type { Script } from './script.js'
-import { createSender } from './sender.js'
-import { otherwiseOf } from './unavailable.js'
+import { createTakeSender } from './take-sender.js'
+import { outagePolicyOf } from './outage-policy.js'
 
 /** Counters that processes share, with the version markers that make a change of a key hold in all of them. */
 export interface RedisLimitStore extends LimitStore {
-  mark (principal: Named, version: number): Promise<void>
+  publishVersion (principal: Named, version: number): Promise<void>
   /** @throws LimitStoreUnavailable */
   claim (name: string, seconds: number): Promise<boolean>
   /**
@@ -55,10 +55,10 @@ export function createRedisLimitStore (options: RedisLimitStoreOptions): RedisLi
   const { namespace = 'latchkey', deadline = 0.1, onUnavailable = 'reject', processes = 1, markerLifetime = 3_600, clockOfTakes = false } = options
   const log = harmless(options.log ?? processWarnings)
   const { client, refusal, disconnect } = clientOf(options, deadline)
-  const names = createNames(namespace)
-  const without = otherwiseOf(onUnavailable, processes)
+  const names = createRedisKeys(namespace)
+  const without = outagePolicyOf(onUnavailable, processes)
 
-  const breaker = createBreaker({
+  const breaker = createCircuitBreaker({
     now: () => performance.now(),
     random: Math.random,
     onChange (state, reason) {
@@ -66,11 +66,11 @@ export function createRedisLimitStore (options: RedisLimitStoreOptions): RedisLi
       else log.warn({ reason, onUnavailable }, CONSEQUENCES[onUnavailable])
     }
   })
-  const link = followClient(client, function onUsable () {
+  const link = watchConnection(client, function onUsable () {
     breaker.hasten()
     sender.resume()
   })
-  const sender = createSender({ client, link, breaker, names, deadline: deadline * 1000, markerLifetime: markerLifetime * 1_000_000, clockOfTakes })
+  const sender = createTakeSender({ client, link, breaker, names, deadline: deadline * 1000, markerLifetime: markerLifetime * 1_000_000, clockOfTakes })
 
   const claim = createClaim({ client, link, breaker, names, deadline })
 
@@ -78,7 +78,7 @@ export function createRedisLimitStore (options: RedisLimitStoreOptions): RedisLi
   async function change (script: Script, name: string, args: readonly number[]): Promise<void> {
     try {
       await link.usable(deadline * 1000)
-      await within(run(client, script, [name], args.map(String), () => true), deadline, 'Redis')
+      await withTimeout(run(client, script, [name], args.map(String), () => true), deadline, 'Redis')
     } catch (fault) {
       throw new LimitStoreUnavailable(breaker.retryAfter(), reasonOf(fault))
     }
@@ -101,7 +101,7 @@ export function createRedisLimitStore (options: RedisLimitStoreOptions): RedisLi
   return joinable({
     deadline,
     take: async ({ policies, principal, cost, now }) => outcomeWhenDecided(join({ policies, principal, cost, time: () => now })),
-    mark: (principal, version) => change(markScript, names.principal(principal), [version, markerLifetime * 1000]),
+    publishVersion: (principal, version) => change(markScript, names.principal(principal), [version, markerLifetime * 1000]),
     claim,
     async ready () {
       try {

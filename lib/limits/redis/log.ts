@@ -1,4 +1,4 @@
-import { describeFault } from '../../errors.js'
+import { describeFault } from '../../core/errors.js'
 
 /** The part of Fastify's logger that hears of changes: one line each, without addresses or credentials. */
 export interface Log {

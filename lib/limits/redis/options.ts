@@ -1,6 +1,6 @@
 import { Type } from '@sinclair/typebox'
 import type { RedisOptions } from 'ioredis'
-import { accepted, checkOptions, OptionError, withMethods } from '../../options.js'
+import { accepted, checkOptions, OptionError, withMethods } from '../../core/options.js'
 import { REDIS_METHODS, type RedisClient } from './client.js'
 import type { Log } from './log.js'
 

@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto'
-import { checkOptions } from '../../options.js'
-import { commandsOf, redisStoreOptions, type RedisStoreOptions } from '../../redis.js'
+import { checkOptions } from '../../core/options.js'
+import { commandsOf, redisStoreOptions, type RedisStoreOptions } from '../../redis/commands.js'
 import type { ReplayStore } from '../replay.js'
 
 /** `timeout` is 0.5 by default, and 60 at most: nobody is let in by a proof that Redis has not answered for. */

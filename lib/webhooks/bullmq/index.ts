@@ -1,11 +1,11 @@
 import { Type } from '@sinclair/typebox'
 import { Queue, Worker, type ConnectionOptions, type JobsOptions } from 'bullmq'
-import { describeFault } from '../../errors.js'
-import { checkOptions } from '../../options.js'
-import { createOutage, type Outage } from '../../outage.js'
-import { leaseOf, note, outageOfStore } from '../attempts.js'
-import type { DeliveryEngine, EngineParts } from '../engine.js'
-import type { Lane } from '../store.js'
+import { describeFault } from '../../core/errors.js'
+import { checkOptions } from '../../core/options.js'
+import { createFailureLog, type FailureLog } from '../../core/failure-log.js'
+import { leaseOf, recordAttempt, outageOfStore } from '../record-attempt.js'
+import type { DeliveryEngine, EngineDeps } from '../engine.js'
+import type { EndpointRef } from '../store.js'
 
 export interface BullmqEngineOptions {
   /** What BullMQ connects by: `{ host, port, … }`. */
@@ -38,7 +38,7 @@ const STALLS = 10
 /** Name of a job that shows whether a queue that failed works again: nothing else may, for long. */
 const PROBE = 'probe'
 
-interface Job extends Lane { readonly timer: boolean }
+interface Job extends EndpointRef { readonly timer: boolean }
 
 /**
  * Delivers by the workers of a BullMQ queue. A job is an endpoint, not a delivery: there is one at a time for each, it
@@ -51,13 +51,13 @@ export function createBullmqEngine (given: BullmqEngineOptions): DeliveryEngine 
   checkOptions(options, given, 'engine')
   const { connection, queue: name = 'latchkey-webhooks', concurrency = 50, perEndpoint = 4, sweep = 5, stalledAfter = 30 } = given
   const queue = new Queue<Job>(name, { connection, defaultJobOptions: { removeOnComplete: true, removeOnFail: true } })
-  let outage: Outage | undefined
+  let outage: FailureLog | undefined
   let worker: Worker<Job> | undefined
   let sweeping: NodeJS.Timeout | undefined
   queue.on('error', (fault) => outage?.failed(fault, 'queue'))
 
   /** @returns whether the queue has it */
-  async function add (name: string, { workspace, endpointId }: Lane, timer: boolean, options: JobsOptions): Promise<boolean> {
+  async function add (name: string, { workspace, endpointId }: EndpointRef, timer: boolean, options: JobsOptions): Promise<boolean> {
     try {
       await queue.add(name, { workspace, endpointId, timer }, options)
       outage?.worked('queue')
@@ -69,19 +69,19 @@ export function createBullmqEngine (given: BullmqEngineOptions): DeliveryEngine 
   }
 
   /** Has an endpoint worked on: now, or after the one who is at it. */
-  const tell = (lane: Lane) => add('endpoint', lane, false, { deduplication: { id: lane.endpointId, keepLastIfActive: true } })
+  const tell = (lane: EndpointRef) => add('endpoint', lane, false, { deduplication: { id: lane.endpointId, keepLastIfActive: true } })
 
   /** The latest word counts: when an endpoint has been worked on, its next instant is known. */
-  const tellLater = (lane: Lane, delay: number) => add('timer', lane, true, { delay, deduplication: { id: `timer.${lane.endpointId}`, replace: true } })
+  const tellLater = (lane: EndpointRef, delay: number) => add('timer', lane, true, { delay, deduplication: { id: `timer.${lane.endpointId}`, replace: true } })
 
-  async function work (parts: EngineParts, { workspace, endpointId }: Lane): Promise<void> {
+  async function work (parts: EngineDeps, { workspace, endpointId }: EndpointRef): Promise<void> {
     const { store, clock, deliver } = parts
     const only = { workspace, endpointId }
     const limit = { limit: perEndpoint, perEndpoint, only }
     const { claims } = await store.claim(clock(), leaseOf(parts), limit)
     await Promise.all(claims.map(async (claim) => {
       const settled = await deliver(claim)
-      if (settled !== undefined) await note(parts, claim, settled)
+      if (settled !== undefined) await recordAttempt(parts, claim, settled)
     }))
     const { nextAt } = await store.claim(clock(), 0, { ...limit, limit: 0 })
     if (nextAt === undefined) return
@@ -91,7 +91,7 @@ export function createBullmqEngine (given: BullmqEngineOptions): DeliveryEngine 
   }
 
   /** Tells of what no job tells of. */
-  async function tellAll ({ store, clock }: EngineParts): Promise<void> {
+  async function tellAll ({ store, clock }: EngineDeps): Promise<void> {
     // A lease of nothing: it only says where something is due.
     const { claims } = await store.claim(clock(), 0, { limit: 1000, perEndpoint: 1 })
     for (const { delivery } of claims) if (!await tell(delivery)) break
@@ -99,7 +99,7 @@ export function createBullmqEngine (given: BullmqEngineOptions): DeliveryEngine 
 
   return {
     async start (parts) {
-      const faults = createOutage(parts, 'the queue of webhooks failed', 'the queue of webhooks works again')
+      const faults = createFailureLog(parts, 'the queue of webhooks failed', 'the queue of webhooks works again')
       const faultsOfStore = outageOfStore(parts)
       outage = faults
 

@@ -1,4 +1,4 @@
-import { openPglite, openPostgres, type PgliteOptions, type PostgresOptions } from '../../keys/postgres/options.js'
+import { openPglite, openPostgres, type PgliteOptions, type PostgresOptions } from '../../postgres/options.js'
 import { createSqlWebhookStore, type SqlWebhookStore } from './store.js'
 
 export interface PostgresWebhookStoreOptions extends PostgresOptions {}

@@ -1,5 +1,5 @@
-import { migrateTables, type Tables } from '../../keys/postgres/migrate.js'
-import type { Sql } from '../../keys/postgres/sql.js'
+import { migrateTables, type Tables } from '../../postgres/migrate.js'
+import type { Sql } from '../../postgres/sql.js'
 
 const migrations: Tables['migrations'] = [
   (schema) => [

@@ -1,5 +1,5 @@
 import { migrate } from './schema.js'
-import { once, type Row, type Sql } from '../../keys/postgres/sql.js'
+import { once, type Row, type Sql } from '../../postgres/sql.js'
 import { readAttempts, readDelivery, readEndpoint, readState, writeAttempts, writeDelivery, writeEndpoint } from '../codec.js'
 import { hears, type Delivery, type WebhookEndpoint } from '../endpoint.js'
 import { EndpointTaken, type ClaimLimit, type WebhookStore } from '../store.js'

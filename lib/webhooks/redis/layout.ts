@@ -1,5 +1,5 @@
 import type { DeliveryState } from '../endpoint.js'
-import type { Lane } from '../store.js'
+import type { EndpointRef } from '../store.js'
 
 /** Names of what the store keeps in Redis. On a Cluster, all of a workspace lies in one slot; what says where to look in another. */
 export interface Layout {
@@ -7,11 +7,11 @@ export interface Layout {
   /** Sorted set of a workspace's endpoints. */
   endpoints (workspace: string): string
   /** What names of deliveries to an endpoint begin with. */
-  deliveries (lane: Lane): string
+  deliveries (lane: EndpointRef): string
   /** Sorted set of deliveries that are pending, by when they are due. */
-  due (lane: Lane): string
+  due (lane: EndpointRef): string
   /** Sorted set of deliveries, of all or of those in a state. */
-  list (lane: Lane, state?: DeliveryState): string
+  list (lane: EndpointRef, state?: DeliveryState): string
   /** Text: the workspace that has an endpoint of this id. */
   id (id: string): string
   /** Sorted set of endpoints, by when their deliveries are next looked at. */
@@ -23,7 +23,7 @@ export interface Layout {
 /** @param namespace what all names begin with; no braces, which choose slots */
 export function createLayout (namespace: string): Layout {
   const base = (workspace: string) => `${namespace}:{${word(workspace)}}:webhooks`
-  const of = ({ workspace, endpointId }: Lane) => `${base(workspace)}:of:${word(endpointId)}`
+  const of = ({ workspace, endpointId }: EndpointRef) => `${base(workspace)}:of:${word(endpointId)}`
   return {
     endpoint: (workspace, id) => `${base(workspace)}:endpoint:${word(id)}`,
     endpoints: (workspace) => `${base(workspace)}:endpoints`,

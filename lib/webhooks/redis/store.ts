@@ -1,9 +1,9 @@
-import type { Command } from '../../keys/redis/client.js'
+import type { Command } from '../../redis/client.js'
 import { idOf, memberOf } from '../../keys/redis/layout.js'
 import { textsOf } from '../../keys/redis/records.js'
 import { readAttempts, readDelivery, readEndpoint, readState, writeAttempts, writeDelivery, writeEndpoint } from '../codec.js'
 import { hears, type Delivery, type WebhookEndpoint } from '../endpoint.js'
-import { EndpointTaken, type Claim, type Lane, type WebhookStore } from '../store.js'
+import { EndpointTaken, type Claim, type EndpointRef, type WebhookStore } from '../store.js'
 import type { Layout } from './layout.js'
 import { ADD, FORGET, NEXT, PASS, REMOVE, SETTLE, TAKE, TURNS, WRITE } from './scripts.js'
 
@@ -19,10 +19,10 @@ const STATES = ['pending', 'delivered', 'failed'] as const
  */
 export function createStore (command: Command, layout: Layout): WebhookStore {
   const script = (text: string, keys: readonly string[], args: readonly unknown[]) => command('eval', text, String(keys.length), ...keys, ...args.map(String))
-  const nameOf = ({ workspace, endpointId }: Lane): string => JSON.stringify([workspace, endpointId])
+  const nameOf = ({ workspace, endpointId }: EndpointRef): string => JSON.stringify([workspace, endpointId])
   /** What `made` has of a delivery. */
-  const entryOf = ({ workspace, endpointId }: Lane, id: string): string => JSON.stringify([workspace, endpointId, id])
-  const listsOf = (lane: Lane): string[] => [layout.list(lane), ...STATES.map((state) => layout.list(lane, state))]
+  const entryOf = ({ workspace, endpointId }: EndpointRef, id: string): string => JSON.stringify([workspace, endpointId, id])
+  const listsOf = (lane: EndpointRef): string[] => [layout.list(lane), ...STATES.map((state) => layout.list(lane, state))]
 
   async function getEndpoint (workspace: string, id: string): Promise<WebhookEndpoint | undefined> {
     const record = await command('hget', layout.endpoint(workspace, id), 'record')
@@ -40,7 +40,7 @@ export function createStore (command: Command, layout: Layout): WebhookStore {
     return await script(WRITE, [layout.endpoint(workspace, id), layout.endpoints(workspace)], [expected, version, writeEndpoint(endpoint), memberOf(createdAt, id)]) === 1
   }
 
-  async function getDelivery (lane: Lane, id: string): Promise<Delivery | undefined> {
+  async function getDelivery (lane: EndpointRef, id: string): Promise<Delivery | undefined> {
     const fields = await command('hmget', layout.deliveries(lane) + id, 'record', 'attempts', 'state', 'due')
     return deliveryOf(fields)
   }
@@ -52,14 +52,14 @@ export function createStore (command: Command, layout: Layout): WebhookStore {
     return await script(ADD, keys, [id, memberOf(createdAt, id), nextAt?.getTime() ?? '', writeDelivery(delivery), writeAttempts(attempts), state]) === 1
   }
 
-  async function take (lane: Lane, now: number, heldUntil: number, most: number): Promise<{ claims: Claim[], next: string }> {
+  async function take (lane: EndpointRef, now: number, heldUntil: number, most: number): Promise<{ claims: Claim[], next: string }> {
     const reply = await script(TAKE, [layout.due(lane)], [now, heldUntil, most, layout.deliveries(lane)])
     const [next, taken]: unknown[] = Array.isArray(reply) ? reply : []
     const deliveries = (Array.isArray(taken) ? taken : []).map(deliveryOf).filter((delivery) => delivery !== undefined)
     return { next: String(next), claims: deliveries.map((delivery) => ({ delivery, heldUntil })) }
   }
 
-  async function forget (lane: Lane, members: readonly string[], ended: boolean): Promise<number> {
+  async function forget (lane: EndpointRef, members: readonly string[], ended: boolean): Promise<number> {
     return Number(await script(FORGET, [layout.due(lane), ...listsOf(lane)], [layout.deliveries(lane), Number(ended), ...members.flatMap((member) => [idOf(member), member])]))
   }
 

@@ -29,7 +29,7 @@ async function holdRecords (count: number, baseline: () => void): Promise<unknow
   await app.register(latchkey, { scopes, environment: 'production', keys: { prefix: 'acme' }, transport: allowPlainHttp })
   await app.ready()
   baseline()
-  for (let n = 0; n < count; n++) await app.keys.issue({ workspace: `workspace-${n % 1000}`, environment: 'production', scopes: ['devices:read'] })
+  for (let n = 0; n < count; n++) await app.latchkey.keys.issue({ workspace: `workspace-${n % 1000}`, environment: 'production', scopes: ['devices:read'] })
   return app
 }
 

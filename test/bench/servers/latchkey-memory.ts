@@ -28,10 +28,10 @@ export async function buildLatchkey ({ keys, routes, scopes: size, policies }: S
   const granted = names.filter((_, n) => n < 10 || n % 10 === 0)
   const texts: string[] = []
   for (let n = 0; n < keys; n++) {
-    const { text } = await app.keys.issue({ workspace: `workspace-${n % 100}`, environment: 'production', scopes: granted })
+    const { secret: text } = await app.latchkey.keys.issue({ workspace: `workspace-${n % 100}`, environment: 'production', scopes: granted })
     texts.push(text)
   }
-  const { text: weak } = await app.keys.issue({ workspace: 'workspace-0', environment: 'production', scopes: names.slice(1, 2) })
+  const { secret: weak } = await app.latchkey.keys.issue({ workspace: 'workspace-0', environment: 'production', scopes: names.slice(1, 2) })
   return { app, keys: texts, weak }
 }
 

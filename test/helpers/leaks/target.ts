@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
 import latchkey, { allowPlainHttp, defineScopes, InvalidCredential, notFound, type LatchkeyOptions, type Resolver } from 'fastify-latchkey'
-import { createKeyText, hashKeyText } from 'fastify-latchkey/keys'
+import { createSecretFormat, hashSecret } from 'fastify-latchkey/keys'
 import { createMemoryLimitStore, type LimitStore } from 'fastify-latchkey/limits'
 import { routeUpgrades, serverOptions, upgradeOf } from 'fastify-latchkey/server'
 import type { Canaries } from './find.js'
@@ -19,7 +19,7 @@ type Word = 'query' | 'fragment' | 'user' | 'basic' | 'cookie' | 'proxy' | 'body
 type KeyName = 'reader' | 'poor' | 'outage' | 'sandbox' | 'unknown' | 'almost' | 'late'
 
 export function createSecrets (keys: Omit<Secrets['keys'], 'unknown' | 'almost' | 'late'>): Secrets {
-  const text = createKeyText('acme', ['live', 'test'])
+  const text = createSecretFormat('acme', ['live', 'test'])
   const almost = text.generate('live')
   return {
     keys: { ...keys, unknown: text.generate('live'), almost: almost.slice(0, -1) + (almost.endsWith('0') ? '1' : '0'), late: text.generate('live') },
@@ -52,8 +52,8 @@ export function canariesOf ({ keys, words }: Secrets): Canaries {
   const found: Record<string, string> = { ...words }
   for (const [name, text] of Object.entries(keys)) {
     found[`key ${name}`] = text.slice(-49)
-    found[`hash ${name}`] = hashKeyText(text)
-    found[`hash ${name} in hex`] = Buffer.from(hashKeyText(text), 'base64url').toString('hex')
+    found[`hash ${name}`] = hashSecret(text)
+    found[`hash ${name} in hex`] = Buffer.from(hashSecret(text), 'base64url').toString('hex')
   }
   return found
 }
@@ -145,7 +145,7 @@ export async function createTarget (logger: FastifyServerOptions['logger'], opti
     ...options
   })
   const issue = async (environment: 'production' | 'sandbox', owner: string, ...names: Array<'devices:read' | 'devices:write'>) =>
-    (await app.keys.issue({ workspace: 'w', environment, owner, scopes: names })).text
+    (await app.latchkey.keys.issue({ workspace: 'w', environment, owner, scopes: names })).secret
   secrets = createSecrets({
     reader: await issue('production', 'reader', 'devices:read', 'devices:write'),
     poor: await issue('production', 'poor'),

@@ -1,0 +1,107 @@
+import { Type, type TSchema } from '@sinclair/typebox'
+import { accepted } from '../../core/options.js'
+import type { ScopeName } from '../../core/scope-registry.js'
+import type { Grace } from './transitions.js'
+import type { KeyMetadata } from '../record.js'
+
+/** What a new key is made of. */
+export interface IssueInput {
+  workspace: string
+  /** Declared scopes; an empty array grants nothing. */
+  scopes: readonly ScopeName[]
+  /** One of the environments of `keys.tags`; the caller's by default, or the first of them. */
+  environment?: string | undefined
+  name?: string | undefined
+  owner?: string | undefined
+  tier?: string | undefined
+  /** Not valid from this instant on. Left out, the key does not expire by itself. */
+  expiresAt?: Date | undefined
+  /** Notes of the host: at most 32, by names of up to 64 characters; strings of up to 512, numbers, booleans and null. */
+  metadata?: KeyMetadata | undefined
+}
+
+/** What of a key is to be changed; null removes it. */
+export interface UpdateInput {
+  name?: string | null | undefined
+  owner?: string | null | undefined
+  tier?: string | null | undefined
+  scopes?: readonly ScopeName[] | undefined
+  /** In the future. */
+  expiresAt?: Date | null | undefined
+  /** Takes the place of all that was noted. */
+  metadata?: KeyMetadata | null | undefined
+  /** Only if this is still the key's version. */
+  version?: number | undefined
+}
+
+export interface RotateInput {
+  /** Seconds that the present secret stays valid; 0 by default: it dies at once. At most a year. */
+  grace?: number | undefined
+  /** What the seconds count from: the rotation, or the first use of the new secret. */
+  graceFrom?: Grace['from'] | undefined
+  /** Only if this is still the key's version. */
+  version?: number | undefined
+}
+
+export interface RevokeInput {
+  /** Why, for people. */
+  reason?: string | undefined
+}
+
+export interface ListInput {
+  /** Most keys of the page; 50 by default, at most 200. */
+  limit?: number | undefined
+  /** `next` of the page before. */
+  cursor?: string | undefined
+  owner?: string | undefined
+  environment?: string | undefined
+}
+
+/** Half a surrogate pair is no character: in UTF-8, all of them would be the same one. */
+const CHARACTERS = '^(?:[^\\x00-\\x1f\\x7f-\\x9f\\ud800-\\udfff]|[\\ud800-\\udbff][\\udc00-\\udfff])+$'
+const word = (what: string) => Type.String({ minLength: 1, maxLength: 256, pattern: CHARACTERS, description: `${what} of 1 to 256 characters without control characters` })
+const orNull = (schema: TSchema) => Type.Optional(Type.Union([schema, Type.Null()], { description: `${schema.description}, or null` }))
+const scopeList = Type.Array(Type.String({ description: 'a scope' }), { description: 'an array of scopes' })
+const date = Type.Date({ description: 'a valid Date' })
+const notes = accepted(() => true, 'a plain object')
+const version = Type.Optional(Type.Integer({ minimum: 1, description: 'a whole number of at least 1' }))
+const strict = { additionalProperties: false }
+
+export const issueSchema = Type.Object({
+  workspace: word('a workspace'),
+  scopes: scopeList,
+  environment: Type.Optional(Type.String({ description: 'an environment' })),
+  name: Type.Optional(word('a name')),
+  owner: Type.Optional(word('an owner')),
+  tier: Type.Optional(word('a tier')),
+  expiresAt: Type.Optional(date),
+  metadata: Type.Optional(notes)
+}, strict)
+
+export const updateSchema = Type.Object({
+  name: orNull(word('a name')),
+  owner: orNull(word('an owner')),
+  tier: orNull(word('a tier')),
+  scopes: Type.Optional(scopeList),
+  expiresAt: orNull(date),
+  metadata: Type.Optional(notes),
+  version
+}, strict)
+
+/** A year, in seconds. */
+const LONGEST_GRACE = 31_536_000
+
+export const rotateSchema = Type.Object({
+  grace: Type.Optional(Type.Number({ minimum: 0, maximum: LONGEST_GRACE, description: `seconds from 0 to ${LONGEST_GRACE}` })),
+  graceFrom: Type.Optional(Type.Union([Type.Literal('now'), Type.Literal('first-use')], { description: '\'now\' or \'first-use\'' })),
+  version
+}, strict)
+
+export const revokeSchema = Type.Object({ reason: Type.Optional(word('a reason')) }, strict)
+
+export const listSchema = Type.Object({
+  limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 200, description: 'a whole number from 1 to 200' })),
+  cursor: Type.Optional(Type.String({ description: '`next` of the page before' })),
+  owner: Type.Optional(word('an owner')),
+  environment: Type.Optional(word('an environment'))
+}, strict)

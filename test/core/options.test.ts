@@ -1,0 +1,171 @@
+import Fastify from 'fastify'
+import { Type } from '@sinclair/typebox'
+import t, { type Test } from 'tap'
+import { allowPlainHttp, auth, type AuthOptions } from '../../lib/auth/index.js'
+import { accessContext, contextOf } from '../../lib/core/access-context.js'
+import { accepted, checkOptions, OptionError, show, withMethods } from '../../lib/core/options.js'
+import { BEARER, goodResolver, guard, principal, secured } from '../helpers/guard.js'
+
+/** Registers `ground`, and `auth` where its options are given, from plain JavaScript's point of view. */
+async function boot (grounds: Record<string, unknown>, auths?: Record<string, unknown>): Promise<void> {
+  const app = Fastify()
+  await app.register(accessContext, Object.assign<object, object>({}, grounds))
+  const good: AuthOptions = { resolvers: [goodResolver()], environment: 'production', transport: allowPlainHttp }
+  if (auths !== undefined) await app.register(auth, Object.assign(good, auths))
+  await app.ready()
+  await app.close()
+}
+
+async function isOptionError (t: Test, booting: Promise<void>, ...said: Array<string | RegExp>): Promise<void> {
+  const error: unknown = await booting.then(() => new Error('it booted'), (error: unknown) => error)
+  t.ok(error instanceof OptionError && error instanceof TypeError, String(error))
+  t.match(error, { name: 'OptionError', code: 'LATCHKEY_ERR_OPTION' })
+  for (const text of said) t.match(String(error), text)
+}
+
+t.test('good options of every kind boot', async (t) => {
+  for (const grounds of [
+    {}, { errors: 'problem' }, { errors: 'error' }, { errors: 'detail' }, { errors: 'error-message' }, { errors: 'throw' }, { errors: () => ({ body: {} }) },
+    { undeclared: 'refuse' }, { undeclared: 'authenticate' }, { undeclared: () => 'public' }, { rateLimitFields: 'draft' }, { rateLimitFields: false }, { rateLimitFields: [] },
+    { rateLimitFields: ['draft', 'trio', 'x-ratelimit'] }, { realm: 'Acme API (v1)' }, { clock: () => 0 }, { byMethod: () => undefined }, { errors: undefined, realm: undefined }
+  ]) await t.resolves(boot(grounds))
+  for (const auths of [
+    {}, { environment: ['a', 'b'] }, { environment: () => 'a' }, { deadline: 0.001 }, { deadline: 60 }, { failures: false }, { failures: { quota: 1, window: 86_400 } },
+    { onExposed () {} }, { transport: undefined }, { deadline: undefined, failures: undefined, onExposed: undefined }
+  ]) await t.resolves(boot({}, auths))
+})
+
+t.test('a wrong option of the ground is refused with its path, what was given and what to write', async (t) => {
+  const cases: ReadonlyArray<readonly [Record<string, unknown>, string]> = [
+    [{ errors: 'Problem' }, 'option errors must be \'problem\', \'error\', \'detail\', \'error-message\', \'throw\' or a function of the error, not "Problem"'],
+    [{ errors: null }, 'option errors must be \'problem\''],
+    [{ errors: '__proto__' }, 'option errors must be'],
+    [{ errors: 'constructor' }, 'option errors must be'],
+    [{ undeclared: 'public' }, 'option undeclared must be \'refuse\', \'authenticate\' or a function of the route, not "public"'],
+    [{ undeclared: [] }, 'option undeclared must be \'refuse\', \'authenticate\' or a function of the route, not an array of 0'],
+    [{ rateLimitFields: 'rfc' }, 'option rateLimitFields must be \'draft\', \'trio\', \'x-ratelimit\', an array of these or false, not "rfc"'],
+    [{ rateLimitFields: true }, 'or false, not true'],
+    [{ rateLimitFields: ['draft', 'x'] }, 'option rateLimitFields must be'],
+    [{ realm: '' }, 'option realm must be visible ASCII without quotes and backslashes, not ""'],
+    [{ realm: 'a"b' }, 'option realm must be'],
+    [{ realm: 'a\\b' }, 'option realm must be'],
+    [{ realm: 'a\r\nset-cookie: x' }, 'option realm must be'],
+    [{ realm: 'é' }, 'option realm must be'],
+    [{ realm: 5 }, 'without quotes and backslashes, not 5'],
+    [{ clock: Date.now() }, 'option clock must be a function that returns milliseconds since the epoch, not 1'],
+    [{ clock: new Date(0) }, 'not a Date'],
+    [{ byMethod: { GET: [] } }, 'option byMethod must be a function of the method, not an object with GET'],
+    [{ error: 'problem' }, 'unknown option error; known here: errors, undeclared, byMethod, rateLimitFields, realm, clock'],
+    [{ Realm: 'x' }, 'unknown option Realm'],
+    [{ prefix: '/v1' }, 'unknown option prefix']
+  ]
+  for (const [options, text] of cases) {
+    t.comment(text)
+    const message = await boot(options).then(() => 'it booted', String)
+    t.ok(message.includes(text), message)
+    await isOptionError(t, boot(options), /^OptionError: fastify-latchkey: /)
+  }
+})
+
+t.test('a wrong option of auth is refused likewise', async (t) => {
+  const resolver = goodResolver()
+  const cases: ReadonlyArray<readonly [Record<string, unknown>, string]> = [
+    [{ environment: undefined }, 'option environment must be the environment this host serves, such as \'production\', an array of them or a function of the request, not undefined'],
+    [{ environment: '' }, 'option environment must be'],
+    [{ environment: [] }, 'option environment must be'],
+    [{ environment: ['production', ''] }, 'option environment must be'],
+    [{ environment: 5 }, 'or a function of the request, not 5'],
+    [{ resolvers: [] }, 'option resolvers must be an array with at least one resolver, not an array of 0'],
+    [{ resolvers: undefined }, 'option resolvers must be an array with at least one resolver, not undefined'],
+    [{ resolvers: resolver }, 'option resolvers must be an array with at least one resolver, not an object with scheme'],
+    [{ resolvers: [resolver, () => {}] }, 'option resolvers.1 must be a resolver: { scheme, kind: \'api-key\' or \'access-token\', description, resolve (token, now) }, not a function'],
+    [{ resolvers: [null] }, 'option resolvers.0 must be a resolver'],
+    [{ resolvers: [{ ...resolver, resolve: undefined }] }, 'option resolvers.0 must be a resolver'],
+    [{ resolvers: [{ ...resolver, scheme: '' }] }, 'option resolvers.0 must be a resolver'],
+    [{ resolvers: [{ ...resolver, scheme: 5 }] }, 'option resolvers.0 must be a resolver'],
+    [{ resolvers: [{ ...resolver, kind: 'session' }] }, 'option resolvers.0 must be a resolver'],
+    [{ resolvers: [{ ...resolver, description: null }] }, 'option resolvers.0 must be a resolver'],
+    [{ resolvers: [{ ...resolver, description: 'bearer' }] }, 'option resolvers.0 must be a resolver'],
+    [{ transport: 'allowPlainHttp' }, 'option transport must be allowPlainHttp, imported from fastify-latchkey, or left out, not "allowPlainHttp"'],
+    [{ transport: true }, 'or left out, not true'],
+    [{ transport: Symbol('latchkey.allowPlainHttp') }, 'option transport must be allowPlainHttp, imported from fastify-latchkey, not another symbol'],
+    [{ deadline: 0 }, 'option deadline must be seconds above 0 and at most 60, not 0'],
+    [{ deadline: -1 }, 'option deadline must be'],
+    [{ deadline: 61 }, 'option deadline must be'],
+    [{ deadline: NaN }, 'at most 60, not NaN'],
+    [{ deadline: Infinity }, 'at most 60, not Infinity'],
+    [{ deadline: '1' }, 'at most 60, not "1"'],
+    [{ failures: true }, 'option failures must be { quota, window } in whole attempts and seconds of at least 1, or false, not true'],
+    [{ failures: { quota: 0, window: 60 } }, 'option failures must be'],
+    [{ failures: { quota: 1.5, window: 60 } }, 'option failures must be'],
+    [{ failures: { quota: '300', window: 60 } }, 'option failures must be'],
+    [{ failures: { quota: 300 } }, 'or false, not an object with quota'],
+    [{ failures: { quota: 300, window: 86_401 } }, 'option failures must be'],
+    [{ failures: { max: 300, timeWindow: 60 } }, 'not an object with max, timeWindow'],
+    [{ failures: { quota: 300, window: 60, ban: 1 } }, 'not an object with quota, window, ban'],
+    [{ onExposed: 'log' }, 'option onExposed must be a function of the exposure, not "log"'],
+    [{ enviroment: 'production' }, 'unknown option enviroment; known here: resolvers, environment, transport, deadline, failures, onExposed'],
+    [{ keys: {} }, 'unknown option keys']
+  ]
+  for (const [options, text] of cases) {
+    const message = await boot({}, options).then(() => 'it booted', String)
+    t.ok(message.includes(text), `${text} in ${message}`)
+    await isOptionError(t, boot({}, options))
+  }
+})
+
+t.test('a missing option is called missing', async (t) => {
+  const app = Fastify()
+  await app.register(accessContext)
+  await isOptionError(t, Promise.resolve(app.register(auth, Object.assign({ resolvers: [goodResolver()] }))).then(() => {}), /option environment is missing; it must be the environment this host serves/)
+})
+
+t.test('a resolver may be an instance of a class, with its method there', async (t) => {
+  class Sessions {
+    readonly scheme = 'session'
+    readonly kind = 'api-key'
+    readonly description = { type: 'http', scheme: 'bearer' }
+    resolve () { return principal({ id: this.scheme }) }
+  }
+  const { app } = await guard(t, { auth: { resolvers: [new Sessions()] }, after: (app) => app.get('/guarded', secured, async ({ principal }) => ({ id: principal?.id })) })
+  t.strictSame((await app.inject({ url: '/guarded', headers: BEARER })).json(), { id: 'session' })
+})
+
+t.test('rooms without a ground are refused', async (t) => {
+  const app = Fastify()
+  t.throws(() => contextOf(app), { name: 'OptionError', message: /register the `ground` plugin \(or `latchkey`, which does\) before the rooms that stand on it/ })
+  await isOptionError(t, Promise.resolve(app.register(auth, { resolvers: [goodResolver()], environment: 'production' })).then(() => {}), /register the `ground` plugin/)
+})
+
+t.test('options are described from the schema where it has no words of its own', async (t) => {
+  const schema = Type.Object({ deep: Type.Object({ size: Type.Integer() }), list: Type.Optional(Type.Array(Type.String())) }, { additionalProperties: false })
+  t.doesNotThrow(() => checkOptions(schema, { deep: { size: 1 } }, 'x'))
+  t.throws(() => checkOptions(schema, { deep: { size: 'big' } }, 'limits'), { message: 'fastify-latchkey: option limits.deep.size must be integer, not "big"' })
+  t.throws(() => checkOptions(schema, { deep: {} }, 'limits'), { message: 'fastify-latchkey: option limits.deep.size is missing; it must be given' })
+  t.throws(() => checkOptions(schema, { deep: { size: 1 }, list: [1] }, ''), { message: 'fastify-latchkey: option list.0 must be string, not 1' })
+  t.throws(() => checkOptions(schema, undefined, ''), { message: 'fastify-latchkey: option object must be object, not undefined' })
+  t.throws(() => checkOptions(schema, null, 'limits'), { message: 'fastify-latchkey: option limits must be object, not null' })
+})
+
+t.test('what is accepted is asked with the value, wherever it stands', async (t) => {
+  const even = accepted((value) => typeof value === 'number' && value % 2 === 0, 'an even number')
+  const schema = Type.Object({ one: even, many: Type.Optional(Type.Array(even)) })
+  t.doesNotThrow(() => checkOptions(schema, { one: 2, many: [4] }, ''))
+  t.throws(() => checkOptions(schema, { one: 3 }, ''), { message: /option one must be an even number, not 3/ })
+  t.throws(() => checkOptions(schema, { one: 2, many: [4, 5] }, ''), { message: /option many\.1 must be an even number, not 5/ })
+  t.throws(() => checkOptions(schema, {}, ''), { message: /option one is missing; it must be an even number/ })
+})
+
+t.test('what has methods may have them from its class', async (t) => {
+  class Store { take () {} }
+  const schema = Type.Object({ store: withMethods(['take'], 'a store') })
+  for (const store of [new Store(), { take () {} }, Object.create({ take () {} })]) t.doesNotThrow(() => checkOptions(schema, { store }, ''))
+  for (const store of [{}, { take: 1 }, null, 'x', Store]) t.throws(() => checkOptions(schema, { store }, ''), { message: /option store must be a store, not / })
+})
+
+t.test('a value is shown short', async (t) => {
+  for (const [value, text] of [
+    ['a', '"a"'], [1n, '1'], [undefined, 'undefined'], [() => 'secret', 'a function'], [null, 'null'], [NaN, 'NaN'], [Symbol('s'), 'Symbol(s)'], [[], 'an array of 0'], [[1, 2], 'an array of 2'],
+    [{}, 'an object with nothing in it'], [{ a: 1, b: 2 }, 'an object with a, b'], [new Date(NaN), 'a Date'], ['x'.repeat(100), `"${'x'.repeat(56)}…`], [Object.create(null), 'an object with nothing in it']
+  ] as const) t.equal(show(value), text)
+})

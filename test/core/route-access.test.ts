@@ -1,0 +1,173 @@
+import type { FastifyInstance } from 'fastify'
+import t from 'tap'
+import { NO_METHOD, NO_ROUTE, readAccess, type AccessRules } from '../../lib/core/route-access.js'
+import { contextOf } from '../../lib/core/access-context.js'
+import { BEARER, guard, isRefusal, open, secured, statuses } from '../helpers/guard.js'
+
+const refuse: AccessRules = { undeclared: 'refuse', byMethod: () => undefined }
+const levels: AccessRules = { undeclared: 'refuse', byMethod: (method) => method === 'GET' ? [{ apiKey: ['READ'] }] : undefined }
+
+/** Reads a schema as plain JavaScript may write it. */
+function read (schema: unknown, rules = refuse, { method = 'GET', shared = false } = {}) {
+  return readAccess({ method, url: '/x' }, schema === undefined ? undefined : Object.assign<object, unknown>({}, schema), rules, shared)
+}
+
+const security = (security: unknown) => read({ security })
+
+t.test('security is read as OpenAPI reads it', async (t) => {
+  const all = { alternatives: [{ scheme: 'apiKey', scopes: ['a', 'b'] }], faults: [] }
+  t.match(security([]), { mode: 'open', alternatives: [], faults: [] })
+  t.match(security([{ apiKey: [] }]), { mode: 'guarded', alternatives: [{ scheme: 'apiKey', scopes: [] }], faults: [] })
+  t.match(security([{ apiKey: ['a', 'b'] }]), { mode: 'guarded', ...all })
+  t.match(security([{ apiKey: ['a', 'b'] }, {}]), { mode: 'optional', ...all })
+  t.match(security([{}, { apiKey: ['a', 'b'] }]), { mode: 'optional', ...all })
+  t.match(security([{}]), { mode: 'optional', alternatives: [], faults: [] })
+  t.match(security([Object.create(null)]), { mode: 'optional', faults: [] })
+  t.match(security([{ apiKey: ['a'] }, { oauth: ['b'] }]), { mode: 'guarded', alternatives: [{ scheme: 'apiKey', scopes: ['a'] }, { scheme: 'oauth', scopes: ['b'] }] })
+})
+
+t.test('what looks like nothing is no invitation: a malformed statement is a fault, and nobody may', async (t) => {
+  for (const [stated, said] of [
+    [null, 'not null'], ['apiKey', 'not "apiKey"'], [{ apiKey: ['a'] }, 'not an object with apiKey'], [true, 'not true'], [0, 'not 0'], ['', 'not ""']
+  ] as const) {
+    const { mode, faults } = security(stated)
+    t.match(faults, [new RegExp(`^schema\\.security, or what the option undeclared answers, must be an array of security requirements, ${said}$`)])
+    t.equal(mode, 'undeclared')
+  }
+  for (const [item, said] of [
+    [[], 'not an array of 0'], [null, 'not null'], [undefined, 'not undefined'], ['apiKey', 'not "apiKey"'], [new Map([['apiKey', []]]), 'not an object with nothing in it'],
+    [new Map(), 'not an object with nothing in it'], [new Date(0), 'not a Date'], [['a'], 'not an array of 1'], [() => {}, 'not a function'], [5, 'not 5'],
+    [{ apiKey: [], oauth: [] }, 'not an object with apiKey, oauth; a request carries one credential']
+  ] as const) {
+    for (const stated of [[item], [{ apiKey: [] }, item], [{}, item]]) {
+      const { mode, faults } = security(stated)
+      t.equal(mode, 'undeclared')
+      t.equal(faults.length, 1)
+      t.match(faults[0], `each item of schema.security must name one scheme, such as { apiKey: ['devices:read'] }, ${said}`)
+    }
+  }
+  for (const scopes of ['devices:read', undefined, null, { 0: 'a' }, [5], [undefined], [['a']]]) {
+    t.match(security([{ apiKey: scopes }]), { mode: 'undeclared', faults: [/^the scopes of apiKey in schema\.security must be an array of strings, not /] })
+  }
+})
+
+t.test('a statement that its author changes later is what it was', async (t) => {
+  const scopes = ['devices:manage']
+  const access = security([{ apiKey: scopes }])
+  scopes.length = 0
+  t.strictSame(access.alternatives, [{ scheme: 'apiKey', scopes: ['devices:manage'] }])
+})
+
+t.test('x-rate-limit names a profile and a cost', async (t) => {
+  const limited = (declared: unknown) => read({ ...open.schema, 'x-rate-limit': declared })
+  t.match(limited(undefined), { mode: 'open', profile: undefined, cost: 1, faults: [] })
+  t.match(limited({}), { profile: undefined, cost: 1, faults: [] })
+  t.match(limited({ profile: 'heavy', cost: 5 }), { profile: 'heavy', cost: 5, faults: [] })
+  t.match(limited({ cost: 0 }), { cost: 0, faults: [] })
+  for (const [declared, said] of [
+    [null, 'must be { profile, cost }, not null'], ['heavy', 'must be { profile, cost }, not "heavy"'], [{ profile: 5 }, '.profile must be the name of a profile, not 5'],
+    [{ cost: '5' }, '.cost must be a whole number of at least 0, not "5"'], [{ cost: -1 }, 'not -1'], [{ cost: 1.5 }, 'not 1.5'], [{ cost: NaN }, 'not NaN'], [{ cost: 2 ** 53 }, 'not 9007199254740992'],
+    [{ max: 5 }, ' knows profile and cost, not max']
+  ] as const) {
+    const { mode, faults } = limited(declared)
+    t.equal(mode, 'undeclared')
+    t.match(faults.join(), said)
+  }
+})
+
+t.test('a route that states nothing is what its method states, else what the host says of it', async (t) => {
+  t.match(read(undefined), { mode: 'undeclared', faults: [/^states nothing: add schema\.security/] })
+  t.match(read({}), { mode: 'undeclared' })
+  t.match(read({}, levels), { mode: 'guarded', alternatives: [{ scopes: ['READ'] }] })
+  t.match(read({}, levels, { method: 'PURGE' }), { mode: 'undeclared' })
+  t.match(read({ security: [] }, levels), { mode: 'open' })
+  t.match(read({}, { ...refuse, undeclared: 'authenticate' }), { mode: 'guarded', alternatives: [] })
+
+  const answers = new Map<unknown, object>([
+    ['refuse', { mode: 'undeclared' }], ['public', { mode: 'open' }], ['authenticate', { mode: 'guarded', alternatives: [] }],
+    [[{ apiKey: ['metrics:read'] }], { mode: 'guarded', alternatives: [{ scheme: 'apiKey', scopes: ['metrics:read'] }] }],
+    [undefined, { mode: 'undeclared', faults: [/must be an array of security requirements, not undefined/] }],
+    ['Public', { mode: 'undeclared', faults: [/not "Public"/] }], [true, { mode: 'undeclared' }], [null, { mode: 'undeclared' }], [Promise.resolve('public'), { mode: 'undeclared' }]
+  ])
+  for (const [answer, expected] of answers) {
+    const asked: unknown[] = []
+    const undeclared = new Proxy(() => 'refuse' as const, { apply: (_target, _this, [route]) => { asked.push(route); return answer } })
+    t.match(read({}, { ...refuse, undeclared }), expected)
+    t.strictSame(asked, [{ method: 'GET', url: '/x' }])
+  }
+  t.match(read({}, { ...refuse, undeclared: () => { throw new RangeError('secret') } }), { mode: 'undeclared', faults: ['the option undeclared threw RangeError'] })
+})
+
+t.test('only a route for OPTIONS alone that states nothing lets preflights pass', async (t) => {
+  t.match(read({}, refuse, { method: 'OPTIONS' }), { preflight: true, mode: 'guarded' })
+  t.match(read(undefined, refuse, { method: 'OPTIONS' }), { preflight: true, mode: 'guarded' })
+  t.match(read({}, refuse, { method: 'OPTIONS', shared: true }), { preflight: false, mode: 'undeclared' })
+  t.match(read(secured.schema, refuse, { method: 'OPTIONS' }), { preflight: false, mode: 'guarded' })
+  t.match(read(open.schema, refuse, { method: 'OPTIONS' }), { preflight: false, mode: 'open' })
+  t.match(read(secured.schema), { preflight: false })
+  t.match([NO_ROUTE, NO_METHOD], [{ mode: 'guarded', preflight: true }, { mode: 'undeclared', preflight: false }])
+})
+
+t.test('boot is refused with the names of all routes that have faults, in every context', async (t) => {
+  const { app } = await guard(t, {
+    async after (app) {
+      app.get('/silent', async () => ({}))
+      app.route({ method: ['PUT', 'PATCH'], url: '/several', handler: async () => ({}) })
+      app.post('/fine', secured, async () => ({}))
+      await app.register(async (child: FastifyInstance) => { child.delete('/deep', { schema: { security: [{ apiKey: [] }], 'x-rate-limit': { cost: -1 } } }, async () => ({})) }, { prefix: '/v1' })
+    }
+  })
+  const message = await app.ready().then(() => 'booted', String)
+  for (const line of ['GET /silent states nothing', 'PUT /several states nothing', 'PATCH /several states nothing', 'DELETE /v1/deep schema[\'x-rate-limit\'].cost must be']) t.ok(message.includes(line), line)
+  t.notMatch(message, '/fine')
+  t.match(message, /^OptionError: fastify-latchkey: /)
+})
+
+t.test('with authenticate, what states nothing needs any credential', async (t) => {
+  const { app } = await guard(t, { ground: { undeclared: 'authenticate' }, before: (app) => app.get('/early', async () => ({})), after: (app) => app.get('/late', async () => ({})) })
+  for (const url of ['/early', '/late']) t.strictSame(await statuses(app, { url }), [401, 401, 200])
+})
+
+t.test('with a function, the host says what becomes of routes that it can\'t edit, early ones too', async (t) => {
+  const { app } = await guard(t, {
+    ground: {
+      undeclared: ({ method, url }) => {
+        if (url === '/throw') throw new Error('secret')
+        return url === '/health' ? 'public' : method === 'POST' ? [{ apiKey: [] }] : url.startsWith('/docs') ? 'authenticate' : 'refuse'
+      }
+    },
+    before (app) {
+      for (const url of ['/health', '/docs', '/throw', '/other']) app.get(url, async () => ({}))
+      app.post('/other', async () => ({}))
+    },
+    after: (app) => app.get('/docs/late', async () => ({}))
+  })
+  t.strictSame(await statuses(app, { url: '/health' }), [200, 200, 200])
+  for (const url of ['/docs', '/docs/late']) t.strictSame(await statuses(app, { url }), [401, 401, 200])
+  t.strictSame(await statuses(app, { method: 'POST', url: '/other' }), [401, 401, 200])
+  for (const url of ['/other', '/throw']) {
+    t.strictSame(await statuses(app, { url }), [401, 401, 403])
+    isRefusal(t, await app.inject({ url, headers: BEARER }), 'ROUTE_UNDECLARED')
+  }
+})
+
+t.test('hooks for routes see what a route states, once a method', async (t) => {
+  const seen: string[][] = []
+  const { app } = await guard(t, {
+    after (app) {
+      app.addHook('onRoute', (route) => { seen.push(contextOf(app).statedBy(route).map(({ method, mode }) => `${method} ${mode}`)) })
+      app.get('/one', { ...open, exposeHeadRoute: false }, async () => ({}))
+      app.route({ method: ['PUT', 'POST'], url: '/two', ...secured, handler: async () => ({}) })
+    }
+  })
+  await app.ready()
+  t.strictSame(seen, [['GET open'], ['PUT guarded', 'POST guarded']])
+})
+
+t.test('rooms read what routes state from the ground', async (t) => {
+  const { app } = await guard(t, { after: (app) => app.get('/x', { schema: { ...secured.schema, operationId: 'readX' } }, async () => ({})) })
+  const { routes, statedBy } = contextOf(app)
+  t.match(routes, [{ method: 'GET', url: '/x', operationId: 'readX' }, { method: 'HEAD', url: '/x' }])
+  t.strictSame(statedBy({ method: 'GET', url: '/never-registered', handler: async () => ({}) }), [])
+  await app.ready()
+})
