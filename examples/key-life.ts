@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import Fastify from 'fastify'
 import { allowPlainHttp, defineScopes, latchkey, principalOf, serverOptions } from 'fastify-latchkey'
-import { keyRoutes } from 'fastify-latchkey/keys'
+import { keyRoutes } from 'fastify-latchkey/management'
 import { logger } from './base.js'
 
 /**

@@ -120,7 +120,6 @@ export { createMemoryKeyStore } from './memory/store.js'
 export { createSecretFormat, formatSecret, hashSecret, type SecretFormat as KeyText, type SecretParts as KeyTextParts } from './secret-format.js'
 export { loadKey, MAX_SECRETS, type ApiKey, type KeyMetadata, type KeySecret, type LoadedKey } from './record.js'
 
-export { keyRoutes, type KeyRoutesOptions, type KeyWorkspace } from '../management/key-routes.js'
 export type { Changed, KeyCaller, Keys } from './keys.js'
 export type { KeyActor, KeyEvent, KeyListener, KeyOrigin } from './lifecycle/events.js'
 export type { PermissionsOf } from '../auth/index.js'

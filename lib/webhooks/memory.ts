@@ -1,6 +1,6 @@
 import { newestFirst, readAttempts, readDelivery, readEndpoint, writeAttempts, writeDelivery, writeEndpoint } from './codec.js'
-import { hears, type Delivery, type DeliveryState } from './endpoint.js'
-import { EndpointTaken, type Claim, type WebhookStore } from './store.js'
+import { isSubscribed, type Delivery, type DeliveryState } from './endpoint.js'
+import { EndpointExistsError, type Claim, type WebhookStore } from './store.js'
 import { createPriorityQueue, type PriorityQueue } from './priority-queue.js'
 
 /** Kept as text: whoever reads it gets an object of his own. */
@@ -46,16 +46,16 @@ export function createMemoryWebhookStore (): WebhookStore {
     else due.set(kept.id, at, kept)
   }
 
-  function take (post: Post, now: number, heldUntil: number, most: number): Claim[] {
+  function take (post: Post, now: number, leasedUntil: number, most: number): Claim[] {
     const taken = post.due.due(now, most)
-    for (const kept of taken) put(post, kept, heldUntil)
-    return taken.map((kept) => ({ delivery: deliveryOf(kept), heldUntil }))
+    for (const kept of taken) put(post, kept, leasedUntil)
+    return taken.map((kept) => ({ delivery: deliveryOf(kept), leasedUntil }))
   }
 
   return {
     async insertEndpoint (endpoint) {
       const { id, workspace } = endpoint
-      if (posts.has(id)) throw new EndpointTaken()
+      if (posts.has(id)) throw new EndpointExistsError()
       posts.set(id, { id, workspace, endpoint: writeEndpoint(endpoint), deliveries: new Map(), due: createPriorityQueue() })
     },
     async getEndpoint (workspace, id) {
@@ -75,7 +75,7 @@ export function createMemoryWebhookStore (): WebhookStore {
       lanes.delete(id)
       return posts.delete(id)
     },
-    subscribed: async (workspace, type) => endpointsOf(workspace).filter((endpoint) => hears(endpoint, type)),
+    subscribed: async (workspace, type) => endpointsOf(workspace).filter((endpoint) => isSubscribed(endpoint, type)),
 
     async enqueue (deliveries) {
       return deliveries.flatMap((delivery) => {
@@ -110,10 +110,10 @@ export function createMemoryWebhookStore (): WebhookStore {
       }
       return { claims, nextAt: only === undefined ? lanes.firstOf(wanted) : lane?.due.firstOf() }
     },
-    async settle ({ delivery, heldUntil }, { attempt, state, nextAt }) {
+    async settle ({ delivery, leasedUntil }, { attempt, state, nextAt }) {
       const post = postOf(delivery.workspace, delivery.endpointId)
       const kept = post?.deliveries.get(delivery.id)
-      if (post === undefined || kept?.due !== heldUntil) return false
+      if (post === undefined || kept?.due !== leasedUntil) return false
       kept.state = state
       kept.attempts = writeAttempts([...delivery.attempts, attempt])
       put(post, kept, nextAt?.getTime())

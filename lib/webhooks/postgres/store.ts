@@ -1,8 +1,8 @@
 import { migrate } from './schema.js'
 import { once, type Row, type Sql } from '../../postgres/sql.js'
 import { readAttempts, readDelivery, readEndpoint, readState, writeAttempts, writeDelivery, writeEndpoint } from '../codec.js'
-import { hears, type Delivery, type WebhookEndpoint } from '../endpoint.js'
-import { EndpointTaken, type ClaimLimit, type WebhookStore } from '../store.js'
+import { isSubscribed, type Delivery, type WebhookEndpoint } from '../endpoint.js'
+import { EndpointExistsError, type ClaimLimit, type WebhookStore } from '../store.js'
 import { statementsOf } from './statements.js'
 
 /** A webhook store whose tables are made, or brought up to date, with its first use. */
@@ -46,7 +46,7 @@ export function createSqlWebhookStore (sql: Sql, schema: string): SqlWebhookStor
     async insertEndpoint (endpoint) {
       const { id, workspace, createdAt, version } = endpoint
       const added = await run(statements.insertEndpoint, [id, workspace, createdAt.getTime(), version, writeEndpoint(endpoint)])
-      if (added.length === 0) throw new EndpointTaken()
+      if (added.length === 0) throw new EndpointExistsError()
     },
     async getEndpoint (workspace, id) {
       const [row] = await run(statements.getEndpoint, [workspace, id])
@@ -63,7 +63,7 @@ export function createSqlWebhookStore (sql: Sql, schema: string): SqlWebhookStor
       while ((await run(statements.forget, [id, AT_ONCE])).length === AT_ONCE);
       return true
     },
-    subscribed: async (workspace, type) => (await endpointsOf(workspace)).filter((endpoint) => hears(endpoint, type)),
+    subscribed: async (workspace, type) => (await endpointsOf(workspace)).filter((endpoint) => isSubscribed(endpoint, type)),
 
     async enqueue (deliveries) {
       const column = (of: (delivery: Delivery) => unknown): unknown[] => deliveries.map(of)
@@ -86,15 +86,15 @@ export function createSqlWebhookStore (sql: Sql, schema: string): SqlWebhookStor
       return { deliveries: found.slice(0, limit), next: last && { createdAt: last.createdAt, id: last.id } }
     },
     async claim (now, lease, limit) {
-      const heldUntil = now + lease
+      const leasedUntil = now + lease
       const lanes = await lanesFor(now, limit)
-      const rows = lanes.length === 0 ? [] : await run(statements.take, [lanes, now, heldUntil, limit.perEndpoint, limit.limit])
+      const rows = lanes.length === 0 ? [] : await run(statements.take, [lanes, now, leasedUntil, limit.perEndpoint, limit.limit])
       if (limit.only === undefined && lanes.length > 0) await run(statements.pass, [lanes, now + TURN, now])
-      return { claims: rows.map((row) => ({ delivery: deliveryOf(row), heldUntil })), nextAt: await nextFor(limit) }
+      return { claims: rows.map((row) => ({ delivery: deliveryOf(row), leasedUntil })), nextAt: await nextFor(limit) }
     },
-    async settle ({ delivery, heldUntil }, { attempt, state, nextAt }) {
+    async settle ({ delivery, leasedUntil }, { attempt, state, nextAt }) {
       const { endpointId, id, attempts } = delivery
-      const settled = await run(statements.settle, [endpointId, id, heldUntil, state, writeAttempts([...attempts, attempt]), nextAt?.getTime() ?? null])
+      const settled = await run(statements.settle, [endpointId, id, leasedUntil, state, writeAttempts([...attempts, attempt]), nextAt?.getTime() ?? null])
       return settled.length > 0
     },
     prune: async (before, limit) => (await run(statements.prune, [before.getTime(), limit])).length,

@@ -2,8 +2,8 @@ import type { Command } from '../../redis/client.js'
 import { idOf, memberOf } from '../../keys/redis/layout.js'
 import { textsOf } from '../../keys/redis/records.js'
 import { readAttempts, readDelivery, readEndpoint, readState, writeAttempts, writeDelivery, writeEndpoint } from '../codec.js'
-import { hears, type Delivery, type WebhookEndpoint } from '../endpoint.js'
-import { EndpointTaken, type Claim, type EndpointRef, type WebhookStore } from '../store.js'
+import { isSubscribed, type Delivery, type WebhookEndpoint } from '../endpoint.js'
+import { EndpointExistsError, type Claim, type EndpointRef, type WebhookStore } from '../store.js'
 import type { Layout } from './layout.js'
 import { ADD, FORGET, NEXT, PASS, REMOVE, SETTLE, TAKE, TURNS, WRITE } from './scripts.js'
 
@@ -52,11 +52,11 @@ export function createStore (command: Command, layout: Layout): WebhookStore {
     return await script(ADD, keys, [id, memberOf(createdAt, id), nextAt?.getTime() ?? '', writeDelivery(delivery), writeAttempts(attempts), state]) === 1
   }
 
-  async function take (lane: EndpointRef, now: number, heldUntil: number, most: number): Promise<{ claims: Claim[], next: string }> {
-    const reply = await script(TAKE, [layout.due(lane)], [now, heldUntil, most, layout.deliveries(lane)])
+  async function take (lane: EndpointRef, now: number, leasedUntil: number, most: number): Promise<{ claims: Claim[], next: string }> {
+    const reply = await script(TAKE, [layout.due(lane)], [now, leasedUntil, most, layout.deliveries(lane)])
     const [next, taken]: unknown[] = Array.isArray(reply) ? reply : []
     const deliveries = (Array.isArray(taken) ? taken : []).map(deliveryOf).filter((delivery) => delivery !== undefined)
-    return { next: String(next), claims: deliveries.map((delivery) => ({ delivery, heldUntil })) }
+    return { next: String(next), claims: deliveries.map((delivery) => ({ delivery, leasedUntil })) }
   }
 
   async function forget (lane: EndpointRef, members: readonly string[], ended: boolean): Promise<number> {
@@ -66,7 +66,7 @@ export function createStore (command: Command, layout: Layout): WebhookStore {
   return {
     async insertEndpoint (endpoint) {
       const { id, workspace } = endpoint
-      if (await command('set', layout.id(id), workspace, 'NX') === null) throw new EndpointTaken()
+      if (await command('set', layout.id(id), workspace, 'NX') === null) throw new EndpointExistsError()
       await write(endpoint, '')
     },
     getEndpoint,
@@ -86,7 +86,7 @@ export function createStore (command: Command, layout: Layout): WebhookStore {
       await command('zrem', layout.turns, nameOf(lane))
       return removed
     },
-    subscribed: async (workspace, type) => (await listEndpoints(workspace)).filter((endpoint) => hears(endpoint, type)),
+    subscribed: async (workspace, type) => (await listEndpoints(workspace)).filter((endpoint) => isSubscribed(endpoint, type)),
 
     async enqueue (deliveries) {
       const added: Delivery[] = []
@@ -120,10 +120,10 @@ export function createStore (command: Command, layout: Layout): WebhookStore {
       if (only === undefined) next = String(await script(NEXT, [layout.turns], names))
       return { claims, nextAt: next === '' ? undefined : Number(next) }
     },
-    async settle ({ delivery, heldUntil }, { attempt, state, nextAt }) {
+    async settle ({ delivery, leasedUntil }, { attempt, state, nextAt }) {
       const { id, createdAt, attempts } = delivery
       const keys = [layout.deliveries(delivery) + id, layout.due(delivery), layout.list(delivery, 'pending'), layout.list(delivery, state)]
-      const settled = await script(SETTLE, keys, [id, memberOf(createdAt, id), heldUntil, state, writeAttempts([...attempts, attempt]), nextAt?.getTime() ?? '']) === 1
+      const settled = await script(SETTLE, keys, [id, memberOf(createdAt, id), leasedUntil, state, writeAttempts([...attempts, attempt]), nextAt?.getTime() ?? '']) === 1
       if (settled && nextAt !== undefined) await command('zadd', layout.turns, '0', nameOf(delivery))
       return settled
     },
