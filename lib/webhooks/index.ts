@@ -92,9 +92,9 @@ export const webhooks = fp<WebhooksOptions>(async function latchkeyWebhooks (app
 export { allowPrivateAddresses } from './destination.js'
 export { createEmbeddedEngine, type EmbeddedEngineOptions } from './embedded-engine.js'
 export { createMemoryWebhookStore } from './memory.js'
-export {
-  EndpointExistsError, type Claim, type Claimed, type ClaimLimit, type DeliveryList, type DeliveryPage,
-  type DeliveryPosition, type EndpointRef, type Settled, type WebhookStore
+export { DuplicateError } from '../core/store-error.js'
+export type {
+  Claim, Claimed, ClaimLimit, DeliveryList, DeliveryPage, EndpointRef, Settled, WebhookStore
 } from './store.js'
 export type {
   Attempt, AttemptOutcome, Delivery, DeliveryState, DisabledReason, EndpointSecret, WebhookEndpoint

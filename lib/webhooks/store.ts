@@ -2,21 +2,13 @@ import type { Position } from '../core/cursor.js'
 import type { EventType } from '../events/index.js'
 import type { Attempt, Delivery, DeliveryState, WebhookEndpoint } from './endpoint.js'
 
-/** Thrown by `insertEndpoint` where another endpoint has the id. */
-export class EndpointExistsError extends Error {
-  constructor () {
-    super('an endpoint with this id exists')
-    this.name = 'EndpointExistsError'
-  }
-}
-
 /**
  * Where endpoints and deliveries live. Every method but `claim` and `prune` works on one workspace. Records that a
  * store returns are frozen copies with dates of their own. `webhookStoreConformance` of fastify-latchkey/testing shows
  * whether an implementation does all of this.
  */
 export interface WebhookStore {
-  /** @throws EndpointExistsError */
+  /** @throws DuplicateError where the id exists */
   insertEndpoint (endpoint: WebhookEndpoint): Promise<void>
   getEndpoint (workspace: string, id: string): Promise<WebhookEndpoint | undefined>
   /** All of a workspace, newest first (`createdAt`, then `id`, descending). The host bounds how many there are. */
@@ -63,17 +55,14 @@ export interface WebhookStore {
 
 export interface DeliveryPage {
   readonly limit: number
-  readonly after?: DeliveryPosition | undefined
+  readonly after?: Position | undefined
   readonly state?: DeliveryState | undefined
 }
-
-/** Where a page has ended. */
-export interface DeliveryPosition extends Position {}
 
 export interface DeliveryList {
   readonly deliveries: readonly Delivery[]
   /** Undefined on the last page. */
-  readonly next: DeliveryPosition | undefined
+  readonly next: Position | undefined
 }
 
 /** Which deliveries a caller wants. */
