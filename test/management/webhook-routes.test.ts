@@ -86,6 +86,9 @@ t.test('what is of another workspace or environment is what is missing', async (
   t.equal((await send('admin', 'GET /webhooks?workspace=w2')).statusCode, 404)
   t.equal((await send('admin', `POST /webhooks/${id}/deliveries/x/replay`)).statusCode, 404)
   t.equal((await app.latchkey.webhooks.list('w1')).length, 2, 'the host sees all')
+  for (const request of ['GET /webhooks/%00', `POST /webhooks/${id}/deliveries/%00/replay`, 'DELETE /webhooks/a%0Ab']) {
+    t.equal((await send('admin', request, request.startsWith('POST') ? {} : undefined)).json().code, 'WEBHOOK_NOT_FOUND', 'no store is asked for what it may refuse')
+  }
 })
 
 t.test('each operation needs its scope', async (t) => {
