@@ -97,7 +97,7 @@ async function start (name: 'embedded' | 'bullmq'): Promise<DeliveryEngine> {
 async function insert (count: number, path: string): Promise<WebhookEndpoint[]> {
   const createdAt = new Date()
   const endpoints = Array.from({ length: count }, () => ({ id: `whe_${process.pid}_${made++}`, workspace: 'w1', url: `https://localhost:${terms.port}${path}`, events: [], secrets: [{ value: newSecret(), createdAt }], createdAt, version: 1 }))
-  for (const endpoint of endpoints) await store.insertEndpoint(endpoint)
+  for (const endpoint of endpoints) await store.insertEndpoint(endpoint, endpoints.length)
   return endpoints
 }
 
