@@ -1,6 +1,10 @@
 import assert from 'node:assert/strict'
-import type { WebhookEndpoint } from '../webhooks/index.js'
+import type { EndpointLimit, WebhookEndpoint } from '../webhooks/index.js'
 import { at, attempt, claimOf, delivery, inserted, LEASE, one, settled, START, turns, type WebhookStoreCase } from './webhook-store-drafts.js'
+
+function limitOf ({ workspace, id }: WebhookEndpoint, limit: number): EndpointLimit {
+  return { workspace, endpointId: id, limit }
+}
 
 export const claims: readonly WebhookStoreCase[] = [
   {
@@ -67,17 +71,30 @@ export const claims: readonly WebhookStoreCase[] = [
     }
   },
   {
-    name: 'endpoints that are not wanted are passed over, and what comes next is told',
+    name: 'of an endpoint with a limit of its own no more is claimed than that',
+    async run (store) {
+      await turns(store, 1e6, 100, 100)
+      const [one, other] = [await inserted(store), await inserted(store)]
+      await store.enqueue([...Array.from({ length: 6 }, () => delivery(one)), ...Array.from({ length: 6 }, () => delivery(other))])
+      const { claims } = await store.claim(START + 1, LEASE, { limit: 10, perEndpoint: 4, endpointLimits: [limitOf(one, 3)] })
+      const countOf = ({ id }: WebhookEndpoint) => claims.filter(({ delivery }) => delivery.endpointId === id).length
+      assert.deepStrictEqual([countOf(one), countOf(other)], [3, 4])
+      for (const claim of claims) await store.settle(claim, settled())
+      await turns(store, 1e6, 100, 100)
+    }
+  },
+  {
+    name: 'an endpoint with the limit 0 is left out, also of when the next delivery is due',
     async run (store) {
       await turns(store, 1e6, 100, 100)
       const [one, other] = [await inserted(store), await inserted(store)]
       await store.enqueue([delivery(one), delivery(other), delivery(other, { nextAt: at(100) })])
-      assert.deepStrictEqual((await turns(store, 1, 10, 10, [one.id])).map((counts) => [...counts]), [[[other.id, 1]]])
-      const ask = (now: number, except: readonly string[]) => store.claim(START + now, LEASE, { limit: 10, perEndpoint: 10, except })
-      const first = await ask(1, [one.id])
+      assert.deepStrictEqual((await turns(store, 1, 10, 10, [limitOf(one, 0)])).map((counts) => [...counts]), [[[other.id, 1]]])
+      const ask = (now: number, unwanted: readonly WebhookEndpoint[]) => store.claim(START + now, LEASE, { limit: 10, perEndpoint: 10, endpointLimits: unwanted.map((each) => limitOf(each, 0)) })
+      const first = await ask(1, [one])
       assert.deepStrictEqual(first.claims, [])
       assert.ok(first.nextAt !== undefined && first.nextAt > START + 1 && first.nextAt <= START + 100)
-      const { claims, nextAt = Infinity } = await ask(1, [one.id, other.id])
+      const { claims, nextAt = Infinity } = await ask(1, [one, other])
       assert.deepStrictEqual(claims, [])
       assert.ok(nextAt > START + 100, 'not when one of them is due')
       await turns(store, 100, 10, 10)

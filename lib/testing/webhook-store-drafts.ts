@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
-import type { Attempt, Claim, Delivery, Settled, WebhookEndpoint, WebhookStore } from '../webhooks/index.js'
+import type { Attempt, Claim, Delivery, EndpointLimit, Settled, WebhookEndpoint, WebhookStore } from '../webhooks/index.js'
 
 /** One thing that every webhook store does. */
 export interface WebhookStoreCase {
@@ -46,10 +46,10 @@ export async function one (store: WebhookStore, of: WebhookEndpoint, now: number
 }
 
 /** Everything that is due, a turn at a time, and how much of each endpoint each turn gave out. */
-export async function turns (store: WebhookStore, now: number, limit: number, perEndpoint: number, except: readonly string[] = []): Promise<Array<Map<string, number>>> {
+export async function turns (store: WebhookStore, now: number, limit: number, perEndpoint: number, endpointLimits: readonly EndpointLimit[] = []): Promise<Array<Map<string, number>>> {
   const all: Array<Map<string, number>> = []
   for (;;) {
-    const { claims } = await store.claim(START + now, LEASE, { limit, perEndpoint, except })
+    const { claims } = await store.claim(START + now, LEASE, { limit, perEndpoint, endpointLimits })
     if (claims.length === 0) return all
     assert.ok(claims.length <= limit)
     const counts = new Map<string, number>()
