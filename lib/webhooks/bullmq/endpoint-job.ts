@@ -76,7 +76,8 @@ export function createEndpointJob (
       try {
         await claimFree()
         await waitFor(Promise.all(running), QUICK_MS)
-        while (running.size > 0 && !stopped && performance.now() < refillUntil) {
+        while (running.size > 0 && performance.now() < refillUntil) {
+          if (stopped) break
           await claimFree()
           if (running.size > 0) await waitFor(Promise.race(running), interval * 1000)
         }
