@@ -51,7 +51,8 @@ interface Job extends EndpointRef {
 
 /**
  * Delivers by the workers of a BullMQ queue. A job stands for an endpoint, not for a delivery: each endpoint has one at
- * a time, which makes a few attempts and goes to the end of the queue, so an endpoint with a long queue delays nobody. The deliveries are in the store, where a sweep finds them if the queue has lost a job.
+ * a time, which makes a few attempts and goes to the end of the queue, so an endpoint with a long queue delays nobody.
+ * The deliveries are in the store, where a sweep finds them if the queue has lost a job.
  *
  * @throws OptionError
  */

@@ -16,9 +16,9 @@ const BATCH_SIZE = 500
 const STATES = ['pending', 'delivered', 'failed'] as const
 
 /**
- * What is true is stored with the workspace. The sets of all workspaces, `claimable` and `made`, only say where to look,
- * and are written before what they lead to. An endpoint with a new delivery has the score 0 in `claimable`, so that a
- * process that has leased it meanwhile sees that its own score is gone.
+ * What is true is stored with the workspace. The sets of all workspaces, `claimable` and `made`, only say where to
+ * look, and are written before what they lead to. An endpoint with a new delivery has the score 0 in `claimable`, so
+ * that a process that has leased it meanwhile sees that its own score is gone.
  */
 export function createRedisStore ({ command, namespace }: OpenRedis): WebhookStore {
   const redisKeys = createRedisKeys(namespace)
@@ -66,11 +66,11 @@ export function createRedisStore ({ command, namespace }: OpenRedis): WebhookSto
   }
 
   /** @returns deliveries that are this caller's now, and when the next one is due ('' for never) */
-  async function claimOf (endpoint: EndpointRef, now: number, leasedUntil: number, most: number): Promise<[Claim[], string]> {
-    const reply = await script(CLAIM, [redisKeys.due(endpoint)], [now, leasedUntil, most, redisKeys.deliveries(endpoint)])
+  async function claimOf (of: EndpointRef, now: number, until: number, limit: number): Promise<[Claim[], string]> {
+    const reply = await script(CLAIM, [redisKeys.due(of)], [now, until, limit, redisKeys.deliveries(of)])
     const [next, claimed]: unknown[] = Array.isArray(reply) ? reply : []
     const deliveries = Array.isArray(claimed) ? claimed.map(deliveryOf) : []
-    const claims = deliveries.flatMap((delivery) => delivery === undefined ? [] : [{ delivery, leasedUntil }])
+    const claims = deliveries.flatMap((delivery) => delivery === undefined ? [] : [{ delivery, leasedUntil: until }])
     return [claims, String(next)]
   }
 
