@@ -63,7 +63,7 @@ t.test('an attempt delivers, ends or postpones its delivery', async (t) => {
   const refusing = [400, 401, 404, 500, 502, 199, 999]
   t.strictSame(refusing.map((status) => after({ status, retryAfter: '700' })), refusing.map((status) => pending('refused', status, 5)))
   t.strictSame([429, 503].map((status) => after({ status, retryAfter: '700' })), [429, 503].map((status) => pending('refused', status, 700)))
-  const failures = ['timeout', 'unreachable', 'forbidden-address', 'insecure'] as const
+  const failures = ['timeout', 'unreachable', 'forbidden-address', 'insecure', 'undecryptable'] as const
   t.strictSame(failures.map((failure) => after({ failure })), failures.map((outcome) => ({ attempt: { ...attempt, outcome }, state: 'pending', nextAt: new Date(NOW + 5000) })))
   t.strictSame(after({ status: 410 }), { attempt: { ...attempt, outcome: 'gone', status: 410 }, state: 'failed' })
   t.strictSame(after({ failure: 'disabled' }), { attempt: { ...attempt, outcome: 'disabled' }, state: 'failed' })
@@ -84,7 +84,7 @@ t.test('an attempt changes the health of its endpoint', async (t) => {
   t.strictSame(after(failing, 'timeout', later), { ...failing, disabledAt: later, disabledReason: 'failing', version: 5 })
   t.strictSame(after(failing, 'delivered'), { ...endpoint, version: 5 })
   t.strictSame(after(endpoint, 'gone'), { ...endpoint, disabledAt: at, disabledReason: 'gone', version: 4 })
-  t.equal(after(endpoint, 'disabled'), undefined)
+  t.strictSame((['disabled', 'undecryptable'] as const).map((outcome) => after(endpoint, outcome)), [undefined, undefined], 'the receiver had no part in it')
   t.equal(after({ ...endpoint, disabledAt: at }, 'refused'), undefined)
 })
 
