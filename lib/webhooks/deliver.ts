@@ -2,7 +2,7 @@ import { describeFault } from '../core/errors.js'
 import type { Clock } from '../core/clock.js'
 import type { Attempt, WebhookEndpoint } from './endpoint.js'
 import type { Deliver } from './engine.js'
-import { endpointAfter, settle, type RetryPolicy, type SendResult } from './outcome.js'
+import { endpointAfter, settle, type RetryPolicy } from './outcome.js'
 import type { SecretEncryption } from './secret-encryption.js'
 import { signaturesOf, type Message } from './secret.js'
 import type { Send } from './send.js'
@@ -32,6 +32,7 @@ export function createDeliver (deps: DeliverDeps): Deliver {
       const endpoint = await store.getEndpoint(delivery.workspace, delivery.endpointId)
       const startedAt = clock()
       const result = await attempt(endpoint, claim, startedAt)
+      if (result === undefined) return undefined
       const settled = settle({ result, startedAt, now: clock() }, delivery, deps, random())
       if (endpoint !== undefined) await updateEndpointHealth(endpoint, settled.attempt)
       return settled
@@ -41,7 +42,7 @@ export function createDeliver (deps: DeliverDeps): Deliver {
     }
   }
 
-  async function attempt (endpoint: WebhookEndpoint | undefined, claim: Claim, now: number): Promise<SendResult> {
+  async function attempt (endpoint: WebhookEndpoint | undefined, claim: Claim, now: number): ReturnType<Send> {
     if (endpoint === undefined || endpoint.disabledAt !== undefined) return { failure: 'disabled' }
     const { eventId: id, payload: body } = claim.delivery
     const timestamp = Math.floor(now / 1000)

@@ -67,7 +67,7 @@ t.test('a Node that tries one address alone reaches a receiver too', async (t) =
   const before = getDefaultAutoSelectFamily()
   setDefaultAutoSelectFamily(false)
   t.teardown(() => setDefaultAutoSelectFamily(before))
-  const send = createSend({ anywhere: true, resolve: async () => ['127.0.0.1'], deadline: 10, ca: receiver.cert })
+  const send = createSend({ signal: new AbortController().signal, anywhere: true, resolve: async () => ['127.0.0.1'], deadline: 10, ca: receiver.cert })
   t.match(await send({ url: receiver.url(), headers: {}, body: '{}' }), { status: 204 })
 })
 

@@ -33,7 +33,7 @@ obey({
   async open (value) {
     terms = Value.Decode(DelivererTerms, value)
     store = terms.postgres === undefined ? createRedisWebhookStore({ redis: new Redis(terms.redis, '127.0.0.1'), namespace: `b${process.pid}`, timeout: 30 }) : createPostgresWebhookStore({ connectionString: terms.postgres, statementTimeout: 60 })
-    const send = createSend({ anywhere: true, resolve: async () => ['127.0.0.1'], deadline: DEADLINE, ca: terms.cert })
+    const send = createSend({ signal: new AbortController().signal, anywhere: true, resolve: async () => ['127.0.0.1'], deadline: DEADLINE, ca: terms.cert })
     const attempt = createDeliver({ store, send, encryption: createSecretEncryption([]), clock: Date.now, random: Math.random, schedule: [3600], disableAfter: 86_400, userAgent: 'bench', log })
     deliver = async (claim) => {
       const settled = await attempt(claim)
