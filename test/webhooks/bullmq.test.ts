@@ -42,7 +42,7 @@ t.test('several workers deliver what is due once, a failed one again when its ti
   t.strictSame([...engines, teller].flatMap(({ logged }) => logged), [])
 })
 
-t.test('what a queue or a store does wrong is logged, and the sweep finds what was lost', async (t) => {
+t.test('what a store does wrong is logged, and the sweep finds what was lost', async (t) => {
   const memory = createMemoryWebhookStore()
   let faults = 2
   const store: WebhookStore = { ...memory, async claim (...args) { if (faults-- > 0) throw new Error('a secret'); return await memory.claim(...args) } }
@@ -55,7 +55,7 @@ t.test('what a queue or a store does wrong is logged, and the sweep finds what w
   await until(() => logged.length > 1)
   await engine.close()
   for (let i = 0; i < 3; i++) await engine.wake([delivery(one)])
-  t.strictSame(logged, ['the webhook store could not be asked for deliveries: Error', 'the webhook store is asked for deliveries again', 'the queue of webhooks failed: Error'])
+  t.strictSame(logged, ['the webhook store could not be asked for deliveries: Error', 'the webhook store is asked for deliveries again'], 'and nothing after the close')
 })
 
 t.test('while a queue is down the log says so once, and once that it works; what it was not told of is delivered', async (t) => {

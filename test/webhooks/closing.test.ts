@@ -40,6 +40,20 @@ for (const [name, createEngine] of Object.entries(engines)) {
   })
 }
 
+t.test('a process that only adds to the queue closes without an error, whatever happened just before', async (t) => {
+  for (const [i, pause] of [0, 0, 1, 100].entries()) {
+    const engine = createBullmqEngine({ connection, queue: `only-adds${i}`, concurrency: 0 })
+    const { app, receiver, log, store } = await webhookApi(t, { webhooks: { engine } })
+    const { endpoint } = await app.latchkey.webhooks.create('w1', { url: receiver.url(), events: ['key.issued'] })
+    await new Promise((resolve) => setTimeout(resolve, pause))
+    await app.latchkey.keys.issue({ workspace: 'w1', scopes: [] })
+    if (i > 0) await until(async () => (await store.listDeliveries('w1', endpoint.id, { limit: 1 })).deliveries.length === 1)
+    await app.close()
+    await new Promise((resolve) => setTimeout(resolve, 100))
+    t.notMatch(log.text(), '"level":50', `${pause} ms`)
+  }
+})
+
 t.test('closing waits for an attempt that ends in time', async (t) => {
   const { app, receiver, store } = await webhookApi(t)
   const { endpoint } = await app.latchkey.webhooks.create('w1', { events: ['key.expiring'], url: receiver.url('/slow') })
