@@ -24,7 +24,7 @@ export interface SendDeps extends DestinationDeps {
   readonly signal: AbortSignal
 }
 
-/** Of a response body that are read; the connection is closed to whoever sends more. */
+/** Of a response body that are read; a receiver that sends more is disconnected. */
 const MAX_BODY_BYTES = 65_536
 
 class ForbiddenAddress extends Error {}

@@ -37,6 +37,12 @@ t.test('receivers that misbehave', async (t) => {
   t.strictSame(await hangs({ url: receiver.url(), ...message }), { failure: 'timeout' }, 'a name that nobody answers for')
 })
 
+t.test('an endless response is cut long before the deadline', async (t) => {
+  const began = performance.now()
+  t.match(await sender({ deadline: 60 })({ url: receiver.url('/endless'), ...message }), { status: 200 })
+  t.ok(performance.now() - began < 30_000)
+})
+
 t.test('certificates must be valid', async (t) => {
   t.strictSame(await sender({ ca: undefined })({ url: receiver.url(), ...message }), { failure: 'insecure' })
   t.strictSame(await sender()({ url: receiver.url().replace('localhost', 'example.com'), ...message }), { failure: 'insecure' }, 'of another name')
@@ -50,7 +56,7 @@ t.test('certificates must be valid', async (t) => {
   t.strictSame(await sender()({ url: `http://localhost:${port}/`, ...message }), { status: 200, retryAfter: undefined }, 'plain HTTP where everything is allowed')
 })
 
-t.test('the address is looked at when it is used', async (t) => {
+t.test('the address is checked when it is used', async (t) => {
   const strict = (...addresses: string[]) => createSend({ signal: new AbortController().signal, anywhere: false, resolve: async () => addresses, deadline: 10 })
   const forbidden = { failure: 'forbidden-address' }
   for (const address of ['127.0.0.1', '10.0.0.1', '169.254.169.254', '::1', '::ffff:127.0.0.1', '64:ff9b::7f00:1', 'fe80::1']) {
