@@ -4,6 +4,7 @@ import type { AccessContext } from '../core/access-context.js'
 import { isPrincipal, principalOf, type Principal } from '../core/principal.js'
 import { withTimeout } from '../core/clock.js'
 import type { Keys } from '../keys/index.js'
+import { refuseCrossSite } from './cross-site.js'
 
 /** A workspace that a caller may act in. */
 export interface ManagedWorkspace {
@@ -35,8 +36,8 @@ export interface ActorOptions {
 /** Finds out who acts in a request. */
 export interface Actors {
   /**
-   * Asks the host's session who acts and sets `request.principal`.
-   * @throws AccessError where that is nobody, or lacks `scope`
+   * Asks the session of the host, if it has one, who acts, and sets `request.principal`.
+   * @throws AccessError where that is nobody, or lacks `scope`, or a page of another site sent the request
    */
   identify (request: FastifyRequest, scope: string): Promise<void>
   /** Who acts, in the workspace that was asked for. @throws AccessError as for a record that is missing */
@@ -61,9 +62,13 @@ export interface ActorsDeps {
 /** Seconds within which functions of the host must answer. */
 const HOST_TIMEOUT = 1
 
-export function createActors ({ workspacesOf, session }: ActorOptions, { grants, refusal, codes }: ActorsDeps): Actors {
+export function createActors (options: ActorOptions, { grants, refusal, codes }: ActorsDeps): Actors {
+  const { workspacesOf, session, trustedOrigins = [] } = options
+
   async function identify (request: FastifyRequest, scope: string): Promise<void> {
     if (session === undefined) return
+    const crossSite = refuseCrossSite(request, refusal, trustedOrigins)
+    if (crossSite !== undefined) throw crossSite
     const found: unknown = await ask('AUTHENTICATION_UNAVAILABLE', async () => {
       const answer: unknown = await session(request)
       if (answer === null || answer === undefined || isPrincipal(answer)) return answer

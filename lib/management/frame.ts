@@ -4,7 +4,6 @@ import { AccessError, type RefusalCode } from '../core/errors.js'
 import { contextOf, type AccessContext } from '../core/access-context.js'
 import type { ScopeName } from '../core/scope-registry.js'
 import { createActors, type ActorOptions, type Actors, type ManagementCodes } from './actors.js'
-import { refuseCrossSite } from './cross-site.js'
 import { refusalResponses } from './responses.js'
 import { InWorkspace } from './schemas.js'
 import { compileSerializer, createValidatorCompiler } from './validation.js'
@@ -119,12 +118,7 @@ export function createFrame (app: FastifyInstance, scopes: RouteScopes, options:
       return {
         schema: { ...operation, querystring: InWorkspace, ...takes, response },
         prefixTrailingSlash: 'no-slash',
-        async onRequest (request) {
-          if (!bySession) return
-          const refused = refuseCrossSite(request, refusal, options.trustedOrigins ?? [])
-          if (refused !== undefined) throw refused
-          await actors.identify(request, scopes[scope])
-        }
+        onRequest: (request) => actors.identify(request, scopes[scope])
       }
     }
   }

@@ -19,7 +19,7 @@ export interface Places {
 
 interface Entry {
   readonly endpoint: EndpointRef
-  taken: number
+  readonly taken: number
 }
 
 /** For how long an endpoint that failed counts as failing without a further attempt: it may have been removed. */
@@ -31,10 +31,14 @@ export function createPlaces ({ concurrency, perEndpoint }: PlacesOptions): Plac
   const failing = new Map<string, { readonly endpoint: EndpointRef, readonly since: number }>()
   let taken = 0
 
+  function takenBy (endpointId: string): number {
+    return entries.get(endpointId)?.taken ?? 0
+  }
+
   /** Endpoints that fail, and take long to do so, must not delay the others. */
   function failingHaveHalf (): boolean {
     let places = 0
-    for (const id of failing.keys()) places += entries.get(id)?.taken ?? 0
+    for (const id of failing.keys()) places += takenBy(id)
     return places >= concurrency / 2
   }
 
@@ -52,17 +56,15 @@ export function createPlaces ({ concurrency, perEndpoint }: PlacesOptions): Plac
     },
     take (endpoint) {
       taken++
-      const entry = entries.get(endpoint.endpointId)
-      if (entry === undefined) entries.set(endpoint.endpointId, { endpoint, taken: 1 })
-      else entry.taken++
+      entries.set(endpoint.endpointId, { endpoint, taken: takenBy(endpoint.endpointId) + 1 })
     },
-    release ({ endpointId }) {
-      const entry = entries.get(endpointId)
-      if (entry === undefined) return false
-      const wasLimited = taken === concurrency || entry.taken === perEndpoint || failingHaveHalf()
+    release (endpoint) {
+      const { endpointId } = endpoint
+      const ofEndpoint = takenBy(endpointId)
+      const wasLimited = taken === concurrency || ofEndpoint === perEndpoint || failingHaveHalf()
       taken--
-      entry.taken--
-      if (entry.taken === 0) entries.delete(endpointId)
+      if (ofEndpoint === 1) entries.delete(endpointId)
+      else entries.set(endpointId, { endpoint, taken: ofEndpoint - 1 })
       return wasLimited
     },
     setFailing (endpoint, fails, now) {

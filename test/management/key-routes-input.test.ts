@@ -55,13 +55,29 @@ t.test('a body that can\'t be read is refused in the format of the host, and not
     [undefined, undefined, 400, 'KEY_INPUT_INVALID', 'scopes is missing; it must be an array of at most 1000 items'],
     ['<key/>', 'text/xml', 415, 'UNSUPPORTED_MEDIA_TYPE', 'The body of the request must be application/json.'],
     ['{}', 'text/plain', 415, 'UNSUPPORTED_MEDIA_TYPE', 'The body of the request must be application/json.'],
+    ['{"scopes":[]}', 'application/json', 400, 'KEY_INPUT_INVALID', 'The body must be as long as Content-Length says.'],
     [JSON.stringify({ scopes: [], name: 'x'.repeat(1_100_000) }), 'application/json', 413, 'PAYLOAD_TOO_LARGE', 'The body of the request is too large.']
   ] as const
   for (const [payload, type, status, code, detail] of rows) {
-    const request = ({ callers }: typeof problem) => ({ method: 'POST', url: '/api-keys', headers: { authorization: `Bearer ${callers.admin.secret}`, ...type !== undefined && { 'content-type': type } }, ...payload !== undefined && { payload } } as const)
+    const request = ({ callers }: typeof problem) => ({ method: 'POST', url: '/api-keys', headers: { authorization: `Bearer ${callers.admin.secret}`, ...type !== undefined && { 'content-type': type }, ...detail.includes('Content-Length') && { 'content-length': '3' } }, ...payload !== undefined && { payload } } as const)
     t.equal(refused(t, await problem.app.inject(request(problem)), { status, code }).detail, detail)
     const answer = await short.app.inject(request(short))
     t.same([answer.statusCode, answer.json(), answer.headers['cache-control']], [status, { error: code }, 'no-store'])
+  }
+})
+
+t.test('a wrong value of a change says what it may be, too', async (t) => {
+  const { send, callers: { plain } } = await keyApi(t)
+  const rows: Array<[string, object, string]> = [
+    ['PATCH', { name: 7 }, 'name must be a string of 1 to 256 characters without control characters or null, not 7'],
+    ['PATCH', { version: 0 }, 'version must be a whole number of at least 1, not 0'],
+    ['PATCH', { expiresAt: '2030-02-30T00:00:00Z' }, 'expiresAt must be an RFC 3339 date-time that exists, such as "2030-01-31T12:00:00Z", not "2030-02-30T00:00:00Z"'],
+    ['POST', { grace: -1 }, 'grace must be a number from 0 to 31536000, not -1'],
+    ['POST', { graceFrom: 'soon' }, 'graceFrom must be "now" or "first-use", not "soon"']
+  ]
+  for (const [method, body, detail] of rows) {
+    const url = `/api-keys/${plain.key.id}${method === 'POST' ? '/rotate' : ''}`
+    t.equal(refused(t, await send('admin', `${method} ${url}`, body), invalid).detail, detail)
   }
 })
 

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import t from 'tap'
-import { createMemoryWebhookStore, type Delivery, type WebhookStore } from 'fastify-latchkey/webhooks'
+import { createEmbeddedEngine, createMemoryWebhookStore, type Delivery, type WebhookStore } from 'fastify-latchkey/webhooks'
 import { notice, webhookApi } from '../helpers/webhooks.js'
 import { verified } from '../helpers/receiver.js'
 import { until } from '../helpers/until.js'
@@ -119,6 +119,24 @@ t.test('a store that fails makes emit say so; the health of an endpoint is updat
   await until(() => log.text().includes('could not be updated after an attempt'))
   t.match(log.text(), /the health of the endpoint whe_.* could not be updated after an attempt/)
   t.notMatch(log.text(), 'a secret of the store')
+})
+
+t.test('a delivery whose endpoint can\'t be read is not attempted, and is due again after its lease', async (t) => {
+  let ahead = 0
+  const store = createMemoryWebhookStore()
+  const { app, receiver, log } = await webhookApi(t, { webhooks: { store, engine: createEmbeddedEngine({ poll: 0.05 }) }, clock: () => Date.now() + ahead })
+  const { endpoint } = await app.latchkey.webhooks.create('w1', { events: ['key.expiring'], url: receiver.url() })
+  const { getEndpoint } = store
+  store.getEndpoint = async () => { throw new Error('a secret of the store') }
+  const event = notice()
+  await app.latchkey.events.emit(event)
+  await until(() => log.text().includes('could not be attempted'))
+  t.match(log.text(), /the delivery evt_.* could not be attempted; it is due again after its lease/)
+  t.notMatch(log.text(), 'a secret of the store')
+  t.match(await store.getDelivery('w1', endpoint.id, `${event.id}.${endpoint.id}`), { state: 'pending', attempts: [] })
+  store.getEndpoint = getEndpoint
+  ahead = 31_000
+  t.match((await receiver.count(1))[0]?.headers, { 'webhook-id': event.id })
 })
 
 t.test('an event that is too long for webhooks is logged', async (t) => {

@@ -37,6 +37,12 @@ t.test('receivers that misbehave', async (t) => {
   t.strictSame(await hangs({ url: receiver.url(), ...message }), { failure: 'timeout' }, 'a name that nobody answers for')
 })
 
+t.test('an attempt that begins while the server closes is not made', async (t) => {
+  const before = receiver.received.length
+  t.equal(await sender({ signal: AbortSignal.abort() })({ url: receiver.url(), ...message }), undefined)
+  t.equal(receiver.received.length, before)
+})
+
 t.test('an endless response is cut long before the deadline', async (t) => {
   const began = performance.now()
   t.match(await sender({ deadline: 60 })({ url: receiver.url('/endless'), ...message }), { status: 200 })
