@@ -26,22 +26,6 @@ const MAX_TRIES = 3
 export function createDeliver (deps: DeliverDeps): Deliver {
   const { store, send, encryption, clock, random, userAgent, log } = deps
 
-  return async function deliver (claim) {
-    const { delivery } = claim
-    try {
-      const endpoint = await store.getEndpoint(delivery.workspace, delivery.endpointId)
-      const startedAt = clock()
-      const result = await attempt(endpoint, claim, startedAt)
-      if (result === undefined) return undefined
-      const settled = settle({ result, startedAt, now: clock() }, delivery, deps, random())
-      if (endpoint !== undefined) await updateEndpointHealth(endpoint, settled.attempt)
-      return settled
-    } catch (fault) {
-      log(describeFault(fault), `the delivery ${delivery.id} could not be attempted; it is due again after its lease`)
-      return undefined
-    }
-  }
-
   async function attempt (endpoint: WebhookEndpoint | undefined, claim: Claim, now: number): ReturnType<Send> {
     if (endpoint === undefined || endpoint.disabledAt !== undefined) return { failure: 'disabled' }
     const { eventId: id, payload: body } = claim.delivery
@@ -85,6 +69,22 @@ export function createDeliver (deps: DeliverDeps): Deliver {
       }
     } catch (fault) {
       log(describeFault(fault), `the health of the endpoint ${id} could not be updated after an attempt`)
+    }
+  }
+
+  return async function deliver (claim) {
+    const { delivery } = claim
+    try {
+      const endpoint = await store.getEndpoint(delivery.workspace, delivery.endpointId)
+      const startedAt = clock()
+      const result = await attempt(endpoint, claim, startedAt)
+      if (result === undefined) return undefined
+      const settled = settle({ result, startedAt, now: clock() }, delivery, deps, random())
+      if (endpoint !== undefined) await updateEndpointHealth(endpoint, settled.attempt)
+      return settled
+    } catch (fault) {
+      log(describeFault(fault), `the delivery ${delivery.id} could not be attempted; it is due again after its lease`)
+      return undefined
     }
   }
 }
