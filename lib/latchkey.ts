@@ -4,9 +4,14 @@ import { Type } from '@sinclair/typebox'
 import { auth, authOptions, type AuthOptions, type Exposure, type Resolver } from './auth/index.js'
 import { createCohort } from './cohort.js'
 import { docs } from './openapi/index.js'
-import { createEvents, events, eventsOptions, type EventsOptions, type EventsRoom } from './events/index.js'
-import { accessContext, contextOptions, type AccessContextOptions } from './core/access-context.js'
-import { createKeys, keys, keysOptions, type Keyring, type KeysHost, type KeysOptions } from './keys/index.js'
+import { createEvents, createOncePerWindow, events, eventId, type Emitter, type EventsOptions } from './events/index.js'
+import { eventsOptions } from './events/options.js'
+import { accessContext, contextOf, contextOptions, type AccessContextOptions } from './core/access-context.js'
+import type { Clock } from './core/clock.js'
+import { createHook } from './core/step.js'
+import { createLimitExceeded } from './limits/limit-exceeded.js'
+import { createKeys, keys, type Keyring, type KeysDeps, type KeysOptions } from './keys/index.js'
+import { keysOptions } from './keys/options.js'
 import { defaultEnvironments, limits, limitsOptions, type LimitsOptions, type LimitStore } from './limits/index.js'
 import { checkOptions, OptionError } from './core/options.js'
 import { scopes, scopesOptions, type Catalogue } from './scopes/index.js'
@@ -53,20 +58,12 @@ const FORGOTTEN = 'keys.store is left out: keys live in this process\'s memory, 
 export const latchkey = fp<LatchkeyOptions>(async function latchkey (app: FastifyInstance, options: LatchkeyOptions) {
   checkShape(options)
   const { errors, undeclared, rateLimitFields, realm, clock = Date.now, environment, transport, deadline, failures } = options
-  const counters = countersOf(options)
 
-  const told = options.events === false
+  const emitter = options.events === false
     ? undefined
-    : createEvents(options.events ?? {}, {
-      clock,
-      deadline: deadline ?? 1,
-      claim: counters?.claim?.bind(counters),
-      keyring: () => keyring,
-      log: logOf(app),
-      inform: (message, entry) => app.log.info(entry ?? {}, message)
-    })
+    : createEvents(options.events ?? {}, { log: logOf(app), inform: (message, entry) => app.log.info(entry, message) })
   if (options.keys !== false && options.keys.store === undefined) app.log.warn(FORGOTTEN)
-  const keyring: Keyring | undefined = options.keys === false ? undefined : createKeys(options.keys, { ...keysHost(app, { ...options, clock }), hear: told?.hearChange, onRetiring: told?.observer.retiring })
+  const keyring: Keyring | undefined = options.keys === false ? undefined : createKeys(options.keys, { ...keysHost(app, { ...options, clock }), events: emitter })
   checkEnvironments(options, keyring?.environments ?? [])
   const { resolvers: given = [] } = options
   const resolvers = [...given, ...keyring === undefined ? [] : [keyring.resolver]].sort(lastOfAnyForm)
@@ -76,11 +73,16 @@ export const latchkey = fp<LatchkeyOptions>(async function latchkey (app: Fastif
     app.addHook('onRequest', function joinCohort ({ raw }, _reply, done) { join(raw.socket, done) })
   }
   await app.register(accessContext, { errors, undeclared, rateLimitFields, realm, clock, byMethod: options.scopes.byMethod })
-  await app.register(auth, { resolvers, environment, transport, deadline, failures, ...exposures(options.onExposed, told) })
-  if (options.limits !== false) await app.register(limits, { ...options.limits, onLimited: limitedBy(options.limits, told) })
+  await app.register(auth, { resolvers, environment, transport, deadline, failures, ...exposures(options.onExposed, clock, emitter) })
+  if (options.limits !== false) await app.register(limits, { ...options.limits, onLimited: limitedBy(options.limits, clock, emitter) })
   await app.register(scopes, { scopes: options.scopes, schemes: resolvers, hook: options.hook })
-  if (keyring !== undefined) await app.register(keys, { ...keyring, hook: options.hook })
-  if (told !== undefined) await app.register(events, told)
+  if (keyring !== undefined) {
+    await app.register(keys, { keyring })
+    const hook = createHook(contextOf(app), [keyring.createUsageStep(resolvers)])
+    if (options.hook === 'preHandler') app.addHook('preHandler', hook)
+    else app.addHook('onRequest', hook)
+  }
+  if (emitter !== undefined) await app.register(events, { emitter })
   await app.register(docs, { scopes: options.scopes })
 }, { name: 'fastify-latchkey', fastify: '5.x' })
 
@@ -89,7 +91,7 @@ function countersOf ({ limits }: Pick<LatchkeyOptions, 'limits'>): LimitStore | 
   return limits === false ? undefined : limits?.store
 }
 
-function keysHost (app: FastifyInstance, { scopes, clock, realm, deadline = 1, limits }: LatchkeyOptions & Pick<KeysHost, 'clock'>): KeysHost {
+function keysHost (app: FastifyInstance, { scopes, clock, realm, deadline = 1, limits }: LatchkeyOptions & Pick<KeysDeps, 'clock'>): KeysDeps {
   const counters = countersOf({ limits })
   return {
     clock,
@@ -97,30 +99,34 @@ function keysHost (app: FastifyInstance, { scopes, clock, realm, deadline = 1, l
     expand: scopes.expand,
     realm,
     deadline,
-    mark: counters?.publishVersion?.bind(counters),
-    log: logOf(app)
+    publishVersion: counters?.publishVersion?.bind(counters),
+    log: logOf(app),
+    inform: (message) => app.log.info(message)
   }
 }
 
 const logOf = (app: FastifyInstance) => (reason: string, message: string): void => app.log.error({ reason }, message)
 
-/** What is exposed goes to the host and to the events, and is looked up for either. */
-function exposures (onExposed: AuthOptions['onExposed'], told: EventsRoom | undefined): Pick<AuthOptions, 'onExposed' | 'wantsExposed'> {
-  if (told === undefined) return { onExposed }
+function exposures (onExposed: AuthOptions['onExposed'], clock: Clock, emitter: Emitter | undefined): Pick<AuthOptions, 'onExposed' | 'wantsExposed'> {
+  if (emitter === undefined) return { onExposed }
+  const once = createOncePerWindow(clock)
   return {
-    wantsExposed: () => onExposed !== undefined || told.emitter.hasListeners('key.exposed'),
+    wantsExposed: () => onExposed !== undefined || emitter.hasListeners('key.exposed'),
     onExposed (exposure: Exposure) {
-      told.observer.exposed(exposure)
+      const { principal: { kind, id, environment, workspace } } = exposure
+      const name = `exposed ${id}`
+      if (kind === 'api-key' && once.isFirst(name, 86_400)) emitter.emit({ id: eventId(name, clock()), type: 'key.exposed', at: new Date(clock()), workspace, data: { key: { id, environment } } })
       return onExposed?.(exposure)
     }
   }
 }
 
-function limitedBy (options: LimitsOptions | undefined, told: EventsRoom | undefined): LimitsOptions['onLimited'] {
+function limitedBy (options: LimitsOptions | undefined, clock: Clock, emitter: Emitter | undefined): LimitsOptions['onLimited'] {
   const onLimited = options?.onLimited
-  if (told === undefined) return onLimited
+  if (emitter === undefined) return onLimited
+  const limitExceeded = createLimitExceeded({ events: emitter, clock })
   return function limited (decision, request) {
-    told.observer.limited(decision)
+    limitExceeded(decision)
     return onLimited?.(decision, request)
   }
 }

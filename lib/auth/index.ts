@@ -139,7 +139,7 @@ function isGiven (value: string | undefined): boolean {
 }
 
 export { allowPlainHttp } from './transport.js'
-export { InvalidCredential, recalling, type ProofFault, type Recall, type Resolver } from './resolver.js'
+export { InvalidCredential, recalling, type Lookup, type ProofFault, type Recall, type Resolver } from './resolver.js'
 export { readAuthorization, readCredential, MAX_TOKEN_LENGTH, type Presented } from './header.js'
 export { createPermissions, type Permissions, type PermissionsOf } from './permissions.js'
 export type { Exposure } from './exposure.js'

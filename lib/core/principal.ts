@@ -1,4 +1,5 @@
 import type { FastifyRequest } from 'fastify'
+import { intern } from './intern.js'
 
 /**
  * Who a request is. The same frozen object for API keys and OAuth access tokens; `id` is the `sub` of RFC 7519.
@@ -19,6 +20,8 @@ export interface Principal {
   readonly environment: string
   /** Granted scopes as they were chosen, without what they imply (`catalogue.expand` adds that). */
   readonly scopes: readonly string[]
+  /** Name of the security scheme that the credential was accepted by, such as `apiKey`; set by the authentication. */
+  readonly scheme?: string
   /** The user or system that the credential acts for. */
   readonly owner?: string
   /** Selects a limits profile. */
@@ -117,6 +120,11 @@ export function sealPrincipal (principal: Principal): Principal {
   const sealed = Object.assign({}, principal)
   Reflect.construct(Seal, [sealed])
   return Object.freeze(sealed)
+}
+
+/** A frozen copy. Principals of equal scopes share one frozen list. */
+export function freezePrincipal (principal: Principal): Principal {
+  return Object.freeze({ ...principal, scopes: intern(principal.scopes) })
 }
 
 export function isSealed (value: unknown): value is Principal {
