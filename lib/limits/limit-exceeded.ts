@@ -9,7 +9,9 @@ export interface LimitExceededDeps {
 }
 
 /** Emits `limit.exceeded` for each policy that has refused a request. */
-export type LimitExceeded = (refused: { readonly principal: Principal, readonly policies: readonly PolicyOutcome[] }) => void
+export type LimitExceeded = (
+  decision: { readonly principal: Principal, readonly policies: readonly PolicyOutcome[] }
+) => void
 
 /**
  * Emits once per policy, partition and window in each process; a policy without fixed windows counts as one window as
