@@ -121,11 +121,11 @@ async function measure (name: string, store: KeyStore, keys: number, calls: numb
 
 /** Microseconds of one look-up among a thousand that are held. */
 async function warm (store: KeyStore, keys: number, calls: number): Promise<number> {
-  const holder = store.recall === undefined ? createRecordCache(store) : store
+  const holder = store.cached === undefined ? createRecordCache(store) : store
   const hashes = Array.from({ length: Math.min(keys, 1000) }, (_, i) => hashOf(i + 1))
   for (const hash of hashes) await holder.findByHash(hash)
   const time = await median(calls, () => {
-    for (const hash of hashes) if (holder.recall?.(hash) === undefined) throw new Error('a key is not held')
+    for (const hash of hashes) if (holder.cached?.(hash) === undefined) throw new Error('a key is not held')
   })
   return time / hashes.length
 }

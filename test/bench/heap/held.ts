@@ -41,7 +41,7 @@ function flat (text: string): string {
 /** Keys of a store elsewhere, each of which was used once: nothing is held of them but by the cache. */
 async function holdCached (count: number, baseline: () => void): Promise<unknown> {
   const createdAt = new Date(START)
-  const { recall: _recall, ...nothing } = createMemoryKeyStore()
+  const { cached: _cached, ...nothing } = createMemoryKeyStore()
   const store: KeyStore = {
     ...nothing,
     findByHash: async (hash) => loadKey({
