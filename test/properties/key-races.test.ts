@@ -40,9 +40,9 @@ async function start (scheduler: Scheduler) {
   return { id: key.id, secret, keys, resolver, store: raced, race, read: () => settled.keys.get('w1', key.id), opens: (text: string) => opens(settled.resolver, text) }
 }
 
-async function opens (resolver: Resolver, text: string): Promise<boolean> {
+async function opens (resolver: Resolver, secret: string): Promise<boolean> {
   try {
-    return await resolver.resolve(text, 1_000_000, fresh) !== undefined
+    return await resolver.resolve(secret, 1_000_000, fresh) !== undefined
   } catch (fault) {
     if (fault instanceof InvalidCredential) return false
     throw fault
@@ -98,7 +98,7 @@ property('two updates of different fields are both kept', async ({ id, keys, rac
 
 property('a verification in flight sees the key before a change or after it, and writes neither back', async ({ id, secret, keys, resolver, store, race, read }) => {
   const used = new Date(999_000)
-  const verified = async () => [(await resolver.resolve(text, 1_000_000, fresh))?.scopes[0]]
+  const verified = async () => [(await resolver.resolve(secret, 1_000_000, fresh))?.scopes[0]]
   const [seen, updated] = await race<unknown>(verified(), keys.update('w1', id, { scopes: ['devices:write'] }), (async () => await store.recordUse([{ workspace: 'w1', id, lastUsedAt: used, scopesUsedAt: { 'devices:read': used } }]))())
   const { scopes, version, lastUsedAt } = await read()
   const now = (await verifiedAfter(resolver, secret, race))
@@ -106,8 +106,8 @@ property('a verification in flight sees the key before a change or after it, and
     scopes[0] === 'devices:write' && version === 2 && lastUsedAt?.getTime() === 999_000 && now === 'devices:write'
 })
 
-async function verifiedAfter (resolver: Resolver, text: string, race: (work: Promise<unknown>) => Promise<Array<PromiseSettledResult<unknown>>>): Promise<unknown> {
-  const [after] = await race((async () => (await resolver.resolve(text, 1_000_000, fresh))?.scopes[0])())
+async function verifiedAfter (resolver: Resolver, secret: string, race: (work: Promise<unknown>) => Promise<Array<PromiseSettledResult<unknown>>>): Promise<unknown> {
+  const [after] = await race((async () => (await resolver.resolve(secret, 1_000_000, fresh))?.scopes[0])())
   return after?.status === 'fulfilled' ? after.value : undefined
 }
 
