@@ -49,8 +49,8 @@ export async function build ({ clock, logger = stderr, storage }: BuildOptions =
   await app.register(swaggerUi, { routePrefix: '/docs', staticCSP: PAGE_POLICY, uiConfig: { tryItOutEnabled: true, validatorUrl: null } })
   app.setNotFoundHandler(notFound)
 
-  app.get('/openapi.json', { schema: { ...scopes.open(), hide: true } }, () => app.swagger())
-  app.get('/scopes', { schema: { ...scopes.open(), hide: true } }, (_request, reply) => {
+  app.get('/openapi.json', { schema: { ...scopes.public(), hide: true } }, () => app.swagger())
+  app.get('/scopes', { schema: { ...scopes.public(), hide: true } }, (_request, reply) => {
     reply.type('text/html; charset=utf-8').send(scopesHtml(app.latchkey.scopesByResource(), 'Devices API: scopes'))
   })
 

@@ -195,7 +195,7 @@ t.test('a marker that is no version has not decided', async (t) => {
 
 t.test('a request without a credential can\'t be authenticated again', async (t) => {
   const { app } = await changed(t, {})
-  app.get('/open', { schema: scopes.open() }, async (request) => await app.latchkey.reauthenticate(request))
+  app.get('/open', { schema: scopes.public() }, async (request) => await app.latchkey.reauthenticate(request))
   const response = await app.inject('/open')
   t.equal(response.statusCode, 401)
   t.match(response.json(), { code: 'CREDENTIAL_MISSING' })

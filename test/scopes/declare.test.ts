@@ -14,7 +14,7 @@ t.test('anyOf states alternatives, each of one scope or of several', async (t) =
 })
 
 t.test('open states everybody', async (t) => {
-  t.same(scopes.open(), { security: [] })
+  t.same(scopes.public(), { security: [] })
 })
 
 t.test('what is not a declared scope is refused by every helper, and never dropped in silence', async (t) => {

@@ -1,0 +1,48 @@
+import type { Clock } from '../core/clock.js'
+import type { Principal } from '../core/principal.js'
+import { createOncePerWindow, eventId, type AccessEvent, type Emitter } from '../events/index.js'
+import type { PolicyOutcome } from './store.js'
+
+export type EmitLimitExceeded = (policies: readonly PolicyOutcome[], principal: Principal) => void
+
+/**
+ * Emits `limit.exceeded` once for each window that is used up, and for limiters without windows once in as much time.
+ * Every process does so, with the same event id, so a consumer drops what it has had.
+ */
+export function createLimitExceeded ({ events, clock }: { events: Emitter, clock: Clock }): EmitLimitExceeded {
+  const once = createOncePerWindow(clock)
+
+  function emitFor ({ policy, reset, closesAt }: PolicyOutcome, principal: Principal): void {
+    const isWindow = policy.kind === 'window'
+    const name = `limit ${closesAt ?? ''} ${policy.id} ${policy.partitionOf(principal)}`
+    if (!once.isFirst(name, isWindow ? reset : policy.window)) return
+    events.emit(eventOf(name, { policy, reset, closesAt }, principal))
+  }
+
+  function eventOf (
+    name: string, { policy, reset, closesAt }: Pick<PolicyOutcome, 'policy' | 'reset'> & { closesAt: number | undefined },
+    { kind, id, workspace, environment }: Principal
+  ): AccessEvent<'limit.exceeded'> {
+    const now = clock()
+    const resetAt = closesAt ?? now + reset * 1000
+    const period = closesAt ?? Math.floor((policy.kind === 'window' ? resetAt : now) / (policy.window * 1000))
+    return {
+      id: eventId(name, period),
+      type: 'limit.exceeded',
+      at: new Date(now),
+      workspace,
+      data: {
+        policy: policy.name,
+        partition: policy.partition ?? 'principal',
+        principal: { kind, id },
+        environment,
+        resetAt: new Date(resetAt).toISOString()
+      }
+    }
+  }
+
+  return function emitLimitExceeded (policies, principal) {
+    if (!events.hasListeners('limit.exceeded')) return
+    for (const outcome of policies) if (!outcome.admitted) emitFor(outcome, principal)
+  }
+}
