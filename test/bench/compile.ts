@@ -1,9 +1,9 @@
 import { cp, mkdir, mkdtemp, readFile, readdir, realpath, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import ts from 'typescript'
 
-const root = fileURLToPath(new URL('../..', import.meta.url))
+/** npm and tap run everything in the repository; this file itself may have been compiled to elsewhere. */
+const root = process.cwd()
 const cache = join(root, 'node_modules', '.cache')
 
 const options: ts.CompilerOptions = {
