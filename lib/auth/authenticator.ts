@@ -55,7 +55,7 @@ export function createAuthenticator (deps: AuthenticatorDeps): Authenticator {
   function authenticate (request: FastifyRequest, fresh: boolean): Identity | null | Promise<Identity | null> {
     const presented = readCredential(request.raw, readable)
     if (presented.type === 'none') return null
-    const exceeded = budget?.exceeded(request.ip)
+    const exceeded = budget?.exceeded(request)
     if (exceeded !== undefined) {
       const headers = context.rateLimitHeaders([exceeded])
       return refusal('TOO_MANY_FAILURES', { retryAfter: exceeded.reset, headers })
@@ -72,18 +72,20 @@ export function createAuthenticator (deps: AuthenticatorDeps): Authenticator {
   }
 
   function identify (request: FastifyRequest, { token, scheme }: Token, fresh: boolean): Identity | Promise<Identity> {
-    // Read before any wait: the address of a closed socket is gone.
-    const { ip } = request
+    let ip: string | undefined
     let counted = false
     return attempt<Identity>(() => {
       const found = resolve(token, { request, fresh, dpop: scheme === 'DPoP', clock })
       if (!(found instanceof Promise)) return admit(request, found)
+      // Read before the wait: the address of a closed socket is gone.
+      ip = request.ip
       counted = reserve(token, ip)
-      return withTimeout(found, deadline, 'a resolver').finally(() => pending.delete(token)).then((principal) => {
-        if (counted) budget?.giveBack(ip)
+      return withTimeout(found, deadline, 'a resolver').then((principal) => {
+        if (counted) giveBack(token, ip)
+        counted = false
         return admit(request, principal)
       })
-    }, (fault) => explain(fault, { ip, token, scheme, counted }))
+    }, (fault) => explain(fault, { ip: ip ?? request.ip, token, scheme, counted }))
   }
 
   /**
@@ -95,6 +97,11 @@ export function createAuthenticator (deps: AuthenticatorDeps): Authenticator {
     pending.add(token)
     budget?.count(ip)
     return true
+  }
+
+  function giveBack (token: string, ip: string | undefined): void {
+    pending.delete(token)
+    budget?.giveBack(ip)
   }
 
   function admit (request: FastifyRequest, principal: Principal): Identity {
@@ -119,9 +126,8 @@ export function createAuthenticator (deps: AuthenticatorDeps): Authenticator {
 
   /** Messages of resolvers may quote the credential, so it is taken out of them; those of other errors stay unread. */
   function explain (fault: unknown, { ip, token, scheme, counted }: Attempt): AccessError {
-    const guess = isGuess(fault)
-    if (guess && !counted) budget?.count(ip)
-    if (!guess && counted) budget?.giveBack(ip)
+    if (counted) giveBack(token, ip)
+    if (isGuess(fault)) budget?.count(ip)
     try {
       if (!(fault instanceof InvalidCredential)) return unavailable(fault)
       const { message, detail, proof } = fault

@@ -42,14 +42,14 @@ export function createExposureReport ({ resolvers, clock, deadline, budget, even
     const inHeader = place === 'query' ? [] : tokensInHeader(request, readable).map((token) => ({ token, resolve: resolveAny }))
     const inQuery = tokensInQuery(request, readable).map((token) => ({ token, resolve: resolveKnown }))
     for (const { token, resolve } of [...inHeader, ...inQuery].slice(0, MAX_PARAMETERS)) {
-      if (budget?.exceeded(ip) !== undefined) return
+      if (budget?.exceeded({ ip }) !== undefined) return
       const principal = await identify(resolve, token, request, ip)
       if (principal !== undefined) announce(principal)
     }
   }
 
   async function identify (
-    resolve: typeof resolveAny, token: string, request: FastifyRequest, ip: string | undefined
+    resolve: typeof resolveAny, token: string, request: FastifyRequest, ip: string
   ): Promise<Principal | undefined> {
     try {
       const found = resolve(token, { request, fresh: false, dpop: false, clock })

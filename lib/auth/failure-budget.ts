@@ -1,3 +1,4 @@
+import type { FastifyRequest } from 'fastify'
 import { normalizeIP } from '@fastify/rate-limit'
 import { createClockCache, type CacheEntry } from '../core/clock-cache.js'
 import type { Clock } from '../core/clock.js'
@@ -13,7 +14,7 @@ export interface FailureQuota {
 /** Counts failed attempts by address, so that guessing ends before a store is asked. Counts are this process' own. */
 export interface FailureBudget {
   /** What an address has used up when it may not try again; undefined while it may. */
-  exceeded (ip: string | undefined): Allowance | undefined
+  exceeded (request: Pick<FastifyRequest, 'ip'>): Allowance | undefined
   count (ip: string | undefined): void
   /** Takes back one `count`. */
   giveBack (ip: string | undefined): void
@@ -43,10 +44,10 @@ export function createFailureBudget ({ quota, window }: FailureQuota, clock: Clo
   }
 
   return {
-    exceeded (ip) {
+    exceeded (request) {
       if (attempts.size === 0) return undefined
       const now = clock()
-      const known = current(partitionOf(ip), now)
+      const known = current(partitionOf(request.ip), now)
       if (known === undefined || known.failed < quota) return undefined
       known.used = true
       return { policy, remaining: 0, reset: Math.max(1, Math.ceil((known.from + window * 1000 - now) / 1000)) }

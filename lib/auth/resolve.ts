@@ -22,7 +22,8 @@ export function createResolve (resolvers: readonly Resolver[]): Resolve {
     resolver, maxLength: maxLengthOf(resolver), verify: createVerification(resolver)
   }))
 
-  function askFrom (first: number, token: string, now: number, lookup: Lookup): Principal | Promise<Principal> {
+  function askFrom (first: number, token: string, lookup: Lookup): Principal | Promise<Principal> {
+    const now = lookup.clock()
     for (let i = first; ; i++) {
       const candidate = candidates[i]
       if (candidate === undefined) throw new UnknownForm()
@@ -30,13 +31,14 @@ export function createResolve (resolvers: readonly Resolver[]): Resolve {
       if (token.length > maxLength || (lookup.dpop && resolver.dpop === undefined)) continue
       const found = resolver.resolve(token, now, lookup)
       if (isThenable(found)) {
-        return Promise.resolve(found).then((later) => later === undefined ? askFrom(i + 1, token, now, lookup) : verify(later))
+        return Promise.resolve(found)
+          .then((later) => later === undefined ? askFrom(i + 1, token, lookup) : verify(later))
       }
       if (found !== undefined) return verify(found)
     }
   }
 
-  return (token, lookup) => askFrom(0, token, lookup.clock(), lookup)
+  return (token, lookup) => askFrom(0, token, lookup)
 }
 
 function maxLengthOf ({ maxLength = MAX_TOKEN_LENGTH }: Resolver): number {

@@ -31,7 +31,7 @@ t.test('good options of every kind boot', async (t) => {
   ]) await t.resolves(boot(grounds))
   for (const auths of [
     {}, { environment: ['a', 'b'] }, { environment: () => 'a' }, { deadline: 0.001 }, { deadline: 60 }, { failures: false }, { failures: { quota: 1, window: 86_400 } },
-    { onExposed () {} }, { transport: undefined }, { deadline: undefined, failures: undefined, onExposed: undefined }
+    { transport: undefined }, { deadline: undefined, failures: undefined, events: undefined }
   ]) await t.resolves(boot({}, auths))
 })
 
@@ -103,8 +103,7 @@ t.test('a wrong option of auth is refused likewise', async (t) => {
     [{ failures: { quota: 300, window: 86_401 } }, 'option failures must be'],
     [{ failures: { max: 300, timeWindow: 60 } }, 'not an object with max, timeWindow'],
     [{ failures: { quota: 300, window: 60, ban: 1 } }, 'not an object with quota, window, ban'],
-    [{ onExposed: 'log' }, 'option onExposed must be a function of the exposure, not "log"'],
-    [{ enviroment: 'production' }, 'unknown option enviroment; known here: resolvers, environment, transport, deadline, failures, onExposed'],
+    [{ enviroment: 'production' }, 'unknown option enviroment; known here: resolvers, environment, transport, deadline, failures, events'],
     [{ keys: {} }, 'unknown option keys']
   ]
   for (const [options, text] of cases) {

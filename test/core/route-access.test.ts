@@ -124,13 +124,13 @@ t.test('boot is refused with the names of all routes that have faults, in every 
 })
 
 t.test('with authenticate, what states nothing needs any credential', async (t) => {
-  const { app } = await guard(t, { ground: { undeclared: 'authenticate' }, before: (app) => app.get('/early', async () => ({})), after: (app) => app.get('/late', async () => ({})) })
+  const { app } = await guard(t, { context: { undeclared: 'authenticate' }, before: (app) => app.get('/early', async () => ({})), after: (app) => app.get('/late', async () => ({})) })
   for (const url of ['/early', '/late']) t.strictSame(await statuses(app, { url }), [401, 401, 200])
 })
 
 t.test('with a function, the host says what becomes of routes that it can\'t edit, early ones too', async (t) => {
   const { app } = await guard(t, {
-    ground: {
+    context: {
       undeclared: ({ method, url }) => {
         if (url === '/throw') throw new Error('secret')
         return url === '/health' ? 'public' : method === 'POST' ? [{ apiKey: [] }] : url.startsWith('/docs') ? 'authenticate' : 'refuse'
@@ -155,7 +155,7 @@ t.test('hooks for routes see what a route states, once a method', async (t) => {
   const seen: string[][] = []
   const { app } = await guard(t, {
     after (app) {
-      app.addHook('onRoute', (route) => { seen.push(contextOf(app).statedBy(route).map(({ method, mode }) => `${method} ${mode}`)) })
+      app.addHook('onRoute', (route) => { seen.push(contextOf(app).declaredBy(route).map(({ method, mode }) => `${method} ${mode}`)) })
       app.get('/one', { ...open, exposeHeadRoute: false }, async () => ({}))
       app.route({ method: ['PUT', 'POST'], url: '/two', ...secured, handler: async () => ({}) })
     }
@@ -166,8 +166,8 @@ t.test('hooks for routes see what a route states, once a method', async (t) => {
 
 t.test('rooms read what routes state from the ground', async (t) => {
   const { app } = await guard(t, { after: (app) => app.get('/x', { schema: { ...secured.schema, operationId: 'readX' } }, async () => ({})) })
-  const { routes, statedBy } = contextOf(app)
+  const { routes, declaredBy } = contextOf(app)
   t.match(routes, [{ method: 'GET', url: '/x', operationId: 'readX' }, { method: 'HEAD', url: '/x' }])
-  t.strictSame(statedBy({ method: 'GET', url: '/never-registered', handler: async () => ({}) }), [])
+  t.strictSame(declaredBy({ method: 'GET', url: '/never-registered', handler: async () => ({}) }), [])
   await app.ready()
 })

@@ -22,7 +22,7 @@ export const build: Build = async function buildLatchkey ({ quota, redisPort }) 
   await app.ready()
 
   const issue = async (environment: string, scope: 'devices:read' | 'devices:write'): Promise<string> =>
-    (await app.keys.issue({ workspace: 'w_1', environment, scopes: [scope] })).text
+    (await app.latchkey.keys.issue({ workspace: 'w_1', environment, scopes: [scope] })).secret
   const keys: string[] = []
   for (let n = 0; n < KEYS; n++) keys.push(await issue('production', 'devices:read'))
   return {

@@ -1,3 +1,4 @@
+import { contextOf } from '../../lib/core/access-context.js'
 import { InvalidCredential, type LimitStore, type Principal, type Resolver } from 'fastify-latchkey'
 import { createMemoryLimitStore, type Outcome, type Take } from 'fastify-latchkey/limits'
 import t, { type Test } from 'tap'
@@ -31,7 +32,7 @@ async function changed (t: Test, { held, truth = {}, marker, store = {}, dryRun 
     scheme: 'apiKey',
     kind: 'api-key',
     description: { type: 'http', scheme: 'bearer' },
-    resolve (token, _now, fresh) {
+    resolve (token, _now, { fresh }) {
       const base = { scopes: ['devices:read'], version: 1 }
       if (!fresh) return principal('key_1', { ...base, ...held })
       seen.fresh++
@@ -195,7 +196,7 @@ t.test('a marker that is no version has not decided', async (t) => {
 
 t.test('a request without a credential can\'t be authenticated again', async (t) => {
   const { app } = await changed(t, {})
-  app.get('/open', { schema: scopes.public() }, async (request) => await app.latchkey.reauthenticate(request))
+  app.get('/open', { schema: scopes.public() }, async (request) => await contextOf(app).reauthenticate(request))
   const response = await app.inject('/open')
   t.equal(response.statusCode, 401)
   t.match(response.json(), { code: 'CREDENTIAL_MISSING' })
