@@ -66,9 +66,9 @@ export function createExposureReport ({ resolvers, clock, deadline, budget, even
     if (!once.isFirst(name, PERIOD)) return
     const now = clock()
     const event = { id: eventId(name, version, Math.floor(now / PERIOD / 1000)), at: new Date(now), workspace }
-    const about = { id, environment, ...owner !== undefined && { owner } }
-    if (kind === 'api-key') emit({ ...event, type: 'key.exposed', data: { key: about } })
-    else emit({ ...event, type: 'token.exposed', data: { principal: { kind, ...about } } })
+    const about = { id, ...owner !== undefined && { owner } }
+    if (kind === 'api-key') emit({ ...event, type: 'key.exposed', data: { key: { ...about, environment } } })
+    else emit({ ...event, type: 'token.exposed', data: { principal: { kind, ...about }, environment } })
   }
 
   return function report (request, place) {

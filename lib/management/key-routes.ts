@@ -3,7 +3,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { Type } from '@sinclair/typebox'
 import type { RateLimitDeclaration } from '../core/route-access.js'
 import { checkOptions, OptionError } from '../core/options.js'
-import type { KeyOrigin } from '../keys/lifecycle/events.js'
+import type { EventOrigin } from '../events/index.js'
 import { explainPart, invalid } from '../keys/lifecycle/input.js'
 import type { ApiKey } from '../keys/record.js'
 import type { CallerOptions } from './caller.js'
@@ -105,7 +105,7 @@ export async function keyRoutes (app: FastifyInstance, options: KeyRoutesOptions
   })
 }
 
-function originOf ({ ip, id }: FastifyRequest): KeyOrigin {
+function originOf ({ ip, id }: FastifyRequest): EventOrigin {
   return { ip, requestId: id }
 }
 

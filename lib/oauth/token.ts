@@ -50,7 +50,8 @@ export function createTokenResolver (face: Omit<Resolver, 'resolve'>, { mayClaim
   return recalling({
     ...face,
     ...dpop !== undefined && { dpop: dpop.algorithms },
-    resolve (token, now, fresh = false, request = undefined, clock = () => now) {
+    resolve (token, now, { fresh, clock, ...lookup }) {
+      const request = lookup.dpop ? lookup.request : undefined
       if (!mayClaim(token)) return undefined
       const name = nameOf(token)
       const known = fresh ? undefined : recallAs(name, now, clock, request)

@@ -38,7 +38,7 @@ export const notices: readonly KeyStoreCase[] = [
     const workspace = newWorkspace()
     const { key } = await inserted(store, workspace, { name: 'CI', owner: 'ada', tier: 'pro', metadata: { team: 'a' }, expiresAt: new Date(START + 5) })
     const held = await oneOf(notices, workspace, START)
-    assert.deepStrictEqual(held, { key, noticed: [], heldUntil: START + LEASE })
+    assert.deepStrictEqual(held, { key, noticed: [], leasedUntil: START + LEASE })
     assert.deepStrictEqual(await dueOf(notices, workspace, START), [], 'it is held')
   }),
   ofNotices('a hold that is not ended runs out', async (notices, store) => {
@@ -47,7 +47,7 @@ export const notices: readonly KeyStoreCase[] = [
     const crashed = await oneOf(notices, workspace, START)
     assert.deepStrictEqual(await dueOf(notices, workspace, START + LEASE - 1), [])
     const held = await oneOf(notices, workspace, START + LEASE)
-    assert.deepStrictEqual(held, { ...crashed, heldUntil: START + 2 * LEASE })
+    assert.deepStrictEqual(held, { ...crashed, leasedUntil: START + 2 * LEASE })
     assert.equal(await notices.settle(crashed, ['late'], undefined), false, 'it is another\'s')
     assert.equal(await notices.settle(held, ['told'], START + LATER), true)
     assert.equal(await notices.settle(held, ['again'], undefined), false, 'it has ended')

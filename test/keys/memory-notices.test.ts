@@ -26,10 +26,10 @@ t.test('keys that are there before anybody asks are due, and changes of them onc
 t.test('nothing is settled that was not given out', async (t) => {
   const { store, notices } = opened()
   const { key } = await inserted(store, 'w1')
-  t.equal(await notices.settle({ key, noticed: [], heldUntil: 5 }, [], undefined), false)
+  t.equal(await notices.settle({ key, noticed: [], leasedUntil: 5 }, [], undefined), false)
   const [held] = await notices.due(0, 10, 5)
   t.ok(held && await notices.settle(held, [], 3))
-  t.equal(await notices.settle({ key, noticed: [], heldUntil: 10 }, [], undefined), false)
+  t.equal(await notices.settle({ key, noticed: [], leasedUntil: 10 }, [], undefined), false)
 })
 
 t.test('whatever the instants, what is due comes in their order, and nothing else comes', async (t) => {

@@ -56,7 +56,7 @@ export function createMemoryNotices (all: () => Iterable<Stored>): { readonly no
           const { at, stored } = pop(queue, first)
           const notice = noticeOf(stored, notices)
           if (notice.at !== at) continue
-          notice.held = { key: copyKey(stored.key), noticed: notice.noticed, heldUntil: now + lease }
+          notice.held = { key: copyKey(stored.key), noticed: notice.noticed, leasedUntil: now + lease }
           move(stored, notice, now + lease)
           given.push(notice.held)
         }
@@ -65,7 +65,7 @@ export function createMemoryNotices (all: () => Iterable<Stored>): { readonly no
       settle (held, noticed, next = Infinity) {
         const stored = byId.get(held.key.id)
         const notice = stored && known?.get(stored)
-        if (stored === undefined || notice?.held?.heldUntil !== held.heldUntil) return false
+        if (stored === undefined || notice?.held?.leasedUntil !== held.leasedUntil) return false
         notice.held = undefined
         notice.noticed = [...noticed]
         move(stored, notice, stored.key.version === held.key.version ? next : 0)

@@ -53,7 +53,7 @@ export function createMemoryKeyStore (): KeyStore {
       touch(stored)
     },
     findByHash: (hash) => byHash.get(hash),
-    recall: (hash) => byHash.get(hash),
+    cached: (hash) => byHash.get(hash),
     get (workspace, id) {
       const stored = find(workspace, id)
       return stored === undefined ? undefined : copyKey(stored.key)

@@ -16,12 +16,12 @@ export function createSqlNotices (run: Run, schema: string): KeyNotices {
 
   return {
     async due (now, lease, limit) {
-      const heldUntil = now + lease
-      const rows = await run(due, [now, heldUntil, limit])
-      return rows.map((row) => ({ key: keyOf(row), noticed: row.noticed === null ? [] : JSON.parse(String(row.noticed)), heldUntil }))
+      const leasedUntil = now + lease
+      const rows = await run(due, [now, leasedUntil, limit])
+      return rows.map((row) => ({ key: keyOf(row), noticed: row.noticed === null ? [] : JSON.parse(String(row.noticed)), leasedUntil }))
     },
-    async settle ({ key: { id, workspace, version }, heldUntil }, noticed, next) {
-      const settled = await run(settle, [id, workspace, heldUntil, JSON.stringify(noticed), version, next ?? null])
+    async settle ({ key: { id, workspace, version }, leasedUntil }, noticed, next) {
+      const settled = await run(settle, [id, workspace, leasedUntil, JSON.stringify(noticed), version, next ?? null])
       return settled.length > 0
     }
   }

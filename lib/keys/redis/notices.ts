@@ -31,7 +31,7 @@ export function createNotices (command: Command, layout: Layout): { readonly not
     const [workspace, id]: [string, string] = JSON.parse(taken.member)
     const reply = textsOf(await command('eval', CLAIM, '1', layout.record(workspace, id), String(now), String(until)))
     const stored = recordOf(reply)
-    if (stored !== undefined) return { key: stored.key, noticed: noticedIn(fieldsIn(reply)), heldUntil: until }
+    if (stored !== undefined) return { key: stored.key, noticed: noticedIn(fieldsIn(reply)), leasedUntil: until }
     const at = reply.join()
     const again = now + AGAIN
     const isUnderWay = taken.score <= 0 && (at === '' || Number(at) > again)
@@ -53,12 +53,12 @@ export function createNotices (command: Command, layout: Layout): { readonly not
         }
         return held
       },
-      async settle ({ key, heldUntil }, noticed, next) {
+      async settle ({ key, leasedUntil }, noticed, next) {
         const { workspace, id, version } = key
         const at = next === undefined ? '' : String(next)
-        const settled = await command('eval', SETTLE, '1', layout.record(workspace, id), String(heldUntil), String(version), JSON.stringify(noticed), at)
+        const settled = await command('eval', SETTLE, '1', layout.record(workspace, id), String(leasedUntil), String(version), JSON.stringify(noticed), at)
         if (settled === null) return false
-        if (settled === at) await move({ member: JSON.stringify([workspace, id]), score: heldUntil }, at)
+        if (settled === at) await move({ member: JSON.stringify([workspace, id]), score: leasedUntil }, at)
         else await announce(key)
         return true
       }
