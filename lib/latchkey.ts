@@ -3,9 +3,9 @@ import fp from 'fastify-plugin'
 import { Type } from '@sinclair/typebox'
 import { auth, authOptions, type AuthOptions, type Exposure, type Resolver } from './auth/index.js'
 import { createCohort } from './cohort.js'
-import { docs } from './openapi/index.js'
+import { createOpenApi } from './openapi/index.js'
 import { createEvents, events, eventsOptions, type EventsOptions, type EventsRoom } from './events/index.js'
-import { accessContext, contextOptions, type AccessContextOptions } from './core/access-context.js'
+import { accessContext, contextOf, contextOptions, type AccessContextOptions } from './core/access-context.js'
 import { createKeys, keys, keysOptions, type Keyring, type KeysHost, type KeysOptions } from './keys/index.js'
 import { defaultEnvironments, limits, limitsOptions, type LimitsOptions, type LimitStore } from './limits/index.js'
 import { checkOptions, OptionError } from './core/options.js'
@@ -81,7 +81,7 @@ export const latchkey = fp<LatchkeyOptions>(async function latchkey (app: Fastif
   await app.register(scopes, { scopes: options.scopes, schemes: resolvers, hook: options.hook })
   if (keyring !== undefined) await app.register(keys, { ...keyring, hook: options.hook })
   if (told !== undefined) await app.register(events, told)
-  await app.register(docs, { scopes: options.scopes })
+  createOpenApi(app, contextOf(app), { scopes: options.scopes, schemes: resolvers })
 }, { name: 'fastify-latchkey', fastify: '5.x' })
 
 /** The store of counters that the host gives: every request asks it anyway, so it carries what processes share besides. */

@@ -93,7 +93,7 @@ export function createAuthenticator ({ ground, resolvers, environment, deadline,
 
   function identify (request: FastifyRequest, token: string, scheme: 'DPoP' | undefined, fresh: boolean): Identified | Promise<Identified> {
     try {
-      const found = resolve(resolvers, token, clock, fresh, scheme && request)
+      const found = resolve(resolvers, token, { request, fresh, dpop: scheme !== undefined, clock })
       return found instanceof Promise ? identifyLater(found, request, token, scheme) : admitTo(request, found)
     } catch (fault) {
       return explain(request, token, scheme, fault)

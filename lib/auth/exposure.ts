@@ -49,7 +49,7 @@ export function createExposureReport ({ resolvers, clock, deadline, meter, onExp
 
   async function identify (request: FastifyRequest, token: string, asked: readonly Resolver[]): Promise<Principal | undefined> {
     try {
-      return await withTimeout(Promise.resolve(resolve(asked, token, clock)), deadline, 'a resolver')
+      return await withTimeout(Promise.resolve(resolve(asked, token, { request, fresh: false, dpop: false, clock })), deadline, 'a resolver')
     } catch (fault) {
       if (!(fault instanceof InvalidCredential)) throw fault
       if (!(fault instanceof UnknownForm)) await meter?.count(request)

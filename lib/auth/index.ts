@@ -86,7 +86,7 @@ export const auth = fp<AuthOptions>(async function latchkeyAuth (app: FastifyIns
       return ground.refuse(request, reply, ground.refusal('INSECURE_TRANSPORT'))
     }
     const access = ground.accessOf(request)
-    if (access.mode === 'open' || (access.preflight && isPreflight(request))) return done()
+    if (access.mode === 'public' || (access.preflight && isPreflight(request))) return done()
 
     const verdict = authenticator.admit(request, access.mode === 'optional', false)
     if (verdict instanceof Promise) settleLater(request, reply, done, access, verdict)
@@ -139,7 +139,7 @@ function isGiven (value: string | undefined): boolean {
 }
 
 export { allowPlainHttp } from './transport.js'
-export { InvalidCredential, recalling, type ProofFault, type Recall, type Resolver } from './resolver.js'
+export { InvalidCredential, recalling, type Lookup, type ProofFault, type Recall, type Resolver } from './resolver.js'
 export { readAuthorization, readCredential, MAX_TOKEN_LENGTH, type Presented } from './header.js'
 export { createPermissions, type Permissions, type PermissionsOf } from './permissions.js'
 export type { Exposure } from './exposure.js'

@@ -22,14 +22,23 @@ export interface Resolver {
   readonly dpop?: readonly string[]
   /**
    * @param now milliseconds since the epoch
-   * @param fresh the principal as it is now, whatever this process holds of it: something has changed
-   * @param bound the request, where the credential came as `Authorization: DPoP`: its proof is in there
-   * @param clock reads the time anew, for who had to wait: `now` is when the request was read
    * @returns the principal, or undefined when the credential is not of this resolver's form. A frozen one with frozen
    * scopes is shared by the requests that carry the credential; of any other each request gets a frozen copy.
    * @throws InvalidCredential when it is of its form but not good; any other error counts as an outage (503)
    */
-  resolve (token: string, now: number, fresh?: boolean, bound?: FastifyRequest, clock?: Clock): Principal | undefined | PromiseLike<Principal | undefined>
+  resolve (token: string, now: number, lookup: Lookup): Principal | undefined | PromiseLike<Principal | undefined>
+}
+
+/** What a resolver is told about one look-up. */
+export interface Lookup {
+  /** The request that carries the credential. */
+  readonly request: FastifyRequest
+  /** The principal as it is now: from the store itself, not from a cache. */
+  readonly fresh: boolean
+  /** The credential came as `Authorization: DPoP`, so its proof must be checked. */
+  readonly dpop: boolean
+  /** Reads the time again after a wait: `now` is when the request was read. */
+  readonly clock: Clock
 }
 
 /** True when `value` can be asked; what a host gives is looked at before the first request asks it. */
@@ -123,21 +132,21 @@ export function recallOf (resolvers: readonly Resolver[]): Recall {
  * Asks the resolvers in turn; the first that knows the credential answers. Synchronous as long as they are.
  * @throws InvalidCredential when none knows it
  */
-export function resolve (resolvers: readonly Resolver[], token: string, clock: Clock, fresh = false, bound?: FastifyRequest): Principal | Promise<Principal> {
-  const now = clock()
+export function resolve (resolvers: readonly Resolver[], token: string, lookup: Lookup): Principal | Promise<Principal> {
+  const now = lookup.clock()
   for (const resolver of resolvers) {
-    if (token.length > maxLengthOf(resolver) || (bound !== undefined && resolver.dpop === undefined)) continue
-    const found = resolver.resolve(token, now, fresh, bound, clock)
+    if (token.length > maxLengthOf(resolver) || (lookup.dpop && resolver.dpop === undefined)) continue
+    const found = resolver.resolve(token, now, lookup)
     if (isSealed(found)) return vouched(found, resolver)
-    if (isThenable(found)) return resolveLater(found, resolver, resolvers.slice(resolvers.indexOf(resolver) + 1), token, clock, fresh, bound)
+    if (isThenable(found)) return resolveLater(found, resolver, resolvers.slice(resolvers.indexOf(resolver) + 1), token, lookup)
     if (found !== undefined) return vouched(found, resolver)
   }
   throw new UnknownForm()
 }
 
-async function resolveLater (pending: PromiseLike<Principal | undefined>, resolver: Resolver, others: readonly Resolver[], token: string, clock: Clock, fresh: boolean, bound: FastifyRequest | undefined): Promise<Principal> {
+async function resolveLater (pending: PromiseLike<Principal | undefined>, resolver: Resolver, others: readonly Resolver[], token: string, lookup: Lookup): Promise<Principal> {
   const found = await pending
-  return found === undefined ? resolve(others, token, clock, fresh, bound) : vouched(found, resolver)
+  return found === undefined ? resolve(others, token, lookup) : vouched(found, resolver)
 }
 
 /** A resolver that answers something else than its kind of principal is broken, and nobody is let in by it. */

@@ -35,7 +35,7 @@ export interface AccessContext {
   readonly routes: readonly RouteAccess[]
   accessOf (request: FastifyRequest): RouteAccess
   /** What a route states, once a method; for `onRoute` hooks. */
-  statedBy (route: RouteOptions): RouteAccess[]
+  declaredBy (route: RouteOptions): RouteAccess[]
   /** Builds a refusal with this context's realm. */
   refusal (code: RefusalCode, details?: RefusalDetails): AccessError
   /** Answers the request with a refusal, or hands it to the host's error handler; only logs where an answer was sent. */
@@ -135,7 +135,7 @@ export const accessContext = fp<AccessContextOptions>(async function latchkeyGro
     errors,
     rateLimitFields: chosen,
     routes,
-    statedBy ({ config }) {
+    declaredBy ({ config }) {
       const access = config?.[kAccess]
       return access instanceof Map ? [...access.values()] : [access].filter((one) => one !== undefined)
     },

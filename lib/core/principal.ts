@@ -119,6 +119,8 @@ export function sealPrincipal (principal: Principal): Principal {
   return Object.freeze(sealed)
 }
 
+export { sealPrincipal as freezePrincipal }
+
 export function isSealed (value: unknown): value is Principal {
   return typeof value === 'object' && value !== null && Seal.isOn(value)
 }

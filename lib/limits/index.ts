@@ -114,7 +114,7 @@ export const limits = fp<LimitsOptions>(async function latchkeyLimits (app: Fast
 function faultsOf ({ mode, profile, cost }: RouteAccess, profiles: Profiles): string[] {
   const faults: string[] = []
   if (profile !== undefined && !profiles.has(profile)) faults.push(`names the limits profile ${show(profile)}; declared: ${profiles.names.join(', ') || 'none'}`)
-  if (mode === 'open' && (profile !== undefined || cost !== 1)) faults.push('is public and states x-rate-limit; only authenticated requests are counted')
+  if (mode === 'public' && (profile !== undefined || cost !== 1)) faults.push('is public and states x-rate-limit; only authenticated requests are counted')
   return faults
 }
 

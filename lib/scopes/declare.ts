@@ -21,6 +21,7 @@ export interface Catalogue<S extends string = string> extends ScopeTable<S> {
   /** One of these; an array means all of its scopes. */
   anyOf (...alternatives: ReadonlyArray<S | readonly S[] | RateLimitDeclaration>): Declaration
   /** Everybody, without a credential. */
+  public (): Declaration
   open (): Declaration
   /** A hook for rules that the schema can't state: fits `preHandler` and `onRequest`, needs an authenticated request. */
   requireScopes (...scopes: readonly S[]): onRequestHookHandler
@@ -73,6 +74,7 @@ export function defineScopes<const R extends Resources = Record<never, never>, c
       if (alternatives.length === 0) throw new OptionError('anyOf needs at least one alternative; for everybody state open()')
       return declare(alternatives, needs.filter(isRateLimit))
     },
+    public: () => ({ security: [] }),
     open: () => ({ security: [] }),
     requireScopes (...scopes) {
       if (scopes.length === 0) throw new OptionError('requireScopes needs at least one scope')

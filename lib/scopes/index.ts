@@ -39,7 +39,7 @@ export const scopes = fp<ScopesOptions>(async function latchkeyScopes (app: Fast
     const { principal } = request
     const access = ground.accessOf(request)
     if (principal === null) {
-      if (access.mode === 'open' || access.mode === 'optional' || access.preflight) return done()
+      if (access.mode === 'public' || access.mode === 'optional' || access.preflight) return done()
       return ground.refuse(request, reply, ground.refusal('CREDENTIAL_MISSING'))
     }
     if (requirements.satisfiedBy(principal, access)) return done()

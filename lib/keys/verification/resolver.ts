@@ -27,7 +27,7 @@ export function createKeyResolver (text: SecretFormat, store: KeyStore, { permis
     scheme: 'apiKey',
     kind: 'api-key',
     description: { type: 'http', scheme: 'bearer', description: 'API key: `Authorization: Bearer <key>`.' },
-    resolve (token, now, fresh = false, _bound, clock = () => now) {
+    resolve (token, _now, { fresh, clock }) {
       if (!text.claims(token)) return undefined
       if (text.parse(token) === undefined) throw new InvalidCredential('not the text of a key')
       const found = store.findByHash(hashSecret(token), fresh)

@@ -50,7 +50,7 @@ t.test('HEAD is named only where there is no GET, public, optional, hidden and s
   app.head('/head', { schema: scopes.secure('devices:read'), handler })
   app.get('/hidden', { schema: { ...scopes.secure('devices:read'), hide: true }, handler })
   app.get('/shown', { schema: { ...scopes.secure('devices:read'), hide: false }, handler })
-  app.get('/public', { schema: scopes.open(), handler })
+  app.get('/public', { schema: scopes.public(), handler })
   app.get('/optional', { schema: { security: [{ apiKey: ['devices:read'] }, {}] }, handler })
   app.get('/any', { schema: scopes.secure(), handler })
   await app.ready()
