@@ -1,7 +1,7 @@
 import swagger from '@fastify/swagger'
 import Fastify, { type FastifyRequest } from 'fastify'
 import { allowPlainHttp, defineScopes, latchkey, notFound, principalOf, serverOptions } from 'fastify-latchkey'
-import { scopesHtml } from 'fastify-latchkey/openapi'
+import { scopesHtml, swaggerOptions } from 'fastify-latchkey/openapi'
 import { issueKeys, logger as stderr, type BuildOptions, type Example } from './base.js'
 import { createTable, type ById, type Fields, type Table } from './records.js'
 
@@ -53,7 +53,7 @@ const operations = {
 
 export async function build ({ clock, logger = stderr }: BuildOptions = {}): Promise<Example> {
   const app = Fastify(serverOptions({ logger }))
-  await app.register(swagger, { openapi: { openapi: '3.1.0', info: { title: 'Platform API', version: '1.0.0' } } })
+  await app.register(swagger, swaggerOptions(app, { openapi: { openapi: '3.1.0', info: { title: 'Platform API', version: '1.0.0' } } }))
   await app.register(latchkey, { scopes, keys: { prefix: 'platform' }, environment: 'production', limits: false, transport: allowPlainHttp, clock })
   app.setNotFoundHandler(notFound)
 

@@ -3,7 +3,7 @@ import swaggerUi from '@fastify/swagger-ui'
 import { Type, type TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import Fastify from 'fastify'
 import { allowPlainHttp, defineScopes, latchkey, notFound, serverOptions } from 'fastify-latchkey'
-import { scopesHtml } from 'fastify-latchkey/openapi'
+import { scopesHtml, swaggerOptions } from 'fastify-latchkey/openapi'
 import { keyRoutes } from 'fastify-latchkey/keys'
 import { createDevices, Device, Name } from './devices.js'
 import { openStorage } from './storage.js'
@@ -29,14 +29,14 @@ const params = Type.Object({ id: Type.String({ examples: ['device_1'] }) })
 export async function build ({ clock, logger = stderr, storage }: BuildOptions = {}): Promise<Example> {
   const app = Fastify(serverOptions({ logger })).withTypeProvider<TypeBoxTypeProvider>()
   app.addHook('onClose', async () => { await storage?.close() })
-  await app.register(swagger, {
+  await app.register(swagger, swaggerOptions(app, {
     openapi: {
       openapi: '3.1.0',
       info: { title: 'Devices API', version: '1.0.0', description: ABOUT, license: { name: 'MIT', identifier: 'MIT' } },
       servers: [{ url: '/' }],
       tags: [{ name: 'devices', description: 'Devices of your workspace' }, { name: 'api keys', description: 'Keys of your workspace' }]
     }
-  })
+  }))
   await app.register(latchkey, {
     scopes,
     keys: { prefix: 'acme', store: storage?.keys },

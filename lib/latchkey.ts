@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
-import { createAuthentication, type Resolver } from './auth/index.js'
+import { createAuthentication, type AuthOptions, type Resolver } from './auth/index.js'
 import { createAccessContext } from './core/access-context.js'
 import { createHook, type Step } from './core/step.js'
 import { addEvents, createEvents, type Emitter } from './events/index.js'
@@ -34,7 +34,7 @@ export const latchkey = fp<LatchkeyOptions>(async function latchkey (app: Fastif
   const { errors, undeclared, rateLimitFields, realm, clock, environment, transport, deadline, failures } = options
   const { byMethod } = scopes
   const context = createAccessContext(app, { errors, undeclared, rateLimitFields, realm, clock, byMethod })
-  const auth = { resolvers: schemes, environment, transport, deadline, failures, events }
+  const auth: AuthOptions = { resolvers: schemes, environment, transport, deadline, failures, events }
 
   // What a request passes, in this order.
   const steps: Step[] = createAuthentication(app, context, auth) // transport, authenticate

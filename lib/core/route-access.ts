@@ -26,7 +26,7 @@ export interface RouteAccess {
   /** The schema's `operationId`. */
   readonly operationId: string | undefined
   /**
-   * `open` needs nobody, `optional` takes a caller without a credential too, `guarded` needs a principal that
+   * `public` needs nobody, `optional` takes a caller without a credential too, `guarded` needs a principal that
    * satisfies an alternative, `undeclared` states nothing and is refused to everybody.
    */
   readonly mode: 'public' | 'optional' | 'guarded' | 'undeclared'

@@ -16,7 +16,7 @@ const security = (security: unknown) => read({ security })
 
 t.test('security is read as OpenAPI reads it', async (t) => {
   const all = { alternatives: [{ scheme: 'apiKey', scopes: ['a', 'b'] }], faults: [] }
-  t.match(security([]), { mode: 'open', alternatives: [], faults: [] })
+  t.match(security([]), { mode: 'public', alternatives: [], faults: [] })
   t.match(security([{ apiKey: [] }]), { mode: 'guarded', alternatives: [{ scheme: 'apiKey', scopes: [] }], faults: [] })
   t.match(security([{ apiKey: ['a', 'b'] }]), { mode: 'guarded', ...all })
   t.match(security([{ apiKey: ['a', 'b'] }, {}]), { mode: 'optional', ...all })
@@ -60,7 +60,7 @@ t.test('a statement that its author changes later is what it was', async (t) => 
 
 t.test('x-rate-limit names a profile and a cost', async (t) => {
   const limited = (declared: unknown) => read({ ...open.schema, 'x-rate-limit': declared })
-  t.match(limited(undefined), { mode: 'open', profile: undefined, cost: 1, faults: [] })
+  t.match(limited(undefined), { mode: 'public', profile: undefined, cost: 1, faults: [] })
   t.match(limited({}), { profile: undefined, cost: 1, faults: [] })
   t.match(limited({ profile: 'heavy', cost: 5 }), { profile: 'heavy', cost: 5, faults: [] })
   t.match(limited({ cost: 0 }), { cost: 0, faults: [] })
@@ -80,11 +80,11 @@ t.test('a route that states nothing is what its method states, else what the hos
   t.match(read({}), { mode: 'undeclared' })
   t.match(read({}, levels), { mode: 'guarded', alternatives: [{ scopes: ['READ'] }] })
   t.match(read({}, levels, { method: 'PURGE' }), { mode: 'undeclared' })
-  t.match(read({ security: [] }, levels), { mode: 'open' })
+  t.match(read({ security: [] }, levels), { mode: 'public' })
   t.match(read({}, { ...refuse, undeclared: 'authenticate' }), { mode: 'guarded', alternatives: [] })
 
   const answers = new Map<unknown, object>([
-    ['refuse', { mode: 'undeclared' }], ['public', { mode: 'open' }], ['authenticate', { mode: 'guarded', alternatives: [] }],
+    ['refuse', { mode: 'undeclared' }], ['public', { mode: 'public' }], ['authenticate', { mode: 'guarded', alternatives: [] }],
     [[{ apiKey: ['metrics:read'] }], { mode: 'guarded', alternatives: [{ scheme: 'apiKey', scopes: ['metrics:read'] }] }],
     [undefined, { mode: 'undeclared', faults: [/must be an array of security requirements, not undefined/] }],
     ['Public', { mode: 'undeclared', faults: [/not "Public"/] }], [true, { mode: 'undeclared' }], [null, { mode: 'undeclared' }], [Promise.resolve('public'), { mode: 'undeclared' }]
@@ -103,7 +103,7 @@ t.test('only a route for OPTIONS alone that states nothing lets preflights pass'
   t.match(read(undefined, refuse, { method: 'OPTIONS' }), { preflight: true, mode: 'guarded' })
   t.match(read({}, refuse, { method: 'OPTIONS', shared: true }), { preflight: false, mode: 'undeclared' })
   t.match(read(secured.schema, refuse, { method: 'OPTIONS' }), { preflight: false, mode: 'guarded' })
-  t.match(read(open.schema, refuse, { method: 'OPTIONS' }), { preflight: false, mode: 'open' })
+  t.match(read(open.schema, refuse, { method: 'OPTIONS' }), { preflight: false, mode: 'public' })
   t.match(read(secured.schema), { preflight: false })
   t.match([NO_ROUTE, NO_METHOD], [{ mode: 'guarded', preflight: true }, { mode: 'undeclared', preflight: false }])
 })
