@@ -4,7 +4,7 @@ import type { AccessError, RefusalCode } from '../core/errors.js'
 import { render, rendererOf } from '../core/error-formats.js'
 import type { AccessContext } from '../core/access-context.js'
 import type { Principal } from '../core/principal.js'
-import { insufficientScope } from '../scopes/require.js'
+import { insufficientScope } from '../scopes/refusals.js'
 import { bodies, challenge, noStore, rateLimit, retryAfter, type Json } from './document-parts.js'
 
 /** How a context answers what it refuses. */

@@ -4,11 +4,14 @@ import type { AccessError } from '../core/errors.js'
 import type { Principal } from '../core/principal.js'
 import type { Alternative } from '../core/route-access.js'
 
-type Refusing = Pick<AccessContext, 'refusal' | 'challenge'>
+type Refusing = Pick<AccessContext, 'refusal'>
 
-/** The refusal of a principal that satisfies none of `alternatives`: says what was required and what was granted. */
+/**
+ * The refusal of a principal that satisfies none of `alternatives`: says what was required and what was granted.
+ * @param scheme that the credential came by, where it was not Bearer
+ */
 export function insufficientScope (
-  context: Refusing, alternatives: readonly Alternative[], principal: Principal, request: FastifyRequest
+  context: Refusing, alternatives: readonly Alternative[], principal: Principal, scheme?: 'DPoP'
 ): AccessError {
   const required = scopesOf(alternatives)
   const wanted = required.map((scopes) => scopes.join(' and ') || 'another kind of credential').join(', or ')
@@ -17,7 +20,7 @@ export function insufficientScope (
     detail: `This operation requires ${wanted}; the credential grants ${principal.scopes.join(', ') || 'nothing'}.`,
     extensions: { required, granted: principal.scopes },
     scope: required.slice(0, 1).flat(),
-    ...challengeOf(context, request)
+    ...scheme !== undefined && { scheme }
   })
 }
 
@@ -29,7 +32,7 @@ const KINDS: Readonly<Record<Principal['kind'], string>> = { 'api-key': 'an API 
  */
 export function wrongScheme (
   context: Refusing, alternatives: readonly Alternative[], kindOf: (scheme: string) => Principal['kind'] | undefined,
-  { kind, scopes: granted }: Principal, request: FastifyRequest
+  { kind, scopes: granted }: Principal, scheme?: 'DPoP'
 ): AccessError {
   const required = scopesOf(alternatives)
   const taken = alternatives.map(({ scheme, scopes }) => {
@@ -41,7 +44,7 @@ export function wrongScheme (
     detail: `This operation takes ${taken}; the credential is ${KINDS[kind]}.`,
     extensions: { required, granted, schemes: [...new Set(alternatives.map(({ scheme }) => scheme))], credentialKind: kind },
     scope: kind === 'api-key' ? required.slice(0, 1).flat() : [],
-    ...challengeOf(context, request)
+    ...scheme !== undefined && { scheme }
   })
 }
 
@@ -50,7 +53,9 @@ function scopesOf (alternatives: readonly Alternative[]): Array<readonly string[
   return [...new Map(alternatives.map(({ scopes }) => [JSON.stringify(scopes), scopes])).values()]
 }
 
-/** A challenge answers the scheme that the credential came by; read again, since only a refused request needs it. */
-function challengeOf ({ challenge }: Refusing, { headers: { authorization } }: FastifyRequest): { scheme?: 'DPoP' } {
-  return challenge.dpop !== undefined && /^dpop /i.test(String(authorization)) ? { scheme: 'DPoP' } : {}
+/** The scheme that a credential came by, where it was not Bearer: read again, since only a refused request needs it. */
+export function schemeOf (
+  { challenge }: Pick<AccessContext, 'challenge'>, { headers: { authorization } }: FastifyRequest
+): 'DPoP' | undefined {
+  return challenge.dpop !== undefined && /^dpop /i.test(String(authorization)) ? 'DPoP' : undefined
 }
