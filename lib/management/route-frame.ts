@@ -70,7 +70,7 @@ export function frameRoutes (app: FastifyInstance, scopes: RouteScopes, options:
     ground,
     callers,
     stating (need, operation, summary, schema, answers) {
-      const security = options.session !== undefined ? [] : [...new Set(context.schemes)].map((scheme) => ({ [scheme]: [scopes[need]] }))
+      const security = options.session !== undefined ? [] : ground.schemes.map((scheme) => ({ [scheme]: [scopes[need]] }))
       return {
         schema: { security, operationId: `${name}.${operation}`, summary, tags: [tag], querystring: InWorkspace, ...schema, response: { ...refusalsOf(ground, refused), ...answers } },
         prefixTrailingSlash: 'no-slash',
