@@ -7,12 +7,11 @@ import { contextOf } from '../core/access-context.js'
 import { checkOptions, OptionError, show, withMethods } from '../core/options.js'
 import type { Principal } from '../core/principal.js'
 import { isThenable } from '../core/clock.js'
-import { together } from '../together.js'
 import { createLimiter, type Judgement } from './limiter.js'
 import { createMemoryLimitStore } from './memory.js'
 import { createStalePrincipal } from './stale-principal.js'
 import { createProfiles, profileOptions, type ProfileOptions, type Profiles } from './profiles.js'
-import type { LimitStore, PendingTake, PolicyOutcome } from './store.js'
+import type { LimitStore, PolicyOutcome } from './store.js'
 
 export interface LimitsOptions extends ProfileOptions {
   /** Where counters live; this process's memory by default. */
@@ -72,18 +71,8 @@ export const limits = fp<LimitsOptions>(async function latchkeyLimits (app: Fast
     if (principal === null) return done()
     const judged = limiter.judge(ground.accessOf(request), principal)
     if ('policies' in judged) proceed(request, reply, done, principal, judged)
-    else proceedLater(request, reply, done, principal, judged)
+    else judged.then((judgement) => proceed(request, reply, done, principal, judgement))
   })
-
-  function proceedLater (request: FastifyRequest, reply: FastifyReply, done: () => void, principal: Principal, judging: PendingTake | Promise<Judgement>): void {
-    if ('decided' in judging) judging.decided.then(() => proceedDecided(request, reply, done, principal, judging))
-    else judging.then((judgement) => proceed(request, reply, done, principal, judgement))
-  }
-
-  function proceedDecided (request: FastifyRequest, reply: FastifyReply, done: () => void, principal: Principal, taken: PendingTake): void {
-    together.next()
-    proceed(request, reply, done, principal, limiter.conclude(taken))
-  }
 
   function proceed (request: FastifyRequest, reply: FastifyReply, done: () => void, principal: Principal, judgement: Judgement): void {
     if (judgement.stale === true) proceedRenewed(request, reply, done, principal, judgement)

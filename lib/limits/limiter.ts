@@ -7,7 +7,8 @@ import { isThenable, withTimeout } from '../core/clock.js'
 import type { CompiledPolicy } from './policy.js'
 import type { Profiles } from './profiles.js'
 import { isMemoryLimitStore, type MemoryLimitStore } from './memory.js'
-import { joinOf, LimitStoreUnavailable, type LimitStore, type Outcome, type PendingTake, type PolicyOutcome, type Take } from './store.js'
+import { LimitStoreUnavailable, type LimitStore, type Outcome, type PolicyOutcome, type Take } from './store.js'
+import { createTakeBatcher } from './take-batcher.js'
 
 /** What the limiter says of one request. */
 export interface Judgement {
@@ -20,19 +21,7 @@ export interface Judgement {
 
 /** Never throws and never rejects: what goes wrong is an `unavailable` judgement. */
 export interface Limiter {
-  judge (access: RouteAccess, principal: Principal): Judging
-  /** What comes of a take that has been decided. */
-  conclude (taken: PendingTake): Judgement
-}
-
-/** A judgement, or what it waits for. */
-export type Judging = Judgement | PendingTake | Promise<Judgement>
-
-/** Waits for what may not be there yet. */
-export async function judgementOf (limiter: Pick<Limiter, 'conclude'>, judging: Judging): Promise<Judgement> {
-  if (!('decided' in judging)) return judging
-  await judging.decided
-  return limiter.conclude(judging)
+  judge (access: RouteAccess, principal: Principal): Judgement | Promise<Judgement>
 }
 
 interface Parts {
@@ -49,11 +38,11 @@ const UNCOUNTED: Judgement = { outcome: 'unavailable', policies: [] }
 
 /** profile → cost within capacity → one take of all policies. */
 export function createLimiter ({ ground, profiles, store, deadline }: Parts): Limiter {
-  const marks = 'mark' in store && store.publishVersion !== undefined
+  const marks = 'publishVersion' in store && store.publishVersion !== undefined
   const own = isMemoryLimitStore(store) ? store : undefined
-  const join = joinOf(store)
+  const take = takeOf(store)
 
-  function judge (access: RouteAccess, principal: Principal): Judging {
+  function judge (access: RouteAccess, principal: Principal): Judgement | Promise<Judgement> {
     try {
       const { cost } = access
       const policies = profiles.select(access, principal)
@@ -75,12 +64,11 @@ export function createLimiter ({ ground, profiles, store, deadline }: Parts): Li
   }
 
   /** @throws what a store throws, and as `time` */
-  function decide (policies: readonly CompiledPolicy[], principal: Principal, cost: number): Judging {
-    if (join !== undefined) return judgeJoined(join({ policies, principal, cost, time }), principal)
-    const take = { policies, principal, cost, now: time() }
-    if (own !== undefined) return judgementBy(own.take(take), principal)
-    const taken = store.take(take)
-    return isThenable(taken) ? judgeLater(taken, take) : read(taken, take)
+  function decide (policies: readonly CompiledPolicy[], principal: Principal, cost: number): Judgement | Promise<Judgement> {
+    const asked = { policies, principal, cost, now: time() }
+    if (own !== undefined) return judgementBy(own.take(asked), principal)
+    const taken = take(asked)
+    return isThenable(taken) ? judgeLater(taken, asked) : read(taken, asked)
   }
 
   /** Is refused whatever is left; but where a dry run lets it go on, its principal must be the one that the store knows. */
@@ -89,21 +77,9 @@ export function createLimiter ({ ground, profiles, store, deadline }: Parts): Li
     return marks && principal.version !== undefined ? unlessStale(refusal, decide([], principal, 0)) : refusal
   }
 
-  async function unlessStale (refusal: Judgement, asked: Judging): Promise<Judgement> {
-    const { stale } = await judgementOf({ conclude }, asked)
+  async function unlessStale (refusal: Judgement, asked: Judgement | Promise<Judgement>): Promise<Judgement> {
+    const { stale } = await asked
     return stale === true ? { ...refusal, stale } : refusal
-  }
-
-  function judgeJoined (taken: Outcome | PendingTake, principal: Principal): Judgement | PendingTake {
-    return 'decided' in taken ? taken : judgementBy(taken, principal)
-  }
-
-  function conclude (taken: PendingTake): Judgement {
-    try {
-      return judgementBy(taken.outcome(), taken.take.principal)
-    } catch (fault) {
-      return unavailable(fault)
-    }
   }
 
   async function judgeLater (taken: PromiseLike<Outcome>, take: Take): Promise<Judgement> {
@@ -117,6 +93,7 @@ export function createLimiter ({ ground, profiles, store, deadline }: Parts): Li
   /** A store that answers nothing, or nonsense, has not decided. */
   function read (answer: unknown, { policies, principal }: Take): Judgement {
     if (isUncounted(answer)) return UNCOUNTED
+    if (isObject(answer) && 'failure' in answer && answer.failure !== undefined) return unavailable(answer.failure)
     if (!isOutcomeOf(policies, answer)) throw new TypeError('the limit store did not answer an outcome')
     return judgementBy(answer, principal)
   }
@@ -155,7 +132,13 @@ export function createLimiter ({ ground, profiles, store, deadline }: Parts): Li
     return { outcome: 'unavailable', policies: [], error: ground.refusal('LIMITER_UNAVAILABLE', { reason, retryAfter }) }
   }
 
-  return { judge, conclude }
+  return { judge }
+}
+
+/** A store that decides takes in batches gets those of one event-loop tick together. */
+function takeOf (store: LimitStore): LimitStore['take'] {
+  const { takeBatch } = store
+  return takeBatch === undefined ? (take) => store.take(take) : createTakeBatcher({ takeBatch: (takes) => takeBatch.call(store, takes) })
 }
 
 /** True where the host of a store chose to admit what can't be counted. */
@@ -172,7 +155,7 @@ function isOutcomeOf (asked: readonly CompiledPolicy[], value: unknown): value i
     if (!isOutcomeOfPolicy(asked[i], one)) return false
     if (!one.admitted) admitted = false
   }
-  return 'admitted' in value && value.admitted === admitted && !('marker' in value && value.marker !== undefined && !isCount(value.marker))
+  return 'admitted' in value && value.admitted === admitted && !('versionMarker' in value && value.versionMarker !== undefined && !isCount(value.versionMarker))
 }
 
 function isOutcomeOfPolicy (asked: CompiledPolicy | undefined, value: unknown): value is PolicyOutcome {

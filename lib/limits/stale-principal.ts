@@ -3,7 +3,7 @@ import { describeFault } from '../core/errors.js'
 import type { AccessContext } from '../core/access-context.js'
 import type { Principal } from '../core/principal.js'
 import { withTimeout } from '../core/clock.js'
-import { judgementOf, type Judgement, type Limiter } from './limiter.js'
+import type { Judgement, Limiter } from './limiter.js'
 import type { Profiles } from './profiles.js'
 import type { LimitStore } from './store.js'
 
@@ -31,7 +31,7 @@ export function createStalePrincipal ({ app, ground, limiter, profiles, store, d
     const principal = await app.latchkey.reauthenticate(request)
     if (principal.version !== undefined) await mark(request, principal, principal.version)
     const decided = profiles.select(access, principal) === profiles.select(access, before)
-    return { principal, judgement: decided ? judgement : await judgementOf(limiter, limiter.judge(access, principal)) }
+    return { principal, judgement: decided ? judgement : await limiter.judge(access, principal) }
   }
 
   /** The principal is the true one, marked or not: without its marker, the next request asks for it again. */
