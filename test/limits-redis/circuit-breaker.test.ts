@@ -1,12 +1,12 @@
 import t from 'tap'
-import { createCircuitBreaker } from '../../lib/limits/redis/breaker.js'
+import { createCircuitBreaker } from '../../lib/limits/redis/circuit-breaker.js'
 
-/** A breaker on a clock and dice of the test, with the changes that it told. */
+/** A breaker on a clock and dice of the test, with the changes that it reports. */
 function breaker () {
-  const told: string[] = []
+  const changes: string[] = []
   const world = { now: 0, dice: 0.5 }
-  const made = createCircuitBreaker({ now: () => world.now, random: () => world.dice, onChange: (state, reason) => { told.push(`${state}: ${reason}`) } })
-  return { ...made, told, world }
+  const made = createCircuitBreaker({ now: () => world.now, random: () => world.dice, onChange: (state, reason) => { changes.push(`${state}: ${reason}`) } })
+  return { ...made, changes, world }
 }
 
 function broken () {
@@ -15,23 +15,23 @@ function broken () {
   return made
 }
 
-t.test('three failures in a row open it, fewer do not, and it says so once', async (t) => {
-  const { enter, failed, succeeded, told } = breaker()
+t.test('three failures in a row open it, fewer do not, and it reports so once', async (t) => {
+  const { enter, failed, succeeded, changes } = breaker()
   failed('a')
   failed('b')
   succeeded()
   failed('c')
   failed('d')
   t.equal(enter(), true)
-  t.same(told, [])
+  t.same(changes, [])
   failed('e')
   t.equal(enter(), false)
   failed('f')
-  t.same(told, ['unavailable: e'])
+  t.same(changes, ['unavailable: e'])
 })
 
 t.test('one probe at a time is let through, and each that fails doubles the wait up to two seconds', async (t) => {
-  const { enter, failed, world, told } = broken()
+  const { enter, failed, world, changes } = broken()
   for (const wait of [250, 500, 1000, 2000, 2000]) {
     world.now += wait - 1
     t.equal(enter(), false)
@@ -39,11 +39,11 @@ t.test('one probe at a time is let through, and each that fails doubles the wait
     t.same([enter(), enter()], [true, false], `after ${wait} ms`)
     failed('still')
   }
-  t.same(told, ['unavailable: down'])
+  t.same(changes, ['unavailable: down'])
 })
 
 t.test('a probe that is answered closes it, and the next outage begins anew', async (t) => {
-  const { enter, failed, succeeded, world, told } = broken()
+  const { enter, failed, succeeded, world, changes } = broken()
   world.now = 250
   enter()
   failed('still')
@@ -51,22 +51,22 @@ t.test('a probe that is answered closes it, and the next outage begins anew', as
   enter()
   succeeded()
   t.equal(enter(), true)
-  t.same(told, ['unavailable: down', 'available: a probe was answered'])
+  t.same(changes, ['unavailable: down', 'available: a probe was answered'])
   for (let i = 0; i < 3; i++) failed('again')
   world.now += 250
   t.equal(enter(), true, 'the first wait, not the third')
 })
 
 t.test('an answer that comes while it is open closes it', async (t) => {
-  const { enter, succeeded, told } = broken()
+  const { enter, succeeded, changes } = broken()
   succeeded()
   t.equal(enter(), true)
-  t.equal(told.length, 2)
+  t.equal(changes.length, 2)
 })
 
 t.test('over a new connection a probe goes at once', async (t) => {
-  const { enter, hasten } = broken()
-  hasten()
+  const { enter, probeNow } = broken()
+  probeNow()
   t.same([enter(), enter()], [true, false])
 })
 
