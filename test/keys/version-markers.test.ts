@@ -33,9 +33,9 @@ t.test('where it can\'t be, the change stands, the answer says the bound, and th
       if (tried < 3) await fail()
     }
     const { keys, logged, opens } = keyring(t, {}, { cacheBound: 60, deadline: 0.05, mark })
-    const { key, secret: text } = await keys.issue(input)
+    const { key, secret } = await keys.issue(input)
     t.match(await keys.revoke('w1', key.id), { holdsWithin: 60, key: { version: 2 } })
-    t.equal(await opens(text), 'The API key was revoked.')
+    t.equal(await opens(secret), 'The API key was revoked.')
     await until(() => tried >= 3)
     t.equal((await keys.revoke('w1', key.id)).effectiveWithin, 0)
     t.equal(tried, 4)

@@ -21,9 +21,9 @@ t.test('keys whose texts were found are revoked, once, and said to be exposed', 
 
 t.test('or only said to be', async (t) => {
   const { keys, opens, types } = keyring(t)
-  const { key, secret: text } = await keys.issue(input)
-  await keys.reportExposed([text], { revoke: false })
-  t.equal(await opens(text), true)
+  const { key, secret } = await keys.issue(input)
+  await keys.reportExposed([secret], { revoke: false })
+  t.equal(await opens(secret), true)
   t.same(types(), ['key.issued', 'key.exposed'])
   t.same(await keys.get('w1', key.id), key)
 })
@@ -40,9 +40,9 @@ t.test('the answer does not tell which text was real', async (t) => {
 
 t.test('an earlier secret that has retired endangers nobody', async (t) => {
   const { keys, opens } = keyring(t)
-  const { key, secret: text } = await keys.issue(input)
+  const { key, secret } = await keys.issue(input)
   const rotated = await keys.rotate('w1', key.id)
-  await keys.reportExposed([text])
+  await keys.reportExposed([secret])
   t.equal(await opens(rotated.secret), true)
   const again = await keys.rotate('w1', key.id, { grace: 60 })
   await keys.reportExposed([rotated.secret])
@@ -60,9 +60,9 @@ t.test('a report is bounded', async (t) => {
 t.test('a store that fails is 503, and a key that is gone meanwhile is none', async (t) => {
   const memory = createMemoryKeyStore()
   const failing = keyring(t, { store: { ...memory, findByHash () { throw new Error('SELECT secret') } } })
-  const { secret: text } = await failing.keys.issue(input)
-  await t.rejects(failing.keys.reportExposed([text]), { code: 'KEYS_UNAVAILABLE', statusCode: 503, reason: 'Error' })
+  const { secret } = await failing.keys.issue(input)
+  await t.rejects(failing.keys.reportExposed([secret]), { code: 'KEYS_UNAVAILABLE', statusCode: 503, reason: 'Error' })
   const gone = keyring(t, { store: { ...memory, get: () => undefined } })
-  t.same(await gone.keys.reportExposed([text]), { received: 1 })
-  t.same(await gone.keys.reportExposed([text], { revoke: false }), { received: 1 })
+  t.same(await gone.keys.reportExposed([secret]), { received: 1 })
+  t.same(await gone.keys.reportExposed([secret], { revoke: false }), { received: 1 })
 })

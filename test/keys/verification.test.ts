@@ -57,8 +57,8 @@ t.test('a store is asked once for a key where changes are told, and each time wh
   for (const [what, keys, options, asked] of rows) {
     const store = slowStore()
     const { ask, issue } = await keyed(t, { store, ...keys }, { ...options, resolvers: [session] })
-    const { secret: text } = await issue('devices:read')
-    for (let n = 0; n < 3; n++) t.equal((await ask(text)).statusCode, 200)
+    const { secret } = await issue('devices:read')
+    for (let n = 0; n < 3; n++) t.equal((await ask(secret)).statusCode, 200)
     t.equal(store.asked.length, asked, what)
   }
 })
@@ -103,8 +103,8 @@ t.test('while the store is down warm keys go on to their bound, and cold ones ge
 t.test('a thousand requests for one cold key are one question to the store', async (t) => {
   const store = slowStore()
   const { ask, issue } = await keyed(t, { store, cache: { changes: createProcessChanges() } }, { resolvers: [session], limits: false, deadline: 10 })
-  const { secret: text } = await issue('devices:read')
-  const answers = await Promise.all(Array.from({ length: 1000 }, () => ask(text)))
+  const { secret } = await issue('devices:read')
+  const answers = await Promise.all(Array.from({ length: 1000 }, () => ask(secret)))
   t.equal(answers.filter(({ statusCode }) => statusCode === 200).length, 1000)
   t.same(store.asked, [false])
 })
@@ -113,19 +113,19 @@ t.test('two apps over one store and one bus: what one revokes, the other refuses
   const store = slowStore()
   const cache = { changes: createProcessChanges() }
   const [one, other] = [await keyed(t, { store, cache }, { resolvers: [session] }), await keyed(t, { store, cache }, { resolvers: [session] })]
-  const { key, secret: text } = await one.issue('devices:read')
-  t.equal((await other.ask(text)).statusCode, 200)
+  const { key, secret } = await one.issue('devices:read')
+  t.equal((await other.ask(secret)).statusCode, 200)
   await one.app.latchkey.keys.revoke('w1', key.id)
-  t.equal((await other.ask(text)).json().detail, 'The API key was revoked.')
+  t.equal((await other.ask(secret)).json().detail, 'The API key was revoked.')
 })
 
 t.test('a fault of the bus is logged, and the change stands', async (t) => {
   const changes = { publish () { throw new Error('secret-argument') }, subscribe: () => () => {} }
   const { ask, issue, app, lines } = await keyed(t, { store: slowStore(), cache: { changes } }, { resolvers: [session] })
-  const { key, secret: text } = await issue('devices:read')
-  t.equal((await ask(text)).statusCode, 200)
+  const { key, secret } = await issue('devices:read')
+  t.equal((await ask(secret)).statusCode, 200)
   await app.latchkey.keys.revoke('w1', key.id)
-  t.equal((await ask(text)).statusCode, 401)
+  t.equal((await ask(secret)).statusCode, 401)
   t.match(lines.join(''), 'the bus of key changes could not be told of one')
   t.notMatch(lines.join(''), 'secret-argument')
 })
@@ -161,15 +161,15 @@ t.test('a key shows when it and what scopes were used; what the guard refused is
 t.test('uses are written once an interval, or never', async (t) => {
   const store = slowStore()
   const { ask, issue } = await keyed(t, { store, recordUse: { interval: 0.02 } }, { resolvers: [session] })
-  const { key, secret: text } = await issue('devices:read')
-  await ask(text)
+  const { key, secret } = await issue('devices:read')
+  await ask(secret)
   await until(async () => (await store.memory.get('w1', key.id))?.lastUsedAt !== undefined)
   t.match(await store.memory.get('w1', key.id), { lastUsedAt: Date, scopesUsedAt: { 'devices:read': Date } })
   for (const recordUse of [true, false]) {
     const store = slowStore()
     const { ask, issue, app } = await keyed(t, { store, recordUse }, { resolvers: [session] })
-    const { key, secret: text } = await issue('devices:read')
-    await ask(text)
+    const { key, secret } = await issue('devices:read')
+    await ask(secret)
     await app.close()
     t.equal((await store.memory.get('w1', key.id))?.lastUsedAt === undefined, !recordUse)
   }
@@ -184,22 +184,22 @@ t.test('a key does no more than its owner may, and dies with it', async (t) => {
       return untyped(owners.get(owner))
     }
   }, { resolvers: [session] })
-  const { secret: text } = await issue('devices:manage')
-  t.match(await ask(text), { statusCode: 200, body: '["devices:read"]' })
-  t.match((await ask(text, '/fails')).json(), { status: 403, code: 'INSUFFICIENT_SCOPE', granted: ['devices:read'] })
+  const { secret } = await issue('devices:manage')
+  t.match(await ask(secret), { statusCode: 200, body: '["devices:read"]' })
+  t.match((await ask(secret, '/fails')).json(), { status: 403, code: 'INSUFFICIENT_SCOPE', granted: ['devices:read'] })
   t.match(lines.join(''), 'devices:rad')
 
   owners.set('u1', ['devices:manage'])
-  t.match((await ask(text)).body, '["devices:read"]', 'within the bound')
+  t.match((await ask(secret)).body, '["devices:read"]', 'within the bound')
   app.latchkey.keys.forgetPermissions('u1', 'w1')
-  t.equal((await ask(text, '/fails')).statusCode, 500, 'the handler ran')
+  t.equal((await ask(secret, '/fails')).statusCode, 500, 'the handler ran')
 
   owners.delete('u1')
   clock.advance(10)
-  t.equal(refused(t, await ask(text), { status: 401, code: 'CREDENTIAL_INVALID', challenge: 'Bearer realm="api", error="invalid_token"' }).detail, 'The owner of the credential is gone.')
+  t.equal(refused(t, await ask(secret), { status: 401, code: 'CREDENTIAL_INVALID', challenge: 'Bearer realm="api", error="invalid_token"' }).detail, 'The owner of the credential is gone.')
   down = true
   clock.advance(10)
-  refused(t, await ask(text), { status: 503, code: 'AUTHENTICATION_UNAVAILABLE', retryAfter: 1 })
+  refused(t, await ask(secret), { status: 503, code: 'AUTHENTICATION_UNAVAILABLE', retryAfter: 1 })
   t.notMatch(lines.join(''), 'secret-argument')
 })
 

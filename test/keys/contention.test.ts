@@ -26,9 +26,9 @@ function contested (times: number) {
 t.test('a revocation goes on for as long as its deadline allows, whatever other processes change meanwhile', async (t) => {
   const { store } = contested(50)
   const { keys, opens, types } = keyring(t, { store }, { deadline: 10 })
-  const { key, secret: text } = await keys.issue(input)
+  const { key, secret } = await keys.issue(input)
   t.match(await keys.revoke('w1', key.id), { key: { version: 52, name: 'n0', revokedAt: Date } })
-  t.equal(await opens(text), 'The API key was revoked.')
+  t.equal(await opens(secret), 'The API key was revoked.')
   t.same(types(), ['key.issued', 'key.revoked'])
 })
 
@@ -53,7 +53,7 @@ t.test('a revocation goes before all changes that wait in its process, and loses
       }
     }
   }, { deadline: 60 })
-  const { key, secret: text } = await keys.issue(input)
+  const { key, secret } = await keys.issue(input)
   const before = Array.from({ length: 500 }, (_, i) => keys.update('w1', key.id, { name: `n${i}` }).then(() => 'changed', () => 'refused'))
   await tick()
   const revoked = keys.revoke('w1', key.id)
@@ -63,7 +63,7 @@ t.test('a revocation goes before all changes that wait in its process, and loses
   const answers = await Promise.all([...before, ...after])
   t.ok(answers.filter((answer) => answer === 'changed').length <= 1)
   t.ok(refused <= 1, `${refused} writes were refused`)
-  t.equal(await opens(text), 'The API key was revoked.')
+  t.equal(await opens(secret), 'The API key was revoked.')
 })
 
 t.test('changes of one key come one after another, so that none is refused for another', async (t) => {
@@ -79,7 +79,7 @@ t.test('a change that the store takes after the deadline is marked and told of w
   const store = slowStore()
   const marked: Array<[string, number]> = []
   const { keys, types, opens } = keyring(t, { store }, { deadline: 0.03, mark: async ({ id }, version) => { marked.push([id, version]) } })
-  const { key, secret: text } = await keys.issue(input)
+  const { key, secret } = await keys.issue(input)
   const late = gate()
   let writing = false
   store.update = async (key, hash) => {
@@ -94,7 +94,7 @@ t.test('a change that the store takes after the deadline is marked and told of w
   await until(() => marked.length > 0)
   t.same(marked, [[key.id, 2]])
   t.same(types(), ['key.issued', 'key.revoked'])
-  t.equal(await opens(text), 'The API key was revoked.')
+  t.equal(await opens(secret), 'The API key was revoked.')
 })
 
 t.test('so is a key that was issued too late', async (t) => {
