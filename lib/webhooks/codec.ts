@@ -1,5 +1,4 @@
 import type { Attempt, Delivery, DeliveryState, WebhookEndpoint } from './endpoint.js'
-import type { DeliveryPosition } from './store.js'
 
 /** The part of a delivery that changes. */
 export interface Progress {
@@ -54,8 +53,3 @@ function revive (name: string, value: unknown): unknown {
 }
 
 const INSTANT = /(^at|At|Since)$/
-
-/** Whether one comes before the other in a list, which has the newest first. */
-export function newestFirst (one: DeliveryPosition, other: DeliveryPosition): number {
-  return other.createdAt.getTime() - one.createdAt.getTime() || Number(one.id < other.id) - Number(one.id > other.id)
-}

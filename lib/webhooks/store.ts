@@ -1,20 +1,12 @@
 import type { EventType } from '../events/event.js'
 import type { Attempt, Delivery, DeliveryState, WebhookEndpoint } from './endpoint.js'
 
-/** The id of an endpoint is another's already. */
-export class EndpointTaken extends Error {
-  constructor () {
-    super('an endpoint with this id exists')
-    this.name = 'EndpointTaken'
-  }
-}
-
 /**
  * Where endpoints and deliveries live: beside the keys. Every method but `claim` is bound to one workspace. Records given
  * out are the caller's own: frozen, with dates of their own.
  */
 export interface WebhookStore {
-  /** @throws when the id is taken */
+  /** @throws DuplicateError where the id exists */
   insertEndpoint (endpoint: WebhookEndpoint): Promise<void>
   getEndpoint (workspace: string, id: string): Promise<WebhookEndpoint | undefined>
   /** All of a workspace, newest first (`createdAt`, then `id`, descending): a workspace has few, which the host bounds. */
@@ -88,7 +80,7 @@ export interface Claimed {
 export interface Claim {
   readonly delivery: Delivery
   /** Milliseconds since the epoch; also tells this claim from a later one. */
-  readonly heldUntil: number
+  readonly leasedUntil: number
 }
 
 export interface Settled {

@@ -44,5 +44,5 @@ t.test('options of engines and of the Redis store are checked', async (t) => {
   const redis = (await startRedis(t)).client()
   t.throws(() => createRedisWebhookStore({ redis, timeout: 0 }), { name: 'OptionError', message: /timeout must be seconds/ })
   t.throws(() => createRedisWebhookStore({ redis, namespace: '{}' }), { name: 'OptionError', message: /namespace must be/ })
-  t.equal(await createRedisWebhookStore({ redis }).settle({ delivery: delivery(endpoint('w')), heldUntil: 1 }, settled()), false)
+  t.equal(await createRedisWebhookStore({ redis }).settle({ delivery: delivery(endpoint('w')), leasedUntil: 1 }, settled()), false)
 })

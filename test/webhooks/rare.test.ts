@@ -7,8 +7,7 @@ import { createBullmqEngine } from 'fastify-latchkey/webhooks/bullmq'
 import { createPgliteWebhookStore, createPostgresWebhookStore } from 'fastify-latchkey/webhooks/postgres'
 import { createRedisWebhookStore } from 'fastify-latchkey/webhooks/redis'
 import { at, delivery, inserted, settled } from '../../lib/testing/webhook-store-drafts.js'
-import { createLayout } from '../../lib/webhooks/redis/layout.js'
-import { createStore } from '../../lib/webhooks/redis/store.js'
+import { createRedisStore } from '../../lib/webhooks/redis/store.js'
 import { createSend } from '../../lib/webhooks/send.js'
 import { keptLog } from '../helpers/contracts.js'
 import { untyped } from '../helpers/limits.js'
@@ -131,7 +130,7 @@ t.test('a store in Redis forgets what has ended, and looks past what is pending'
 
 t.test('replies that no script of ours gives make nothing up', async (t) => {
   const replies: unknown[] = [null, null, ['', null]]
-  const store = createStore(async () => replies.shift() ?? null, createLayout('mute'))
+  const store = createRedisStore({ command: async () => replies.shift() ?? null, namespace: 'mute' })
   const only = { workspace: 'w1', endpointId: 'whe_1' }
   t.equal(await store.getDelivery('w1', 'whe_1', 'evt_1'), undefined)
   for (let i = 0; i < 2; i++) t.strictSame((await store.claim(0, 1, { limit: 1, perEndpoint: 1, only })).claims, [])
