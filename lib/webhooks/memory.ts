@@ -1,7 +1,7 @@
 import { cutPage, newestFirst } from '../core/cursor.js'
 import { DuplicateError } from '../core/store-error.js'
 import { readAttempts, readDelivery, readEndpoint, writeAttempts, writeDelivery, writeEndpoint } from './codec.js'
-import { hears, type Delivery, type DeliveryState, type WebhookEndpoint } from './endpoint.js'
+import { isSubscribed, type Delivery, type DeliveryState, type WebhookEndpoint } from './endpoint.js'
 import type { Claim, WebhookStore } from './store.js'
 
 /** Records are stored as text, so that every reader gets objects of its own. */
@@ -66,7 +66,7 @@ export function createMemoryWebhookStore (): WebhookStore {
       return true
     },
     removeEndpoint: async (workspace, id) => find(workspace, id) !== undefined && endpoints.delete(id),
-    subscribed: async (workspace, type) => listEndpoints(workspace).filter((endpoint) => hears(endpoint, type)),
+    subscribed: async (workspace, type) => listEndpoints(workspace).filter((endpoint) => isSubscribed(endpoint, type)),
 
     async enqueue (deliveries) {
       return deliveries.flatMap((delivery) => {

@@ -6,7 +6,7 @@ import type { OpenDatabase } from '../../postgres/options.js'
 import {
   readAttempts, readDelivery, readEndpoint, readState, writeAttempts, writeDelivery, writeEndpoint
 } from '../codec.js'
-import { hears, type Delivery, type WebhookEndpoint } from '../endpoint.js'
+import { isSubscribed, type Delivery, type WebhookEndpoint } from '../endpoint.js'
 import type { ClaimLimit, WebhookStore } from '../store.js'
 import { tables } from './schema.js'
 import { createStatements } from './statements.js'
@@ -71,7 +71,7 @@ export function createSqlWebhookStore ({ database, schema }: OpenDatabase): SqlW
       return true
     },
     async subscribed (workspace, type) {
-      return (await listEndpoints(workspace)).filter((endpoint) => hears(endpoint, type))
+      return (await listEndpoints(workspace)).filter((endpoint) => isSubscribed(endpoint, type))
     },
 
     async enqueue (deliveries) {

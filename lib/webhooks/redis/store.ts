@@ -3,7 +3,7 @@ import { createScript, textsOf } from '../../redis/commands.js'
 import { idOf, memberOf } from '../../redis/names.js'
 import type { OpenRedis } from '../../redis/options.js'
 import { readEndpoint, writeAttempts, writeDelivery, writeEndpoint } from '../codec.js'
-import { hears, type Delivery, type WebhookEndpoint } from '../endpoint.js'
+import { isSubscribed, type Delivery, type WebhookEndpoint } from '../endpoint.js'
 import type { Claim, EndpointRef, WebhookStore } from '../store.js'
 import { deliveryOf, deliveryRefOf, endpointOf, entryOf, nameOf } from './records.js'
 import { createRedisKeys } from './redis-keys.js'
@@ -112,7 +112,7 @@ export function createRedisStore ({ command, namespace }: OpenRedis): WebhookSto
       return removed
     },
     async subscribed (workspace, type) {
-      return (await listEndpoints(workspace)).filter((endpoint) => hears(endpoint, type))
+      return (await listEndpoints(workspace)).filter((endpoint) => isSubscribed(endpoint, type))
     },
 
     async enqueue (deliveries) {

@@ -1,6 +1,6 @@
 import swagger from '@fastify/swagger'
 import { defineScopes, type LatchkeyOptions } from 'fastify-latchkey'
-import { keyRoutes, type KeyRoutesOptions } from 'fastify-latchkey/keys'
+import { keyRoutes, type KeyRoutesOptions } from 'fastify-latchkey/management'
 import { swaggerOptions } from 'fastify-latchkey/openapi'
 import t, { type Test } from 'tap'
 import { broughtBy, documentBeside, documentOf, info, type Document } from '../helpers/documented.js'
@@ -29,12 +29,12 @@ t.test('every operation says what it needs, takes and answers', async (t) => {
   }
   const create = document.paths['/api-keys']?.post
   t.match(create, { 'x-rate-limit': { cost: 10 }, requestBody: { content: { 'application/json': { schema: { required: ['scopes'], additionalProperties: false } } } } })
-  t.match(create?.responses[201], { content: { 'application/json': { schema: { required: ['key', 'text'] } } } })
+  t.match(create?.responses[201], { content: { 'application/json': { schema: { required: ['key', 'secret'] } } } })
   t.match(create?.responses[404], { description: 'KEY_NOT_FOUND: There is no such key.', content: { 'application/problem+json': { schema: { type: 'object' } } } })
   t.match(document.paths['/api-keys']?.get?.parameters, [{ name: 'workspace', in: 'query' }, { name: 'limit', in: 'query' }, { name: 'cursor', in: 'query' }, { name: 'owner', in: 'query' }])
 })
 
-t.test('the linter minds nothing, in any version and format', async (t) => {
+t.test('a linter finds nothing, in any version and error format', async (t) => {
   const levels = defineScopes({ levels: ['Read', 'Write', 'Admin'] })
   for (const [version, options, routes] of [
     ['3.1.0', {}, {}],
@@ -46,14 +46,14 @@ t.test('the linter minds nothing, in any version and format', async (t) => {
   }
 })
 
-t.test('routes of a session are public to the guard, and say what they refuse', async (t) => {
+t.test('routes by session need no credential, and document what they refuse', async (t) => {
   for (const [name, { security, responses }] of broughtBy(await documentWith(t, '3.1.0', {}, { session: () => person() }))) {
     t.same(security, [], name)
     for (const status of ['401', '403', '404', '503']) t.ok(responses[status], `${name} ${status}`)
   }
 })
 
-t.test('what is answered is what the document says', async (t) => {
+t.test('the document has every field of a response', async (t) => {
   const { app, send } = await keyApi(t, { more: async (app) => { await app.register(swagger, swaggerOptions(app, { openapi: { openapi: '3.1.0', info } })) } })
   await app.ready()
   const { responses } = documentOf(app).paths['/api-keys']?.post ?? {}
@@ -62,7 +62,7 @@ t.test('what is answered is what the document says', async (t) => {
   t.match(responses?.[201]?.content?.['application/json']?.schema, { properties: { key: { properties: Object.fromEntries(Object.keys(created.key).map((name) => [name, Object])) } } })
 })
 
-t.test('refusals have the form of the host', async (t) => {
+t.test('refusals have the error format of the host', async (t) => {
   const request = 'GET /api-keys/key_none'
   const detail = await keyApi(t, { latchkey: { errors: 'detail' } })
   t.same((await detail.send('admin', request)).json(), { detail: 'There is no such key.' })
