@@ -1,10 +1,8 @@
 import { readFile, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import t from 'tap'
+import { root } from './helpers/child.js'
 import { inspect, type Sources } from './helpers/house.js'
-
-const root = fileURLToPath(new URL('..', import.meta.url))
 
 async function libSources (): Promise<Sources> {
   const entries = await readdir(join(root, 'lib'), { recursive: true })

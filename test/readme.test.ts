@@ -1,6 +1,7 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { basename, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { transform } from 'esbuild'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { latchkey, type LatchkeyOptions } from 'fastify-latchkey'
 import t from 'tap'
@@ -17,11 +18,20 @@ const blocks = blocksOf(readme)
 /** All but the quick start, which runs by itself below, as modules. */
 const files = new Map<string, Block>()
 const folder = await mkdtemp(join(root, 'test', '.readme-'))
-t.teardown(() => rm(folder, { recursive: true, force: true }))
+/** Where the compiled tests stand, so that the modules import the same. */
+const compiled = join(root, '.build', 'test', basename(folder))
+await mkdir(compiled)
+t.teardown(() => Promise.all([folder, compiled].map((made) => rm(made, { recursive: true, force: true }))))
 for (const block of blocks.slice(1)) {
   const file = join(folder, `line${block.line}.ts`)
-  await writeFile(file, await moduleOf(block))
+  const module = await moduleOf(block)
+  await writeFile(file, module)
+  await writeFile(runnable(file), (await transform(module, { loader: 'ts' })).code)
   files.set(file, block)
+}
+
+function runnable (file: string): string {
+  return join(compiled, basename(file, '.ts') + '.js')
 }
 
 /** What the module of a block exports. */
@@ -45,7 +55,7 @@ t.test('all code runs, and what it has registered starts', async (t) => {
   process.env.DATABASE_URL = await (await startPostgres(t)).createDatabase()
   process.env.REDIS_URL = (await startRedis(t)).url
   for (const [file, { line }] of files) {
-    const { app, alternatives = [] }: Made = await import(pathToFileURL(file).href)
+    const { app, alternatives = [] }: Made = await import(pathToFileURL(runnable(file)).href)
     await app?.ready()
     await app?.close()
     for (const alternative of alternatives) {
@@ -60,10 +70,8 @@ t.test('all code runs, and what it has registered starts', async (t) => {
 
 t.test('the quick start runs as printed and says what the text below it says', async (t) => {
   const code = /```js\n(\/\/ server\.mjs\n.*?)```/s.exec(readme)?.[1] ?? ''
-  const folder = await mkdtemp(join(root, 'test', '.readme-'))
-  t.teardown(() => rm(folder, { recursive: true, force: true }))
-  await writeFile(join(folder, 'server.mjs'), code)
-  const child = start(['node', '--conditions=fastify-latchkey-source', '--import', 'tsx', join(folder, 'server.mjs')], root, { PORT: '0' })
+  await writeFile(join(compiled, 'server.mjs'), code)
+  const child = start(['node', join(compiled, 'server.mjs')], root, { PORT: '0' })
   t.teardown(() => { child.kill() })
   const printed = await new Promise<string>((resolve, reject) => {
     child.stdout?.on('data', (chunk: Buffer) => resolve(String(chunk)))

@@ -26,10 +26,10 @@ export interface RouteAccess {
   /** The schema's `operationId`. */
   readonly operationId: string | undefined
   /**
-   * `open` needs nobody, `optional` takes a caller without a credential too, `guarded` needs a principal that
+   * `public` needs nobody, `optional` takes a caller without a credential too, `guarded` needs a principal that
    * satisfies an alternative, `undeclared` states nothing and is refused to everybody.
    */
-  readonly mode: 'open' | 'optional' | 'guarded' | 'undeclared'
+  readonly mode: 'public' | 'optional' | 'guarded' | 'undeclared'
   /** Empty in `guarded`: any principal. */
   readonly alternatives: readonly Alternative[]
   readonly profile: string | undefined
@@ -100,7 +100,7 @@ function askHost (route: RouteName, undeclared: Undeclared, faults: string[]): S
 /** Reads one statement; what is wrong with it goes to `faults`. */
 export function readStatement (stated: Security | 'refuse' | 'authenticate', faults: string[]): Pick<RouteAccess, 'mode' | 'alternatives'> {
   if (stated === 'refuse') {
-    faults.push('states nothing: add schema.security, for example { ...scopes.secure(\'devices:read\') }, or scopes.open() for everybody')
+    faults.push('states nothing: add schema.security, for example { ...scopes.secure(\'devices:read\') }, or scopes.public() for everybody')
     return { mode: 'undeclared', alternatives: [] }
   }
   if (stated === 'authenticate') return { mode: 'guarded', alternatives: ANY_PRINCIPAL }
@@ -108,7 +108,7 @@ export function readStatement (stated: Security | 'refuse' | 'authenticate', fau
     faults.push(`schema.security, or what the option undeclared answers, must be an array of security requirements, not ${show(stated)}`)
     return { mode: 'undeclared', alternatives: [] }
   }
-  if (stated.length === 0) return { mode: 'open', alternatives: [] }
+  if (stated.length === 0) return { mode: 'public', alternatives: [] }
   const alternatives: Alternative[] = []
   let optional = false
   for (const item of stated) {

@@ -1,6 +1,5 @@
 import type { FastifyInstance } from 'fastify'
-import fp from 'fastify-plugin'
-import { contextOf, offer } from '../core/access-context.js'
+import { offer } from '../core/access-context.js'
 import { checkOptions } from '../core/options.js'
 import { auditEntryOf, type AuditEntry } from './audit.js'
 import { createEmitter, type Emitter } from './emitter.js'
@@ -34,11 +33,10 @@ export function createEvents (options: EventsOptions, { log, inform }: EventsDep
 }
 
 /** Offers an emitter as `app.latchkey.events`; an app that closes waits for its durable listeners. */
-export const events = fp<{ emitter: Emitter }>(async function latchkeyEvents (app: FastifyInstance, { emitter }) {
-  contextOf(app)
+export function addEvents (app: FastifyInstance, emitter: Emitter): void {
   offer(app, 'events', emitter)
   app.addHook('onClose', async () => { await emitter.idle() })
-}, { name: 'latchkey-events', fastify: '5.x || 6.x' })
+}
 
 export { auditEntryOf, type AuditEntry } from './audit.js'
 export type { Emitter } from './emitter.js'

@@ -1,6 +1,5 @@
 import type { FastifyInstance } from 'fastify'
-import fp from 'fastify-plugin'
-import { contextOf, offer } from '../core/access-context.js'
+import { offer } from '../core/access-context.js'
 import type { Keyring } from './keyring.js'
 import type { Keys } from './keys.js'
 
@@ -12,15 +11,13 @@ declare module '../core/access-context.js' {
 }
 
 /** Offers keys as `app.latchkey.keys`, and emits their notices while the app is up. */
-export const keys = fp<{ keyring: Keyring }>(async function latchkeyKeys (app: FastifyInstance, { keyring }) {
-  const { keys, notices, close } = keyring
-  contextOf(app)
+export function addKeys (app: FastifyInstance, { keys, notices, close }: Keyring): void {
   offer(app, 'keys', keys)
   app.addHook('onReady', async () => notices?.start())
   // Before anything closes that listens to events, or that a scan asks.
   app.addHook('preClose', async () => { await notices?.close() })
   app.addHook('onClose', close)
-}, { name: 'latchkey-keys', fastify: '5.x || 6.x' })
+}
 
 export { createKeys, type Keyring, type KeysDeps } from './keyring.js'
 export type { Changed, KeyCaller, Keys } from './keys.js'
@@ -36,4 +33,3 @@ export { createProcessChanges, type ChangedKey, type KeyChanges } from './verifi
 export { createRecordCache, type RecordCache, type RecordCacheOptions } from './verification/record-cache.js'
 export type { PermissionsOf } from '../auth/index.js'
 
-export { keyRoutes, type KeyRoutesOptions, type KeyWorkspace } from '../management/key-routes.js'

@@ -22,18 +22,11 @@ const SWEPT_PER_NEW = 2
 /** Counters looked at with each new one that finds no room: enough to find some soon, too few to be felt. */
 const SWEPT_WHEN_FULL = 1_000
 
-/** Decides at once, and is known to answer what it should. */
+/** Decides at once. */
 export interface MemoryLimitStore extends LimitStore {
   take (take: Take): Outcome
   /** Counters that it holds. */
   readonly size: number
-}
-
-const made = new WeakSet<LimitStore>()
-
-/** True for what `createMemoryLimitStore` made: it decides at once. */
-export function isMemoryLimitStore (store: LimitStore): store is MemoryLimitStore {
-  return made.has(store)
 }
 
 /** Counters of one process. Exact, synchronous, bounded; a live counter is never dropped to make room. */
@@ -69,7 +62,7 @@ export function createMemoryLimitStore ({ maxPartitions = 1_000_000 }: MemoryLim
     return takes
   }
 
-  const store: MemoryLimitStore = {
+  return {
     get size () { return size },
     take (take) {
       const now = Math.floor(take.now * 1000)
@@ -86,8 +79,6 @@ export function createMemoryLimitStore ({ maxPartitions = 1_000_000 }: MemoryLim
       return { admitted, policies }
     }
   }
-  made.add(store)
-  return store
 }
 
 /** What one policy says of a take, with where it is to be kept. */

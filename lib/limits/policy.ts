@@ -1,7 +1,7 @@
 import { Type, type Static } from '@sinclair/typebox'
 import { policyItem } from '../core/rate-limit-headers.js'
 import { OptionError } from '../core/options.js'
-import { countedAs, type Principal } from '../core/principal.js'
+import { callerOf, type Principal } from '../core/principal.js'
 import { algorithms, fillTime, unitTime, type Algorithm, type Terms } from './algorithms.js'
 
 /** The largest Integer of a structured field (RFC 9651 §3.3.1), so of the RateLimit fields. */
@@ -73,6 +73,6 @@ function checkBucket (name: string, terms: Terms): void {
 }
 
 const partitions: Record<NonNullable<Policy['partition']>, (principal: Principal) => string> = {
-  principal: countedAs,
+  principal: callerOf,
   workspace: ({ workspace, environment }) => `${environment.length} ${environment} ${workspace}`
 }

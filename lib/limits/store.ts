@@ -1,5 +1,4 @@
 import type { Principal } from '../core/principal.js'
-import type { Clock } from '../core/clock.js'
 import type { Verdict } from './algorithms.js'
 import type { CompiledPolicy } from './policy.js'
 
@@ -36,53 +35,17 @@ export interface Outcome {
   /** One for each policy of the take, in its order. */
   readonly policies: readonly PolicyOutcome[]
   /**
-   * The largest version that any process has marked the principal with, 0 where no marker is left; left out by stores
-   * that keep none. A principal of another version is loaded anew before its request goes on.
+   * The largest version that any process has published of the principal, 0 where none is known any more; left out by
+   * stores that keep none. A principal of another version is loaded anew before its request goes on.
    */
   readonly versionMarker?: number
   /** Nothing could be counted and `policies` is empty: the host chose to admit such requests. */
   readonly uncounted?: true
+  /** This take could not be decided; its caller gets 503. For stores that decide takes in batches. */
+  readonly failure?: LimitStoreUnavailable
 }
 
-/** A take for a store that has a clock of its own: ours is read only where that one can't be asked. */
-export interface JoinedTake extends Omit<Take, 'now'> {
-  /** What `now` would be. @throws TypeError when the clock does not tell the time */
-  readonly time: Clock
-}
-
-/** A take that is decided together with others. */
-export interface PendingTake {
-  readonly take: JoinedTake
-  /** Settles once all of them are decided, and never rejects; they share it. */
-  readonly decided: Promise<unknown>
-  /** What came of this one, from then on. @throws what `take` would reject with */
-  outcome (): Outcome
-}
-
-/** As `take` of a store that settles by itself; what waits shares one promise, which costs a request less than one of its own. */
-export type Join = (take: JoinedTake) => Outcome | PendingTake
-
-const joins = new WeakMap<LimitStore, { readonly take: LimitStore['take'], readonly join: Join }>()
-
-/** Makes a store that is joined. Known by the object and its `take`: what a host makes of it, with one of its own, is asked by that. */
-export function joinable<S extends LimitStore> (store: S, join: Join): S {
-  joins.set(store, { take: store.take, join })
-  return store
-}
-
-export function joinOf (store: LimitStore): Join | undefined {
-  const known = joins.get(store)
-  return known?.take === store.take ? known.join : undefined
-}
-
-/** Waits for what may be pending. @throws as it does */
-export async function outcomeWhenDecided (taken: Outcome | PendingTake): Promise<Outcome> {
-  if (!('decided' in taken)) return taken
-  await taken.decided
-  return taken.outcome()
-}
-
-/** A store's word that it can't decide now, and when it may again; becomes 503 with `Retry-After`. */
+/** A store can't decide now, and says when it may again; becomes 503 with `Retry-After`. */
 export class LimitStoreUnavailable extends Error {
   readonly code = 'LATCHKEY_ERR_LIMIT_STORE_UNAVAILABLE'
   /** @param retryAfter seconds, at least 1 */
@@ -93,30 +56,26 @@ export class LimitStoreUnavailable extends Error {
 }
 
 /**
- * Where counters live. A take is atomic over its policies: counted by all or by none, whatever runs beside it.
- * Whoever can't decide throws or rejects; the hook answers 503.
+ * Where counters live. A take is atomic over its policies: counted by all or by none, whatever else runs at the same
+ * time. A store that can't decide throws or rejects; the caller gets 503.
  */
 export interface LimitStore {
-  /** Called once at boot. What it rejects with stops the boot: a store that only can't be reached yet should not. */
+  /** Called once at boot. What it rejects with stops the boot; a store that can't be reached yet should resolve. */
   ready? (): Promise<void>
-  /** Seconds within which `take` settles by itself, whatever happens; no other deadline is set for it then. */
+  /** Seconds within which takes settle by themselves, whatever happens; no other deadline is set for them then. */
   readonly deadline?: number
   take (take: Take): Outcome | Promise<Outcome>
+  /** Decides many takes in one trip, and answers in their order. It gets the takes of one event-loop tick. */
+  takeBatch? (takes: readonly Take[]): Promise<readonly Outcome[]>
   /**
-   * Marks a principal with the version of its record, for every process that takes from this store. A marker only grows,
-   * and outlives whatever the processes hold of the principal. A store with `mark` answers `marker` to every take of a
-   * principal that has a version, also to one of no policies.
+   * Publishes the version of a principal's record to every process that takes from this store. A version marker only
+   * grows, and outlives what processes cache of the principal. A store with `publishVersion` answers `versionMarker` to
+   * every take of a principal that has a version, also to one of no policies.
    */
   publishVersion? (principal: Pick<Principal, 'id' | 'workspace' | 'environment'>, version: number): Promise<void>
-  /**
-   * Who of all processes does what is to be done once: true to one of those that ask for a name, then false to all for so
-   * many seconds. No request waits for it. Rejects where nobody can say, and then nobody may do it.
-   * @param name any text of any length
-   */
-  claim? (name: string, seconds: number): Promise<boolean>
 }
 
-/** What a verdict tells the caller, in whole units and seconds. @param counted units that this take took */
+/** What a verdict says in whole units and seconds. @param counted units that this take took */
 export function outcomeOf (policy: CompiledPolicy, { admitted, available, reset }: Verdict, counted: number): PolicyOutcome {
   return { policy, admitted, remaining: Math.max(0, available - counted), reset: Math.ceil(reset / 1_000_000) }
 }

@@ -21,7 +21,7 @@ export interface Catalogue<S extends string = string> extends ScopeTable<S> {
   /** One of these; an array means all of its scopes. */
   anyOf (...alternatives: ReadonlyArray<S | readonly S[] | RateLimitDeclaration>): Declaration
   /** Everybody, without a credential. */
-  open (): Declaration
+  public (): Declaration
   /** A hook for rules that the schema can't state: fits `preHandler` and `onRequest`, needs an authenticated request. */
   requireScopes (...scopes: readonly S[]): onRequestHookHandler
   /** True when the principal holds all of these scopes, implied ones included. */
@@ -70,10 +70,10 @@ export function defineScopes<const R extends Resources = Record<never, never>, c
     secure: (...needs) => declare([needs.filter((need) => !isRateLimit(need))], needs.filter(isRateLimit)),
     anyOf (...needs) {
       const alternatives = needs.filter((need) => !isRateLimit(need)).map(alternativeOf)
-      if (alternatives.length === 0) throw new OptionError('anyOf needs at least one alternative; for everybody state open()')
+      if (alternatives.length === 0) throw new OptionError('anyOf needs at least one alternative; for everybody declare public()')
       return declare(alternatives, needs.filter(isRateLimit))
     },
-    open: () => ({ security: [] }),
+    public: () => ({ security: [] }),
     requireScopes (...scopes) {
       if (scopes.length === 0) throw new OptionError('requireScopes needs at least one scope')
       return createRequireScopes(table, scopes.map(known))

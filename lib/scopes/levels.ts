@@ -2,10 +2,10 @@ import { METHODS } from 'node:http'
 import type { Security } from '../core/route-access.js'
 import { OptionError, show } from '../core/options.js'
 
-const SAFE = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE'])
+const SAFE = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'QUERY'])
 
 /**
- * What a route states by its method: safe methods (RFC 9110 §9.2.1) need the first level and all others the second,
+ * What a route states by its method: safe methods (RFC 9110 §9.2.1, and QUERY of RFC 10008) need the first level and all others the second,
  * unless `methods` says otherwise. HEAD follows GET. Real CORS preflights need nobody, whatever is stated here.
  */
 export function createByMethod (levels: readonly string[], methods: Readonly<Record<string, string>>, schemes: readonly string[]): (method: string) => Security | undefined {

@@ -17,7 +17,7 @@ const bodies: ReadonlyArray<readonly [ErrorFormat | undefined, unknown, string]>
 
 t.test('every format keeps status, challenge and no-store, on routes and on unknown paths', async (t) => {
   for (const [errors, body, type] of bodies) {
-    const { app } = await guard(t, { ground: { ...errors !== undefined && { errors } } })
+    const { app } = await guard(t, { context: { ...errors !== undefined && { errors } } })
     for (const url of ['/guarded', '/nowhere']) {
       const answer = await app.inject({ url })
       t.equal(answer.statusCode, 401)
@@ -29,7 +29,7 @@ t.test('every format keeps status, challenge and no-store, on routes and on unkn
 
 t.test('a HEAD request gets the same headers and no body', async (t) => {
   for (const [errors] of bodies) {
-    const { app } = await guard(t, { ground: { ...errors !== undefined && { errors } } })
+    const { app } = await guard(t, { context: { ...errors !== undefined && { errors } } })
     const get = await app.inject({ url: '/guarded' })
     const head = await app.inject({ method: 'HEAD', url: '/guarded' })
     t.equal(head.statusCode, 401)
@@ -43,7 +43,7 @@ const lossy = { type: 'object', properties: { nothing: { type: 'null' } }, addit
 t.test('response schemas, serializers and hooks of the host leave the body of a refusal whole', async (t) => {
   for (const [errors, body] of bodies.filter(([errors]) => errors !== 'throw')) {
     const { app } = await guard(t, {
-      ground: { ...errors !== undefined && { errors } },
+      context: { ...errors !== undefined && { errors } },
       before (app) {
         app.setReplySerializer(() => 'serialized')
         app.setErrorHandler(async () => ({ handled: true }))
@@ -61,7 +61,7 @@ t.test('response schemas, serializers and hooks of the host leave the body of a 
 t.test('thrown, a refusal reaches the host\'s error handler whole, with status and headers set', async (t) => {
   const seen: unknown[] = []
   const { app } = await guard(t, {
-    ground: { errors: 'throw' },
+    context: { errors: 'throw' },
     before: (app) => app.setErrorHandler((error, _request, reply) => {
       seen.push(error)
       return reply.send({ oops: true })
@@ -80,7 +80,7 @@ t.test('thrown, a refusal reaches the host\'s error handler whole, with status a
 
 t.test('thrown, a host\'s error handler that fails itself changes nothing but the body', async (t) => {
   const { app } = await guard(t, {
-    ground: { errors: 'throw' },
+    context: { errors: 'throw' },
     before: (app) => app.setErrorHandler(async (error) => { throw error })
   })
   const answer = await app.inject({ url: '/guarded' })
@@ -155,15 +155,15 @@ t.test('a renderer of the host that fails is replaced, and the refusal stands', 
     () => ({ body: {}, type: 'text/plain\r\nset-cookie: a=b' }), async () => ({ body: {} }), async () => { throw new Error('x') }
   ]
   for (const renderer of broken) {
-    const { app } = await guard(t, { ground: { errors: new Proxy(() => ({ body: {} }), { apply: renderer }) } })
+    const { app } = await guard(t, { context: { errors: new Proxy(() => ({ body: {} }), { apply: renderer }) } })
     isRefusal(t, await app.inject({ url: '/guarded' }), 'CREDENTIAL_MISSING')
   }
 })
 
 t.test('text of a renderer that names its type is sent as it is; without a type it is JSON', async (t) => {
-  const plain = await guard(t, { ground: { errors: ({ message }) => ({ body: message, type: 'text/plain; charset=utf-8' }) } })
+  const plain = await guard(t, { context: { errors: ({ message }) => ({ body: message, type: 'text/plain; charset=utf-8' }) } })
   const answer = await plain.app.inject({ url: '/guarded' })
   t.strictSame([answer.statusCode, answer.headers['content-type'], answer.body], [401, 'text/plain; charset=utf-8', 'Authentication credentials were not provided.'])
-  const json = await guard(t, { ground: { errors: ({ code }) => ({ body: code }) } })
+  const json = await guard(t, { context: { errors: ({ code }) => ({ body: code }) } })
   t.strictSame((await json.app.inject({ url: '/guarded' })).json(), 'CREDENTIAL_MISSING')
 })

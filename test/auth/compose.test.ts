@@ -92,7 +92,3 @@ t.test('authenticate turns an outage into a refusal, and never lets what was thr
   }
 })
 
-t.test('the context says what it can authenticate by', async (t) => {
-  const { app, resolver } = await guard(t)
-  t.strictSame(app.latchkey.resolvers, [resolver])
-})

@@ -80,7 +80,7 @@ t.test('a host\'s own route for OPTIONS alone passes preflights where it states 
 
 t.test('a handler that serves OPTIONS beside other methods never runs for a preflight alone', async (t) => {
   const { app } = await guard(t, {
-    ground: { undeclared: 'authenticate' },
+    context: { undeclared: 'authenticate' },
     before: (app) => app.all('/early', secret),
     after (app) {
       app.all('/all', secret)

@@ -118,10 +118,10 @@ t.test('the first resolver that takes a credential for its own decides', async (
 t.test('a resolver sees the time of the injected clock; a clock that fails is an outage', async (t) => {
   let seen = 0
   const resolver = resolverOf((_token, now) => { seen = now; return principal() })
-  const { app } = await watched(t, { resolvers: [resolver] }, { ground: { clock: () => 1234 } })
+  const { app } = await watched(t, { resolvers: [resolver] }, { context: { clock: () => 1234 } })
   await app.inject({ url: '/guarded', headers: BEARER })
   t.equal(seen, 1234)
-  const broken = await watched(t, { resolvers: [resolver] }, { ground: { clock: () => { throw new Error('no time') } } })
+  const broken = await watched(t, { resolvers: [resolver] }, { context: { clock: () => { throw new Error('no time') } } })
   isRefusal(t, await broken.app.inject({ url: '/guarded', headers: BEARER }), 'AUTHENTICATION_UNAVAILABLE', unavailable)
 })
 
@@ -152,10 +152,11 @@ t.test('requests share a frozen principal; of any other each gets a frozen copy'
     auth: { resolvers: [resolverOf((token) => token === 'shared' ? shared : token === 'half' ? half : loose)] },
     after: (app) => app.get('/guarded', secured, async ({ principal }) => { seen.push(principal) })
   })
-  for (const token of ['shared', 'loose', 'half']) await app.inject({ url: '/guarded', headers: { authorization: `Bearer ${token}` } })
+  for (const token of ['shared', 'loose', 'half', 'shared']) await app.inject({ url: '/guarded', headers: { authorization: `Bearer ${token}` } })
   loose.scopes.push('devices:manage')
   half.scopes.push('devices:manage')
-  t.equal(seen[0], shared)
+  t.equal(seen[3], seen[0], 'one object for all requests of a frozen principal')
+  t.strictSame(seen[0], { ...shared, scheme: 'apiKey' })
   for (const principal of seen) {
     t.ok(Object.isFrozen(principal) && Object.isFrozen(principal?.scopes))
     t.strictSame(principal?.scopes, ['devices:read'])

@@ -79,8 +79,8 @@ t.test('the draft\'s fields list all policies, the older ones tell the tightest'
 t.test('a reply carries the fields that the host chose, and none where nothing is counted', async (t) => {
   const announced = async (rateLimitFields: 'draft' | 'trio' | false | Array<'draft' | 'trio' | 'x-ratelimit'> | undefined, allowances: Allowance[]) => {
     const { app } = await guard(t, {
-      ground: { rateLimitFields },
-      after: (app) => app.get('/', open, async (_request, reply) => { contextOf(app).announce(reply, allowances); return contextOf(app).fields(allowances) })
+      context: { rateLimitFields },
+      after: (app) => app.get('/', open, async (_request, reply) => { contextOf(app).setRateLimitHeaders(reply, allowances); return contextOf(app).rateLimitHeaders(allowances) })
     })
     const answer = await app.inject('/')
     const fields = Object.keys(answer.headers).filter((name) => name.includes('ratelimit'))

@@ -16,7 +16,7 @@ const security = (security: unknown) => read({ security })
 
 t.test('security is read as OpenAPI reads it', async (t) => {
   const all = { alternatives: [{ scheme: 'apiKey', scopes: ['a', 'b'] }], faults: [] }
-  t.match(security([]), { mode: 'open', alternatives: [], faults: [] })
+  t.match(security([]), { mode: 'public', alternatives: [], faults: [] })
   t.match(security([{ apiKey: [] }]), { mode: 'guarded', alternatives: [{ scheme: 'apiKey', scopes: [] }], faults: [] })
   t.match(security([{ apiKey: ['a', 'b'] }]), { mode: 'guarded', ...all })
   t.match(security([{ apiKey: ['a', 'b'] }, {}]), { mode: 'optional', ...all })
@@ -60,7 +60,7 @@ t.test('a statement that its author changes later is what it was', async (t) => 
 
 t.test('x-rate-limit names a profile and a cost', async (t) => {
   const limited = (declared: unknown) => read({ ...open.schema, 'x-rate-limit': declared })
-  t.match(limited(undefined), { mode: 'open', profile: undefined, cost: 1, faults: [] })
+  t.match(limited(undefined), { mode: 'public', profile: undefined, cost: 1, faults: [] })
   t.match(limited({}), { profile: undefined, cost: 1, faults: [] })
   t.match(limited({ profile: 'heavy', cost: 5 }), { profile: 'heavy', cost: 5, faults: [] })
   t.match(limited({ cost: 0 }), { cost: 0, faults: [] })
@@ -80,11 +80,11 @@ t.test('a route that states nothing is what its method states, else what the hos
   t.match(read({}), { mode: 'undeclared' })
   t.match(read({}, levels), { mode: 'guarded', alternatives: [{ scopes: ['READ'] }] })
   t.match(read({}, levels, { method: 'PURGE' }), { mode: 'undeclared' })
-  t.match(read({ security: [] }, levels), { mode: 'open' })
+  t.match(read({ security: [] }, levels), { mode: 'public' })
   t.match(read({}, { ...refuse, undeclared: 'authenticate' }), { mode: 'guarded', alternatives: [] })
 
   const answers = new Map<unknown, object>([
-    ['refuse', { mode: 'undeclared' }], ['public', { mode: 'open' }], ['authenticate', { mode: 'guarded', alternatives: [] }],
+    ['refuse', { mode: 'undeclared' }], ['public', { mode: 'public' }], ['authenticate', { mode: 'guarded', alternatives: [] }],
     [[{ apiKey: ['metrics:read'] }], { mode: 'guarded', alternatives: [{ scheme: 'apiKey', scopes: ['metrics:read'] }] }],
     [undefined, { mode: 'undeclared', faults: [/must be an array of security requirements, not undefined/] }],
     ['Public', { mode: 'undeclared', faults: [/not "Public"/] }], [true, { mode: 'undeclared' }], [null, { mode: 'undeclared' }], [Promise.resolve('public'), { mode: 'undeclared' }]
@@ -103,7 +103,7 @@ t.test('only a route for OPTIONS alone that states nothing lets preflights pass'
   t.match(read(undefined, refuse, { method: 'OPTIONS' }), { preflight: true, mode: 'guarded' })
   t.match(read({}, refuse, { method: 'OPTIONS', shared: true }), { preflight: false, mode: 'undeclared' })
   t.match(read(secured.schema, refuse, { method: 'OPTIONS' }), { preflight: false, mode: 'guarded' })
-  t.match(read(open.schema, refuse, { method: 'OPTIONS' }), { preflight: false, mode: 'open' })
+  t.match(read(open.schema, refuse, { method: 'OPTIONS' }), { preflight: false, mode: 'public' })
   t.match(read(secured.schema), { preflight: false })
   t.match([NO_ROUTE, NO_METHOD], [{ mode: 'guarded', preflight: true }, { mode: 'undeclared', preflight: false }])
 })
@@ -124,13 +124,13 @@ t.test('boot is refused with the names of all routes that have faults, in every 
 })
 
 t.test('with authenticate, what states nothing needs any credential', async (t) => {
-  const { app } = await guard(t, { ground: { undeclared: 'authenticate' }, before: (app) => app.get('/early', async () => ({})), after: (app) => app.get('/late', async () => ({})) })
+  const { app } = await guard(t, { context: { undeclared: 'authenticate' }, before: (app) => app.get('/early', async () => ({})), after: (app) => app.get('/late', async () => ({})) })
   for (const url of ['/early', '/late']) t.strictSame(await statuses(app, { url }), [401, 401, 200])
 })
 
 t.test('with a function, the host says what becomes of routes that it can\'t edit, early ones too', async (t) => {
   const { app } = await guard(t, {
-    ground: {
+    context: {
       undeclared: ({ method, url }) => {
         if (url === '/throw') throw new Error('secret')
         return url === '/health' ? 'public' : method === 'POST' ? [{ apiKey: [] }] : url.startsWith('/docs') ? 'authenticate' : 'refuse'
@@ -151,23 +151,23 @@ t.test('with a function, the host says what becomes of routes that it can\'t edi
   }
 })
 
-t.test('hooks for routes see what a route states, once a method', async (t) => {
+t.test('hooks for routes see what a route declares, once for each method', async (t) => {
   const seen: string[][] = []
   const { app } = await guard(t, {
     after (app) {
-      app.addHook('onRoute', (route) => { seen.push(contextOf(app).statedBy(route).map(({ method, mode }) => `${method} ${mode}`)) })
+      app.addHook('onRoute', (route) => { seen.push(contextOf(app).declaredBy(route).map(({ method, mode }) => `${method} ${mode}`)) })
       app.get('/one', { ...open, exposeHeadRoute: false }, async () => ({}))
       app.route({ method: ['PUT', 'POST'], url: '/two', ...secured, handler: async () => ({}) })
     }
   })
   await app.ready()
-  t.strictSame(seen, [['GET open'], ['PUT guarded', 'POST guarded']])
+  t.strictSame(seen, [['GET public'], ['PUT guarded', 'POST guarded']])
 })
 
-t.test('rooms read what routes state from the ground', async (t) => {
+t.test('what routes declare is read from the context', async (t) => {
   const { app } = await guard(t, { after: (app) => app.get('/x', { schema: { ...secured.schema, operationId: 'readX' } }, async () => ({})) })
-  const { routes, statedBy } = contextOf(app)
+  const { routes, declaredBy } = contextOf(app)
   t.match(routes, [{ method: 'GET', url: '/x', operationId: 'readX' }, { method: 'HEAD', url: '/x' }])
-  t.strictSame(statedBy({ method: 'GET', url: '/never-registered', handler: async () => ({}) }), [])
+  t.strictSame(declaredBy({ method: 'GET', url: '/never-registered', handler: async () => ({}) }), [])
   await app.ready()
 })

@@ -21,7 +21,7 @@ async function server (t: Test, store: KeyStore, clock: () => number, limits: La
   const app = Fastify()
   await app.register(latchkey, { scopes, environment: 'production', keys: { prefix: 'acme', store, cache: cache && { maxAge: MAX_AGE, ...cache } }, limits, transport: allowPlainHttp, failures: false, clock, deadline: 5 })
   app.get('/', { schema: scopes.secure('devices:read') }, async ({ principal }) => principal)
-  app.get('/open', { schema: scopes.open(), preHandler: app.latchkey.authenticate }, async ({ principal }) => principal)
+  app.get('/open', { schema: scopes.public(), preHandler: app.latchkey.authenticate }, async ({ principal }) => principal)
   await app.ready()
   return { keys: app.latchkey.keys, close: () => app.close(), ask: async (text: string, url = '/') => await app.inject({ url, headers: { authorization: `Bearer ${text}` } }) }
 }

@@ -9,7 +9,7 @@ import { root } from '../helpers/child.js'
 import { startPostgres } from '../helpers/postgres.js'
 import { until } from '../helpers/until.js'
 
-const file = fileURLToPath(new URL('../helpers/notice-process.ts', import.meta.url))
+const file = fileURLToPath(new URL('../helpers/notice-process.js', import.meta.url))
 const KEYS = 10_000
 const PROCESSES = 4
 
@@ -33,7 +33,7 @@ async function fill (url: string): Promise<pg.Pool> {
 /** Processes that wait for one another, and then tell. @param options milliseconds after the expiry, and after how many events the first one hangs */
 async function tell (t: Test, url: string, count: number, { later = 0, stall = Infinity } = {}) {
   const told: Told[] = []
-  const children = Array.from({ length: count }, (_, i) => spawn('env', ['-u', 'NODE_OPTIONS', process.execPath, '--conditions=fastify-latchkey-source', '--import', 'tsx', file], { cwd: root, env: { ...process.env, KEYS_URL: url, LATER: String(later), ...i === 0 && { STALL: String(stall) } }, stdio: ['pipe', 'pipe', 'inherit'] }))
+  const children = Array.from({ length: count }, (_, i) => spawn('env', ['-u', 'NODE_OPTIONS', process.execPath, file], { cwd: root, env: { ...process.env, KEYS_URL: url, LATER: String(later), ...i === 0 && { STALL: String(stall) } }, stdio: ['pipe', 'pipe', 'inherit'] }))
   t.teardown(() => { for (const child of children) child.kill('SIGKILL') })
   const ready = children.map((child, by) => new Promise<void>((resolve) => {
     createInterface({ input: child.stdout }).on('line', (line) => {
@@ -91,7 +91,7 @@ t.test('with one of them killed in the middle: none missing, and what is told ag
   const { told, kill, stop } = await tell(t, url, PROCESSES, { stall: 150 })
   await until(() => told.filter(({ by }) => by === 0).length > 150)
   await kill(0)
-  const held = async () => Number((await pool.query('SELECT count(*) AS n FROM latchkey.keys WHERE notice_held IS NOT NULL')).rows[0].n)
+  const held = async () => Number((await pool.query('SELECT count(*) AS n FROM latchkey.keys WHERE notice_leased_until IS NOT NULL')).rows[0].n)
   while (await left(pool) > await held() || await held() > 100) await new Promise(setImmediate)
   await stop()
   const orphans = await left(pool)

@@ -47,7 +47,7 @@ export function goodResolver (): AskedResolver {
 
 export interface Setup {
   readonly fastify?: FastifyHttpOptions<Server>
-  readonly ground?: AccessContextOptions
+  readonly context?: AccessContextOptions
   readonly auth?: Partial<AuthOptions>
   /** Registers what comes before the guard. */
   readonly before?: (app: FastifyInstance) => unknown
@@ -56,13 +56,13 @@ export interface Setup {
 }
 
 /** A guarded app over plain HTTP, with the lines that it logs. */
-export async function guard (t: Test, { fastify, ground: stands, auth: guards, before, after = guardedRoute }: Setup = {}) {
+export async function guard (t: Test, { fastify, context, auth: guards, before, after = guardedRoute }: Setup = {}) {
   const log = keepLines()
   const resolver = goodResolver()
   const app = Fastify({ logger: { level: 'trace', stream: log.stream }, ...fastify })
   t.teardown(() => app.close())
   await before?.(app)
-  await app.register(accessContext, { ...stands })
+  await app.register(accessContext, { ...context })
   await app.register(auth, { resolvers: [resolver], environment: 'production', transport: allowPlainHttp, ...guards })
   await after(app)
   return { app, resolver, log }

@@ -1,7 +1,7 @@
 import Fastify, { type FastifyInstance } from 'fastify'
 import { allowPlainHttp, latchkey, type LatchkeyOptions, type Principal } from 'fastify-latchkey'
 import type { AccessEvent } from 'fastify-latchkey/events'
-import { keyRoutes, type KeyRoutesOptions } from 'fastify-latchkey/keys'
+import { keyRoutes, type KeyRoutesOptions } from 'fastify-latchkey/management'
 import { fakeClock } from 'fastify-latchkey/testing'
 import type { Test } from 'tap'
 import { settled } from './events.js'
@@ -45,17 +45,18 @@ export async function keyApi (t: Test, { latchkey: options = {}, routes = {}, mo
   await settled()
   events.length = 0
 
-  /** @param request `POST /api-keys/…` */
-  function send (who: keyof typeof callers | { text: string } | null, request: string, payload?: object | string) {
+  /** @param request `POST /api-keys/…` @param payload text is sent as it is, as JSON */
+  function send (who: keyof typeof callers | { secret: string } | null, request: string, payload?: object | string) {
     const [method = '', url = ''] = request.split(' ')
-    const text = typeof who === 'string' ? callers[who].secret : who?.text
-    return app.inject(Object.assign({ url, headers: { ...text !== undefined && { authorization: `Bearer ${text}` }, ...typeof payload === 'string' && { 'content-type': 'application/json' } }, ...payload !== undefined && { payload } }, { method }))
+    const secret = typeof who === 'string' ? callers[who].secret : who?.secret
+    const headers = { ...secret !== undefined && { authorization: `Bearer ${secret}` }, ...typeof payload === 'string' && { 'content-type': 'application/json' } }
+    return app.inject(Object.assign({ url, headers, ...payload !== undefined && { payload } }, { method }))
   }
 
   return { app, clock, events, callers, send }
 }
 
-/** A person, as a host's session may know one. */
+/** A person, as a session of a host may know one. */
 export function person (more: Partial<Principal> = {}): Principal {
   return { kind: 'access-token', id: 'user_ada', workspace: 'w1', environment: 'production', owner: 'ada', scopes: ['devices:manage', 'api_keys:manage'], ...more }
 }

@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
 import t from 'tap'
+import { root } from '../helpers/child.js'
 import { vectors } from './vectors.js'
 
 /** Base62 by the place value of each digit, most significant first: not how the library writes it. */
@@ -22,7 +24,7 @@ t.test('the vectors follow from the format as the README describes it, without t
 })
 
 t.test('the README quotes the vectors, each whole and no others', async (t) => {
-  const readme = await readFile(new URL('../../README.md', import.meta.url), 'utf8')
+  const readme = await readFile(join(root, 'README.md'), 'utf8')
   const quoted = [...readme.matchAll(/^\| `(\w+)` \| `(\w+)` \| `([0-9a-f]{64})` \| `(\w+)` \| `([\w-]{43})` \|$/gm)].map(([, prefix, tag, secret, text, hash]) => ({ prefix, tag, secret, text, hash }))
   t.strictSame(quoted, vectors)
 })

@@ -27,7 +27,7 @@ function devices (app: FastifyInstance): void {
   app.get('/either', { schema: scopes.anyOf('deployments:stage', ['devices:read', 'devices:write']) }, async () => 'either')
   app.get('/own', { schema: { security: [{ session: ['devices:manage'] }, { apiKey: ['devices:read'] }] } }, async () => 'own')
   app.get('/optional', { schema: { security: [{ apiKey: ['devices:read'] }, {}] } }, async () => 'optional')
-  app.get('/open', { schema: scopes.open() }, async () => 'open')
+  app.get('/open', { schema: scopes.public() }, async () => 'open')
   app.get('/fails', { schema: scopes.secure('devices:write') }, async () => { throw new Error('fails') })
   app.get('/dear', { schema: scopes.secure('devices:read', { cost: 100 }) }, async () => 'dear')
 }

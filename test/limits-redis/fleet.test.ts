@@ -6,11 +6,11 @@ import type { Profile } from 'fastify-latchkey'
 import { start } from '../helpers/child.js'
 import { startRedis } from '../helpers/redis-server.js'
 
-const file = fileURLToPath(new URL('../helpers/limited-server.ts', import.meta.url))
+const file = fileURLToPath(new URL('../helpers/limited-server.js', import.meta.url))
 
 /** Starts a process of the fleet and answers its URL; it ends with the test. */
 async function startProcess (t: Test, redisUrl: string, tiers: Readonly<Record<string, Profile>>, more: Readonly<Record<string, string>> = {}): Promise<string> {
-  const child = start([process.execPath, '--conditions=fastify-latchkey-source', '--import', 'tsx', file], undefined, { REDIS_URL: redisUrl, TIERS: JSON.stringify(tiers), ...more })
+  const child = start([process.execPath, file], undefined, { REDIS_URL: redisUrl, TIERS: JSON.stringify(tiers), ...more })
   child.stderr.pipe(process.stderr)
   t.teardown(async () => {
     const ended = once(child, 'exit')

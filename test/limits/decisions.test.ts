@@ -23,7 +23,7 @@ t.test('a hook hears of every decision', async (t) => {
   }, (app) => {
     app.get('/', { schema: scopes.secure() }, async () => 'in')
     app.get('/dear', { schema: scopes.secure({ cost: 3 }) }, async () => 'in')
-    app.get('/public', { schema: scopes.open() }, async () => 'in')
+    app.get('/public', { schema: scopes.public() }, async () => 'in')
   })
   const ask = async (url: string, environment = 'production') => { await as.inject(app, { id: 'ada', environment, scopes: [] }, url) }
   for (const url of ['/', '/dear', '/public', '/', '/']) await ask(url)

@@ -10,7 +10,7 @@ function routes (app: FastifyInstance): void {
   app.get('/', { schema: scopes.secure() }, async () => 'in')
   app.get('/free', { schema: scopes.secure({ cost: 0 }) }, async () => 'in')
   app.get('/dear', { schema: scopes.secure({ cost: 4 }) }, async () => 'in')
-  app.get('/public', { schema: scopes.open() }, async () => 'in')
+  app.get('/public', { schema: scopes.public() }, async () => 'in')
   app.get('/optional', { schema: { security: [{}, { apiKey: [] }] } }, async () => 'in')
 }
 

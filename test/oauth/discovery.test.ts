@@ -3,6 +3,7 @@ import Fastify from 'fastify'
 import swagger from '@fastify/swagger'
 import { allowPlainHttp, defineScopes, latchkey, OptionError } from 'fastify-latchkey'
 import { createIntrospectionResolver, createJwtResolver, protectedResource, type JwtResolverOptions } from 'fastify-latchkey/oauth'
+import { swaggerOptions } from 'fastify-latchkey/openapi'
 import { as, challenges } from '../helpers/contracts.js'
 import { createAuthority, AUDIENCE } from '../helpers/oauth.js'
 
@@ -14,7 +15,7 @@ const authorizationCode = { authorizationUrl: `${issuer}/authorize`, tokenUrl: `
 async function start (t: Test, over: Partial<JwtResolverOptions> = {}, resource = AUDIENCE) {
   const app = Fastify({ trustProxy: '127.0.0.1' })
   t.teardown(() => app.close())
-  await app.register(swagger, { openapi: { openapi: '3.1.0', info: { title: 'Devices', version: '1' } } })
+  await app.register(swagger, swaggerOptions(app, { openapi: { openapi: '3.1.0', info: { title: 'Devices', version: '1' } } }))
   await app.register(latchkey, { scopes, keys: { prefix: 'acme' }, environment: 'production', resolvers: [createJwtResolver({ issuers: [{ issuer, audience: AUDIENCE }], scopes, ...over })] })
   await app.register(protectedResource, { resource, authorizationServers: [issuer], scopes, name: 'Devices', documentation: 'https://docs.example.com' })
   app.get('/devices', { schema: scopes.secure('devices:read') }, (request) => request.principal)

@@ -91,7 +91,7 @@ t.test('a request target that is no path is for no address', async (t) => {
 /** A route that everybody reaches, whose handler authenticates as it is told. */
 async function startOpen (t: Test, act: (app: FastifyInstance, request: FastifyRequest) => Promise<unknown>, replay?: ReplayStore) {
   const bound = await start(t, { replay }, {}, (app) => {
-    app.get('/open', { schema: scopes.open() }, async (request) => await act(app, request))
+    app.get('/open', { schema: scopes.public() }, async (request) => await act(app, request))
     app.get('/guarded', { schema: scopes.secure('devices:read') }, async (request) => await act(app, request))
   })
   const ask = async (path: string, proof?: string) => await bound.send(proof ?? await bound.prove({ htu: `${BASE}${path}` }), undefined, path)
@@ -211,7 +211,7 @@ t.test('what a bound token lacks stands with the challenge of DPoP; of a Bearer 
     lacks('/more')
     lacks('/person', (request) => {
       request.principal = { kind: 'access-token', id: 'ada', workspace: 'w1', environment: 'production', scopes: [] }
-    }, scopes.open())
+    }, scopes.public())
     app.get('/writers', { schema: scopes.secure('devices:write') }, async () => 'in')
     app.get('/keys', { schema: { security: [{ apiKey: ['devices:read'] }] } }, async () => 'in')
   })

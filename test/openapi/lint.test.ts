@@ -24,7 +24,7 @@ async function levelsDocument (t: Test, openapi: '3.0.3' | '3.1.0', options: Par
       app.delete('/things/:id', { schema: { ...named('remove'), response: { '2xx': { type: 'string', description: 'Done.' }, 404: { type: 'string', description: 'Nothing.' } } }, handler })
       app.get('/me', { schema: { ...levels.secure(), ...named('me') }, handler })
       app.get('/news', { schema: { security: [{ apiKey: [] }, {}], ...named('news') }, handler })
-      app.get('/health', { schema: { ...levels.open(), ...named('health'), response: { 200: { type: 'string', description: 'Well.' }, '4xx': { type: 'string', description: 'Not well.' } } }, handler })
+      app.get('/health', { schema: { ...levels.public(), ...named('health'), response: { 200: { type: 'string', description: 'Well.' }, '4xx': { type: 'string', description: 'Not well.' } } }, handler })
     }
   })
   t.teardown(() => app.close())

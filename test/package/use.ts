@@ -37,7 +37,7 @@ app.get('/devices', { schema: { ...scopes.secure('devices:read'), querystring: {
 app.post('/devices', { schema: scopes.anyOf('devices:provision', ['devices:read', 'devices:write']) }, async () => null)
 app.put('/devices', { schema: scopes.secure('devices:write', { profile: 'heavy', cost: 5 }) }, async () => null)
 app.get('/me', { schema: scopes.secure() }, async () => null)
-app.get('/health', { schema: scopes.open() }, async () => null)
+app.get('/health', { schema: scopes.public() }, async () => null)
 app.delete('/devices', { schema: scopes.secure(), preHandler: scopes.requireScopes('devices:delete') }, async () => null)
 app.get('/own', { onRequest: app.authenticate }, async () => null)
 app.get('/levels', { schema: levels.secure('WRITE') }, async () => null)

@@ -11,7 +11,7 @@ function routes (app: FastifyInstance): void {
   app.delete('/devices', { schema: scopes.secure('devices:delete') }, async () => 'deleted')
   app.post('/both', { schema: scopes.secure('devices:read', 'devices:write') }, async () => 'both')
   app.get('/any', { schema: scopes.anyOf('devices:read', ['devices:write', 'devices:provision']) }, async () => 'any')
-  app.get('/everybody', { schema: scopes.open() }, async () => 'open')
+  app.get('/everybody', { schema: scopes.public() }, async () => 'open')
   app.get('/anybody', { schema: scopes.secure() }, async () => 'anybody')
   app.get('/optional', { schema: { security: [{}, { apiKey: ['devices:read'] }] } }, async ({ principal }) => principal?.id ?? 'nobody')
   app.get('/loaded', { schema: scopes.secure(), preHandler: scopes.requireScopes('devices:write') }, async () => 'loaded')
@@ -80,7 +80,7 @@ t.test('the scope of GET does not open DELETE of the same path', async (t) => {
 t.test('requireScopes is a hook of its own', async (t) => {
   const { app, as } = await guarded(t, {}, (app) => {
     routes(app)
-    app.get('/unseen', { schema: scopes.open(), preHandler: scopes.requireScopes('devices:write') }, async () => 'never')
+    app.get('/unseen', { schema: scopes.public(), preHandler: scopes.requireScopes('devices:write') }, async () => 'never')
     app.get('/early', { schema: scopes.secure(), onRequest: scopes.requireScopes('devices:write', 'devices:read') }, async () => 'early')
   })
   const body = refused(t, await as.inject(app, { scopes: ['devices:read'] }, '/loaded'), { status: 403, code: 'INSUFFICIENT_SCOPE', challenge: challenge('devices:write') })

@@ -28,7 +28,7 @@ async function start (t: Test, guard: Guard) {
   if (guard === 'child') await app.register(async (child) => { await child.register(latchkey, options) })
   else if (guard !== undefined) await app.register(latchkey, { ...options, ...guard })
   app.get('/devices/:id', { schema: scopes.secure('devices:read') }, async () => ({}))
-  app.get('/owned', { schema: scopes.open(), constraints: { owner: 'me' } }, async () => ({}))
+  app.get('/owned', { schema: scopes.public(), constraints: { owner: 'me' } }, async () => ({}))
   const port = await listen(app)
   t.teardown(() => app.close())
   return { port, log, app }

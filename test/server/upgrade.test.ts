@@ -145,7 +145,7 @@ t.test('peers that reset at any moment leave neither an error nor a connection',
       request.raw.once('close', () => aborted.push(request.url))
       done()
     })
-    app.get('/wait', { schema: scopes.open() }, async ({ signal }) => {
+    app.get('/wait', { schema: scopes.public() }, async ({ signal }) => {
       handling.resolve(undefined)
       await once(signal, 'abort')
     })
@@ -177,7 +177,7 @@ t.test('an answer on its way is not cut off when the app closes', async (t) => {
   const asked = deferred<undefined>()
   const go = deferred<undefined>()
   const { app, port, issue } = await start(t, {}, (app) => {
-    app.get('/slow', { schema: scopes.open() }, async () => {
+    app.get('/slow', { schema: scopes.public() }, async () => {
       asked.resolve(undefined)
       await go.promise
       return { slow: true }

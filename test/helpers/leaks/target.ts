@@ -163,12 +163,12 @@ function addRoutes (app: FastifyInstance, secrets: () => Secrets): void {
   app.get('/devices', { schema: scopes.secure('devices:read') }, async () => ({ devices: [] }))
   app.get('/devices/:id', { schema: scopes.secure('devices:read') }, async () => ({}))
   app.get('/heavy', { schema: scopes.secure('devices:read', { cost: 1000 }) }, async () => ({}))
-  app.get('/open', { schema: scopes.open() }, async () => ({}))
+  app.get('/open', { schema: scopes.public() }, async () => ({}))
   app.post('/devices', { schema: { ...scopes.secure('devices:write'), body } }, async () => ({}))
-  app.get('/throws', { schema: scopes.open() }, async () => {
+  app.get('/throws', { schema: scopes.public() }, async () => {
     throw fault('a handler failed', secrets().words.handlerProperty, secrets().words.handlerCause)
   })
-  app.get('/sends-twice', { schema: scopes.open() }, (_request, reply) => {
+  app.get('/sends-twice', { schema: scopes.public() }, (_request, reply) => {
     reply.send({})
     reply.send({})
   })
