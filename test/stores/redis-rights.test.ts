@@ -55,7 +55,6 @@ t.test('so is the one for limits', async (t) => {
   await store.publishVersion(ada, 1)
   await store.reset(ada, { workspace: true })
   t.equal((await store.inspect(ada, [minute])).versionMarker, 1)
-  t.equal(await store.claim('once', 60), true)
   t.same(store.log.lines, [])
   t.same(await idle(), [])
 })
