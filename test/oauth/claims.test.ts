@@ -3,6 +3,7 @@ import fc from 'fast-check'
 import { InvalidCredential } from 'fastify-latchkey'
 import { createJwtResolver, type JwtResolverOptions } from 'fastify-latchkey/oauth'
 import { isPrincipal, type Principal } from '../../lib/core/principal.js'
+import { lookup } from '../helpers/lookup.js'
 import { AUDIENCE, createPair, forge, type Claims } from '../helpers/oauth.js'
 
 const NOW = Date.UTC(2026, 0, 1)
@@ -17,7 +18,7 @@ const good = { iss: issuer, aud: AUDIENCE, sub: 'user-1', client_id: 'client-1',
 
 async function principalOf (resolver: ReturnType<typeof resolverOf>, claims: Claims): Promise<Principal> {
   const token = await forge(pair.privateKey, { typ: 'at+jwt', kid: 'key-1' }, { ...good, ...claims })
-  const principal = await resolver.resolve(token, NOW)
+  const principal = await resolver.resolve(token, NOW, lookup({ clock: () => NOW }))
   if (principal === undefined) throw new TypeError('not taken for a token')
   return principal
 }

@@ -2,9 +2,10 @@ import t, { type Test } from 'tap'
 import { hash } from 'node:crypto'
 import { once } from 'node:events'
 import { connect } from 'node:net'
-import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { Principal } from 'fastify-latchkey'
 import { createMemoryReplayStore, type ReplayStore } from 'fastify-latchkey/oauth'
-import { addressOf } from '../../lib/oauth/issuer-url.js'
+import { normalizeUrl } from '../../lib/oauth/dpop-url.js'
 import { invalid, startBound as start } from '../helpers/dpop.js'
 import { portOf } from '../helpers/doors.js'
 import { json, scopes } from '../helpers/oauth.js'
@@ -28,8 +29,8 @@ t.test('addresses are compared after the normalization of RFC 3986 §6.2.2 and �
     ['http://[::1]:80/a', 'http://[::1]/a']
   ]
   for (const [one, other] of same) {
-    t.type(addressOf(one), 'string', one)
-    t.equal(addressOf(one), addressOf(other), `${one} = ${other}`)
+    t.type(normalizeUrl(one), 'string', one)
+    t.equal(normalizeUrl(one), normalizeUrl(other), `${one} = ${other}`)
   }
   const different: ReadonlyArray<readonly [string, string]> = [
     [`${BASE}/devices`, `${BASE}/Devices`],
@@ -43,12 +44,12 @@ t.test('addresses are compared after the normalization of RFC 3986 §6.2.2 and �
     [`${BASE}/a%252Fb`, `${BASE}/a%2Fb`],
     ['http://api.example.com./devices', `${BASE}/devices`]
   ]
-  for (const [one, other] of different) t.not(addressOf(one), addressOf(other), `${one} ≠ ${other}`)
+  for (const [one, other] of different) t.not(normalizeUrl(one), normalizeUrl(other), `${one} ≠ ${other}`)
   const none = [
     undefined, null, 1, {}, '', '/devices', 'api.example.com/devices', 'ftp://api.example.com/', 'javascript:0', 'http:///devices', 'http:api.example.com', 'http://[::/a',
     'http://user@api.example.com/devices', 'http://user:p@api.example.com/devices', ` ${BASE}/devices`, `${BASE}/devices\n`, `${BASE}/de\tvices`, `${BASE}\\devices`, `${BASE}/a\\..\\devices`, `${BASE}/\u0000`, `${BASE}/\ud800`
   ]
-  for (const one of none) t.equal(addressOf(one), undefined, JSON.stringify(one))
+  for (const one of none) t.equal(normalizeUrl(one), undefined, JSON.stringify(one))
 })
 
 t.test('so are those of proofs and of requests', async (t) => {
@@ -88,21 +89,28 @@ t.test('a request target that is no path is for no address', async (t) => {
   t.equal(await ask('/devices', 'http://evil.example/devices', 'a@evil.example'), '401', 'user information before the host')
 })
 
-/** A route that everybody reaches, whose handler authenticates as it is told. */
-async function startOpen (t: Test, act: (app: FastifyInstance, request: FastifyRequest) => Promise<unknown>, replay?: ReplayStore) {
+type Authenticate = () => Promise<Principal | null>
+
+/** A public and a guarded route, whose handlers authenticate the request again. */
+async function startOpen (t: Test, act: (authenticate: Authenticate, request: FastifyRequest) => Promise<unknown>, replay?: ReplayStore) {
   const bound = await start(t, { replay }, {}, (app) => {
-    app.get('/open', { schema: scopes.public() }, async (request) => await act(app, request))
-    app.get('/guarded', { schema: scopes.secure('devices:read') }, async (request) => await act(app, request))
+    const handler = async (request: FastifyRequest, reply: FastifyReply) => await act(async () => {
+      request.principal = null
+      await app.latchkey.authenticate(request, reply)
+      return request.principal
+    }, request)
+    app.get('/open', { schema: scopes.public() }, handler)
+    app.get('/guarded', { schema: scopes.secure('devices:read') }, handler)
   })
   const ask = async (path: string, proof?: string) => await bound.send(proof ?? await bound.prove({ htu: `${BASE}${path}` }), undefined, path)
   return { ...bound, ask }
 }
 
 t.test('a request is not refused by its own proof, however often it is authenticated', async (t) => {
-  const { authority, ask, prove } = await startOpen(t, async (app, request) => {
-    await Promise.all([app.latchkey.reauthenticate(request), app.latchkey.reauthenticate(request)])
+  const { authority, ask, prove } = await startOpen(t, async (authenticate) => {
+    await Promise.all([authenticate(), authenticate()])
     authority.clock.advance(61)
-    return await app.latchkey.reauthenticate(request)
+    return await authenticate()
   })
   for (const path of ['/open', '/guarded']) {
     const proof = await prove({ htu: `${BASE}${path}` })
@@ -118,21 +126,21 @@ t.test('a request is not refused by its own proof, however often it is authentic
 t.test('nor by one that a store could not tell of at first', async (t) => {
   let down = true
   const memory = createMemoryReplayStore()
-  const { ask } = await startOpen(t, async (app, request) => {
-    const first = await app.latchkey.reauthenticate(request).catch((fault: unknown) => fault)
+  const { ask } = await startOpen(t, async (authenticate) => {
+    const first = await authenticate().catch((fault: unknown) => fault)
     down = false
     t.match(first, { code: 'AUTHENTICATION_UNAVAILABLE' })
-    return await app.latchkey.reauthenticate(request)
+    return await authenticate()
   }, { use (...given) { if (down) throw new Error('down'); return memory.use(...given) } })
   t.equal((await ask('/open')).statusCode, 200)
 })
 
 t.test('a proof stands for its request as it was sent: not for another token, method or address', async (t) => {
-  const { ask, jkt, authority } = await startOpen(t, async (app, request) => {
-    await app.latchkey.reauthenticate(request)
+  const { ask, jkt, authority } = await startOpen(t, async (authenticate, request) => {
+    await authenticate()
     const line = request.raw.rawHeaders.findIndex((name) => name.toLowerCase() === 'authorization')
     request.raw.rawHeaders[line + 1] = `DPoP ${await authority.issue({ cnf: { jkt } })}`
-    return await app.latchkey.reauthenticate(request)
+    return await authenticate()
   })
   const response = await ask('/open')
   t.equal(response.statusCode, 401)

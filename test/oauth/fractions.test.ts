@@ -29,7 +29,7 @@ t.test('a short one in fractions ends what hangs', async (t) => {
 t.test('leeway, ages and times in fractions hold to the millisecond', async (t) => {
   const authority = await createAuthority(t)
   const { app } = await guarded(t, authority, [createJwtResolver({
-    issuers: [{ issuer: authority.issuer, audience: AUDIENCE }], transport: allowPlainHttp, clockTolerance: 0.25, cooldown: 1.5, keysMaxAge: 2.5, cache: { maxAge: 0.5 }
+    issuers: [{ issuer: authority.issuer, audience: AUDIENCE }], transport: allowPlainHttp, clockTolerance: 0.25, cooldown: 1.5, jwksMaxAge: 2.5, cache: { maxAge: 0.5 }
   })])
   const now = authority.clock.now() / 1000
   t.equal((await get(app, await authority.issue({ iat: now + 0.25, nbf: now + 0.25 }))).statusCode, 200)
@@ -47,7 +47,7 @@ t.test('leeway, ages and times in fractions hold to the millisecond', async (t) 
 
 t.test('what is no number of seconds is refused at boot, by the name of its option', async (t) => {
   const issuers = [{ issuer: 'https://auth.example.com', audience: AUDIENCE }]
-  for (const option of ['deadline', 'clockTolerance', 'cooldown', 'keysMaxAge', 'permissionsMaxAge']) {
+  for (const option of ['deadline', 'clockTolerance', 'cooldown', 'jwksMaxAge', 'permissionsMaxAge']) {
     for (const value of ['0.5', NaN, Infinity, -0.5, null, 1n, 1e9]) {
       const make = () => Reflect.apply(createJwtResolver, undefined, [{ issuers, [option]: value }])
       t.throws(make, OptionError, `${option}: ${String(value)}`)

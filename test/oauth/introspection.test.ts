@@ -3,6 +3,7 @@ import Fastify from 'fastify'
 import { allowPlainHttp, latchkey } from 'fastify-latchkey'
 import { createIntrospectionResolver, type IntrospectionResolverOptions } from 'fastify-latchkey/oauth'
 import { as } from '../helpers/contracts.js'
+import { lookup } from '../helpers/lookup.js'
 import { AUDIENCE, createAuthority, get, guarded, isRefused, json, scopes, type Authority, type Claims } from '../helpers/oauth.js'
 
 const TOKEN = 'opaque-token-of-many-characters-0123456789'
@@ -112,7 +113,7 @@ t.test('with the cache off every request asks for itself', async (t) => {
   t.equal(seen.length, before + 50)
 })
 
-t.test('the cache is bounded, forgets the oldest, and is passed by who asks afresh', async (t) => {
+t.test('the cache is bounded, forgets the oldest, and is passed over by a fresh look-up', async (t) => {
   const authority = await createAuthority(t)
   let asked = 0
   authority.answers.set('/introspect', (request, response, body) => {
@@ -120,10 +121,10 @@ t.test('the cache is bounded, forgets the oldest, and is passed by who asks afre
     json({ ...authority.claimsOf(), active: true, token_type: 'Bearer' })(request, response, body)
   })
   const resolver = resolverOf(authority, { cache: { size: 2 } })
-  const now = authority.clock.now()
-  for (const token of ['a', 'b', 'c', 'b', 'c', 'a']) await resolver.resolve(token, now)
+  const ask = (token: string, fresh = false) => resolver.resolve(token, authority.clock.now(), lookup({ fresh, clock: authority.clock.now }))
+  for (const token of ['a', 'b', 'c', 'b', 'c', 'a']) await ask(token)
   t.equal(asked, 4, 'a was forgotten')
-  await resolver.resolve('a', now, true)
+  await ask('a', true)
   t.equal(asked, 5)
 })
 

@@ -47,7 +47,7 @@ t.test('what was found good by a key is no longer held than its key set, whateve
 })
 
 t.test('from half of its age on the key set is loaded beside the requests, once', async (t) => {
-  const { authority, app, next, byOld, byNext, loads } = await start(t, { keysMaxAge: 100 })
+  const { authority, app, next, byOld, byNext, loads } = await start(t, { jwksMaxAge: 100 })
   t.equal((await get(app, await byOld())).statusCode, 200)
   authority.clock.advance(49.999)
   t.equal((await get(app, await byOld())).statusCode, 200)
@@ -63,7 +63,7 @@ t.test('from half of its age on the key set is loaded beside the requests, once'
 })
 
 t.test('an age that is less than the cool-down holds all the same', async (t) => {
-  const { authority, app, next, byOld } = await start(t, { keysMaxAge: 2, cooldown: 300, cache: { maxAge: 3_600 } })
+  const { authority, app, next, byOld } = await start(t, { jwksMaxAge: 2, cooldown: 300, cache: { maxAge: 3_600 } })
   const token = await byOld()
   t.equal((await get(app, token)).statusCode, 200)
   authority.answers.set('/jwks', json({ keys: [next.jwk] }))

@@ -3,6 +3,7 @@ import fc from 'fast-check'
 import { CompactSign } from 'jose'
 import { allowPlainHttp, InvalidCredential, type LatchkeyOptions } from 'fastify-latchkey'
 import { createIntrospectionResolver, createJwtResolver, type JwtResolverOptions, type Partition } from 'fastify-latchkey/oauth'
+import { lookup } from '../helpers/lookup.js'
 import { AUDIENCE, createAuthority, forge, get, guarded, isRefused, json, leaks, scopes, type Authority, type Claims } from '../helpers/oauth.js'
 
 const TOKEN = 'opaque-token-of-many-characters-0123456789'
@@ -67,7 +68,7 @@ t.test('two principals never become one in UTF-8', async (t) => {
   let refused = 0
   await fc.assert(fc.asyncProperty(text, text, text, async (client, subject, workspace) => {
     const token = await forge(authority.pair.privateKey, { typ: 'at+jwt', kid: 'key-1' }, authority.claimsOf({ client_id: client, sub: subject, workspace }))
-    const found = await Promise.resolve(resolver.resolve(token, authority.clock.now())).catch((fault: unknown) => fault)
+    const found = await Promise.resolve(resolver.resolve(token, authority.clock.now(), lookup({ clock: authority.clock.now }))).catch((fault: unknown) => fault)
     if (found instanceof InvalidCredential) return ++refused > 0
     if (typeof found !== 'object' || found === null || !('id' in found) || !('workspace' in found)) return false
     const bytes = Buffer.from(JSON.stringify([found.id, found.workspace])).toString('latin1')

@@ -1,6 +1,7 @@
 import t, { type Test } from 'tap'
 import { allowPlainHttp } from 'fastify-latchkey'
 import { createJwtResolver, type PermissionsOf } from 'fastify-latchkey/oauth'
+import { lookup } from '../helpers/lookup.js'
 import { AUDIENCE, createAuthority, get, guarded, isRefused, scopes } from '../helpers/oauth.js'
 
 async function start (t: Test, permissionsOf: PermissionsOf) {
@@ -58,9 +59,9 @@ t.test('who asks afresh is told afresh', async (t) => {
   const { authority, resolver } = await start(t, () => { asked++; return ['devices:read'] })
   const now = authority.clock.now()
   const token = await authority.issue()
-  const first = await resolver.resolve(token, now)
-  t.equal(resolver.resolve(token, now), first, 'synchronously, and shared by all requests')
+  const first = await resolver.resolve(token, now, lookup({ clock: () => now }))
+  t.equal(resolver.resolve(token, now, lookup({ clock: () => now })), first, 'synchronously, and shared by all requests')
   t.equal(asked, 1)
-  await resolver.resolve(token, now, true)
+  await resolver.resolve(token, now, lookup({ fresh: true, clock: () => now }))
   t.equal(asked, 2)
 })

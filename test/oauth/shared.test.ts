@@ -2,6 +2,7 @@ import t, { type Test } from 'tap'
 import type { ServerResponse } from 'node:http'
 import { allowPlainHttp, InvalidCredential } from 'fastify-latchkey'
 import { createIntrospectionResolver, type IntrospectionResolverOptions } from 'fastify-latchkey/oauth'
+import { lookup } from '../helpers/lookup.js'
 import { AUDIENCE, createAuthority, get, guarded, isRefused, type Claims } from '../helpers/oauth.js'
 import { until } from '../helpers/until.js'
 
@@ -17,7 +18,7 @@ async function start (t: Test, over: Partial<IntrospectionResolverOptions> = {})
   })
   const { app } = await guarded(t, authority, [resolver], { deadline: 60 })
   const active = (claims: Claims = {}) => JSON.stringify({ ...authority.claimsOf({ exp: undefined }), active: true, token_type: 'Bearer', ...claims })
-  const ask = async () => await resolver.resolve(TOKEN, authority.clock.now(), false, undefined, authority.clock.now)
+  const ask = async () => await resolver.resolve(TOKEN, authority.clock.now(), lookup({ clock: authority.clock.now }))
   return { authority, app, asked, active, resolver, ask }
 }
 
@@ -107,14 +108,14 @@ t.test('who asks afresh and is refused takes away what is held; an outage does n
   const now = authority.clock.now()
   const answer = async (text: string, fresh: boolean) => {
     const count = asked.length
-    const found = Promise.resolve(resolver.resolve(TOKEN, now, fresh))
+    const found = Promise.resolve(resolver.resolve(TOKEN, now, lookup({ fresh, clock: () => now })))
     await until(() => asked.length > count)
     asked[count]?.end(text)
     return await found
   }
   const first = await answer(active(), false)
-  await t.rejects(answer('nonsense', true), { name: 'ProviderUnavailable' })
-  t.equal(resolver.resolve(TOKEN, now), first)
+  await t.rejects(answer('nonsense', true), { name: 'IssuerUnavailable' })
+  t.equal(resolver.resolve(TOKEN, now, lookup({ clock: () => now })), first)
   await t.rejects(answer(inactive, true), InvalidCredential)
   await t.rejects(answer(inactive, false), InvalidCredential, 'asked again')
 })
