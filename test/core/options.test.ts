@@ -78,7 +78,7 @@ t.test('a wrong option of auth is refused likewise', async (t) => {
     [{ resolvers: [] }, 'option resolvers must be an array with at least one resolver, not an array of 0'],
     [{ resolvers: undefined }, 'option resolvers must be an array with at least one resolver, not undefined'],
     [{ resolvers: resolver }, 'option resolvers must be an array with at least one resolver, not an object with scheme'],
-    [{ resolvers: [resolver, () => {}] }, 'option resolvers.1 must be a resolver: { scheme, kind: \'api-key\' or \'access-token\', description, resolve (token, now) }, not a function'],
+    [{ resolvers: [resolver, () => {}] }, 'option resolvers.1 must be a resolver: { scheme, kind: \'api-key\' or \'access-token\', description, resolve (token, now, lookup) }, not a function'],
     [{ resolvers: [null] }, 'option resolvers.0 must be a resolver'],
     [{ resolvers: [{ ...resolver, resolve: undefined }] }, 'option resolvers.0 must be a resolver'],
     [{ resolvers: [{ ...resolver, scheme: '' }] }, 'option resolvers.0 must be a resolver'],
@@ -95,7 +95,7 @@ t.test('a wrong option of auth is refused likewise', async (t) => {
     [{ deadline: NaN }, 'at most 60, not NaN'],
     [{ deadline: Infinity }, 'at most 60, not Infinity'],
     [{ deadline: '1' }, 'at most 60, not "1"'],
-    [{ failures: true }, 'option failures must be { quota, window } in whole attempts and seconds of at least 1, or false, not true'],
+    [{ failures: true }, 'option failures must be { quota, window }, a quota of at least 1 attempt and a window of 1 to 86400 whole seconds, or false, not true'],
     [{ failures: { quota: 0, window: 60 } }, 'option failures must be'],
     [{ failures: { quota: 1.5, window: 60 } }, 'option failures must be'],
     [{ failures: { quota: '300', window: 60 } }, 'option failures must be'],
@@ -130,10 +130,10 @@ t.test('a resolver may be an instance of a class, with its method there', async 
   t.strictSame((await app.inject({ url: '/guarded', headers: BEARER })).json(), { id: 'session' })
 })
 
-t.test('rooms without a ground are refused', async (t) => {
+t.test('single plugins without an access context are refused', async (t) => {
   const app = Fastify()
-  t.throws(() => contextOf(app), { name: 'OptionError', message: /register the `ground` plugin \(or `latchkey`, which does\) before the rooms that stand on it/ })
-  await isOptionError(t, Promise.resolve(app.register(auth, { resolvers: [goodResolver()], environment: 'production' })).then(() => {}), /register the `ground` plugin/)
+  t.throws(() => contextOf(app), { name: 'OptionError', message: /this server is not guarded; register `latchkey`, or `accessContext` before single plugins/ })
+  await isOptionError(t, Promise.resolve(app.register(auth, { resolvers: [goodResolver()], environment: 'production' })).then(() => {}), /this server is not guarded/)
 })
 
 t.test('options are described from the schema where it has no words of its own', async (t) => {

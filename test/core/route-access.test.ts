@@ -151,7 +151,7 @@ t.test('with a function, the host says what becomes of routes that it can\'t edi
   }
 })
 
-t.test('hooks for routes see what a route states, once a method', async (t) => {
+t.test('hooks for routes see what a route declares, once for each method', async (t) => {
   const seen: string[][] = []
   const { app } = await guard(t, {
     after (app) {
@@ -161,10 +161,10 @@ t.test('hooks for routes see what a route states, once a method', async (t) => {
     }
   })
   await app.ready()
-  t.strictSame(seen, [['GET open'], ['PUT guarded', 'POST guarded']])
+  t.strictSame(seen, [['GET public'], ['PUT guarded', 'POST guarded']])
 })
 
-t.test('rooms read what routes state from the ground', async (t) => {
+t.test('what routes declare is read from the context', async (t) => {
   const { app } = await guard(t, { after: (app) => app.get('/x', { schema: { ...secured.schema, operationId: 'readX' } }, async () => ({})) })
   const { routes, declaredBy } = contextOf(app)
   t.match(routes, [{ method: 'GET', url: '/x', operationId: 'readX' }, { method: 'HEAD', url: '/x' }])
