@@ -23,7 +23,7 @@ async function principalOf (resolver: ReturnType<typeof resolverOf>, claims: Cla
   return principal
 }
 
-t.test('claims go where the host says, by name or by function', async (t) => {
+t.test('the option claims maps claims to the principal, by name or by function', async (t) => {
   const resolver = resolverOf({
     environment: 'sandbox',
     claims: {
@@ -47,7 +47,7 @@ t.test('claims go where the host says, by name or by function', async (t) => {
   await t.rejects(principalOf(failing, {}), { message: 'bug' }, 'a mistake of the host is an outage')
 })
 
-t.test('partitions: by client and user, by client, by user', async (t) => {
+t.test('limits count by client and user, by client or by user', async (t) => {
   const ids = async (partition: 'client' | 'user' | 'client-and-user') => {
     const resolver = resolverOf({ partition })
     return await Promise.all([{}, { sub: 'user-2' }, { client_id: 'client-2' }].map(async (claims) => (await principalOf(resolver, claims)).id))
@@ -58,7 +58,7 @@ t.test('partitions: by client and user, by client, by user', async (t) => {
   t.equal(mine, other, 'all users of a client')
 })
 
-t.test('whatever names clients and users have, their ids are their own', async (t) => {
+t.test('whatever names clients and users have, no two share an id', async (t) => {
   const text = fc.oneof(fc.string({ minLength: 1, maxLength: 12 }), fc.constantFrom('a', 'a:user:b', ':user:', 'user', 'client:a', '%3A', 'key_1', '__proto__')).filter((one) => Buffer.from(one).toString() === one)
   const resolvers = { 'client-and-user': resolverOf(), client: resolverOf({ partition: 'client' }), user: resolverOf({ partition: 'user' }) }
   const all = new Map<string, string>()
@@ -76,7 +76,7 @@ t.test('whatever names clients and users have, their ids are their own', async (
   t.ok(all.size > 100)
 })
 
-t.test('whatever the claims are, there is a whole principal with the scopes of the token, or a refusal', async (t) => {
+t.test('whatever the claims are, the answer is a whole principal with the scopes of the token, or a refusal', async (t) => {
   const resolver = resolverOf({ claims: { tier: 'tier', owner: 'owner', environment: 'environment' } })
   const names = ['iss', 'aud', 'sub', 'client_id', 'jti', 'iat', 'exp', 'nbf', 'scope', 'workspace', 'tier', 'owner', 'environment', 'cnf', '__proto__', 'toString']
   const claims = fc.dictionary(fc.constantFrom(...names), fc.oneof(fc.jsonValue(), fc.constantFrom('devices:read', '', null, NOW / 1000, NOW, -1)), { maxKeys: 3 })

@@ -12,7 +12,7 @@ import { json, scopes } from '../helpers/oauth.js'
 
 const BASE = 'http://api.example.com'
 
-t.test('addresses are compared after the normalization of RFC 3986 §6.2.2 and §6.2.3', async (t) => {
+t.test('URLs are compared after the normalization of RFC 3986 §6.2.2 and §6.2.3', async (t) => {
   const same: ReadonlyArray<readonly [string, string]> = [
     ['HTTP://API.Example.COM/devices', `${BASE}/devices`],
     [`${BASE}:80/devices`, `${BASE}/devices`],
@@ -52,7 +52,7 @@ t.test('addresses are compared after the normalization of RFC 3986 §6.2.2 and �
   for (const one of none) t.equal(normalizeUrl(one), undefined, JSON.stringify(one))
 })
 
-t.test('so are those of proofs and of requests', async (t) => {
+t.test('the URL of a proof is compared with that of its request in this way', async (t) => {
   const { prove, send } = await start(t)
   const cases: ReadonlyArray<readonly [number, string, string]> = [
     [200, 'HTTP://api.EXAMPLE.com:80/%64evices', '/devices'],
@@ -71,7 +71,7 @@ t.test('so are those of proofs and of requests', async (t) => {
   }
 })
 
-t.test('a request target that is no path is for no address', async (t) => {
+t.test('a request target that is no path fits no proof', async (t) => {
   const { app, token, prove } = await start(t)
   await app.listen({ port: 0, host: '127.0.0.1' })
   const ask = async (target: string, htu: string, host = 'api.example.com') => {
@@ -123,7 +123,7 @@ t.test('a request is not refused by its own proof, however often it is authentic
   }
 })
 
-t.test('nor by one that a store could not tell of at first', async (t) => {
+t.test('nor by its own proof when the replay store failed at first', async (t) => {
   let down = true
   const memory = createMemoryReplayStore()
   const { ask } = await startOpen(t, async (authenticate) => {
@@ -135,7 +135,7 @@ t.test('nor by one that a store could not tell of at first', async (t) => {
   t.equal((await ask('/open')).statusCode, 200)
 })
 
-t.test('a proof stands for its request as it was sent: not for another token, method or address', async (t) => {
+t.test('a proof is good for its request as it was sent: not for another token, method or URL', async (t) => {
   const { ask, jkt, authority } = await startOpen(t, async (authenticate, request) => {
     await authenticate()
     const line = request.raw.rawHeaders.findIndex((name) => name.toLowerCase() === 'authorization')
@@ -147,7 +147,7 @@ t.test('a proof stands for its request as it was sent: not for another token, me
   t.equal(response.headers['www-authenticate'], invalid('invalid_dpop_proof'))
 })
 
-t.test('a wanted nonce is no failed attempt; a bad proof is', async (t) => {
+t.test('a proof that only lacks the nonce is no failed attempt; a bad proof is', async (t) => {
   const { prove, send } = await start(t, { nonce: {} }, { failures: { quota: 3, window: 60 } })
   let nonce = ''
   for (let i = 0; i < 10; i++) {
@@ -164,7 +164,7 @@ t.test('a wanted nonce is no failed attempt; a bad proof is', async (t) => {
   t.equal((await other.send(await other.prove())).statusCode, 429)
 })
 
-t.test('nonces go by the clock of the app, also by one in fractions or one that differs between processes', async (t) => {
+t.test('nonces use the clock of the app, also one in fractions or one that differs between processes', async (t) => {
   const secret = 'a secret of all processes of one API'
   const { authority, prove, send } = await start(t, { nonce: { secret, life: 30 } })
   const nonce = String((await send(await prove())).headers['dpop-nonce'])
@@ -184,7 +184,7 @@ t.test('nonces go by the clock of the app, also by one in fractions or one that 
   t.equal((await fractions.send(await fractions.prove({ nonce: given, iat: now / 1000 }))).statusCode, 401, 'but not by more than its life')
 })
 
-t.test('a proof is judged by the clock of when the keys of its token were there', async (t) => {
+t.test('a proof is checked by the time at which the JWKS of its token was there', async (t) => {
   const used: string[] = []
   const memory = createMemoryReplayStore()
   const replay: ReplayStore = { use (proof, until, now) { used.push(`${until - now}`); return memory.use(proof, until, now) } }
@@ -201,7 +201,7 @@ t.test('a proof is judged by the clock of when the keys of its token were there'
   t.strictSame(used, ['60001'])
 })
 
-t.test('a token that expires while its proof is looked up is refused', async (t) => {
+t.test('a token that expires while its proof is checked is refused', async (t) => {
   const { authority, jkt, prove, send } = await start(t, { replay: { async use () { authority.clock.advance(2); return await Promise.resolve(true) } } })
   const token = await authority.issue({ cnf: { jkt }, exp: authority.clock.now() / 1000 + 3 })
   const proof = async () => await prove({ ath: hash('sha256', token, 'base64url') })
@@ -211,7 +211,7 @@ t.test('a token that expires while its proof is looked up is refused', async (t)
   t.equal(response.headers['www-authenticate'], invalid('invalid_token'))
 })
 
-t.test('what a bound token lacks stands with the challenge of DPoP; of a Bearer one, and of who sent none, with that of Bearer', async (t) => {
+t.test('the challenge that says what is missing is the DPoP one for a bound token, else the Bearer one', async (t) => {
   const { authority, app, prove, send, token } = await start(t, true, { keys: { prefix: 'acme' } }, (app) => {
     const lacks = (url: string, before: (request: FastifyRequest) => void = () => {}, security = scopes.secure()) => app.get(url, {
       schema: security, preHandler: [async (request) => before(request), scopes.requireScopes('devices:write')]

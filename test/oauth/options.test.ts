@@ -84,7 +84,7 @@ t.test('no message of a wrong option shows a secret of it', async (t) => {
   }
 })
 
-t.test('a resolver that states no number of characters, or no list of algorithms, is none', async (t) => {
+t.test('a resolver whose maxLength or dpop has the wrong type is refused at boot', async (t) => {
   const resolver: Resolver = { scheme: 'oauth', kind: 'access-token', description: {}, resolve: () => undefined }
   for (const over of [{ maxLength: 'x' }, { maxLength: 1.5 }, { dpop: true }]) {
     const app = Fastify()

@@ -12,7 +12,7 @@ async function start (t: Test, permissionsOf: PermissionsOf) {
 
 const GONE = 'The owner of the credential is gone.'
 
-t.test('a token never grants more than its user may, looked at again within the stated bound', async (t) => {
+t.test('a token never grants more than its user may, who is asked about again after `permissionsMaxAge`', async (t) => {
   let may: readonly string[] | undefined = ['devices:write', 'devices:read', 'of nobody']
   const asked: string[][] = []
   const { authority, app } = await start(t, (...given) => { asked.push(given); return may })
@@ -33,7 +33,7 @@ t.test('a token never grants more than its user may, looked at again within the 
   t.strictSame(asked, Array.from({ length: 4 }, () => ['user-1', 'w1']))
 })
 
-t.test('permissions that come later, or not at all', async (t) => {
+t.test('permissions that come by promise, or not at all', async (t) => {
   let answer: () => Promise<readonly string[] | undefined | null> = async () => ['devices:read']
   const { authority, app } = await start(t, async () => await answer())
   const token = await authority.issue()
@@ -49,12 +49,12 @@ t.test('permissions that come later, or not at all', async (t) => {
   t.equal(asked, 1, 'those at once ask once')
 })
 
-t.test('a client that acts for itself is bounded by nobody', async (t) => {
+t.test('a client that acts for itself is not bounded', async (t) => {
   const { authority, app } = await start(t, () => { throw new Error('never asked') })
   t.equal((await get(app, await authority.issue({ sub: 'client-1' }))).statusCode, 200)
 })
 
-t.test('who asks afresh is told afresh', async (t) => {
+t.test('a fresh look-up asks for the permissions again', async (t) => {
   let asked = 0
   const { authority, resolver } = await start(t, () => { asked++; return ['devices:read'] })
   const now = authority.clock.now()

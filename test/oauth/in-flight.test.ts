@@ -24,7 +24,7 @@ async function start (t: Test, over: Partial<IntrospectionResolverOptions> = {})
 
 const inactive = '{"active":false}'
 
-t.test('with the cache off no request gets the answer of another, though it came while that was asked for', async (t) => {
+t.test('with the cache off no request shares the answer of another, though both are in flight', async (t) => {
   for (const cache of [false, { maxAge: 0 }] as const) {
     const { authority, app, asked, active } = await start(t, { cache })
     const first = get(app, TOKEN)
@@ -39,7 +39,7 @@ t.test('with the cache off no request gets the answer of another, though it came
   }
 })
 
-t.test('an answer that is on its way is shared as long as one that is held would be', async (t) => {
+t.test('an answer in flight is shared as long as a cached one would be used', async (t) => {
   const { authority, asked, active, ask } = await start(t, { cache: { maxAge: 10 } })
   const first = ask()
   await until(() => asked.length >= 1)
@@ -57,7 +57,7 @@ t.test('an answer that is on its way is shared as long as one that is held would
   await t.rejects(second, InvalidCredential, 'came before, but the answer is older than the bound now, so it asks')
 })
 
-t.test('who waited in vain for an old answer share the next, which was asked for after they came', async (t) => {
+t.test('requests that waited for an answer that is too old share the next one', async (t) => {
   const { authority, asked, active, ask } = await start(t, { cache: { maxAge: 1 } })
   const first = ask()
   await until(() => asked.length >= 1)
@@ -72,7 +72,7 @@ t.test('who waited in vain for an old answer share the next, which was asked for
   t.equal(asked.length, 2)
 })
 
-t.test('what is held counts from when it was asked for', async (t) => {
+t.test('the age of a cached answer counts from when it was asked for', async (t) => {
   const { authority, app, asked, active } = await start(t, { cache: { maxAge: 10 } })
   const first = get(app, TOKEN)
   await until(() => asked.length >= 1)
@@ -88,7 +88,7 @@ t.test('what is held counts from when it was asked for', async (t) => {
   isRefused(t, await second, 'CREDENTIAL_INVALID', 'ten seconds after it was asked for')
 })
 
-t.test('an answer is judged by the clock of when it came', async (t) => {
+t.test('an answer is checked by the time at which it came', async (t) => {
   const { authority, app, asked, active } = await start(t)
   const now = authority.clock.now() / 1000
   const first = get(app, TOKEN)
@@ -103,7 +103,7 @@ t.test('an answer is judged by the clock of when it came', async (t) => {
   t.equal((await second).statusCode, 200, 'valid by now, with the leeway')
 })
 
-t.test('who asks afresh and is refused takes away what is held; an outage does not', async (t) => {
+t.test('a fresh look-up that is refused empties the cache of the token; an outage does not', async (t) => {
   const { authority, asked, active, resolver } = await start(t)
   const now = authority.clock.now()
   const answer = async (text: string, fresh: boolean) => {
