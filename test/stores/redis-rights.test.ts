@@ -33,7 +33,7 @@ async function accountOf (t: Test, heading: string) {
   }
 }
 
-t.test('the account that the README describes is enough for the key store, and holds nothing that it does not use', async (t) => {
+t.test('the account that the README describes is enough for the key store, and has no right that it does not use', async (t) => {
   const { redis, idle } = await accountOf(t, 'Where keys live')
   const store = createRedisKeyStore({ redis })
   for (const { name, run } of keyStoreConformance()) {
