@@ -19,7 +19,7 @@ export interface Tables {
 }
 
 /** A database whose tables are made, or brought up to date, before the first statement runs. */
-export interface MigratedDatabase extends Pick<Database, 'run' | 'close'> {
+export interface MigratedDatabase extends Database {
   /** Migrates now, so that an error is known at boot. @throws SchemaTooNewError, ReplicaError, StoreError */
   migrate (): Promise<void>
 }
@@ -44,6 +44,10 @@ export function withTables (database: Database, schema: string, tables: Tables):
     async run (text, values) {
       await migrate()
       return await database.run(text, values)
+    },
+    async transaction (timeout, work) {
+      await migrate()
+      await database.transaction(timeout, work)
     },
     close: once(database.close)
   }

@@ -11,6 +11,8 @@ export interface WebhookStoreCase {
 
 export const START = Date.UTC(2026, 0, 1)
 export const LEASE = 30_000
+/** Endpoints that a workspace may have, where a case is not about that. */
+export const MAX = 100
 /** @param milliseconds after `START` */
 export const at = (milliseconds: number) => new Date(START + milliseconds)
 export const word = (prefix: string) => `${prefix}_${randomUUID()}`
@@ -47,7 +49,7 @@ export function delivery ({ workspace, id }: WebhookEndpoint, more: Partial<Deli
 
 export async function inserted (store: WebhookStore, more: Partial<WebhookEndpoint> = {}): Promise<WebhookEndpoint> {
   const made = endpoint(word('w'), more)
-  await store.insertEndpoint(made)
+  await store.insertEndpoint(made, MAX)
   return made
 }
 

@@ -5,8 +5,11 @@ const COLUMNS = 'd.record::text AS record, d.attempts::text AS attempts, d.state
 export function createStatements (schema: string) {
   const [endpoints, deliveries] = [`${schema}.webhook_endpoints`, `${schema}.webhook_deliveries`]
   return {
-    insertEndpoint: `INSERT INTO ${endpoints} (id, workspace, created_at, version, record) VALUES ($1, $2, $3, $4, $5)
-      ON CONFLICT DO NOTHING RETURNING id`,
+    /** Until the end of the transaction, nobody else adds an endpoint to the workspace: what is counted stays true. */
+    lockWorkspace: 'SELECT pg_advisory_xact_lock($1, $2)',
+    insertEndpoint: `INSERT INTO ${endpoints} (id, workspace, created_at, version, record)
+      SELECT $1::text, $2::text, $3::bigint, $4::bigint, $5::json
+      WHERE (SELECT count(*) FROM ${endpoints} WHERE workspace = $2) < $6::bigint RETURNING id`,
     getEndpoint: `SELECT record::text AS record FROM ${endpoints} WHERE workspace = $1 AND id = $2`,
     listEndpoints: `SELECT record::text AS record FROM ${endpoints} WHERE workspace = $1
       ORDER BY created_at DESC, id DESC`,

@@ -3,11 +3,11 @@ import { createScript, textsOf } from '../../redis/commands.js'
 import { idOf, memberOf } from '../../redis/names.js'
 import type { OpenRedis } from '../../redis/options.js'
 import { readEndpoint, writeAttempts, writeDelivery, writeEndpoint } from '../codec.js'
-import { hears, type Delivery, type WebhookEndpoint } from '../endpoint.js'
+import { isSubscribed, type Delivery, type WebhookEndpoint } from '../endpoint.js'
 import type { Claim, EndpointRef, WebhookStore } from '../store.js'
 import { deliveryOf, deliveryRefOf, endpointOf, entryOf, nameOf } from './records.js'
 import { createRedisKeys } from './redis-keys.js'
-import { ADD, CLAIM, DELETE, LEASE, NEXT, RELEASE, REMOVE, SETTLE, WRITE } from './scripts.js'
+import { ADD, CLAIM, DELETE, INSERT, LEASE, NEXT, RELEASE, REMOVE, SETTLE, UPDATE } from './scripts.js'
 
 /** For how long a process has endpoints to itself while it claims deliveries to them. */
 const ENDPOINT_LEASE_MS = 5000
@@ -39,10 +39,11 @@ export function createRedisStore ({ command, namespace }: OpenRedis): WebhookSto
     return found.filter((endpoint) => endpoint !== undefined)
   }
 
-  async function write (endpoint: WebhookEndpoint, expected: string): Promise<boolean> {
+  /** @param condition what the script compares with what is stored */
+  async function write (text: string, endpoint: WebhookEndpoint, condition: number): Promise<boolean> {
     const { workspace, id, version, createdAt } = endpoint
     const names = [redisKeys.endpoint(workspace, id), redisKeys.endpoints(workspace)]
-    return await script(WRITE, names, [expected, version, writeEndpoint(endpoint), memberOf(createdAt, id)]) === 1
+    return await script(text, names, [condition, version, writeEndpoint(endpoint), memberOf(createdAt, id)]) === 1
   }
 
   async function getDelivery (endpoint: EndpointRef, id: string): Promise<Delivery | undefined> {
@@ -87,14 +88,16 @@ export function createRedisStore ({ command, namespace }: OpenRedis): WebhookSto
   }
 
   return {
-    async insertEndpoint (endpoint) {
+    async insertEndpoint (endpoint, maxEndpoints) {
       const { id, workspace } = endpoint
       if (await command('set', redisKeys.id(id), workspace, 'NX') === null) throw new DuplicateError()
-      await write(endpoint, '')
+      const added = await write(INSERT, endpoint, maxEndpoints)
+      if (!added) await command('del', redisKeys.id(id))
+      return added
     },
     getEndpoint,
     listEndpoints,
-    updateEndpoint: (endpoint) => write(endpoint, String(endpoint.version - 1)),
+    updateEndpoint: (endpoint) => write(UPDATE, endpoint, endpoint.version - 1),
     async removeEndpoint (workspace, id) {
       const endpoint = await getEndpoint(workspace, id)
       if (endpoint === undefined) return false
@@ -112,7 +115,7 @@ export function createRedisStore ({ command, namespace }: OpenRedis): WebhookSto
       return removed
     },
     async subscribed (workspace, type) {
-      return (await listEndpoints(workspace)).filter((endpoint) => hears(endpoint, type))
+      return (await listEndpoints(workspace)).filter((endpoint) => isSubscribed(endpoint, type))
     },
 
     async enqueue (deliveries) {
