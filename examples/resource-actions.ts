@@ -18,7 +18,7 @@ const scopes = defineScopes({
   }
 })
 
-const { anyOf, open, secure } = scopes
+const { anyOf, public: everybody, secure } = scopes
 
 /** What each operation needs. Enforced, shown in the API reference and turned into the table of scopes. */
 const operations = {
@@ -71,9 +71,9 @@ export async function build ({ clock, logger = stderr }: BuildOptions = {}): Pro
   }
 
   app.get('/v1/whoami', { schema: { ...secure(), operationId: 'whoami' } }, (request) => principalOf(request))
-  app.get('/openapi.json', { schema: { ...open(), hide: true } }, () => app.swagger())
-  app.get('/scopes.json', { schema: { ...open(), hide: true } }, () => app.latchkey.scopesByResource())
-  app.get('/scopes', { schema: { ...open(), hide: true } }, (_request, reply) =>
+  app.get('/openapi.json', { schema: { ...everybody(), hide: true } }, () => app.swagger())
+  app.get('/scopes.json', { schema: { ...everybody(), hide: true } }, () => app.latchkey.scopesByResource())
+  app.get('/scopes', { schema: { ...everybody(), hide: true } }, (_request, reply) =>
     reply.type('text/html; charset=utf-8').send(scopesHtml(app.latchkey.scopesByResource(), 'Scopes by resource')))
 
   return {

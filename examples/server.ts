@@ -4,7 +4,7 @@ import { Type, type TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import Fastify from 'fastify'
 import { allowPlainHttp, defineScopes, latchkey, notFound, serverOptions } from 'fastify-latchkey'
 import { scopesHtml, swaggerOptions } from 'fastify-latchkey/openapi'
-import { keyRoutes } from 'fastify-latchkey/keys'
+import { keyRoutes } from 'fastify-latchkey/management'
 import { createDevices, Device, Name } from './devices.js'
 import { openStorage } from './storage.js'
 import { issueKeys, logger as stderr, main, type BuildOptions, type Example } from './base.js'
@@ -110,7 +110,7 @@ export async function build ({ clock, logger = stderr, storage }: BuildOptions =
       { shows: 'the sandbox has devices of its own; with ENVIRONMENT=production npm start, a 403', key: 'sandbox', path: '/devices' },
       { shows: 'so has every workspace', key: 'other-workspace', path: '/devices' },
       { shows: 'the keys of a workspace, with when each was used last', key: 'admin', path: '/api-keys' },
-      { shows: 'another one, which may only read; its text is shown this once', key: 'admin', method: 'POST', path: '/api-keys', body: { name: 'report', scopes: ['devices:read'] } }
+      { shows: 'another one, which may only read; its secret is shown this once', key: 'admin', method: 'POST', path: '/api-keys', body: { name: 'report', scopes: ['devices:read'] } }
     ]
   }
 }

@@ -60,7 +60,7 @@ t.test('the types agree with those of @fastify/swagger when a host has it', asyn
 })
 
 t.test('rooms that stand on other packages work beside those', async (t) => {
-  const peers = await Promise.all(['pg', '@types/pg', '@electric-sql/pglite', 'ioredis', 'jose', 'bullmq', 'request-filtering-agent'].map(same))
+  const peers = await Promise.all(['pg', '@types/pg', '@electric-sql/pglite', 'fs-native-extensions', 'ioredis', 'jose', 'bullmq', 'request-filtering-agent'].map(same))
   await succeeds(t, ['npm', 'install', '--prefer-offline', '--no-audit', '--no-fund', ...peers], project)
   const rooms: object = JSON.parse(await succeeds(t, [process.execPath, 'peers.js'], project))
   for (const [room, names] of Object.entries(rooms)) t.notSame(names, [], `fastify-latchkey/${room} exports something`)

@@ -33,4 +33,3 @@ export { createProcessChanges, type ChangedKey, type KeyChanges } from './verifi
 export { createRecordCache, type RecordCache, type RecordCacheOptions } from './verification/record-cache.js'
 export type { PermissionsOf } from '../auth/index.js'
 
-export { keyRoutes, type KeyRoutesOptions, type KeyWorkspace } from '../management/key-routes.js'

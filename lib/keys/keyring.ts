@@ -48,7 +48,7 @@ export interface Keyring {
   readonly resolver: Resolver
   /** Those that keys can have. */
   readonly environments: readonly string[]
-  /** Emits notices of keys: start it when the app is ready, close it before listeners close. Undefined without events. */
+  /** Emits notices of keys: start it when the app is ready, close it before listeners. Undefined without events. */
   readonly notices: NoticeScanner | undefined
   /** The step after authorization, which records uses. @param schemes all security schemes that routes may name */
   createUsageStep (schemes: ReadonlyArray<Pick<Resolver, 'scheme' | 'kind'>>): Step
@@ -62,7 +62,8 @@ const DAY = 86_400
 /** @throws OptionError */
 export function createKeys (options: KeysOptions, deps: KeysDeps): Keyring {
   checkOptions(keysOptions, options, 'keys')
-  const { prefix, tags = defaultTags, metadata, permissionsOf, permissionsMaxAge: maxAge = 10, recordUse = true } = options
+  const { prefix, tags = defaultTags, metadata, recordUse = true } = options
+  const { permissionsOf, permissionsMaxAge: maxAge = 10 } = options
   const { clock, scopes, expand = (scopes) => scopes, realm = 'api', deadline, publishVersion, events } = deps
   const { log = ignore } = deps
 
@@ -130,7 +131,7 @@ function createCache (store: KeyStore, options: KeysOptions['cache'], deps: Keys
       'Give it changes: createProcessChanges() where only this process changes keys, ' +
       'or a limits.store with version markers (the Redis one), or leave it out')
   }
-  const onError = (fault: unknown): void => log(describeFault(fault), 'the bus of key changes could not publish a change')
+  const onError = (fault: unknown): void => log(describeFault(fault), 'the bus of key changes did not publish a change')
   return createRecordCache(store, { ...options, clock, deadline, onError })
 }
 

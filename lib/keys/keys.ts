@@ -22,8 +22,8 @@ export interface Changed {
 }
 
 /**
- * Keys of a host: `app.latchkey.keys`. All methods throw AccessErrors: `KEY_INPUT_INVALID` with the field and the fix in
- * `detail`; `KEY_NOT_FOUND`, also for a key of another workspace; `KEY_CONFLICT` where the key's state forbids the
+ * Keys of a host: `app.latchkey.keys`. All methods throw AccessErrors: `KEY_INPUT_INVALID` with the field and the fix
+ * in `detail`; `KEY_NOT_FOUND`, also for a key of another workspace; `KEY_CONFLICT` where the key's state forbids the
  * change, or another change was faster; `INSUFFICIENT_SCOPE` where `by` may do less than the key; `KEYS_UNAVAILABLE`
  * when the store fails.
  *

@@ -14,24 +14,33 @@ export interface KeysOptions {
   /** Schema of `metadata` of keys; any notes by default. */
   metadata?: TSchema | undefined
   /**
-   * A cache in front of a store that answers only later: records, 10,000 by default, for `maxAge` seconds, 30 by default.
-   * It is on where something says that a key has changed: `changes`, or a limits store with version markers.
+   * A cache in front of a store that does not answer at once. It is on where something says that a key has changed:
+   * `changes`, or a limits store with version markers.
    */
-  cache?: { maxRecords?: number | undefined, maxAge?: number | undefined, changes?: KeyChanges | undefined } | false | undefined
+  cache?: CacheOptions | false | undefined
   /** Records when keys and their scopes were last used, once in `interval` seconds at most; 60 by default. */
   recordUse?: boolean | { interval: number } | undefined
   /**
-   * What an owner may do in a workspace now: a key of that owner does no more. Undefined or null: the owner is gone, and
-   * its keys are refused.
+   * What an owner may do in a workspace now: a key of that owner does no more. Undefined or null: the owner is gone,
+   * and its keys are refused.
    */
   permissionsOf?: PermissionsOf | undefined
   /** Seconds that an answer of `permissionsOf` is used; 10 by default. */
   permissionsMaxAge?: number | undefined
   /**
-   * Emits `key.expiring`, `key.expired` and `key.rotation_due` while somebody listens. Processes over one store share the
-   * work: `false` in processes whose listeners don't store events.
+   * Emits `key.expiring`, `key.expired` and `key.rotation_due` while somebody listens. Processes over one store share
+   * the work: `false` in processes whose listeners don't store events.
    */
   notices?: NoticeOptions | false | undefined
+}
+
+export interface CacheOptions {
+  /** Records in the cache; 10,000 by default. */
+  maxRecords?: number | undefined
+  /** Seconds that a record may be used; 30 by default. */
+  maxAge?: number | undefined
+  /** Says when a key has changed. */
+  changes?: KeyChanges | undefined
 }
 
 export interface NoticeOptions {
@@ -69,8 +78,8 @@ const cacheSchema = Type.Union([
   }, strict),
   Type.Literal(false)
 ], {
-  description: '{ maxRecords?, maxAge?, changes? } with records from 1 to 10,000,000, seconds above 0 and at most 3600 ' +
-    'and a bus such as createProcessChanges(), or false'
+  description: '{ maxRecords?, maxAge?, changes? } with records from 1 to 10,000,000, ' +
+    'seconds above 0 and at most 3600 and a bus such as createProcessChanges(), or false'
 })
 
 const recordUseSchema = Type.Union([
@@ -88,8 +97,8 @@ const noticesSchema = Type.Union([
   }, strict),
   Type.Literal(false)
 ], {
-  description: '{ thresholds?, rotationAge?, interval? } with up to 10 thresholds in whole seconds of at most a year, ' +
-    'an age in whole seconds of at most ten years or false, and an interval of at most a day, or false'
+  description: '{ thresholds?, rotationAge?, interval? } with up to 10 thresholds in whole seconds of at most a year' +
+    ', an age in whole seconds of at most ten years or false, and an interval of at most a day, or false'
 })
 
 export const keysOptions = Type.Object({

@@ -5,9 +5,9 @@ import { OptionError, show } from '../core/options.js'
 /**
  * How secrets of a host look: `prefix_tag_`, 43 characters of randomness and 6 of checksum.
  *
- * The randomness is 256 bits in base62 (`0-9A-Za-z`, most significant digit first, padded with `0`). The checksum is the
- * CRC-32 (ISO-HDLC, the one of zlib) of everything before it, in base62 likewise. A secret is parsed by position from
- * the right, so a prefix may contain underscores. The README has test vectors.
+ * The randomness is 256 bits in base62 (`0-9A-Za-z`, most significant digit first, padded with `0`). The checksum is
+ * the CRC-32 (ISO-HDLC, the one of zlib) of everything before it, in base62 likewise. A secret is parsed by position
+ * from the right, so a prefix may contain underscores. The README has test vectors.
  */
 export interface SecretFormat {
   /** Generates a new secret. */

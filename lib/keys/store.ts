@@ -38,14 +38,14 @@ export interface KeyStore {
 }
 
 /**
- * A queue of the keys that may need a notice (`key.expiring`, `key.expired`, `key.rotation_due`), each with the instant
- * at which to check it. `insert` and `update` set that instant to 0, which means at once; a key that is leased out keeps
- * its lease, and `settle` then makes it due at once. Keys that existed before the store had notices are at 0.
+ * A queue of the keys that may need a notice (`key.expiring`, `key.expired`, `key.rotation_due`), each with the
+ * instant at which to check it. `insert` and `update` set that instant to 0, which means at once; a key that is leased
+ * out keeps its lease, and `settle` then makes it due at once. Keys that existed before the store had notices are at 0.
  */
 export interface KeyNotices {
   /**
-   * Leases keys whose instant has come, earliest first, to this caller alone until `now + lease`; a process that crashes
-   * leaves them due again then. Costs what it returns, not what is stored.
+   * Leases keys whose instant has come, earliest first, to this caller alone until `now + lease`; a process that
+   * crashes leaves them due again then. Costs what it returns, not what is stored.
    * @param now milliseconds since the epoch
    * @param lease milliseconds
    */

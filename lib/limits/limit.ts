@@ -6,7 +6,7 @@ import type { Principal } from '../core/principal.js'
 import type { RouteAccess } from '../core/route-access.js'
 import { andThen, type Step, type StepResult } from '../core/step.js'
 import type { Decide, Ruling } from './decide.js'
-import type { EmitLimitExceeded } from './limit-exceeded.js'
+import type { LimitExceeded } from './limit-exceeded.js'
 import type { Decision, OnDecision } from './options.js'
 import type { Reload } from './stale-principal.js'
 
@@ -16,18 +16,18 @@ export interface LimitDeps {
   readonly reload: Reload
   readonly dryRun: boolean
   readonly onDecision: OnDecision | undefined
-  readonly emitLimitExceeded: EmitLimitExceeded | undefined
+  readonly limitExceeded: LimitExceeded | undefined
 }
 
 /** Counts an authenticated request, and refuses it where a policy is used up. */
-export function createLimitStep ({ context, decide, reload, dryRun, onDecision, emitLimitExceeded }: LimitDeps): Step {
+export function createLimitStep ({ context, decide, reload, dryRun, onDecision, limitExceeded }: LimitDeps): Step {
   function conclude (
     request: FastifyRequest, reply: FastifyReply, access: RouteAccess, principal: Principal, ruling: Ruling
   ): StepResult {
     const { outcome, policies, error } = ruling
     if (onDecision !== undefined) report(onDecision, { outcome, principal, cost: access.cost, policies, dryRun }, request)
     if (dryRun) return undefined
-    if (outcome === 'limited') emitLimitExceeded?.(policies, principal)
+    if (outcome === 'limited') limitExceeded?.({ principal, policies })
     if (error === undefined) context.setRateLimitHeaders(reply, policies)
     return error
   }

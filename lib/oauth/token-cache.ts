@@ -37,7 +37,7 @@ export interface TokenCache {
 }
 
 /** Holds the grant itself, not beside it: what a request looks at is in one place. */
-interface Held extends Grant { readonly heldFrom: number, readonly heldUntil: number }
+interface Held extends Grant { readonly heldFrom: number, readonly leasedUntil: number }
 interface Flight { readonly work: Promise<Grant>, readonly turn: number, readonly from: number }
 
 export function createTokenCache ({ verify, cache }: TokenCacheDeps): TokenCache {
@@ -49,12 +49,12 @@ export function createTokenCache ({ verify, cache }: TokenCacheDeps): TokenCache
 
   function keep (name: string, grant: Grant, from: number): void {
     const { principal, expiresAt, jkt, until } = grant
-    const heldUntil = Math.min(expiresAt ?? Infinity, until ?? Infinity, from + life)
-    if (heldUntil <= from) return
+    const leasedUntil = Math.min(expiresAt ?? Infinity, until ?? Infinity, from + life)
+    if (leasedUntil <= from) return
     held.delete(name)
     const [oldest] = held.keys()
     if (held.size >= size && oldest !== undefined) held.delete(oldest)
-    held.set(name, { principal, expiresAt, jkt, until, heldFrom: from, heldUntil })
+    held.set(name, { principal, expiresAt, jkt, until, heldFrom: from, leasedUntil })
   }
 
   async function look (token: string, name: string, clock: Clock): Promise<Grant> {
@@ -81,7 +81,7 @@ export function createTokenCache ({ verify, cache }: TokenCacheDeps): TokenCache
   return {
     recall (name, now) {
       const found = held.get(name)
-      if (found === undefined || (now >= found.heldFrom && now < found.heldUntil)) return found
+      if (found === undefined || (now >= found.heldFrom && now < found.leasedUntil)) return found
       held.delete(name)
       return undefined
     },

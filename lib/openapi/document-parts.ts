@@ -6,7 +6,8 @@ export type Json = Readonly<Record<string, unknown>>
 type Headers = Readonly<Record<string, Json>>
 
 const textHeader = (description: string): Json => ({ schema: { type: 'string' }, description })
-const integerHeader = (description: string, minimum = 0): Json => ({ schema: { type: 'integer', minimum }, description })
+const integerHeader = (description: string, minimum = 0): Json =>
+  ({ schema: { type: 'integer', minimum }, description })
 
 export const challenge: Headers = {
   'WWW-Authenticate': textHeader(

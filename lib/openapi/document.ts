@@ -1,7 +1,7 @@
 import type { RouteAccess } from '../core/route-access.js'
 import { isRecord, recordOf, type Json } from './document-parts.js'
 import type { DocumentedContext } from './documented-context.js'
-import { createResponses, type Components, type Responses } from './responses.js'
+import { createResponses, type Components } from './responses.js'
 import { readSecurity, securityOf, withoutForbiddenScopes, type OperationAccess } from './security.js'
 
 /** The route behind an operation: its context and what it declares, once for each of its methods. */
@@ -10,58 +10,65 @@ export interface DocumentedOperation {
   readonly accesses: readonly [RouteAccess, ...RouteAccess[]]
 }
 
+/** Where the requirements of operations are found. */
+export interface OperationSources {
+  readonly contexts: readonly DocumentedContext[]
+  /** By the array that an operation has as its `security`. */
+  readonly operations: WeakMap<object, DocumentedOperation>
+}
+
 interface Described { readonly context: DocumentedContext, readonly access: OperationAccess }
 
 /**
- * A copy of an OpenAPI 3 document in which each guarded operation shows its security and its refusals. What the document
- * says already stays.
- * @param operations by the array that an operation has as its `security`
+ * A copy of an OpenAPI 3 document in which each guarded operation shows its security and its refusals. What the
+ * document says already stays.
  */
-export function describeDocument (document: object, contexts: readonly DocumentedContext[], operations: WeakMap<object, DocumentedOperation>): object {
+export function describeDocument (document: object, sources: OperationSources): object {
+  const { contexts } = sources
   const { openapi, components: written, paths } = recordOf(document)
   const ownComponents = recordOf(written)
   const schemes = recordOf(ownComponents.securitySchemes)
   const scopesForOAuthAlone = String(openapi).startsWith('3.0')
-  const components: Components = { responses: {}, headers: {}, schemas: {} }
-  const responses = new Map(contexts.map((context) => [context, createResponses(context.rendering, components)]))
-
-  function find (security: unknown, method: string): Described | undefined {
-    const operation = Array.isArray(security) ? operations.get(security) : undefined
-    if (operation !== undefined) {
-      const { context, accesses } = operation
-      return { context, access: accesses.find((one) => one.method === method) ?? accesses[0] }
-    }
-    for (const context of contexts) {
-      const access = readSecurity(security, Object.keys(context.schemes))
-      if (access !== undefined) return { context, access }
-    }
-    return undefined
-  }
+  const added: Components = { responses: {}, headers: {}, schemas: {} }
+  const responses = new Map(contexts.map((context) => [context, createResponses(context.rendering, added)]))
 
   function describeOperation (operation: unknown, method: string): unknown {
     if (!isRecord(operation)) return operation
-    const found = find(operation.security, method)
+    const found = findAccess(operation.security, method, sources)
     if (found === undefined) return operation
     const { context, access } = found
     const enforced = securityOf(access, Object.keys(context.schemes))
     const security = scopesForOAuthAlone ? withoutForbiddenScopes(enforced, schemes) : enforced
     if (access.mode === 'public') return { ...operation, security }
-    const { parameters, responses: declared } = operation
+    const declared = recordOf(operation.responses)
     return {
       ...operation,
       security,
-      ...Array.isArray(parameters) && { parameters: parameters.filter((one) => !carriesCredential(one, Object.values(context.schemes))) },
-      responses: { ...recordOf(declared), ...responses.get(context)?.of(access, recordOf(declared)) }
+      ...withoutCredentials(operation.parameters, Object.values(context.schemes)),
+      responses: { ...declared, ...responses.get(context)?.of(access, declared) }
     }
   }
 
   const described = mapRecord(paths, (item) => describePath(item, describeOperation))
-  const added = Object.entries(components).filter(([, parts]) => Object.keys(parts).length > 0)
-  return {
-    ...document,
-    components: { ...ownComponents, ...Object.fromEntries(added.map(([kind, parts]) => [kind, { ...parts, ...recordOf(ownComponents[kind]) }])) },
-    paths: described
+  const parts = Object.entries(added).filter(([, named]) => Object.keys(named).length > 0)
+    .map(([kind, named]) => [kind, { ...named, ...recordOf(ownComponents[kind]) }])
+  return { ...document, components: { ...ownComponents, ...Object.fromEntries(parts) }, paths: described }
+}
+
+/** What an operation requires; undefined where no context guards it. An unknown one is read by its `security`. */
+function findAccess (
+  security: unknown, method: string, { contexts, operations }: OperationSources
+): Described | undefined {
+  const operation = Array.isArray(security) ? operations.get(security) : undefined
+  if (operation !== undefined) {
+    const { context, accesses } = operation
+    return { context, access: accesses.find((one) => one.method === method) ?? accesses[0] }
   }
+  for (const context of contexts) {
+    const access = readSecurity(security, Object.keys(context.schemes))
+    if (access !== undefined) return { context, access }
+  }
+  return undefined
 }
 
 const METHODS = new Set(['get', 'put', 'post', 'delete', 'options', 'head', 'patch', 'trace', 'query'])
@@ -74,13 +81,16 @@ function describePath (item: unknown, describe: (operation: unknown, method: str
   })
 }
 
-/** OpenAPI says by the security scheme that this parameter exists. */
-function carriesCredential (parameter: unknown, schemes: readonly Json[]): boolean {
-  if (!isRecord(parameter)) return false
-  return schemes.some((scheme) => {
-    const [place, name] = scheme.type === 'apiKey' ? [scheme.in, scheme.name] : ['header', 'authorization']
-    return parameter.in === place && String(parameter.name).toLowerCase() === String(name).toLowerCase()
-  })
+/** Parameters without those that are the credential: OpenAPI wants these described by the security scheme alone. */
+function withoutCredentials (parameters: unknown, schemes: readonly Json[]): { parameters?: unknown[] } {
+  if (!Array.isArray(parameters)) return {}
+  const isCredential = (parameter: unknown) => schemes.some((scheme) => isCredentialOf(scheme, recordOf(parameter)))
+  return { parameters: parameters.filter((parameter) => !isCredential(parameter)) }
+}
+
+function isCredentialOf (scheme: Json, parameter: Json): boolean {
+  const [place, name] = scheme.type === 'apiKey' ? [scheme.in, scheme.name] : ['header', 'authorization']
+  return parameter.in === place && String(parameter.name).toLowerCase() === String(name).toLowerCase()
 }
 
 function mapRecord (record: unknown, change: (value: unknown, key: string) => unknown): Record<string, unknown> {

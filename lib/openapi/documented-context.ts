@@ -23,7 +23,8 @@ export function addDocumentedContext (context: DocumentedContext): void {
 
 /** The guarded contexts that `app` is in, and those inside it. */
 export function documentedContexts (app: FastifyInstance): DocumentedContext[] {
-  return (contexts.get(app.server) ?? []).filter((one) => one.app === app || isInside(one.app, app) || isInside(app, one.app))
+  const all = contexts.get(app.server) ?? []
+  return all.filter((one) => one.app === app || isInside(one.app, app) || isInside(app, one.app))
 }
 
 /** Fastify creates each child context with its parent as the prototype. */

@@ -16,7 +16,7 @@ export interface OpenApiDeps {
 
 declare module '../core/access-context.js' {
   interface Latchkey {
-    /** Each declared scope with the operations that it permits, taken from the routes. Complete once the app is ready. */
+    /** Each declared scope with the operations that it permits. Complete once the app is ready. */
     scopesByResource (): ResourceScopes[]
   }
 }

@@ -14,11 +14,13 @@ export function scopesMarkdown (table: readonly ResourceScopes[]): string {
 
 /** The table as a small page of its own: no scripts, nothing loaded from elsewhere. */
 export function scopesHtml (table: readonly ResourceScopes[], title = 'Scopes'): string {
+  const rowOf = (row: ScopePermissions): string =>
+    `<tr><td><code>${escape(row.scope)}</code></td><td>${escape(permissionsOf(row))}</td></tr>`
   const sections = table.map(({ title, scopes }) => `<h2>${escape(title)}</h2>
 <table>
 <thead><tr><th scope="col">Scope</th><th scope="col">Permissions</th></tr></thead>
 <tbody>
-${scopes.map((row) => `<tr><td><code>${escape(row.scope)}</code></td><td>${escape(permissionsOf(row))}</td></tr>`).join('\n')}
+${scopes.map(rowOf).join('\n')}
 </tbody>
 </table>`)
   return `<!doctype html>
@@ -43,7 +45,8 @@ const STYLE = `
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 46rem; margin: 2rem auto; padding: 0 1rem }
 h2 { font-size: 1.15rem; margin: 2rem 0 .5rem }
 table { border-collapse: collapse; width: 100%; table-layout: fixed }
-th, td { text-align: left; vertical-align: top; padding: .4rem .75rem .4rem 0; border-bottom: 1px solid #8886; overflow-wrap: anywhere }
+th, td { text-align: left; vertical-align: top; padding: .4rem .75rem .4rem 0 }
+th, td { border-bottom: 1px solid #8886; overflow-wrap: anywhere }
 th:first-child { width: 45% }
 code { font-family: ui-monospace, monospace; font-size: .9em }
 `
@@ -64,5 +67,6 @@ function code (text: string): string {
 }
 
 function escape (text: string): string {
-  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;').replaceAll("'", '&#39;')
+  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')
+    .replaceAll('"', '&quot;').replaceAll("'", '&#39;')
 }

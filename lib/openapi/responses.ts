@@ -3,8 +3,7 @@ import type { RouteAccess } from '../core/route-access.js'
 import type { AccessError, RefusalCode } from '../core/errors.js'
 import { render, rendererOf } from '../core/error-formats.js'
 import type { AccessContext } from '../core/access-context.js'
-import type { Principal } from '../core/principal.js'
-import { insufficientScope } from '../scopes/refusals.js'
+import { describeMissingScopes } from '../core/missing-scopes.js'
 import { bodies, challenge, noStore, rateLimit, retryAfter, type Json } from './document-parts.js'
 
 /** How a context answers what it refuses. */
@@ -28,9 +27,6 @@ interface Refusals {
   readonly codes: readonly RefusalCode[]
   readonly headers: Readonly<Record<string, Json>>
 }
-
-/** The caller of the examples: without any scope. */
-const NOBODY: Principal = { kind: 'api-key', id: 'example', workspace: 'example', environment: 'example', scopes: [] }
 
 /**
  * Responses in the error format and with the RateLimit fields of one context.
@@ -74,17 +70,24 @@ export function createResponses (rendering: RefusalRendering, components: Compon
     return content
   }
 
-  function responseFor (status: string, { name, description, headers, codes }: Refusals, alternatives: RouteAccess['alternatives']): Json {
-    const wanted = status === '403' ? describeScopes(alternatives) : undefined
-    return wanted === undefined
-      ? refer('responses', name, () => responseOf(description, headers, codes.map((code) => refusal(code))))
-      : responseOf(`Requires ${wanted}.`, { ...challenge, ...headers }, [insufficientScope(rendering, alternatives, NOBODY)])
+  function sharedResponse ({ name, description, headers, codes }: Refusals): Json {
+    return refer('responses', name, () => responseOf(description, headers, codes.map((code) => refusal(code))))
+  }
+
+  /** The 403 of an operation that requires scopes names them. */
+  function scopesResponse (wanted: string, { headers }: Refusals, alternatives: RouteAccess['alternatives']): Json {
+    const example = refusal('INSUFFICIENT_SCOPE', describeMissingScopes(alternatives, { scopes: [] }))
+    return responseOf(`Requires ${wanted}.`, { ...challenge, ...headers }, [example])
   }
 
   return {
     of ({ alternatives }, declared) {
+      const wanted = describeScopes(alternatives)
       const missing = Object.entries(refusals).filter(([status]) => !Object.hasOwn(declared, status))
-      return Object.fromEntries(missing.map(([status, one]) => [status, responseFor(status, one, alternatives)]))
+      return Object.fromEntries(missing.map(([status, one]) => [
+        status,
+        status === '403' && wanted !== undefined ? scopesResponse(wanted, one, alternatives) : sharedResponse(one)
+      ]))
     }
   }
 }

@@ -4,7 +4,7 @@ import type { AccessError } from '../core/errors.js'
 import type { Principal } from '../core/principal.js'
 import type { RouteAccess } from '../core/route-access.js'
 import type { Step } from '../core/step.js'
-import { insufficientScope, schemeOf, wrongScheme } from './refusals.js'
+import { insufficientScope, wrongScheme } from './refusals.js'
 import type { Requirements, Scheme } from './requirement.js'
 
 /** Refuses a request whose principal was not granted what its route declares. */
@@ -16,11 +16,10 @@ export function createAuthorizeStep (context: AccessContext, requirements: Requi
     if (faults.length > 0) {
       return context.refusal('ROUTE_UNDECLARED', { reason: `${access.method} ${access.url} ${faults.join('; ')}` })
     }
-    const scheme = schemeOf(context, request)
     const named = requirements.namedFor(principal, access)
     return named.length > 0
-      ? insufficientScope(context, named, principal, scheme)
-      : wrongScheme(context, access.alternatives, (scheme) => kinds.get(scheme), principal, scheme)
+      ? insufficientScope(context, named, principal, request)
+      : wrongScheme(context, access.alternatives, (scheme) => kinds.get(scheme), principal, request)
   }
 
   return function authorize (request, _reply, access) {

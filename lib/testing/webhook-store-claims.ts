@@ -45,7 +45,7 @@ export const claims: readonly WebhookStoreCase[] = [
       assert.deepStrictEqual(await store.getDelivery(made.workspace, made.id, sent.id), ended)
       assert.deepStrictEqual(await claimOf(store, made, 1e9), { claims: [], nextAt: undefined })
       const other = await inserted(store)
-      assert.equal(await store.settle({ delivery: { ...late.delivery, endpointId: other.id, workspace: other.workspace }, heldUntil: late.heldUntil }, settled()), false)
+      assert.equal(await store.settle({ delivery: { ...late.delivery, endpointId: other.id, workspace: other.workspace }, leasedUntil: late.leasedUntil }, settled()), false)
     }
   },
   {

@@ -12,7 +12,7 @@ const records: readonly WebhookStoreCase[] = [
       assert.deepStrictEqual(stored, made)
       assert.ok(Object.isFrozen(stored))
       assert.equal(await store.getEndpoint('elsewhere', made.id), undefined)
-      await assert.rejects(store.insertEndpoint({ ...made, workspace: word('w') }), { name: 'EndpointTaken' })
+      await assert.rejects(store.insertEndpoint({ ...made, workspace: word('w') }), { name: 'DuplicateError' })
       assert.deepStrictEqual(await store.getEndpoint(made.workspace, made.id), made)
     }
   },

@@ -20,8 +20,8 @@ async function detailOf (given: unknown): Promise<string> {
 
 t.test('a key is issued with what was asked for, and nothing else', async (t) => {
   const expiresAt = new Date(clock.now() + 1)
-  const { key, secret: text } = await keysWith().issue({ workspace: 'w1', scopes: ['devices:write', 'devices:read', 'devices:write'], environment: 'sandbox', name: 'nightly', owner: 'u1', tier: 'pro', expiresAt })
-  t.match(text, /^acme_test_[0-9A-Za-z]{49}$/)
+  const { key, secret } = await keysWith().issue({ workspace: 'w1', scopes: ['devices:write', 'devices:read', 'devices:write'], environment: 'sandbox', name: 'nightly', owner: 'u1', tier: 'pro', expiresAt })
+  t.match(secret, /^acme_test_[0-9A-Za-z]{49}$/)
   t.match(key.id, /^key_[0-9a-f-]{36}$/)
   t.same(key, {
     id: key.id,
@@ -31,7 +31,7 @@ t.test('a key is issued with what was asked for, and nothing else', async (t) =>
     name: 'nightly',
     owner: 'u1',
     tier: 'pro',
-    secrets: [{ generation: 1, hint: text.slice(10, 14), createdAt: new Date(clock.now()) }],
+    secrets: [{ generation: 1, hint: secret.slice(10, 14), createdAt: new Date(clock.now()) }],
     createdAt: new Date(clock.now()),
     expiresAt,
     version: 1,
@@ -40,8 +40,8 @@ t.test('a key is issued with what was asked for, and nothing else', async (t) =>
 })
 
 t.test('what may be left out is left out: the first environment, and no expiry', async (t) => {
-  const { key, secret: text } = await keysWith().issue({ workspace: 'w1', scopes: [] })
-  t.match(text, /^acme_live_/)
+  const { key, secret } = await keysWith().issue({ workspace: 'w1', scopes: [] })
+  t.match(secret, /^acme_live_/)
   t.equal(key.environment, 'production')
   t.same(key.scopes, [], 'no scopes grant nothing')
   t.same(Object.keys(key).sort(), ['createdAt', 'environment', 'id', 'scopes', 'secrets', 'version', 'workspace'])
@@ -131,13 +131,13 @@ t.test('a store is given the record and the hash, and never the text or its secr
 t.test('what hosts do to the record they get does nothing to the one that is stored', async (t) => {
   const store = createMemoryKeyStore()
   const expiresAt = new Date(clock.now() + 60_000)
-  const { key, secret: text } = await keysWith(store).issue({ ...input, expiresAt })
+  const { key, secret } = await keysWith(store).issue({ ...input, expiresAt })
   const stored = async () => untyped<ApiKey>(await store.get('w1', key.id)).expiresAt?.getTime()
   const due = clock.now() + 60_000
   expiresAt.setTime(8e15)
   key.expiresAt?.setTime(8e15)
   untyped<ApiKey>(await store.get('w1', key.id)).expiresAt?.setTime(8e15)
-  const loaded = untyped<LoadedKey>(store.findByHash(hashSecret(text)))
+  const loaded = untyped<LoadedKey>(store.findByHash(hashSecret(secret)))
   loaded.principal.expiresAt?.setTime(8e15)
   t.equal(await stored(), due)
   t.equal(loaded.goodUntil, due)

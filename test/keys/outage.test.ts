@@ -53,17 +53,17 @@ t.test('a store that comes back is asked again', async (t) => {
       return await memory.findByHash(hash)
     }
   }))
-  const { secret: text } = await app.latchkey.keys.issue({ workspace: 'w1', scopes: ['devices:read'] })
-  refused(t, await ask(text), { status: 503, code: 'AUTHENTICATION_UNAVAILABLE', retryAfter: 1 })
+  const { secret } = await app.latchkey.keys.issue({ workspace: 'w1', scopes: ['devices:read'] })
+  refused(t, await ask(secret), { status: 503, code: 'AUTHENTICATION_UNAVAILABLE', retryAfter: 1 })
   down = false
-  t.equal((await ask(text)).statusCode, 200)
+  t.equal((await ask(secret)).statusCode, 200)
   t.equal(ran(), 1)
 })
 
 t.test('a key without scopes is refused where one is needed, and told which', async (t) => {
   const { app, ran, ask } = await watched(t, createMemoryKeyStore())
-  const { secret: text } = await app.latchkey.keys.issue({ workspace: 'w1', scopes: [] })
-  const body = refused(t, await ask(text), { status: 403, code: 'INSUFFICIENT_SCOPE', challenge: 'Bearer realm="api", error="insufficient_scope", scope="devices:read"' })
+  const { secret } = await app.latchkey.keys.issue({ workspace: 'w1', scopes: [] })
+  const body = refused(t, await ask(secret), { status: 403, code: 'INSUFFICIENT_SCOPE', challenge: 'Bearer realm="api", error="insufficient_scope", scope="devices:read"' })
   t.match(body, { required: [['devices:read']], granted: [] })
   t.equal(ran(), 0)
 })

@@ -27,20 +27,20 @@ t.test('what changes nothing is no new version', async (t) => {
 
 t.test('the principal of the next request is another', async (t) => {
   const { keys, resolver, clock } = keyring(t)
-  const { key, secret: text } = await keys.issue({ ...input, tier: 'free' })
+  const { key, secret } = await keys.issue({ ...input, tier: 'free' })
   await keys.update('w1', key.id, { tier: 'pro', scopes: [] })
-  t.match(await resolver.resolve(text, clock.now()), { id: key.id, tier: 'pro', scopes: [], version: 2 })
+  t.match(await resolver.resolve(secret, clock.now()), { id: key.id, tier: 'pro', scopes: [], version: 2 })
 })
 
 t.test('a key that has expired may go on, a revoked one never', async (t) => {
   const { keys, clock, opens } = keyring(t)
-  const { key, secret: text } = await keys.issue(input)
+  const { key, secret } = await keys.issue(input)
   await keys.expire('w1', key.id)
-  t.equal(await opens(text), 'The API key has expired.')
+  t.equal(await opens(secret), 'The API key has expired.')
   const again = await keys.expire('w1', key.id)
   t.match(again, { holdsWithin: 0, key: { version: 2, expiresAt: new Date(clock.now()) } }, 'twice is once')
   await keys.update('w1', key.id, { expiresAt: new Date(clock.now() + 1) })
-  t.equal(await opens(text), true)
+  t.equal(await opens(secret), true)
   const { key: revoked } = await keys.revoke('w1', key.id)
   for (const change of [keys.update('w1', key.id, { expiresAt: null }), keys.expire('w1', key.id), keys.update('w1', key.id, {})]) {
     await t.rejects(change, { code: 'KEY_CONFLICT', statusCode: 409, detail: 'The key was revoked.' })

@@ -29,14 +29,14 @@ async function start (scheduler: Scheduler) {
   const host = { clock: () => 1_000_000, scopes: ['devices:read', 'devices:write'], deadline: 60 }
   const { keys, resolver } = createKeys({ prefix: 'acme', store: raced }, host)
   const settled = createKeys({ prefix: 'acme', store: memory }, host)
-  const { key, secret: text } = await keys.issue({ workspace: 'w1', scopes: ['devices:read'] })
+  const { key, secret } = await keys.issue({ workspace: 'w1', scopes: ['devices:read'] })
 
   async function race<T> (...works: ReadonlyArray<Promise<T>>): Promise<Array<PromiseSettledResult<T>>> {
     const results = Promise.allSettled(works)
     await scheduler.waitFor(results)
     return await results
   }
-  return { id: key.id, text, keys, resolver, store: raced, race, read: () => settled.keys.get('w1', key.id), opens: (text: string) => opens(settled.resolver, text) }
+  return { id: key.id, secret, keys, resolver, store: raced, race, read: () => settled.keys.get('w1', key.id), opens: (text: string) => opens(settled.resolver, secret) }
 }
 
 async function opens (resolver: Resolver, text: string): Promise<boolean> {

@@ -47,7 +47,7 @@ t.test('tables of a later release are refused, with what to do', async (t) => {
   await store.migrate()
   await client.query('INSERT INTO latchkey.migrations (version) VALUES (4)')
   const { store: older } = await open(t, `postgres://postgres@/${client.database}?host=${encodeURIComponent(client.host)}`)
-  const refusal = { name: 'KeySchemaTooNew', message: 'the key tables in the schema latchkey are of version 4, and this release of fastify-latchkey knows 3: install a later one' }
+  const refusal = { name: 'SchemaTooNewError', message: 'the key tables in the schema latchkey are of version 4, and this release of fastify-latchkey knows 3: install a later one' }
   await t.rejects(older.migrate(), refusal)
   await t.rejects(Promise.resolve(older.findByHash('x')), refusal)
   await client.query('DELETE FROM latchkey.migrations WHERE version = 4')
@@ -57,7 +57,7 @@ t.test('tables of a later release are refused, with what to do', async (t) => {
 t.test('a migration that fails leaves nothing behind, and is tried again with the next use', async (t) => {
   const { store, client } = await open(t, await server.createDatabase())
   await client.query('CREATE SCHEMA latchkey; CREATE TABLE latchkey.secrets ()')
-  await t.rejects(store.migrate(), { name: 'KeyStoreFault', code: '42P07', message: 'Postgres failed: error 42P07' })
+  await t.rejects(store.migrate(), { name: 'StoreError', code: '42P07', message: 'Postgres failed: error 42P07' })
   t.strictSame((await client.query('SELECT table_name FROM information_schema.tables WHERE table_schema = \'latchkey\'')).rows, [{ table_name: 'secrets' }])
   await client.query('DROP TABLE latchkey.secrets')
   await store.insert(draft('w1'), 'hash')
@@ -83,5 +83,5 @@ t.test('a replica is refused, with what to do', async (t) => {
   await server.start()
   const replica = createPostgresKeyStore({ connectionString: url })
   t.teardown(() => replica.close())
-  await t.rejects(replica.migrate(), { name: 'KeysOnReplica', message: 'this Postgres is a replica, which may not have heard of a revocation yet: connect the key store to the primary' })
+  await t.rejects(replica.migrate(), { name: 'ReplicaError', message: 'this Postgres is a replica, which may not know of a revocation yet: connect the store to the primary' })
 })

@@ -48,7 +48,7 @@ t.test('a server that refuses is told by its code, without the connection string
     await store.findByHash('hash-of-a-secret')
     t.fail('nobody listens there')
   } catch (fault) {
-    t.match(fault, { name: 'KeyStoreFault', code: 'ECONNREFUSED', message: 'Postgres failed: Error ECONNREFUSED' })
+    t.match(fault, { name: 'StoreError', code: 'ECONNREFUSED', message: 'Postgres failed: Error ECONNREFUSED' })
     t.strictSame(Object.keys(Object(fault)).sort(), ['code', 'name'])
     t.notMatch(JSON.stringify(fault) + String(fault), PASSWORD)
   }
@@ -83,5 +83,5 @@ t.test('a PGlite of the host holds several schemas, and is the host\'s to close'
   t.equal(await others.get('w1', key.id), undefined)
   await some.close()
   t.strictSame((await db.query('SELECT count(*)::int FROM latchkey.keys')).rows, [{ count: 1 }])
-  await t.rejects(Promise.resolve(others.insert({ ...key, createdAt: new Date(NaN) }, 'hash')), { name: 'KeyStoreFault' }, 'its errors are wrapped too')
+  await t.rejects(Promise.resolve(others.insert({ ...key, createdAt: new Date(NaN) }, 'hash')), { name: 'StoreError' }, 'its errors are wrapped too')
 })

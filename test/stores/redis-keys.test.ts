@@ -51,7 +51,7 @@ t.test('a hash opens nothing before its record is written, and nothing stays of 
     if (args[0]?.includes('ZADD')) throw new Error('the process ended here')
     return await real(name, ...args)
   })
-  await t.rejects(Promise.resolve(dies.insert(key, hash)), { name: 'KeyStoreFault' })
+  await t.rejects(Promise.resolve(dies.insert(key, hash)), { name: 'StoreError' })
   t.equal((await names(hash)).length, 1, 'a hash that leads nowhere')
   t.equal(await plain.findByHash(hash), undefined)
   await plain.insert(key, hash)
@@ -62,7 +62,7 @@ t.test('a hash opens nothing before its record is written, and nothing stays of 
     if (args[0]?.includes('ZADD')) throw new Error('the process ended here')
     return await real(name, ...args)
   })
-  await t.rejects(Promise.resolve(late.update(rotated(key), second)), { name: 'KeyStoreFault' })
+  await t.rejects(Promise.resolve(late.update(rotated(key), second)), { name: 'StoreError' })
   const third = newHash()
   t.equal(await plain.update(rotated(key), third), true, 'another one rotates to the same generation')
   t.strictSame([await plain.findByHash(second), (await plain.findByHash(third))?.generation], [undefined, 2])
@@ -78,7 +78,7 @@ t.test('a change that lost takes its hash back', async (t) => {
   t.equal(await slow.update(rotated(key), second), false)
   t.strictSame(await names(second), [])
   const rival = newHash()
-  await t.rejects(Promise.resolve(plain.insert({ ...key, name: 'rival' }, rival)), { name: 'KeyTaken' })
+  await t.rejects(Promise.resolve(plain.insert({ ...key, name: 'rival' }, rival)), { name: 'DuplicateError' })
   t.strictSame(await names(rival), [])
 })
 
@@ -88,7 +88,7 @@ t.test('the same change by two calls at once happens once, and its hash stays', 
     if (args[0]?.includes('ZADD')) await work()
     return await real(name, ...args)
   })
-  await t.rejects(Promise.resolve(slow(() => plain.insert(key, hash)).insert(key, hash)), { name: 'KeyTaken' })
+  await t.rejects(Promise.resolve(slow(() => plain.insert(key, hash)).insert(key, hash)), { name: 'DuplicateError' })
   t.equal((await plain.findByHash(hash))?.generation, 1)
   const second = newHash()
   t.equal(await slow(() => plain.update(rotated(key), second)).update(rotated(key), second), false)
@@ -146,7 +146,7 @@ t.test('all of a namespace lies under its name', async (t) => {
 t.test('an answer that is none is an error, and no unknown key', async (t) => {
   const { hash } = await inserted(plain, newWorkspace())
   const odd = through(async (real, name, ...args) => args[0]?.includes('HGETALL') ? 'OK' : await real(name, ...args))
-  await t.rejects(Promise.resolve(odd.findByHash(hash)), { name: 'TypeError', message: 'Redis has answered something else than a list' })
+  await t.rejects(Promise.resolve(odd.findByHash(hash)), { name: 'TypeError', message: 'the answer of Redis is not a list' })
 })
 
 t.test('a Redis that is away fails within the time-out, keeps nothing for later, and is used again when it is back', async (t) => {
@@ -157,13 +157,13 @@ t.test('a Redis that is away fails within the time-out, keeps nothing for later,
   t.equal((await store.findByHash(hash))?.principal.id, key.id, 'a lazy client is connected')
 
   away.freeze()
-  await t.rejects(Promise.resolve(store.findByHash(hash)), { name: 'KeyStoreFault', message: 'Redis failed: DeadlineExceeded' })
+  await t.rejects(Promise.resolve(store.findByHash(hash)), { name: 'StoreError', message: 'Redis failed: DeadlineExceeded' })
   away.thaw()
   t.equal((await store.findByHash(hash))?.principal.id, key.id)
 
   await away.kill()
   const fresh = draft('w1')
-  for (let i = 0; i < 3; i++) await t.rejects(Promise.resolve(store.insert(fresh, newHash())), { name: 'KeyStoreFault' })
+  for (let i = 0; i < 3; i++) await t.rejects(Promise.resolve(store.insert(fresh, newHash())), { name: 'StoreError' })
   await away.restart()
   for (let i = 0; i < 100 && client.status !== 'ready'; i++) await new Promise((resolve) => setTimeout(resolve, 50))
   t.equal(await store.get('w1', fresh.id), undefined, 'nothing happens late')
@@ -171,8 +171,8 @@ t.test('a Redis that is away fails within the time-out, keeps nothing for later,
 
   const nobody = new Redis({ port: 1, lazyConnect: true, retryStrategy: () => null })
   nobody.on('error', () => {})
-  await t.rejects(Promise.resolve(createRedisKeyStore({ redis: nobody, timeout: 0.3 }).findByHash(hash)), { name: 'KeyStoreFault', code: 'ECONNREFUSED' })
-  await t.rejects(Promise.resolve(createRedisKeyStore({ redis: nobody, timeout: 0.1 }).findByHash(hash)), { name: 'KeyStoreFault', message: 'Redis failed: DeadlineExceeded' }, 'a client that has given up')
+  await t.rejects(Promise.resolve(createRedisKeyStore({ redis: nobody, timeout: 0.3 }).findByHash(hash)), { name: 'StoreError', code: 'ECONNREFUSED' })
+  await t.rejects(Promise.resolve(createRedisKeyStore({ redis: nobody, timeout: 0.1 }).findByHash(hash)), { name: 'StoreError', message: 'Redis failed: DeadlineExceeded' }, 'a client that has given up')
   t.equal(nobody.listenerCount('ready'), 0, 'nothing waits on')
 })
 
@@ -201,7 +201,7 @@ t.test('a master that was demoted answers nothing, neither of keys that it has n
   t.equal((await store.findByHash(hash))?.principal.id, key.id)
   await client.replicaof('127.0.0.1', successor.port)
   const questions = { hash: () => store.findByHash(hash), unknown: () => store.findByHash('unknown'), get: () => store.get('w1', key.id), list: () => store.list('w1', { limit: 1 }), nothing: () => store.list('w2', { limit: 1 }), update: () => store.update(changed(key)) }
-  for (const [what, ask] of Object.entries(questions)) await t.rejects<unknown>(async () => await ask(), { name: 'KeyStoreFault', message: 'Redis failed: ReplyError' }, what)
+  for (const [what, ask] of Object.entries(questions)) await t.rejects<unknown>(async () => await ask(), { name: 'StoreError', message: 'Redis failed: ReplyError' }, what)
   await client.replicaof('NO', 'ONE')
   t.equal(await store.findByHash('unknown'), undefined)
 })
@@ -212,7 +212,7 @@ t.test('a master without the replicas that it must have answers nothing', async 
   const store = createRedisKeyStore({ redis: client })
   const { key, hash } = await inserted(store, 'w1')
   await client.config('SET', 'min-replicas-to-write', '1')
-  await t.rejects(async () => await store.findByHash(hash), { name: 'KeyStoreFault', message: 'Redis failed: ReplyError' })
+  await t.rejects(async () => await store.findByHash(hash), { name: 'StoreError', message: 'Redis failed: ReplyError' })
   await client.config('SET', 'min-replicas-to-write', '0')
   t.equal((await store.findByHash(hash))?.principal.id, key.id)
 })

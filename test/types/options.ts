@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import latchkey, { allowPlainHttp, defineScopes, type ApiKey, type Decision, type IssueInput, type LatchkeyOptions, type LimitStore, type Policy } from 'fastify-latchkey'
-import { keyRoutes, type Changed, type KeyEvent } from 'fastify-latchkey/keys'
+import { type Changed, type KeyEvent } from 'fastify-latchkey/keys'
+import { keyRoutes } from 'fastify-latchkey/management'
 import { typeOf } from './equal.js'
 
 const scopes = defineScopes({ resources: { devices: ['read'] } })

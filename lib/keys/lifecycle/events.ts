@@ -1,6 +1,6 @@
 import type { Clock } from '../../core/clock.js'
 import type { Principal } from '../../core/principal.js'
-import { eventId, type AccessEvent, type Emitter, type EventActor } from '../../events/index.js'
+import { eventId, type AccessEvent, type Emitter, type EventActor, type EventData } from '../../events/index.js'
 import type { KeyCaller } from '../keys.js'
 import type { ApiKey } from '../record.js'
 import type { KeyField } from './transitions.js'
@@ -34,7 +34,7 @@ function actorOf ({ kind, id, owner }: Principal): EventActor {
   return { kind, id, ...owner !== undefined && { owner } }
 }
 
-/** The event of a change of a key. A report of a leak has an id of its own each time; a change has one, by its version. */
+/** The event of an action. A change has one id, by the key's version; each report of a leak has another id. */
 export function keyEventOf (action: KeyAction, key: ApiKey, now: Date): AccessEvent {
   const { expiresAt, revokedReason: reason, workspace } = key
   const event = { id: eventId(action.type, key.id, key.version), at: now, workspace }
@@ -83,7 +83,7 @@ export function expiredName (expiresAt: Date): string {
 }
 
 /** What events say of a key. */
-export function viewOfKey ({ id, environment, name, owner, secrets }: ApiKey): AccessEvent<'key.issued'>['data']['key'] {
+export function viewOfKey ({ id, environment, name, owner, secrets }: ApiKey): EventData<'key.exposed'>['key'] {
   const hint = secrets.at(-1)?.hint
   return {
     id,

@@ -119,7 +119,10 @@ export function explain ({ type, path, schema, value }: ValueError): string {
     : `${field} must be ${schema.description}, not ${show(value)}`
 }
 
-/** What is wrong with a part of a request. Its schemas describe fields for the document, so the validator's words are used. */
+/**
+ * What is wrong with a part of a request, in the validator's words: the descriptions of its schemas are written for the
+ * OpenAPI document.
+ */
 export function explainPart (error: ValueError, httpPart: string | undefined): string {
   if (error.type === ValueErrorType.ObjectAdditionalProperties) return explain(error)
   return `${error.path.slice(1).replaceAll('/', '.') || String(httpPart)}: ${error.message}`

@@ -22,7 +22,9 @@ const MAX_SECRETS = 1000
 const REASON = 'Its secret was found where others can read it.'
 
 /** Takes reports of secrets that were found in public. The answer does not say which of them are real. */
-export function createLeakReport ({ format, store, clock, keys, emit, deadline }: LeakReportDeps): Keys['reportExposed'] {
+export function createLeakReport (deps: LeakReportDeps): Keys['reportExposed'] {
+  const { format, store, clock, keys, emit, deadline } = deps
+
   async function check (found: unknown, revoke: boolean): Promise<void> {
     if (typeof found !== 'string' || format.parse(found) === undefined) return
     const loaded = await inTime(load(hashSecret(found)), deadline)

@@ -10,7 +10,8 @@ import { hashSecret, hintOf, type SecretFormat } from '../secret-format.js'
 import type { KeyPage, KeyStore } from '../store.js'
 import type { EmitKeyEvent, KeyAction } from './events.js'
 import {
-  invalid, readIssueInput, readListInput, readRevokeInput, readRotateInput, readUpdateInput, type InputContext
+  invalid, readIssueInput, readListInput, readRevokeInput, readRotateInput, readUpdateInput,
+  type InputContext, type IssueFields
 } from './input.js'
 import { createLeakReport } from './leak-report.js'
 import type { Privilege } from './privilege.js'
@@ -29,7 +30,7 @@ export interface LifecycleDeps extends Pick<InputContext, 'scopes' | 'tagOf' | '
   readonly emit: EmitKeyEvent
 }
 
-/** What a host does with keys: each method reads its input, then changes the key, emits the event and publishes the version. */
+/** What a host does with keys: read the input, change the key, emit an event, publish the version. */
 export type Lifecycle = Omit<Keys, 'secretPattern' | 'forgetPermissions'>
 
 export function createLifecycle (deps: LifecycleDeps): Lifecycle {
@@ -38,9 +39,9 @@ export function createLifecycle (deps: LifecycleDeps): Lifecycle {
   const updateKey = createUpdateKey(store, deadline)
 
   /** Publishes the version even where nothing has changed: an earlier attempt to publish it may have failed. */
-  function announce (action: KeyAction | ((before: ApiKey, key: ApiKey) => KeyAction), caller: KeyCaller): Update['onStored'] {
+  function announce (actionOf: (before: ApiKey, key: ApiKey) => KeyAction, caller: KeyCaller): Update['onStored'] {
     return (before, key) => {
-      if (key !== before) emit(typeof action === 'function' ? action(before, key) : action, key, caller)
+      if (key !== before) emit(actionOf(before, key), key, caller)
       return publish(key)
     }
   }
@@ -100,7 +101,7 @@ export function createLifecycle (deps: LifecycleDeps): Lifecycle {
         checkChangeable(key)
         return { key: expireKey(key, clock()) }
       },
-      onStored: announce({ type: 'key.expired' }, caller)
+      onStored: announce(() => ({ type: 'key.expired' }), caller)
     }),
 
     async rotate (workspace, id, input = {}, caller = {}) {
@@ -122,7 +123,7 @@ export function createLifecycle (deps: LifecycleDeps): Lifecycle {
           secret = format.generate(tag)
           return { key: rotateKey(key, hintOf(secret), grace, clock()), hash: hashSecret(secret) }
         },
-        onStored: announce({ type: 'key.rotated' }, caller)
+        onStored: announce(() => ({ type: 'key.rotated' }), caller)
       })
       return { ...changed, secret }
     },
@@ -132,7 +133,7 @@ export function createLifecycle (deps: LifecycleDeps): Lifecycle {
       return await updateKey({
         target: { workspace, id, by: caller.by },
         decide: (key) => ({ key: revokeKey(key, reason, clock()) }),
-        onStored: announce({ type: 'key.revoked' }, caller),
+        onStored: announce(() => ({ type: 'key.revoked' }), caller),
         urgent: true
       })
     },
@@ -152,7 +153,7 @@ export function createLifecycle (deps: LifecycleDeps): Lifecycle {
 }
 
 /** A caller issues keys in its own workspace and environment. */
-function checkPlace (by: Principal | undefined, { workspace, environment }: Pick<ApiKey, 'workspace' | 'environment'>): void {
+function checkPlace (by: Principal | undefined, { workspace, environment }: IssueFields): void {
   if (by === undefined) return
   if (workspace !== by.workspace) throw new AccessError('KEY_NOT_FOUND')
   if (environment === by.environment) return

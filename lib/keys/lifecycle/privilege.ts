@@ -53,8 +53,8 @@ export function isVisible (key: ApiKey, by: Principal | undefined): boolean {
 }
 
 /**
- * When a key that the caller hands out must have ended: no key outlives the key that it was made with. Access tokens are
- * short-lived by nature, which says nothing about their owner, so they set no end.
+ * When a key that the caller hands out must have ended: no key outlives the key that it was made with. Access tokens
+ * are short-lived by nature, which says nothing about their owner, so they set no end.
  */
 function endOf ({ kind, expiresAt, secretRetiresAt }: Principal): number {
   if (kind !== 'api-key') return Infinity

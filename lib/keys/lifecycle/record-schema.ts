@@ -16,7 +16,7 @@ export interface IssueInput {
   tier?: string | undefined
   /** Not valid from this instant on. Left out, the key does not expire by itself. */
   expiresAt?: Date | undefined
-  /** Notes of the host: at most 32, with names of up to 64 characters; strings of up to 512, numbers, booleans, null. */
+  /** Notes of the host: at most 32, with names of up to 64 characters; strings up to 512, numbers, booleans, null. */
   metadata?: KeyMetadata | undefined
 }
 
@@ -102,7 +102,9 @@ export const updateSchema = Type.Object({
 /** A year, in seconds. */
 const MAX_GRACE = 31_536_000
 
-const graceFrom = Type.Union([Type.Literal('now'), Type.Literal('first-use')], { description: '\'now\' or \'first-use\'' })
+const graceFrom = Type.Union([Type.Literal('now'), Type.Literal('first-use')], {
+  description: '\'now\' or \'first-use\''
+})
 
 export const rotateSchema = Type.Object({
   grace: Type.Optional(Type.Number({ minimum: 0, maximum: MAX_GRACE, description: `seconds from 0 to ${MAX_GRACE}` })),

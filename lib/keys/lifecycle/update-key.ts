@@ -77,7 +77,10 @@ export function isName (value: unknown): boolean {
   return typeof value === 'string' && /^\P{Cc}{1,256}$/u.test(value)
 }
 
-/** Fails with `KEYS_UNAVAILABLE`. Errors of stores carry the arguments of the failed command, so they are not passed on. */
+/**
+ * Errors of stores carry the arguments of the failed command, so they are not passed on.
+ * @throws AccessError `KEYS_UNAVAILABLE`
+ */
 export async function inTime<T> (work: Promise<T>, deadline: number): Promise<T> {
   try {
     return await withTimeout(work, deadline, 'the key store')

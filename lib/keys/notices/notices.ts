@@ -25,12 +25,12 @@ interface Notice {
   toEvent (now: number): AccessEvent
 }
 
-/** Names remembered per key: also those of earlier expiries, so that an expiry that comes back is not notified again. */
+/** Names remembered per key, also of earlier expiries, so that an expiry that comes back is not notified again. */
 const MAX_NOTICED = 32
 
 /**
- * Of thresholds that have passed, only the last one is due: who learns that a day is left need not learn that it was less
- * than thirty. After the expiry, only that is due. A revoked key needs no notices.
+ * Of thresholds that have passed, only the last one is due: who learns that a day is left need not learn that it was
+ * less than thirty. After the expiry, only that is due. A revoked key needs no notices.
  * @param noticed names of notices that the key has had
  * @param now milliseconds since the epoch
  */

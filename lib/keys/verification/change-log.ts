@@ -2,7 +2,7 @@ import type { ChangedKey } from './change-bus.js'
 
 interface Change { readonly sequence: number, readonly version: number }
 
-/** Remembers recent changes, to tell which answers of a store are outdated: those that were asked for before a change. */
+/** Recent changes, and which answers of a store they outdate: those that were asked for before the change. */
 export interface ChangeLog {
   /** A sequence number for a look-up that begins now: greater than that of every change so far. */
   next (now: number): number

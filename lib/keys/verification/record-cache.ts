@@ -44,8 +44,8 @@ type Loading = Promise<LoadedKey | undefined>
 const MAX_ATTEMPTS = 3
 
 /**
- * Caches what a store answers. Requests share a look-up that is in flight; an answer that a change has outdated is asked
- * for again; unknown keys are not cached, so that a key created a moment later is found.
+ * Caches what a store answers. Requests share a look-up that is in flight; an answer that a change has outdated is
+ * asked for again; unknown keys are not cached, so that a key created a moment later is found.
  *
  * ```ts
  * const store = createRecordCache(createPostgresKeyStore({ pool }), { changes: createProcessChanges() })

@@ -52,7 +52,7 @@ export interface GraceDeps {
   readonly log: (reason: string, message: string) => void
 }
 
-/** Starts the grace period of a key's previous secret once a newer one is used. No request waits for it or fails with it. */
+/** Starts the grace period of a key's previous secret once a newer one is used. No request waits for it. */
 export type StartGrace = (loaded: LoadedKey) => void
 
 export function createStartGrace ({ beginGrace, log }: GraceDeps): StartGrace {
@@ -65,7 +65,7 @@ export function createStartGrace ({ beginGrace, log }: GraceDeps): StartGrace {
     try {
       await beginGrace(workspace, id, generation)
     } catch (fault) {
-      log(describeFault(fault), `the grace period of a rotated secret of ${id} could not start; the next use tries again`)
+      log(describeFault(fault), `the grace period of a secret of ${id} could not start; the next use tries again`)
     } finally {
       starting.delete(name)
     }
