@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto'
 import { InvalidCredential } from '../auth/index.js'
 import { intern } from '../core/intern.js'
-import { sealPrincipal, type Principal } from '../core/principal.js'
+import { freezePrincipal, type Principal } from '../core/principal.js'
 import type { Json } from './issuer-http.js'
 
 declare module '../core/principal.js' {
@@ -67,7 +67,7 @@ export function createPrincipalReader ({ issuer, claims: map, environment, parti
     if (belongs === undefined) throw new InvalidCredential('names no environment')
     const tier = map.tier === undefined ? undefined : textOf(claims, map.tier, 'tier')
     const owner = map.owner === undefined ? (subject === client ? undefined : subject) : textOf(claims, map.owner, 'owner')
-    return sealPrincipal({
+    return freezePrincipal({
       kind: 'access-token',
       id: idOf(client, subject),
       workspace,

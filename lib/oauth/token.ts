@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto'
 import type { FastifyRequest } from 'fastify'
-import { InvalidCredential, recalling, type Resolver } from '../auth/index.js'
+import { InvalidCredential, type Resolver } from '../auth/index.js'
 import type { Principal } from '../core/principal.js'
 import type { Clock } from '../core/clock.js'
 import type { BoundTokens } from './dpop.js'
@@ -47,7 +47,7 @@ export function createTokenResolver (face: Omit<Resolver, 'resolve'>, { mayClaim
     return admitted instanceof Promise ? settle(admitted, known, clock) : admitted
   }
 
-  return recalling({
+  return {
     ...face,
     ...dpop !== undefined && { dpop: dpop.algorithms },
     resolve (token, now, { fresh, clock, ...lookup }) {
@@ -59,7 +59,7 @@ export function createTokenResolver (face: Omit<Resolver, 'resolve'>, { mayClaim
       if (!claims(token)) return undefined
       return (fresh ? look : share)(token, name, clock).then((grant) => settle(admit(grant, name, clock(), clock, fresh, request), grant, clock))
     }
-  }, (token, clock) => mayClaim(token) ? recallAs(nameOf(token), clock(), clock, undefined) : undefined)
+  }
 }
 
 function nameOf (token: string): string {
