@@ -41,7 +41,7 @@ t.test('twenty thousand keys are all reached through a cache of a hundred', asyn
     if ((await cache.findByHash(`h${n}`))?.principal.id !== `key_${n}`) t.fail(`key ${n} is not reached`)
   }
   let held = 0
-  for (let n = 0; n < total; n++) if (cache.recall(`h${n}`) !== undefined) held++
+  for (let n = 0; n < total; n++) if (cache.cached(`h${n}`) !== undefined) held++
   t.equal(held, 100)
 })
 
@@ -53,6 +53,6 @@ t.test('what is asked for all the time stays, whatever passes by', async (t) => 
   await cache.findByHash('h0')
   for (let n = 1; n < 2000; n++) {
     await cache.findByHash(`h${n}`)
-    if (cache.recall('h0') === undefined) t.fail(`dropped by ${n}`)
+    if (cache.cached('h0') === undefined) t.fail(`dropped by ${n}`)
   }
 })

@@ -130,10 +130,10 @@ t.test('a resolver may be an instance of a class, with its method there', async 
   t.strictSame((await app.inject({ url: '/guarded', headers: BEARER })).json(), { id: 'session' })
 })
 
-t.test('rooms without a ground are refused', async (t) => {
+t.test('single plugins without an access context are refused', async (t) => {
   const app = Fastify()
-  t.throws(() => contextOf(app), { name: 'OptionError', message: /register the `ground` plugin \(or `latchkey`, which does\) before the rooms that stand on it/ })
-  await isOptionError(t, Promise.resolve(app.register(auth, { resolvers: [goodResolver()], environment: 'production' })).then(() => {}), /register the `ground` plugin/)
+  t.throws(() => contextOf(app), { name: 'OptionError', message: /this server is not guarded; register `latchkey`, or `accessContext` before single plugins/ })
+  await isOptionError(t, Promise.resolve(app.register(auth, { resolvers: [goodResolver()], environment: 'production' })).then(() => {}), /this server is not guarded/)
 })
 
 t.test('options are described from the schema where it has no words of its own', async (t) => {

@@ -87,7 +87,7 @@ t.test('a route that states a wrong cost refuses to start, and is named', async 
 })
 
 t.test('a public route that states limits refuses to start: nobody would be counted', async (t) => {
-  const message = /GET \/heavy is public and states x-rate-limit; only authenticated requests are counted/
+  const message = /GET \/heavy is public and declares x-rate-limit; only authenticated requests are counted/
   t.match(await bootError(t, withPolicy({}), route({ security: [], 'x-rate-limit': { profile: 'heavy' } })), message)
   t.match(await bootError(t, {}, route({ security: [], 'x-rate-limit': { cost: 2 } })), message)
 })

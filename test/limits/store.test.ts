@@ -128,10 +128,10 @@ t.test('a full memory store is 503 to newcomers, and goes on for others', async 
   t.equal((await ask('b')).statusCode, 200)
 })
 
-t.test('the room does not stand without the guard', async (t) => {
+t.test('limits without an access context are refused at boot', async (t) => {
   const app = Fastify()
   t.teardown(() => app.close())
-  await t.rejects(async () => { await app.register(limits, {}) }, /latchkey-auth/)
+  await t.rejects(async () => { await app.register(limits, {}) }, /this server is not guarded; register `latchkey`, or `accessContext` before single plugins/)
 })
 
 t.test('exactly the quota passes of a thousand requests at once over sockets', async (t) => {

@@ -34,7 +34,7 @@ t.test('a list where secure wants scopes is refused: it would have let anybody i
 })
 
 t.test('no alternatives are refused: none would have been everybody', async (t) => {
-  t.throws(() => scopes.anyOf(), { name: 'OptionError', message: /anyOf needs at least one alternative; for everybody state open\(\)/ })
+  t.throws(() => scopes.anyOf(), { name: 'OptionError', message: /anyOf needs at least one alternative; for everybody declare public\(\)/ })
   t.throws(() => scopes.anyOf({ cost: 5 }), { name: 'OptionError', message: /anyOf needs at least one alternative/ })
   t.throws(() => scopes.anyOf('devices:read', []), { name: 'OptionError', message: /anyOf has an alternative without scopes; for any valid credential state secure\(\)/ })
   t.throws(() => scopes.requireScopes(), { name: 'OptionError', message: /requireScopes needs at least one scope/ })

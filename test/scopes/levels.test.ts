@@ -49,10 +49,11 @@ t.test('HEAD follows what methods says of GET, unless it says something of HEAD'
   t.same(of({}, 'HEAD'), [{ apiKey: ['READ'] }])
 })
 
-t.test('methods that are not safe need the second level, whatever they are; OPTIONS is safe', async (t) => {
+t.test('methods that are not safe need the second level, whatever they are; OPTIONS and QUERY are safe', async (t) => {
   const one = (method: string, names: readonly string[] = ['READ', 'WRITE', 'ADMIN']) => defineScopes({ levels: names }).byMethod(method)
-  for (const method of ['POST', 'PROPFIND', 'QUERY', 'MKCOL', 'UNHEARD-OF']) t.same(one(method), [{ apiKey: ['WRITE'] }], method)
+  for (const method of ['POST', 'PROPFIND', 'MKCOL', 'UNHEARD-OF']) t.same(one(method), [{ apiKey: ['WRITE'] }], method)
   t.same(one('OPTIONS'), [{ apiKey: ['READ'] }])
+  t.same(one('QUERY'), [{ apiKey: ['READ'] }])
   t.same(defineScopes({ levels: ['READ', 'WRITE'], methods: { OPTIONS: 'WRITE' } }).byMethod('OPTIONS'), [{ apiKey: ['WRITE'] }])
   t.same(one('POST', ['ONLY']), [{ apiKey: ['ONLY'] }], 'the only one there is')
   t.equal(defineScopes({ resources: { devices: ['read'] } }).byMethod('GET'), undefined, 'without levels no method states anything')
