@@ -69,7 +69,7 @@ export const lookups: readonly KeyStoreCase[] = [
       const { key, hash } = await inserted(store, newWorkspace(), { owner: 'ada', tier: 'pro', expiresAt: at(5000) })
       for (const fresh of [undefined, false, true]) {
         const loaded = await store.findByHash(hash, fresh)
-        assert.deepStrictEqual({ ...loaded?.principal }, { kind: 'api-key', id: key.id, workspace: key.workspace, environment: 'production', scopes: ['devices:read'], owner: 'ada', tier: 'pro', expiresAt: at(5000), version: 1 })
+        assert.deepStrictEqual({ ...loaded?.principal }, { kind: 'api-key', id: key.id, workspace: key.workspace, environment: 'production', scopes: ['devices:read'], scheme: 'apiKey', owner: 'ada', tier: 'pro', expiresAt: at(5000), version: 1 })
         assert.deepStrictEqual([loaded?.generation, loaded?.goodUntil, loaded?.startsGrace], [1, at(5000).getTime(), false])
         assert.ok(Object.isFrozen(loaded?.principal))
         for (const other of [newHash(), '', `${hash} `, hash.slice(1), hash.toLowerCase(), key.id, '%', '*']) assert.equal(await store.findByHash(other, fresh), undefined, other)
