@@ -8,8 +8,8 @@ export interface Tables {
   /** `key` or `webhook`: for messages. */
   readonly kind: string
   /**
-   * Statements that lead from each version of the tables to the next one, beginning with version 1. A migration that was
-   * released is never edited: a change of the tables is a further element.
+   * Statements that lead from each version of the tables to the next one, beginning with version 1. A migration that
+   * was released is never edited: a change of the tables is a further element.
    */
   readonly migrations: ReadonlyArray<(schema: string) => readonly string[]>
   /** Table that lists the versions. */

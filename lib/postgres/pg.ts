@@ -24,7 +24,10 @@ export interface OwnPool {
   readonly max: number
 }
 
-/** Milliseconds for Postgres to cancel a statement before the client gives up: a change that failed must not happen later. */
+/**
+ * Milliseconds for Postgres to cancel a statement before the client gives up: a change that failed must not happen
+ * later.
+ */
 const CANCEL_TIMEOUT_MS = 100
 
 /** A pool that the host opened and closes. @param timeout seconds for a statement */

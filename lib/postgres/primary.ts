@@ -9,7 +9,10 @@ export class ReplicaError extends StoreError {
   }
 }
 
-/** Whether the server that answers is a replica. Each statement asks: a pool may connect to another server at any time. */
+/**
+ * Whether the server that answers is a replica. Each statement asks: a pool may connect to another server at any
+ * time.
+ */
 export const REPLICA = 'pg_is_in_recovery() AS replica'
 
 /**

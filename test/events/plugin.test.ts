@@ -1,5 +1,4 @@
-import Fastify from 'fastify'
-import { createEvents, events, eventTypes, isEventType } from 'fastify-latchkey/events'
+import { eventTypes, isEventType } from 'fastify-latchkey/events'
 import t from 'tap'
 import { issued } from '../helpers/events.js'
 import { bootError, guarded, untyped } from '../helpers/limits.js'
@@ -43,13 +42,6 @@ t.test('options are checked at boot', async (t) => {
   t.match(await bootError(t, { events: untyped({ on: 1 }) }), 'unknown option events.on')
   t.match(await bootError(t, { events: untyped({ audit: 'log' }) }), 'option events.audit must be true, false or a function of the entry')
   t.match(await bootError(t, { events: untyped(true) }), 'option events must be an object, or false for no events, not true')
-})
-
-t.test('the plugin wants a guarded context', async (t) => {
-  const app = Fastify()
-  t.teardown(() => app.close())
-  const emitter = createEvents({}, { log: () => {}, inform: () => {} })
-  await t.rejects(async () => { await app.register(events, { emitter }) }, { name: 'OptionError' })
 })
 
 t.test('types of events are known by name', async (t) => {

@@ -55,7 +55,7 @@ for (const [kind, make] of [['a store of values', createMemoryKeyStore], ['a sto
     const { key, secret } = await issue({ owner: 'u1', tier: 'enterprise', environment: 'sandbox', expiresAt })
     const response = await ask(secret)
     t.equal(response.statusCode, 200)
-    t.same(response.json(), { kind: 'api-key', id: key.id, workspace: 'w1', environment: 'sandbox', scopes: ['devices:read'], owner: 'u1', tier: 'enterprise', expiresAt: expiresAt.toISOString(), version: 1 })
+    t.same(response.json(), { kind: 'api-key', id: key.id, workspace: 'w1', environment: 'sandbox', scopes: ['devices:read'], scheme: 'apiKey', owner: 'u1', tier: 'enterprise', expiresAt: expiresAt.toISOString(), version: 1 })
   })
 
   t.test(`${kind}: a key is good until the millisecond before it expires, and only its holder reads why`, async (t) => {
@@ -77,7 +77,7 @@ for (const [kind, make] of [['a store of values', createMemoryKeyStore], ['a sto
     t.equal(refused(t, await ask(secret), invalid).detail, 'The API key was revoked.')
   })
 
-  t.test(`${kind}: unknown keys and wrong checksums are told in the same bytes, expired and revoked ones but for the detail`, async (t) => {
+  t.test(`${kind}: unknown keys and wrong checksums are answered in the same bytes, expired and revoked ones but for the detail`, async (t) => {
     const { app, issue, ask, clock } = await keyed(t, make())
     const { secret } = await issue()
     const unknown = await ask(formatSecret('acme', 'live', new Uint8Array(32).fill(7)))
@@ -99,7 +99,7 @@ for (const [kind, make] of [['a store of values', createMemoryKeyStore], ['a sto
   })
 }
 
-t.test('only what could be a key reaches the store, once a request', async (t) => {
+t.test('only what could be a secret reaches the store, once a request', async (t) => {
   const store = asyncStore()
   const { issue, ask } = await keyed(t, store)
   const { secret } = await issue()
@@ -111,7 +111,7 @@ t.test('only what could be a key reaches the store, once a request', async (t) =
   t.equal(store.asked, 1)
 })
 
-t.test('a key that expired while no clock tells the time is not let in', async (t) => {
+t.test('a key that expires is not let in without a working clock', async (t) => {
   const { app, issue, clock } = await keyed(t)
   const { secret } = await issue({ expiresAt: new Date(clock.now() + 1_000) })
   clock.advance(NaN)
@@ -157,7 +157,7 @@ t.test('a key without scopes opens what needs none', async (t) => {
   t.same([await status('/'), await status('/me')], [403, 200])
 })
 
-t.test('a record that holds a strange scope grants nothing by it, and takes nothing from others', async (t) => {
+t.test('an unknown scope of a record grants nothing, and changes nothing for other keys', async (t) => {
   const store = createMemoryKeyStore()
   const { issue, ask } = await keyed(t, store)
   const joined = await issue()

@@ -1,17 +1,19 @@
 import latchkey, { allowPlainHttp } from 'fastify-latchkey'
-import { createSecretFormat, createMemoryKeyStore, createProcessChanges, hashSecret, loadKey, type ApiKey } from 'fastify-latchkey/keys'
+import { createMemoryKeyStore, createProcessChanges, createSecretFormat, hashSecret, loadKey, type ApiKey, type Keys } from 'fastify-latchkey/keys'
 import { fakeClock } from 'fastify-latchkey/testing'
 import Fastify from 'fastify'
 import t from 'tap'
 import { createKeyResolver } from '../../lib/keys/verification/resolver.js'
-import { createFirstUse, type BeginGrace } from '../../lib/keys/verification/rotation-grace.js'
+import { createStartGrace } from '../../lib/keys/verification/rotation-grace.js'
 import { scopes, untyped } from '../helpers/limits.js'
+import { lookup } from '../helpers/lookup.js'
 import { gate, record, slowStore } from '../helpers/slow-keys.js'
 import { until } from '../helpers/until.js'
 
-const text = createSecretFormat('acme', ['live', 'test'])
-const [OLD, NEW] = [text.generate('live'), text.generate('live')]
+const format = createSecretFormat('acme', ['live', 'test'])
+const [OLD, NEW] = [format.generate('live'), format.generate('live')]
 const createdAt = new Date(Date.UTC(2026, 0, 1))
+const ROTATED = 'The API key was rotated; this is an earlier secret of it.'
 
 /** A key that was rotated: the earlier secret retires at an instant, or waits for the first use of the new one. */
 async function rotated (earlier: { retiresAt: Date } | { graceAfterFirstUse: number }) {
@@ -30,8 +32,8 @@ t.test('a caller reads when its secret stops working, and only the caller with t
     t.teardown(() => app.close())
     await app.register(latchkey, { scopes, environment: 'production', keys: { prefix: 'acme', store }, transport: allowPlainHttp, clock: clock.now, hook })
     app.get('/', { schema: scopes.secure('devices:read') }, async ({ principal }) => principal?.scopes)
-    app.get('/open', { schema: scopes.public() }, async () => 'open')
-    const ask = (key: string, url = '/') => app.inject({ url, headers: { authorization: `Bearer ${key}` } })
+    app.get('/open', { schema: { security: [] } }, async () => 'open')
+    const ask = (secret: string, url = '/') => app.inject({ url, headers: { authorization: `Bearer ${secret}` } })
 
     const response = await ask(OLD)
     t.equal(response.statusCode, 200)
@@ -44,69 +46,66 @@ t.test('a caller reads when its secret stops working, and only the caller with t
   }
 })
 
-function firstUse (beginGrace: BeginGrace) {
-  const said: string[] = []
-  return { said, use: createFirstUse(beginGrace, (reason, message) => said.push(`${message}: ${reason}`)) }
+function graceStarter (beginGrace: Keys['beginGrace']) {
+  const logged: string[] = []
+  return { logged, startGrace: createStartGrace({ beginGrace, log: (reason, message) => logged.push(`${message}: ${reason}`) }) }
 }
 
 const tick = () => new Promise((resolve) => setImmediate(resolve))
 
-t.test('the first use of a new secret begins the grace of the earlier one, and no request waits for it', async (t) => {
+t.test('the first use of a new secret starts the grace period of the earlier one, and no request waits for it', async (t) => {
   const { store, key } = await rotated({ graceAfterFirstUse: 60 })
-  const begun: unknown[] = []
+  const started: unknown[] = []
   const written = gate()
-  const { use, said } = firstUse(async (...args) => {
-    begun.push(args)
+  const { startGrace, logged } = graceStarter(async (...args) => {
+    started.push(args)
     await written.opened
     const [old, ...others] = key.secrets
     if (old !== undefined) await store.update({ ...key, secrets: [{ ...old, retiresAt: new Date(createdAt.getTime() + 60_000) }, ...others], version: 3 })
   })
-  const resolver = createKeyResolver(text, store, { onUse: use })
-  const now = createdAt.getTime()
-  t.match(resolver.resolve(OLD, now), { version: 2 })
-  t.same(begun, [], 'a use of the earlier secret begins nothing')
-  t.match(resolver.resolve(NEW, now), { version: 2 })
-  t.same(begun, [], 'not on the path of the request')
-  for (let n = 0; n < 10; n++) resolver.resolve(NEW, now)
+  const resolver = createKeyResolver({ format, store, startGrace })
+  const resolve = (secret: string, now = createdAt.getTime()) => resolver.resolve(secret, now, lookup({ clock: () => now }))
+  t.match(resolve(OLD), { version: 2 })
+  t.same(started, [], 'a use of the earlier secret starts nothing')
+  for (let n = 0; n < 10; n++) t.match(resolve(NEW), { version: 2 })
   await tick()
-  t.same(begun, [['w1', 'key_1', 2]], 'once')
-  resolver.resolve(NEW, now)
-  await tick()
-  t.equal(begun.length, 1, 'and not while it is under way')
+  t.same(started, [['w1', 'key_1', 2]], 'once, while it is under way')
   written.open()
   await tick()
-  t.match(resolver.resolve(OLD, now), { secretRetiresAt: new Date(now + 60_000), version: 3 })
-  resolver.resolve(NEW, now)
+  t.match(resolve(OLD), { secretRetiresAt: new Date(createdAt.getTime() + 60_000), version: 3 })
+  resolve(NEW)
   await tick()
-  t.equal(begun.length, 1, 'what has begun does not begin again')
-  t.throws(() => resolver.resolve(OLD, now + 60_000), { name: 'InvalidCredential', detail: 'The API key was rotated; this is an earlier secret of it.' })
-  t.match(resolver.resolve(NEW, now + 60_000), { version: 3 })
-  t.same(said, [])
+  t.equal(started.length, 1, 'a period that has started does not start again')
+  const after = createdAt.getTime() + 60_000
+  t.throws(() => resolve(OLD, after), { name: 'InvalidCredential', detail: ROTATED })
+  t.match(resolve(NEW, after), { version: 3 })
+  t.same(logged, [])
 })
 
-t.test('a grace that can\'t begin is logged without the store\'s words, and the next use tries again', async (t) => {
+t.test('a grace period that can\'t start is logged without the store\'s message, and the next use tries again', async (t) => {
   const { key } = await rotated({ graceAfterFirstUse: 60 })
-  let tried = 0
+  let tries = 0
   const faults = [() => { throw new Error('UPDATE secret-argument') }, async () => { throw untyped<Error>('secret-argument') }]
-  const { use, said } = firstUse(() => faults[tried++]?.())
-  for (const n of [1, 2, 3]) {
-    use(loadKey(key, 2))
+  const { startGrace, logged } = graceStarter(async () => { await faults[tries++]?.() })
+  for (let n = 0; n < 3; n++) {
+    startGrace(loadKey(key, 2))
     await tick()
-    t.equal(tried, n)
   }
-  t.same(said, [
-    'the grace of a rotated secret of key_1 could not begin; the next use tries again: Error',
-    'the grace of a rotated secret of key_1 could not begin; the next use tries again: a thrown string'
+  t.equal(tries, 3)
+  t.same(logged, [
+    'the grace period of a secret of key_1 could not start; the next use tries again: Error',
+    'the grace period of a secret of key_1 could not start; the next use tries again: a thrown string'
   ])
 })
 
-t.test('over HTTP: the earlier secret stays until the grace that the new one\'s first use began has passed', async (t) => {
+t.test('over HTTP: the earlier secret stays until the grace period that the first use of the new one started is over', async (t) => {
   const clock = fakeClock()
   const app = Fastify()
   t.teardown(() => app.close())
-  await app.register(latchkey, { scopes, environment: 'production', keys: { prefix: 'acme', store: slowStore(), cache: { changes: createProcessChanges() } }, transport: allowPlainHttp, clock: clock.now, failures: false })
+  const keys = { prefix: 'acme', store: slowStore(), cache: { changes: createProcessChanges() } }
+  await app.register(latchkey, { scopes, environment: 'production', keys, transport: allowPlainHttp, clock: clock.now, failures: false })
   app.get('/', { schema: scopes.secure('devices:read') }, async () => 'in')
-  const ask = (key: string) => app.inject({ url: '/', headers: { authorization: `Bearer ${key}` } })
+  const ask = (secret: string) => app.inject({ url: '/', headers: { authorization: `Bearer ${secret}` } })
   const issued = await app.latchkey.keys.issue({ workspace: 'w1', scopes: ['devices:read'] })
   const rotated = await app.latchkey.keys.rotate('w1', issued.key.id, { grace: 60, graceFrom: 'first-use' })
   clock.advance(1000)
@@ -117,5 +116,5 @@ t.test('over HTTP: the earlier secret stays until the grace that the new one\'s 
   clock.advance(60)
   t.match(await ask(issued.secret), { statusCode: 401 })
   t.match(await ask(rotated.secret), { statusCode: 200 })
-  t.equal((await app.latchkey.keys.get('w1', issued.key.id)).version, 3, 'begun once')
+  t.equal((await app.latchkey.keys.get('w1', issued.key.id)).version, 3, 'it started once')
 })

@@ -34,7 +34,7 @@ t.test('the test vectors of the README hold', async (t) => {
 
 t.test('a secret has 32 bytes', async (t) => {
   for (const length of [0, 31, 33]) {
-    t.throws(() => formatSecret('acme', 'live', new Uint8Array(length)), { name: 'RangeError', message: `the secret of a key has 32 bytes, not ${length}` })
+    t.throws(() => formatSecret('acme', 'live', new Uint8Array(length)), { name: 'RangeError', message: `a secret has 32 bytes, not ${length}` })
   }
 })
 

@@ -6,7 +6,7 @@ import { principal, scopes } from '../helpers/limits.js'
 const rules = { undeclared: 'refuse', byMethod: () => undefined } as const
 const route = (security: Security): RouteAccess => readAccess({ method: 'GET', url: '/' }, { security }, rules, false)
 
-const needOf = createUsedScopes(scopes.expand, (scheme) => scheme === 'apiKey' || scheme === 'serviceKey')
+const usedScopes = createUsedScopes(scopes.expand, (scheme) => scheme === 'apiKey' || scheme === 'serviceKey')
 const caller = (...scopes: string[]) => principal('key_1', { scopes: Object.freeze(scopes) })
 
 t.test('what a request has used is what its route required of it', async (t) => {
@@ -15,7 +15,7 @@ t.test('what a request has used is what its route required of it', async (t) => 
     ['the only one for keys', route([{ oauth: ['devices:write'] }, { apiKey: ['devices:read'] }]), ['devices:manage'], ['devices:read']],
     ['none for keys', route([{ oauth: ['devices:write'] }]), ['devices:manage'], []],
     ['any principal', route([{ apiKey: [] }]), ['devices:manage'], []],
-    ['nobody needed', route([{ apiKey: ['devices:read'] }, {}]), ['devices:manage'], []],
+    ['no principal needed', route([{ apiKey: ['devices:read'] }, {}]), ['devices:manage'], []],
     ['no route', { ...NO_ROUTE }, ['devices:manage'], []],
     ['the first that is satisfied', route([{ apiKey: ['devices:delete'] }, { serviceKey: ['devices:read', 'deployments:read'] }, { apiKey: ['devices:read'] }]), ['devices:read', 'deployments:stage'], ['devices:read', 'deployments:read']],
     ['an implied one', route([{ apiKey: ['devices:delete'] }, { apiKey: ['devices:read'] }]), ['devices:manage'], ['devices:delete']],
@@ -23,12 +23,12 @@ t.test('what a request has used is what its route required of it', async (t) => 
   ]
   for (const [what, access, granted, used] of rows) {
     const one = caller(...granted)
-    t.same(needOf(access, one), used, what)
-    t.equal(needOf(access, one), needOf(access, one), 'the same list each time')
+    t.same(usedScopes(access, one), used, what)
+    t.equal(usedScopes(access, one), usedScopes(access, one), 'the same list each time')
   }
 })
 
-t.test('routes that need the same share one list', async (t) => {
+t.test('routes that require the same share one list', async (t) => {
   const [one, other] = [route([{ apiKey: ['devices:read'] }]), route([{ apiKey: ['devices:read'] }])]
-  t.equal(needOf(one, caller('devices:read')), needOf(other, caller('devices:manage')))
+  t.equal(usedScopes(one, caller('devices:read')), usedScopes(other, caller('devices:manage')))
 })

@@ -32,25 +32,25 @@ function devices (app: FastifyInstance): void {
   app.get('/dear', { schema: scopes.secure('devices:read', { cost: 100 }) }, async () => 'dear')
 }
 
-/** A limits store that says which version a principal has in every process. */
-function markedLimits (): LimitStore {
+/** A limits store with version markers. */
+function limitsWithMarkers (): LimitStore {
   const memory = createMemoryLimitStore()
-  const marks = new Map<string, number>()
+  const markers = new Map<string, number>()
   return {
-    take: async (take) => ({ ...await memory.take(take), versionMarker: marks.get(take.principal.id) ?? take.principal.version ?? 0 }),
-    async publishVersion ({ id }, version) { marks.set(id, Math.max(version, marks.get(id) ?? 0)) }
+    take: async (take) => ({ ...await memory.take(take), versionMarker: markers.get(take.principal.id) ?? take.principal.version ?? 0 }),
+    async publishVersion ({ id }, version) { markers.set(id, Math.max(version, markers.get(id) ?? 0)) }
   }
 }
 
 const session = { scheme: 'session', kind: 'access-token', description: { type: 'http', scheme: 'bearer' }, resolve: () => undefined } as const
 
-t.test('a store is asked once for a key where changes are told, and each time where they are not', async (t) => {
+t.test('a store is asked once for a key where changes are known, and each time where they are not', async (t) => {
   const rows: Array<[what: string, keys: Partial<KeysOptions>, options: Partial<LatchkeyOptions>, asked: number]> = [
-    ['nothing tells', {}, {}, 3],
+    ['nothing invalidates', {}, {}, 3],
     ['a bus', { cache: { changes: createProcessChanges() } }, {}, 1],
-    ['markers', {}, { limits: { store: markedLimits() } }, 1],
-    ['markers, and a size', { cache: { maxRecords: 5, maxAge: 1 } }, { limits: { store: markedLimits() } }, 1],
-    ['markers, and no wish for it', { cache: false }, { limits: { store: markedLimits() } }, 3],
+    ['markers', {}, { limits: { store: limitsWithMarkers() } }, 1],
+    ['markers, and a size', { cache: { maxRecords: 5, maxAge: 1 } }, { limits: { store: limitsWithMarkers() } }, 1],
+    ['markers, and the cache is off', { cache: false }, { limits: { store: limitsWithMarkers() } }, 3],
     ['limits without markers', {}, { limits: { store: createMemoryLimitStore() } }, 3],
     ['no limits', {}, { limits: false }, 3]
   ]
@@ -63,9 +63,9 @@ t.test('a store is asked once for a key where changes are told, and each time wh
   }
 })
 
-t.test('a cache that nothing would invalidate does not start, except over a store that holds its keys itself', async (t) => {
+t.test('a cache that nothing would invalidate does not start; a store that answers from memory needs none', async (t) => {
   const said = await bootError(t, { keys: { prefix: 'acme', store: slowStore(), cache: { maxAge: 5 } }, resolvers: [session] })
-  t.match(said, 'OptionError: fastify-latchkey: option keys.cache would go on with keys that were revoked elsewhere')
+  t.match(said, 'OptionError: fastify-latchkey: option keys.cache would accept keys that were revoked elsewhere')
   t.match(said, 'Give it changes: createProcessChanges()')
   await keyed(t, { store: createMemoryKeyStore(), cache: { maxAge: 5 } }, { resolvers: [session] })
 })
@@ -76,12 +76,15 @@ t.test('a wrong option is named', async (t) => {
     [{ cache: true }, 'option keys.cache must be'],
     [{ recordUse: 60 }, 'option keys.recordUse must be true, false or { interval } in seconds'],
     [{ permissionsOf: [] }, 'option keys.permissionsOf must be a function of owner and workspace'],
-    [{ permissionsMaxAge: 0 }, 'option keys.permissionsMaxAge must be seconds above 0 and at most 3600']
+    [{ permissionsMaxAge: 0 }, 'option keys.permissionsMaxAge must be seconds above 0 and at most 3600'],
+    [{ notices: { thresholds: [0] } }, 'option keys.notices must be { thresholds?, rotationAge?, interval? } with up to 10 thresholds'],
+    [{ notices: true }, 'option keys.notices must be'],
+    [{ onEvent () {} }, 'unknown option keys.onEvent']
   ]
   for (const [keys, said] of rows) t.match(await bootError(t, { keys: untyped({ prefix: 'acme', ...keys }), resolvers: undefined }), said)
 })
 
-t.test('while the store is down warm keys go on to their bound, and cold ones get 503', async (t) => {
+t.test('while the store is down cached keys are accepted until maxAge, and others get 503', async (t) => {
   const store = slowStore()
   const { ask, issue, clock, app } = await keyed(t, { store, cache: { maxAge: 20, changes: createProcessChanges() } }, { resolvers: [session] })
   const [warm, cold] = [await issue('devices:read'), await issue('devices:read')]
@@ -100,7 +103,7 @@ t.test('while the store is down warm keys go on to their bound, and cold ones ge
   refused(t, await ask(cold.secret), { status: 401, code: 'CREDENTIAL_INVALID', challenge: 'Bearer realm="api", error="invalid_token"' })
 })
 
-t.test('a thousand requests for one cold key are one question to the store', async (t) => {
+t.test('a thousand requests for one key that is not cached are one look-up in the store', async (t) => {
   const store = slowStore()
   const { ask, issue } = await keyed(t, { store, cache: { changes: createProcessChanges() } }, { resolvers: [session], limits: false, deadline: 10 })
   const { secret } = await issue('devices:read')
@@ -126,11 +129,11 @@ t.test('a fault of the bus is logged, and the change stands', async (t) => {
   t.equal((await ask(secret)).statusCode, 200)
   await app.latchkey.keys.revoke('w1', key.id)
   t.equal((await ask(secret)).statusCode, 401)
-  t.match(lines.join(''), 'the bus of key changes could not be told of one')
+  t.match(lines.join(''), 'the bus of key changes did not publish a change')
   t.notMatch(lines.join(''), 'secret-argument')
 })
 
-t.test('a key shows when it and what scopes were used; what the guard refused is no use', async (t) => {
+t.test('a key shows when it and its scopes were last used; a refused request is no use', async (t) => {
   for (const hook of ['onRequest', 'preHandler'] as const) {
     const store = slowStore()
     const { ask, issue, clock, app } = await keyed(t, { store }, { hook, resolvers: [session] })
@@ -175,7 +178,7 @@ t.test('uses are written once an interval, or never', async (t) => {
   }
 })
 
-t.test('a key does no more than its owner may, and dies with it', async (t) => {
+t.test('a key does no more than its owner may, and ends with its owner', async (t) => {
   const owners = new Map<string, string[]>([['u1', ['devices:read', 'deployments:manage', 'devices:rad']]])
   let down = false
   const { ask, issue, app, clock, lines } = await keyed(t, {
@@ -190,7 +193,7 @@ t.test('a key does no more than its owner may, and dies with it', async (t) => {
   t.match(lines.join(''), 'devices:rad')
 
   owners.set('u1', ['devices:manage'])
-  t.match((await ask(secret)).body, '["devices:read"]', 'within the bound')
+  t.match((await ask(secret)).body, '["devices:read"]', 'within permissionsMaxAge')
   app.latchkey.keys.forgetPermissions('u1', 'w1')
   t.equal((await ask(secret, '/fails')).statusCode, 500, 'the handler ran')
 

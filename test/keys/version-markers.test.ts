@@ -1,20 +1,26 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { createMemoryLimitStore, type LimitStore } from 'fastify-latchkey/limits'
+import { createProcessChanges, type KeysOptions } from 'fastify-latchkey/keys'
 import t, { type Test } from 'tap'
 import { createVersionMarkers } from '../../lib/keys/verification/version-markers.js'
 import { guarded, untyped } from '../helpers/limits.js'
 import { keyring } from '../helpers/keyring.js'
-import { gate, record } from '../helpers/slow-keys.js'
+import { gate, record, slowStore } from '../helpers/slow-keys.js'
 import { until } from '../helpers/until.js'
 
 const input = { workspace: 'w1', scopes: [] }
 
-t.test('every change is marked with its version before the caller hears of it', async (t) => {
-  const marked: Array<[string, number]> = []
-  const { keys } = keyring(t, {}, { cacheBound: 60, mark: async ({ id }, version) => { marked.push([id, version]) } })
+/** Keys behind a cache whose records are used for so many seconds. */
+function cached (maxAge: number): Partial<KeysOptions> {
+  return { store: slowStore(), cache: { maxAge } }
+}
+
+t.test('every change publishes its version before the caller is answered', async (t) => {
+  const published: Array<[string, number]> = []
+  const { keys } = keyring(t, {}, { publishVersion: async ({ id }, version) => { published.push([id, version]) } })
   const { key } = await keys.issue(input)
   const { id } = key
-  t.same(marked, [], 'nobody can hold a new key yet')
+  t.same(published, [], 'no process can have a new key in its cache')
   t.equal((await keys.update('w1', id, { name: 'n' })).effectiveWithin, 0)
   t.equal((await keys.rotate('w1', id, { grace: 5, graceFrom: 'first-use' })).effectiveWithin, 0)
   await keys.beginGrace('w1', id, 3)
@@ -22,47 +28,48 @@ t.test('every change is marked with its version before the caller hears of it', 
   t.equal((await keys.expire('w1', id)).effectiveWithin, 0)
   t.equal((await keys.revoke('w1', id)).effectiveWithin, 0)
   t.equal((await keys.revoke('w1', id)).effectiveWithin, 0)
-  t.same(marked, [[id, 2], [id, 3], [id, 4], [id, 5], [id, 6], [id, 6]], 'again where it may have been missed')
+  t.same(published, [[id, 2], [id, 3], [id, 4], [id, 5], [id, 6], [id, 6]], 'again where an earlier attempt may have failed')
 })
 
-t.test('where it can\'t be, the change stands, the answer says the bound, and the marker is written later', async (t) => {
+t.test('where it can\'t be published, the change stands, the answer says by when it is effective, and the write is retried', async (t) => {
   for (const fail of [() => Promise.reject(new Error('SET secret')), () => { throw new Error('SET secret') }, () => new Promise<never>(() => {})]) {
     let tried = 0
-    const mark = async (): Promise<void> => {
+    const publishVersion = async (): Promise<void> => {
       tried++
       if (tried < 3) await fail()
     }
-    const { keys, logged, opens } = keyring(t, {}, { cacheBound: 60, deadline: 0.05, mark })
+    const { keys, logged, opens } = keyring(t, cached(60), { deadline: 0.05, publishVersion })
     const { key, secret } = await keys.issue(input)
-    t.match(await keys.revoke('w1', key.id), { holdsWithin: 60, key: { version: 2 } })
+    t.match(await keys.revoke('w1', key.id), { effectiveWithin: 60, key: { version: 2 } })
     t.equal(await opens(secret), 'The API key was revoked.')
     await until(() => tried >= 3)
     t.equal((await keys.revoke('w1', key.id)).effectiveWithin, 0)
     t.equal(tried, 4)
-    t.equal(logged.length, 1, 'said once')
-    t.match(logged[0], /^the change of key key_[\w-]+ was not marked; it holds within 60 s: (Error|DeadlineExceeded)$/)
+    t.equal(logged.length, 1, 'logged once')
+    t.match(logged[0], /^the version of key key_[\w-]+ could not be published; it is effective within 60 s: (Error|DeadlineExceeded)$/)
   }
 })
 
-t.test('without a marker the bound of the cache holds, and without a cache nothing need', async (t) => {
-  const cached = keyring(t, {}, { cacheBound: 30 })
-  t.equal((await cached.keys.revoke('w1', (await cached.keys.issue(input)).key.id)).effectiveWithin, 30)
+t.test('without markers a change is effective once caches have expired, and without a cache at once', async (t) => {
+  const changes = createProcessChanges()
+  const caching = keyring(t, { store: slowStore(), cache: { maxAge: 30, changes } })
+  t.equal((await caching.keys.revoke('w1', (await caching.keys.issue(input)).key.id)).effectiveWithin, 30)
   const plain = keyring(t)
   t.equal((await plain.keys.revoke('w1', (await plain.keys.issue(input)).key.id)).effectiveWithin, 0)
 })
 
-t.test('a close ends the attempts', async (t) => {
+t.test('closing ends the retries', async (t) => {
   let tried = 0
-  const { keys, close } = keyring(t, {}, { mark: async () => { tried++; throw new Error('down') } })
+  const { keys, close } = keyring(t, {}, { publishVersion: async () => { tried++; throw new Error('down') } })
   const { key } = await keys.issue(input)
   await keys.revoke('w1', key.id)
-  close()
+  await close()
   await keys.revoke('w1', key.id)
   await pause(250)
   t.equal(tried, 2)
 })
 
-/** Pauses pass at once, and are noted. */
+/** Timers fire at once, and their pauses are collected. */
 function hurry (t: Test): number[] {
   const real = globalThis.setTimeout
   t.teardown(() => { globalThis.setTimeout = real })
@@ -75,11 +82,11 @@ function hurry (t: Test): number[] {
 }
 const sum = (numbers: readonly number[]): number => numbers.reduce((a, b) => a + b, 0)
 
-t.test('they go on until no process can hold the key as it was, at pauses that stop growing', async (t) => {
-  for (const [cacheBound, seconds] of [[3600, 3600], [60, 60], [0, 30]] as const) {
+t.test('retries go on until no cache can have the key as it was, with pauses that stop growing', async (t) => {
+  for (const [options, seconds] of [[cached(3600), 3600], [cached(60), 60], [{}, 30]] as const) {
     const pauses = hurry(t)
     let tried = 0
-    const { keys, logged, close } = keyring(t, {}, { cacheBound, mark: async () => { tried++; throw new Error('down') } })
+    const { keys, logged, close } = keyring(t, options, { publishVersion: async () => { tried++; throw new Error('down') } })
     const { key } = await keys.issue(input)
     await keys.revoke('w1', key.id)
     await until(() => sum(pauses) >= seconds * 1000)
@@ -90,17 +97,16 @@ t.test('they go on until no process can hold the key as it was, at pauses that s
     t.same(pauses.slice(0, 8), [100, 200, 400, 800, 1600, 3200, 5000, 5000])
     t.ok(sum(pauses) < (seconds + 5) * 1000)
     t.equal(logged.length, 1)
-    close()
+    await close()
   }
 })
 
-t.test('of one key the latest version alone waits, and a later success ends its waiting', async (t) => {
+t.test('of one key only the latest version is retried, until it succeeds', async (t) => {
   const tried: number[] = []
   let down = true
   const late = gate()
   const { keys } = keyring(t, {}, {
-    cacheBound: 60,
-    async mark (_key, version) {
+    async publishVersion (_key, version) {
       tried.push(version)
       if (version === 2 && tried.length > 1) await late.opened
       if (down) throw new Error('down')
@@ -120,12 +126,11 @@ t.test('of one key the latest version alone waits, and a later success ends its 
   t.same(tried, [2, 2, 3, 3, 3, 3, 3])
 })
 
-t.test('a late attempt marks what another process has made of the key meanwhile: an older marker would bring it back', async (t) => {
+t.test('a retry publishes the version that the key has meanwhile: an older marker would make a revoked key valid again', async (t) => {
   const tried: number[] = []
   let down = true
   const ours = keyring(t, {}, {
-    cacheBound: 60,
-    async mark (_key, version) {
+    async publishVersion (_key, version) {
       tried.push(version)
       if (down) throw new Error('down')
     }
@@ -139,59 +144,59 @@ t.test('a late attempt marks what another process has made of the key meanwhile:
   t.same(tried, [2, 3])
 })
 
-t.test('… and marks nothing while the key store can\'t say', async (t) => {
+t.test('… and publishes nothing while the key store can\'t say', async (t) => {
   const tried: number[] = []
-  const marks = createVersionMarkers({
-    async mark (_key, version) {
+  const markers = createVersionMarkers({
+    async publishVersion (_key, version) {
       tried.push(version)
       if (tried.length === 1) throw new Error('down')
     },
     versionOf: async () => { if (++asked < 3) throw new Error('down'); return undefined },
-    cacheBound: 60,
+    maxAge: 60,
     deadline: 1,
     log: () => {}
   })
   let asked = 0
-  t.teardown(marks.close)
-  t.equal(await marks.publish(record({ version: 4 })), 60)
+  t.teardown(markers.close)
+  t.equal(await markers.publish(record({ version: 4 })), 60)
   await until(() => tried.length >= 2)
   t.same([tried, asked], [[4, 4], 3], 'of a key that is gone, the version that it had')
 })
 
-t.test('a number of keys is waited for; what is beyond is told of and holds within the bound', async (t) => {
+t.test('a bounded number of keys is retried; changes of more are effective once caches have expired', async (t) => {
   const tried = new Set<string>()
   const again = new Set<string>()
-  const marks = createVersionMarkers({
-    async mark ({ id }) {
+  const markers = createVersionMarkers({
+    async publishVersion ({ id }) {
       if (tried.has(id)) again.add(id)
       tried.add(id)
       throw untyped<Error>(undefined)
     },
     versionOf: async () => undefined,
-    cacheBound: 60,
+    maxAge: 60,
     deadline: 1,
     log: () => {}
   })
-  t.teardown(marks.close)
+  t.teardown(markers.close)
   const bounds = new Set<number>()
-  for (let i = 0; i < 10_050; i++) bounds.add(await marks.publish(record({ id: `key_${i}` })))
+  for (let i = 0; i < 10_050; i++) bounds.add(await markers.publish(record({ id: `key_${i}` })))
   t.same([...bounds], [60])
   await until(() => again.size >= 10_000)
   await pause(200)
   t.equal(again.size, 10_000)
 })
 
-t.test('an app marks by the store of its counters, and stops when it closes', async (t) => {
-  const marked: unknown[] = []
-  const store: LimitStore & { marks: unknown[] } = {
+t.test('an app publishes to its limits store, and stops when it closes', async (t) => {
+  const published: unknown[] = []
+  const store: LimitStore & { published: unknown[] } = {
     ...createMemoryLimitStore(),
-    marks: marked,
-    async publishVersion ({ id }, version) { this.marks.push([id, version]) }
+    published,
+    async publishVersion ({ id }, version) { this.published.push([id, version]) }
   }
   const { app } = await guarded(t, { keys: { prefix: 'acme' }, limits: { store } })
   const { key } = await app.latchkey.keys.issue(input)
-  t.match(await app.latchkey.keys.revoke('w1', key.id), { holdsWithin: 0 })
-  t.same(marked, [[key.id, 2]])
+  t.match(await app.latchkey.keys.revoke('w1', key.id), { effectiveWithin: 0 })
+  t.same(published, [[key.id, 2]])
   await app.close()
 
   const broken: LimitStore = { ...createMemoryLimitStore(), publishVersion: () => Promise.reject(new Error('down')) }
@@ -201,6 +206,6 @@ t.test('an app marks by the store of its counters, and stops when it closes', as
 
   for (const limits of [false, undefined, { store: createMemoryLimitStore() }] as const) {
     const plain = await guarded(t, { keys: { prefix: 'acme' }, limits })
-    t.match(await plain.app.latchkey.keys.revoke('w1', (await plain.app.latchkey.keys.issue(input)).key.id), { holdsWithin: 0 })
+    t.match(await plain.app.latchkey.keys.revoke('w1', (await plain.app.latchkey.keys.issue(input)).key.id), { effectiveWithin: 0 })
   }
 })

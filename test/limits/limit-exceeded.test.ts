@@ -1,129 +1,90 @@
 import type { Principal } from 'fastify-latchkey'
-import type { AccessEvent } from 'fastify-latchkey/events'
-import { compilePolicy, LimitStoreUnavailable, type LimitStore, type Policy, type PolicyOutcome } from 'fastify-latchkey/limits'
+import { compilePolicy, type Policy, type PolicyOutcome } from 'fastify-latchkey/limits'
 import { fakeClock } from 'fastify-latchkey/testing'
 import t from 'tap'
-import { createEmitter } from '../../lib/events/emitter.js'
-import { createRequestEvents } from '../../lib/events/request-events.js'
+import { createLimitExceeded } from '../../lib/limits/limit-exceeded.js'
+import { collectingEmitter } from '../helpers/events.js'
 import { principal } from '../helpers/limits.js'
 
 const START = Date.UTC(2026, 0, 1)
 const ada = principal('ada')
 
-/** Processes that share a clock and, where they have one, what they claim by. */
-function world (claim?: NonNullable<LimitStore['claim']>) {
+/** Processes on one clock, with the ids of the events that they emit. */
+function processes (hasListeners = true) {
   const clock = fakeClock(START)
-  const logged: string[] = []
-  const told: Array<AccessEvent<'limit.exceeded'>> = []
+  const events = collectingEmitter()
 
-  function process () {
-    const log = (reason: string, message: string): void => { logged.push(`${message}: ${reason}`) }
-    const emitter = createEmitter({ deadline: 1, log })
-    emitter.on('limit.exceeded', (event) => { told.push(event) })
-    const { limited } = createRequestEvents({ emitter, clock: clock.now, claim, deadline: 0.01, log, async findKey () { throw new Error('nobody asks') } })
-    return (refusal: Omit<PolicyOutcome, 'admitted' | 'remaining'>, who: Principal = ada) => limited({ principal: who, policies: [{ ...refusal, admitted: false, remaining: 0 }] })
+  /** @returns what refuses a request in one process */
+  function start () {
+    const limitExceeded = createLimitExceeded({ events: { ...events, hasListeners: () => hasListeners }, clock: clock.now })
+    return (refusal: Omit<PolicyOutcome, 'admitted' | 'remaining'>, who: Principal = ada) =>
+      limitExceeded({ principal: who, policies: [{ ...refusal, admitted: false, remaining: 0 }, { ...refusal, admitted: true, remaining: 1 }] })
   }
 
-  return { clock, logged, process, async take () { await settled(); return told.splice(0) } }
-}
-
-/** Claims of one clock, by name. */
-function claims (now: () => number) {
-  const held = new Map<string, number>()
-  return async (name: string, seconds: number): Promise<boolean> => {
-    if ((held.get(name) ?? 0) > now()) return false
-    held.set(name, now() + seconds * 1000)
-    return true
-  }
-}
-
-async function settled (): Promise<void> {
-  for (let i = 0; i < 4; i++) await new Promise(setImmediate)
+  return { clock, start, take: () => events.emitted.splice(0) }
 }
 
 const compile = (policy: Partial<Policy> = {}) => compilePolicy({ name: 'p', quota: 1, window: 60, ...policy })
 
-t.test('without a store to claim from, each process tells of a window once, all with one id', async (t) => {
-  const { process, take, clock } = world()
-  const [one, other] = [process(), process()]
+t.test('each process emits a window, a policy and a partition once, all with one id', async (t) => {
+  const { start, take, clock } = processes()
+  const [one, other] = [start(), start()]
   const policy = compile()
+  const shared = compile({ name: 'all', partition: 'workspace' })
   for (let i = 0; i < 3; i++) one({ policy, reset: 60 })
   clock.advance(20)
   other({ policy, reset: 40 })
-  const told = await take()
-  t.match(told, [1, 2].map(() => ({ type: 'limit.exceeded', workspace: 'w1', data: { policy: 'p', partition: 'principal', principal: { kind: 'api-key', id: 'ada' }, environment: 'production', resetAt: '2026-01-01T00:01:00.000Z' } })))
-  t.equal(new Set(told.map(({ id }) => id)).size, 1)
+  const events = take()
+  const data = { policy: 'p', partition: 'principal', principal: { kind: 'api-key', id: 'ada' }, environment: 'production', resetAt: '2026-01-01T00:01:00.000Z' }
+  t.match(events, [1, 2].map(() => ({ type: 'limit.exceeded', workspace: 'w1', data })))
+  t.equal(new Set(events.map(({ id }) => id)).size, 1)
+  one({ policy: shared, reset: 60 })
+  one({ policy: shared, reset: 60 }, principal('eve'))
+  one({ policy, reset: 60 }, principal('eve'))
+  t.match(take(), [{ data: { policy: 'all', partition: 'workspace' } }, { data: { policy: 'p', principal: { id: 'eve' } } }])
 })
 
-t.test('of processes that can claim one tells of a window, a policy and a partition, and of the next window again', async (t) => {
-  const held = fakeClock(START)
-  const { process, take, clock } = world(claims(held.now))
-  const both = [process(), process()]
+t.test('the next window is another event', async (t) => {
+  const { start, take, clock } = processes()
+  const refuse = start()
   const policy = compile()
-  const shared = compile({ name: 'all', partition: 'workspace' })
-  const refuse = (closesAt: number) => {
-    for (const one of both) for (let i = 0; i < 3; i++) for (const outcome of [{ policy, reset: 60, closesAt }, { policy: shared, reset: 60, closesAt }]) one(outcome)
-  }
-  refuse(START + 60_000)
-  t.same((await take()).map(({ data }) => data.policy), ['p', 'all'])
-  both[1]?.({ policy, reset: 60, closesAt: START + 60_000 }, principal('eve'))
-  t.match(await take(), [{ data: { principal: { id: 'eve' } } }])
+  refuse({ policy, reset: 60 })
   clock.advance(60)
-  held.advance(59)
-  refuse(START + 120_000)
-  const next = await take()
-  t.same(next.map(({ data }) => data.policy), ['p', 'all'], 'whatever the clock of the store says')
-  clock.advance(10)
-  both[0]?.({ policy, reset: 1, closesAt: START + 60_000 })
-  t.same(await take(), [], 'who comes late tells nothing anew')
+  refuse({ policy, reset: 60 })
+  t.equal(new Set(take().map(({ id }) => id)).size, 2)
 })
 
-t.test('what has no windows is told by one process in as much time, as soon as what another has claimed is over', async (t) => {
+t.test('a store that says when a window closes tells windows apart by that, whatever the clocks of processes say', async (t) => {
+  const { start, take, clock } = processes()
+  const [one, other] = [start(), start()]
+  const policy = compile()
+  one({ policy, reset: 60, closesAt: START + 60_000 })
+  clock.advance(59)
+  other({ policy, reset: 7, closesAt: START + 60_000 })
+  other({ policy, reset: 60, closesAt: START + 120_000 })
+  const [first, second, third, ...others] = take().map(({ id }) => id)
+  t.equal(first, second)
+  t.not(second, third)
+  t.same(others, [])
+})
+
+t.test('a policy without windows is emitted once in as much time', async (t) => {
+  const counts: number[] = []
   for (const [more, reset] of [[{ burst: 1 }, 60], [{ sliding: true }, 6], [{ quota: 0 }, 60]] as const) {
-    const held = fakeClock(START)
-    const { process, take, clock } = world(claims(held.now))
-    const [one, other] = [process(), process()]
+    const { start, take, clock } = processes()
+    const refuse = start()
     const policy = compile(more)
-    const pass = (seconds: number) => { clock.advance(seconds); held.advance(seconds) }
-    one({ policy, reset })
-    t.equal((await take()).length, 1)
-    pass(59)
-    other({ policy, reset })
-    t.equal((await take()).length, 0)
-    pass(5)
-    other({ policy, reset })
-    t.equal((await take()).length, 0, 'not asked again yet')
-    pass(1)
-    other({ policy, reset })
-    one({ policy, reset })
-    t.equal((await take()).length, 1, policy.kind)
+    for (const seconds of [0, 59, 1]) {
+      clock.advance(seconds)
+      refuse({ policy, reset })
+      counts.push(take().length)
+    }
   }
+  t.same(counts, [1, 0, 1, 1, 0, 1, 1, 0, 1])
 })
 
-t.test('while the store can\'t say whose it is nobody tells, and the next refusal asks again; the log says so once', async (t) => {
-  let answer: NonNullable<LimitStore['claim']> = async () => { throw new LimitStoreUnavailable(1, 'no secret') }
-  const { process, take, logged } = world((name, seconds) => answer(name, seconds))
-  const refused = process()
-  const refuse = () => refused({ policy: compile(), reset: 60, closesAt: START + 60_000 })
-  for (let i = 0; i < 2; i++) {
-    refuse()
-    t.same(await take(), [])
-  }
-  answer = () => { throw new TypeError('a secret') }
-  refuse()
-  t.same(await take(), [])
-  answer = () => new Promise(() => {})
-  refuse()
-  await new Promise((resolve) => setTimeout(resolve, 20))
-  t.same(await take(), [])
-  answer = async () => true
-  refuse()
-  refuse()
-  t.equal((await take()).length, 1)
-  const said = 'limit.exceeded is told by nobody while the limit store can\'t say who tells it'
-  t.same(logged, [`${said}: LimitStoreUnavailable LATCHKEY_ERR_LIMIT_STORE_UNAVAILABLE`])
-  answer = async () => { throw new TypeError('a secret') }
-  refused({ policy: compile({ name: 'q' }), reset: 60, closesAt: START + 60_000 })
-  t.same(await take(), [])
-  t.same(logged.slice(1), [`${said}: TypeError`], 'and again when it was back meanwhile')
+t.test('without listeners nothing is emitted', async (t) => {
+  const { start, take } = processes(false)
+  start()({ policy: compile(), reset: 60 })
+  t.same(take(), [])
 })

@@ -64,7 +64,8 @@ export function createStatements (schema: string) {
       )
       SELECT 1 FROM settled`,
     prune: `DELETE FROM ${deliveries} WHERE id IN (
-        SELECT id FROM ${deliveries} WHERE due_at IS NULL AND created_at < $1 ORDER BY created_at LIMIT $2) RETURNING id`,
+        SELECT id FROM ${deliveries} WHERE due_at IS NULL AND created_at < $1 ORDER BY created_at LIMIT $2
+      ) RETURNING id`,
 
     /** Has only the filters that are asked for: Postgres would use no index for an optional one. */
     listDeliveries (filters: { state: boolean, after: boolean }) {

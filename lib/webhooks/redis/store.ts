@@ -3,7 +3,7 @@ import { createScript, textsOf } from '../../redis/commands.js'
 import { idOf, memberOf } from '../../redis/names.js'
 import type { OpenRedis } from '../../redis/options.js'
 import { readEndpoint, writeAttempts, writeDelivery, writeEndpoint } from '../codec.js'
-import { isSubscribed, type Delivery, type WebhookEndpoint } from '../endpoint.js'
+import { hears, type Delivery, type WebhookEndpoint } from '../endpoint.js'
 import type { Claim, EndpointRef, WebhookStore } from '../store.js'
 import { deliveryOf, deliveryRefOf, endpointOf, entryOf, nameOf } from './records.js'
 import { createRedisKeys } from './redis-keys.js'
@@ -16,9 +16,9 @@ const BATCH_SIZE = 500
 const STATES = ['pending', 'delivered', 'failed'] as const
 
 /**
- * What is true is stored with the workspace. The sets of all workspaces, `claimable` and `made`, only say where to look,
- * and are written before what they lead to. An endpoint with a new delivery has the score 0 in `claimable`, so that a
- * process that has leased it meanwhile sees that its own score is gone.
+ * What is true is stored with the workspace. The sets of all workspaces, `claimable` and `made`, only say where to
+ * look, and are written before what they lead to. An endpoint with a new delivery has the score 0 in `claimable`, so
+ * that a process that has leased it meanwhile sees that its own score is gone.
  */
 export function createRedisStore ({ command, namespace }: OpenRedis): WebhookStore {
   const redisKeys = createRedisKeys(namespace)
@@ -65,11 +65,11 @@ export function createRedisStore ({ command, namespace }: OpenRedis): WebhookSto
   }
 
   /** @returns deliveries that are this caller's now, and when the next one is due ('' for never) */
-  async function claimOf (endpoint: EndpointRef, now: number, leasedUntil: number, most: number): Promise<[Claim[], string]> {
-    const reply = await script(CLAIM, [redisKeys.due(endpoint)], [now, leasedUntil, most, redisKeys.deliveries(endpoint)])
+  async function claimOf (of: EndpointRef, now: number, until: number, limit: number): Promise<[Claim[], string]> {
+    const reply = await script(CLAIM, [redisKeys.due(of)], [now, until, limit, redisKeys.deliveries(of)])
     const [next, claimed]: unknown[] = Array.isArray(reply) ? reply : []
     const deliveries = Array.isArray(claimed) ? claimed.map(deliveryOf) : []
-    const claims = deliveries.flatMap((delivery) => delivery === undefined ? [] : [{ delivery, leasedUntil }])
+    const claims = deliveries.flatMap((delivery) => delivery === undefined ? [] : [{ delivery, leasedUntil: until }])
     return [claims, String(next)]
   }
 
@@ -112,7 +112,7 @@ export function createRedisStore ({ command, namespace }: OpenRedis): WebhookSto
       return removed
     },
     async subscribed (workspace, type) {
-      return (await listEndpoints(workspace)).filter((endpoint) => isSubscribed(endpoint, type))
+      return (await listEndpoints(workspace)).filter((endpoint) => hears(endpoint, type))
     },
 
     async enqueue (deliveries) {
