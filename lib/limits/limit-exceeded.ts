@@ -6,22 +6,21 @@ import type { PolicyOutcome } from './store.js'
 export type EmitLimitExceeded = (policies: readonly PolicyOutcome[], principal: Principal) => void
 
 /**
- * Emits `limit.exceeded` once for each window that is used up, and for limiters without windows once in as much time.
- * Every process does so, with the same event id, so a consumer drops what it has had.
+ * Emits `limit.exceeded` once for each used-up window, and for other limiters once in the time of their window. Every
+ * process emits it with the same event id, so that consumers can drop repetitions.
  */
 export function createLimitExceeded ({ events, clock }: { events: Emitter, clock: Clock }): EmitLimitExceeded {
   const once = createOncePerWindow(clock)
 
-  function emitFor ({ policy, reset, closesAt }: PolicyOutcome, principal: Principal): void {
+  function emitOnce (outcome: PolicyOutcome, principal: Principal): void {
+    const { policy, reset, closesAt } = outcome
     const isWindow = policy.kind === 'window'
     const name = `limit ${closesAt ?? ''} ${policy.id} ${policy.partitionOf(principal)}`
-    if (!once.isFirst(name, isWindow ? reset : policy.window)) return
-    events.emit(eventOf(name, { policy, reset, closesAt }, principal))
+    if (once.isFirst(name, isWindow ? reset : policy.window)) events.emit(eventOf(name, outcome, principal))
   }
 
   function eventOf (
-    name: string, { policy, reset, closesAt }: Pick<PolicyOutcome, 'policy' | 'reset'> & { closesAt: number | undefined },
-    { kind, id, workspace, environment }: Principal
+    name: string, { policy, reset, closesAt }: PolicyOutcome, { kind, id, workspace, environment }: Principal
   ): AccessEvent<'limit.exceeded'> {
     const now = clock()
     const resetAt = closesAt ?? now + reset * 1000
@@ -43,6 +42,6 @@ export function createLimitExceeded ({ events, clock }: { events: Emitter, clock
 
   return function emitLimitExceeded (policies, principal) {
     if (!events.hasListeners('limit.exceeded')) return
-    for (const outcome of policies) if (!outcome.admitted) emitFor(outcome, principal)
+    for (const outcome of policies) if (!outcome.admitted) emitOnce(outcome, principal)
   }
 }

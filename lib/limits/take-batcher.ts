@@ -6,7 +6,7 @@ interface Waiting {
   readonly reject: (fault: unknown) => void
 }
 
-/** Gives the takes of one event-loop tick to the store together. */
+/** Batches the takes of one event-loop tick into one call of the store. */
 export function createTakeBatcher (takeBatch: NonNullable<LimitStore['takeBatch']>): (take: Take) => Promise<Outcome> {
   let waiting: Waiting[] = []
 
