@@ -7,7 +7,7 @@ function tokensOf ({ issuer }: Authority): Resolver {
   return createJwtResolver({ issuers: [{ issuer, audience: AUDIENCE }], transport: allowPlainHttp })
 }
 
-t.test('a resolver that recalls can\'t be changed, and one that a host makes of it is asked each time', async (t) => {
+t.test('our resolvers can\'t be changed, and one that a host makes of them is asked each time', async (t) => {
   const authority = await createAuthority(t)
   const tokens = tokensOf(authority)
   t.throws(() => Object.assign(tokens, { resolve: () => undefined }), TypeError)
@@ -26,7 +26,7 @@ t.test('a resolver that recalls can\'t be changed, and one that a host makes of 
   isRefused(t, await get(token), 'CREDENTIAL_INVALID')
 })
 
-t.test('a resolver before one that holds the credential is asked first, each time', async (t) => {
+t.test('a resolver before one that has the credential cached is asked first, each time', async (t) => {
   const authority = await createAuthority(t)
   let banned = false
   const first: Resolver = {
@@ -46,7 +46,7 @@ t.test('a resolver before one that holds the credential is asked first, each tim
   isRefused(t, await get(token), 'CREDENTIAL_INVALID')
 })
 
-t.test('what is no token is malformed, held or not, and a text that is longer than a resolver takes is not looked for there', async (t) => {
+t.test('text that is no token68 is malformed, and a resolver is not asked about text longer than it takes', async (t) => {
   const authority = await createAuthority(t)
   const { app, get } = await guarded(t, authority, [tokensOf(authority)], { keys: { prefix: 'acme' } })
   const token = await authority.issue()
