@@ -13,15 +13,15 @@ declare module 'fastify' {
 }
 
 /**
- * Reads what routes declare: when they are registered, and at their first request for routes that were there before.
- * A route with a faulty declaration keeps the server from starting.
+ * Reads what routes declare: when they are registered, or at their first request where they were registered before
+ * Latchkey. The server refuses to start while a declaration is faulty.
  */
 export function createRouteReader (
   app: FastifyInstance, { undeclared = 'refuse', byMethod = () => undefined }: AccessContextOptions
 ): Pick<AccessContext, 'routes' | 'accessOf' | 'declaredBy'> {
   const rules = { undeclared, byMethod }
   const routes: RouteAccess[] = []
-  /** By the config of a route, which Fastify makes anew for each. */
+  /** Routes that were registered before Latchkey, by their config: Fastify makes one for each route. */
   const earlier = new WeakMap<object, AccessByMethod>()
 
   function read (method: string | string[], url: string, schema: RouteOptions['schema']): AccessByMethod {
