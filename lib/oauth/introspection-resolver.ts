@@ -24,7 +24,10 @@ export interface IntrospectionResolverOptions extends TokenOptions {
   /** URL of the introspection endpoint. */
   endpoint: string
   client: IntrospectionClient
-  /** This API, as in the member `aud`; one of several. `false` where answers have no `aud`: all tokens are accepted. */
+  /**
+   * This API, as in the member `aud`; one of several. `false` where answers have no `aud`: tokens for every API are
+   * accepted, and answers must have a `token_type`.
+   */
   audience: string | readonly string[] | false
 }
 
@@ -112,19 +115,16 @@ interface ExpectedAnswer {
 const TOLERANCE_MS = 5_000
 
 /**
- * A refresh token is active too; its answer has another type, or none. A token acts for its `sub`, and for its client
- * where it has none. `username` is for people to read (RFC 7662 §2.2) and may be given to another user, so it names
- * nobody.
+ * A token acts for its `sub`, and for its client where it has none. `username` is for people to read (RFC 7662 §2.2)
+ * and may be given to another user, so it names nobody.
  */
 function readAnswer (answer: Json, { issuer, audiences, now }: ExpectedAnswer): TokenHolder {
-  const { active, token_type: type, token_use: use = 'access_token', iss = issuer, aud, exp, nbf = 0 } = answer
+  const { active, iss = issuer, aud, exp, nbf = 0 } = answer
   const { client_id: client, username, sub } = answer
   if (typeof active !== 'boolean') throw new IssuerUnavailable('ACTIVE_NOT_BOOLEAN')
   if (!active) throw new InvalidCredential('not active')
   if (iss !== issuer) throw new InvalidCredential('of another issuer')
-  if (typeof type !== 'string' || !TYPES.has(type.toLowerCase()) || use !== 'access_token') {
-    throw new InvalidCredential('not an access token')
-  }
+  if (!isAccessToken(answer, audiences !== undefined)) throw new InvalidCredential('not an access token')
   if (audiences !== undefined) checkAudience(aud, audiences)
   if (exp !== undefined && (!isTime(exp) || now >= exp * 1000)) throw new InvalidCredential('expired')
   if (!isTime(nbf) || nbf * 1000 > now + TOLERANCE_MS) throw new InvalidCredential('not valid yet')
@@ -136,7 +136,17 @@ function readAnswer (answer: Json, { issuer, audiences, now }: ExpectedAnswer): 
   return { client, subject, expiresAt: exp === undefined ? undefined : exp * 1000 }
 }
 
-const TYPES: ReadonlySet<string> = new Set(['bearer', 'dpop'])
+const TYPES: ReadonlySet<unknown> = new Set(['bearer', 'dpop'])
+
+/**
+ * A refresh token is active too. Its answer has another type, or none; without a type, which RFC 7662 §2.2 allows, its
+ * audience or `token_use` must tell it from an access token.
+ */
+function isAccessToken ({ token_type: type, token_use: use }: Json, hasAudience: boolean): boolean {
+  if (use !== undefined && use !== 'access_token') return false
+  if (type === undefined) return hasAudience || use !== undefined
+  return typeof type === 'string' && TYPES.has(type.toLowerCase())
+}
 
 /** RFC 6749 §2.3.1: both parts as a form encodes them. */
 function basic ({ id, secret }: IntrospectionClient): string {

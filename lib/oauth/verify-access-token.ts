@@ -59,10 +59,11 @@ function hasAlgorithm (header: ProtectedHeaderParameters): header is CompactJWSH
   return isText(header.alg)
 }
 
-const TYPES: ReadonlySet<unknown> = new Set(['at+jwt', 'application/at+jwt'])
+/** RFC 9068 §4; media types have no case (RFC 2045 §5.1). */
+const TYPES: ReadonlySet<string> = new Set(['at+jwt', 'application/at+jwt'])
 
 function checkHeader ({ typ, alg, crit }: CompactJWSHeaderParameters, { algorithms }: TrustedIssuer): void {
-  if (!TYPES.has(typ)) throw new InvalidCredential('its typ is not at+jwt')
+  if (typeof typ !== 'string' || !TYPES.has(typ.toLowerCase())) throw new InvalidCredential('its typ is not at+jwt')
   if (!algorithms.includes(alg)) throw new InvalidCredential('its algorithm is not one of its issuer')
   if (crit !== undefined) throw new InvalidCredential('has critical header parameters')
 }

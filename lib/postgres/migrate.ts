@@ -81,7 +81,7 @@ async function versionOf (run: Run, schema: string, tables: Tables): Promise<num
   const [server] = await run(`SELECT ${REPLICA}, EXISTS (
     SELECT 1 FROM pg_tables WHERE schemaname = $1 AND tablename = $2) AS migrated`, [schema, versions])
   checkPrimary(server)
-  if (server?.migrated !== true) return 0
+  if (server?.migrated !== 't') return 0
   const [row] = await run(`SELECT coalesce(max(version), 0) AS version FROM ${schema}.${versions}`, [])
   const version = Number(row?.version)
   if (version > migrations.length) throw new SchemaTooNewError(tables, schema, version)

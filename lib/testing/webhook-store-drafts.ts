@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
-import type { Attempt, Claim, Claimed, Delivery, Settled, WebhookEndpoint, WebhookStore } from '../webhooks/index.js'
+import type {
+  Attempt, Claim, Claimed, Delivery, EndpointLimit, Settled, WebhookEndpoint, WebhookStore
+} from '../webhooks/index.js'
 
 /** One rule that every webhook store keeps. */
 export interface WebhookStoreCase {
@@ -76,7 +78,7 @@ export async function one (store: WebhookStore, of: WebhookEndpoint, now: number
 export interface ClaimAll {
   readonly limit: number
   readonly perEndpoint: number
-  readonly except?: readonly string[]
+  readonly endpointLimits?: readonly EndpointLimit[]
 }
 
 /** Claims and settles everything that is due. @returns of each claim, endpoint → how many deliveries to it */

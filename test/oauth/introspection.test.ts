@@ -56,7 +56,7 @@ t.test('a token that is not exactly active, or not for this API, is 401', async 
   const rows: ReadonlyArray<Claims> = [
     { active: false },
     { iss: 'https://evil.example' }, { iss: null }, { aud: 'https://other.example' }, { aud: undefined }, { aud: { [AUDIENCE]: 1 } }, { aud: [[AUDIENCE]] },
-    { token_type: 'refresh_token' }, { token_type: undefined }, { token_type: 1 }, { token_use: 'refresh_token' },
+    { token_type: 'refresh_token' }, { token_type: null }, { token_type: undefined, token_use: 'refresh_token' }, { token_type: 1 }, { token_use: 'refresh_token' },
     { exp: now }, { exp: now - 1 }, { exp: String(now + 60) }, { exp: null }, { nbf: now + 6 }, { nbf: 'x' },
     { client_id: undefined }, { client_id: 7 }, { sub: '' }, { sub: null }, { workspace: undefined }, { scope: 7 },
     { cnf: { jkt: 'x' } }, { cnf: {} }, { cnf: null }, { cnf: { 'x5t#S256': 'x' } }
@@ -65,7 +65,7 @@ t.test('a token that is not exactly active, or not for this API, is 401', async 
     answer(row)
     isRefused(t, await get(app, TOKEN), 'CREDENTIAL_INVALID', JSON.stringify(row))
   }
-  for (const row of [{ iss: undefined }, { exp: undefined }, { token_type: 'bearer' }, { sub: undefined }, { aud: ['x', AUDIENCE] }, { nbf: now + 5 }, { token_use: 'access_token' }]) {
+  for (const row of [{ iss: undefined }, { exp: undefined }, { token_type: 'bearer' }, { token_type: undefined }, { sub: undefined }, { aud: ['x', AUDIENCE] }, { nbf: now + 5 }, { token_use: 'access_token' }]) {
     answer(row)
     t.equal((await get(app, TOKEN)).statusCode, 200, JSON.stringify(row))
   }
@@ -77,10 +77,15 @@ t.test('a token that is not exactly active, or not for this API, is 401', async 
 })
 
 t.test('`audience: false` accepts answers without an audience', async (t) => {
-  const { authority } = await start(t, { aud: undefined, sub: undefined })
+  const { authority, answer } = await start(t, { aud: undefined, sub: undefined })
   const { app } = await guarded(t, authority, [resolverOf(authority, { audience: false })])
   const { owner, client } = (await get(app, TOKEN)).json()
   t.strictSame([client, owner], ['client-1', undefined], 'a client that acts for itself')
+  authority.clock.advance(60)
+  answer({ token_type: undefined })
+  isRefused(t, await get(app, TOKEN), 'CREDENTIAL_INVALID', 'it may be a refresh token, which has neither audience nor type')
+  answer({ token_type: undefined, token_use: 'access_token' })
+  t.equal((await get(app, TOKEN)).statusCode, 200)
 })
 
 t.test('a revoked token is noticed after `cache.maxAge`, and never used beyond its exp', async (t) => {

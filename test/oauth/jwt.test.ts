@@ -30,7 +30,7 @@ t.test('a good token makes a principal like an API key’s; its JWKS is discover
   })
   t.strictSame(authority.asked, ['GET /.well-known/oauth-authorization-server', 'GET /jwks'])
   t.equal((await get(app, await authority.issue())).statusCode, 200)
-  t.equal((await get(app, await authority.issue({}, { typ: 'application/at+jwt' }))).statusCode, 200)
+  for (const typ of ['application/at+jwt', 'AT+JWT', 'Application/At+Jwt']) t.equal((await get(app, await authority.issue({}, { typ }))).statusCode, 200, typ)
   t.equal((await get(app, await authority.issue({ aud: ['https://other', AUDIENCE] }))).statusCode, 200)
   t.equal(authority.asked.length, 2, 'the keys are held')
   leaks(t, token, [log.text, response.body])
@@ -75,7 +75,6 @@ t.test('every forged or foreign token is 401 invalid_token, and no part of it is
     'an ID token': await issue({}, { typ: 'JWT' }),
     'a proof': await issue({}, { typ: 'dpop+jwt' }),
     'no typ': await issue({}, { typ: undefined }),
-    'typ in capitals': await issue({}, { typ: 'AT+JWT' }),
     'typ with parameters': await issue({}, { typ: 'at+jwt; a=b' }),
     'critical parameters': `${part({ ...header, alg: 'ES256', crit: ['x'], x: 1 })}.${body}.${signature}`,
     'another issuer': await issue({ iss: 'https://evil.example' }),

@@ -96,8 +96,6 @@ t.test('§3.10 what a token says of its signing key is not followed', async (t) 
 t.test('§3.11, §3.12 and §2.8 a JWT of another kind is no access token, though its issuer signed it for this audience', async (t) => {
   const { authority, refuses } = await start(t)
   for (const typ of [undefined, '', 'JWT', 'jwt', 'id+jwt', 'logout+jwt', 'secevent+jwt', 'dpop+jwt', 'client-authentication+jwt', 'oauth-authz-req+jwt', 'token-introspection+jwt', 'rt+jwt', 'at+jwt ', 'application/at+jwt+x', 7, ['at+jwt']]) {
-    const [, body = '', signature = ''] = (await authority.issue()).split('.')
-    const token = typeof typ === 'string' || typ === undefined ? await authority.issue({}, { typ }) : `${part({ ...header, typ })}.${body}.${signature}`
-    await refuses(`typ ${JSON.stringify(typ)}`, token)
+    await refuses(`typ ${JSON.stringify(typ)}`, await authority.issue({}, { typ }))
   }
 })

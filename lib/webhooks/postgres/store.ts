@@ -36,16 +36,16 @@ export function createSqlWebhookStore ({ database, schema }: OpenDatabase): SqlW
   }
 
   /** Ids of the endpoints to whom deliveries are claimed. */
-  async function leaseEndpoints (now: number, { limit, except = [], only }: ClaimLimit): Promise<string[]> {
+  async function leaseEndpoints (now: number, { limit, endpointLimits, only }: ClaimLimit): Promise<string[]> {
     const rows = only === undefined
-      ? await run(statements.leaseEndpoints, [now, now + ENDPOINT_LEASE_MS, limit, except])
+      ? await run(statements.leaseEndpoints, [now, now + ENDPOINT_LEASE_MS, limit, unwanted(endpointLimits)])
       : await run(statements.findEndpoint, [only.workspace, only.endpointId])
     return rows.map(({ id }) => String(id))
   }
 
-  async function nextFor ({ except = [], only }: ClaimLimit): Promise<number | undefined> {
+  async function nextFor ({ endpointLimits, only }: ClaimLimit): Promise<number | undefined> {
     const [row] = only === undefined
-      ? await run(statements.nextOfAll, [except])
+      ? await run(statements.nextOfAll, [unwanted(endpointLimits)])
       : await run(statements.nextOfOne, [only.endpointId])
     const next = row?.next ?? null
     return next === null ? undefined : Number(next)
@@ -117,9 +117,11 @@ export function createSqlWebhookStore ({ database, schema }: OpenDatabase): SqlW
     async claim (now, lease, limit) {
       const leasedUntil = now + lease
       const leased = await leaseEndpoints(now, limit)
+      const limits = new Map(limit.endpointLimits?.map(({ endpointId, limit }) => [endpointId, limit]))
+      const wanted = leased.map((id) => limits.get(id) ?? limit.perEndpoint)
       const rows = leased.length === 0
         ? []
-        : await run(statements.claim, [leased, now, leasedUntil, limit.perEndpoint, limit.limit])
+        : await run(statements.claim, [leased, now, leasedUntil, wanted, limit.limit])
       if (limit.only === undefined && leased.length > 0) {
         await run(statements.releaseEndpoints, [leased, now + ENDPOINT_LEASE_MS, now])
       }
@@ -135,6 +137,11 @@ export function createSqlWebhookStore ({ database, schema }: OpenDatabase): SqlW
     },
     prune: async (before, limit) => (await run(statements.prune, [before.getTime(), limit])).length
   }
+}
+
+/** Ids of the endpoints of which nothing is wanted. */
+function unwanted (limits: ClaimLimit['endpointLimits'] = []): string[] {
+  return limits.filter(({ limit }) => limit === 0).map(({ endpointId }) => endpointId)
 }
 
 function deliveryOf ({ record, attempts, state, due_at: due }: Row): Delivery {
