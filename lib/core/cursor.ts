@@ -23,7 +23,7 @@ export function newestFirst (one: Position, other: Position): number {
 }
 
 /** A page of `limit` records, and where it ended. @param found one record more than the limit where there are more */
-export function cutPage<T extends Position> (found: readonly T[], limit: number): [page: T[], next: Position | undefined] {
+export function cutPage<T extends Position> (found: readonly T[], limit: number): [T[], Position | undefined] {
   const last = found.length > limit ? found[limit - 1] : undefined
   return [found.slice(0, limit), last && { createdAt: last.createdAt, id: last.id }]
 }

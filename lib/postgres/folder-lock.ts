@@ -5,9 +5,9 @@ import { StoreError } from '../core/store-error.js'
 export class FolderInUseError extends StoreError {
   override readonly name = 'FolderInUseError'
   constructor (folder: string) {
-    super(`the embedded Postgres in ${folder} is open in another process, or in another store of this one, and two would ` +
-      'corrupt it: close that one, or give dataDir another folder; processes that share keys need a Postgres server ' +
-      '(createPostgresKeyStore)')
+    super(`the embedded Postgres in ${folder} is open in another process, or in another store of this one, ` +
+      'and two would corrupt it: close that one, or give dataDir another folder; ' +
+      'processes that share keys need a Postgres server (createPostgresKeyStore)')
   }
 }
 

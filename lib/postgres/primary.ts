@@ -9,7 +9,10 @@ export class ReplicaError extends StoreError {
   }
 }
 
-/** Whether the server that answers is a replica. Each statement asks: a pool may connect to another server at any time. */
+/**
+ * Whether the server that answers is a replica. Each statement asks: a pool may connect to another server at any
+ * time.
+ */
 export const REPLICA = 'pg_is_in_recovery() AS replica'
 
 /**
@@ -30,5 +33,5 @@ export function rowsFromPrimary (rows: readonly Row[]): readonly Row[] {
 
 /** Refuses a row with `REPLICA` that does not come from a primary. @throws ReplicaError */
 export function checkPrimary (row: Row | undefined): void {
-  if (row?.replica !== false) throw new ReplicaError()
+  if (row?.replica !== 'f') throw new ReplicaError()
 }

@@ -13,7 +13,10 @@ export interface RedisClient extends NodeJS.EventEmitter {
 /** Runs one command. Rejects with a `StoreError`. */
 export type Command = (command: string, ...args: string[]) => Promise<unknown>
 
-/** The client keeps a command in memory until its answer comes or the connection ends, however early the caller gave up. */
+/**
+ * The client keeps a command in memory until its answer comes or the connection ends, however early the caller gave
+ * up.
+ */
 const MAX_UNANSWERED = 10_000
 
 /**

@@ -48,10 +48,12 @@ export function createMemoryWebhookStore (): WebhookStore {
   }
 
   return {
-    async insertEndpoint (endpoint) {
+    async insertEndpoint (endpoint, maxEndpoints) {
       const { id, workspace } = endpoint
       if (endpoints.has(id)) throw new DuplicateError()
+      if (listEndpoints(workspace).length >= maxEndpoints) return false
       endpoints.set(id, { id, workspace, record: writeEndpoint(endpoint), deliveries: new Map(), lastClaim: 0 })
+      return true
     },
     async getEndpoint (workspace, id) {
       const stored = find(workspace, id)

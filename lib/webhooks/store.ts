@@ -8,8 +8,13 @@ import type { Attempt, Delivery, DeliveryState, WebhookEndpoint } from './endpoi
  * whether an implementation does all of this.
  */
 export interface WebhookStore {
-  /** @throws DuplicateError where the id exists */
-  insertEndpoint (endpoint: WebhookEndpoint): Promise<void>
+  /**
+   * Adds an endpoint, unless its workspace has `maxEndpoints` already: also of calls at the same time, from any number
+   * of processes, no more are added.
+   * @returns whether it was added
+   * @throws DuplicateError where the id exists
+   */
+  insertEndpoint (endpoint: WebhookEndpoint, maxEndpoints: number): Promise<boolean>
   getEndpoint (workspace: string, id: string): Promise<WebhookEndpoint | undefined>
   /** All of a workspace, newest first (`createdAt`, then `id`, descending). The host bounds how many there are. */
   listEndpoints (workspace: string): Promise<readonly WebhookEndpoint[]>

@@ -35,7 +35,7 @@ t.test('a scheme that the host wrote stays as written, beside those of other res
   t.equal(operationOf(app, 'get', '/undeclared').responses[403]?.description, 'Requires devices:read, or any credential of oauth.')
 })
 
-t.test('a guarded operation shows what it needs and how it refuses', async (t) => {
+t.test('a guarded operation shows what it requires and how it refuses', async (t) => {
   const app = await server(t, { routes: (app) => { app.get('/devices', { schema: scopes.secure('devices:read', { cost: 5 }), handler }) } })
   const operation = operationOf(app, 'get', '/devices')
   t.same(operation.security, [{ apiKey: ['devices:read'] }])
@@ -122,7 +122,7 @@ t.test('alternatives and lists of scopes read as a sentence; any credential has 
   t.same(operationOf(app, 'get', '/any').responses[403], { $ref: '#/components/responses/Forbidden' })
 })
 
-t.test('public operations get none of it; optional ones say that nobody is needed', async (t) => {
+t.test('public operations show no refusals; optional ones show that a credential is optional', async (t) => {
   const app = await server(t, {
     latchkey: { undeclared: ({ url }) => url === '/page' ? 'public' : 'refuse' },
     routes (app) {

@@ -46,10 +46,10 @@ export async function typed (app: FastifyInstance): Promise<void> {
   await app.register(keyRoutes, { scopes: { read: 'devices:read' } })
 }
 
-export function listener (event: AccessEvent<'key.issued' | 'key.updated'>): readonly string[] {
+export function changedFields (event: AccessEvent): readonly string[] {
   // @ts-expect-error only an update says what was changed
   event.data.changed.join()
-  return event.type === 'key.updated' ? event.data.changed : [event.data.key.id]
+  return event.type === 'key.updated' ? event.data.changed : [event.id]
 }
 
 export const inputs: IssueInput[] = [

@@ -5,10 +5,10 @@ export interface PostgresKeyStoreOptions extends PostgresOptions {}
 export interface PgliteKeyStoreOptions extends PgliteOptions {}
 
 /**
- * Keys in Postgres, by `pg`. Connect it to the primary: a replica may not know of a revocation yet. Every read also asks
- * which server answers, so one that was demoted to a replica is an outage (503) from its first answer on; a former primary
- * that does not know of its successor must be stopped by your failover manager. Tables are made with the first use, or by
- * `migrate`.
+ * Keys in Postgres, by `pg`. Connect it to the primary: a replica may not know of a revocation yet. Every read also
+ * asks which server answers, so one that was demoted to a replica is an outage (503) from its first answer on; a
+ * former primary that does not know of its successor must be stopped by your failover manager. Tables are made with
+ * the first use, or by `migrate`.
  *
  * ```ts
  * const store = createPostgresKeyStore({ connectionString: process.env.DATABASE_URL })
@@ -22,9 +22,9 @@ export function createPostgresKeyStore (options: PostgresKeyStoreOptions): SqlKe
 
 /**
  * Keys in an embedded Postgres in a folder, by `@electric-sql/pglite`, for one process, such as an example or a small
- * server; it has the same tables and statements as a Postgres server. The folder is locked with `fs-native-extensions`: if
- * another store on this machine has it open, the first use throws `FolderInUseError`. The lock does not reach across
- * machines, so the folder must be on a local disk.
+ * server; it has the same tables and statements as a Postgres server. The folder is locked with
+ * `fs-native-extensions`: if another store on this machine has it open, the first use throws `FolderInUseError`. The
+ * lock does not reach across machines, so the folder must be on a local disk.
  *
  * @throws OptionError
  */

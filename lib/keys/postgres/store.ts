@@ -47,9 +47,9 @@ export function createSqlKeyStore ({ database, schema }: OpenDatabase): SqlKeySt
     },
     async update (key, hash) {
       const { id, workspace, environment, owner = null, version, secrets } = key
-      const generations = secrets.map(({ generation }) => generation)
       const changed = await run(statements.update, [
-        id, workspace, version - 1, environment, owner, version, writeKey(key), hash ?? null, newestGeneration(key), generations
+        id, workspace, version - 1, environment, owner, version, writeKey(key),
+        hash ?? null, newestGeneration(key), secrets.map(({ generation }) => generation)
       ])
       return changed.length > 0
     },
@@ -62,11 +62,11 @@ export function createSqlKeyStore ({ database, schema }: OpenDatabase): SqlKeySt
 }
 
 function columnsOf (uses: readonly KeyUse[]): unknown[] {
-  const scopes = uses.map(({ scopesUsedAt }) => Object.entries(scopesUsedAt).map(([scope, at]) => [scope, at.getTime()]))
+  const scopes = uses.map(({ scopesUsedAt }) => Object.entries(scopesUsedAt))
   return [
     uses.map(({ workspace }) => workspace),
     uses.map(({ id }) => id),
     uses.map(({ lastUsedAt }) => lastUsedAt.getTime()),
-    scopes.map((entries) => JSON.stringify(Object.fromEntries(entries)))
+    scopes.map((used) => JSON.stringify(Object.fromEntries(used.map(([scope, at]) => [scope, at.getTime()]))))
   ]
 }

@@ -8,11 +8,11 @@ import { createRedisStore } from './store.js'
 export interface RedisKeyStoreOptions extends RedisStoreOptions {}
 
 /**
- * Keys in Redis, single or Cluster. It is where keys live, not a cache: Redis must persist every write (`appendonly yes`,
- * `maxmemory-policy noeviction`), and the client must read from masters. Every read is a script that only a master runs,
- * so a master that was demoted is an outage (503) from its first answer on. A master that is cut off goes on for
- * `min-replicas-max-lag` seconds (10 by default) with `min-replicas-to-write 1`, and without it until it learns of its
- * successor. Replicas must stay read-only (`replica-read-only yes`, Redis' default).
+ * Keys in Redis, single or Cluster. It is where keys live, not a cache: Redis must persist every write (`appendonly
+ * yes`, `maxmemory-policy noeviction`), and the client must read from masters. Every read is a script that only a
+ * master runs, so a master that was demoted is an outage (503) from its first answer on. A master that is cut off
+ * goes on for `min-replicas-max-lag` seconds (10 by default) with `min-replicas-to-write 1`, and without it until it
+ * learns of its successor. Replicas must stay read-only (`replica-read-only yes`, Redis' default).
  *
  * ```ts
  * const store = createRedisKeyStore({ redis: app.redis })
@@ -30,8 +30,8 @@ function checkMasters ({ options = {} }: RedisClient): void {
   const role: unknown = Reflect.get(options, 'role')
   const scaleReads: unknown = Reflect.get(options, 'scaleReads')
   if (role === 'slave' || (scaleReads !== undefined && scaleReads !== 'master')) {
-    throw new OptionError('option redis reads from replicas, which may not know of a revocation yet: give the key store ' +
-      'a client without role: \'slave\', and with scaleReads: \'master\'')
+    throw new OptionError('option redis reads from replicas, which may not know of a revocation yet: ' +
+      'give the key store a client without role: \'slave\', and with scaleReads: \'master\'')
   }
 }
 

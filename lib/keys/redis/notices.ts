@@ -8,7 +8,9 @@ import type { RedisKeys } from './redis-keys.js'
 
 /** How long to wait for the write of a change that was announced and is not visible yet. */
 const RETRY_AFTER_MS = 10_000
-/** An announcement has a random score below all times, so that a reader sees whether there was another one meanwhile. */
+/**
+ * An announcement has a random score below all times, so that a reader sees whether there was another one meanwhile.
+ */
 const ANNOUNCEMENTS = 2 ** 47
 
 interface Taken { readonly member: string, readonly score: number }
@@ -20,9 +22,9 @@ interface RedisNotices {
 }
 
 /**
- * The sorted set only says which records to read: they may be in other slots, so set and record can't be written together.
- * The record has the truth. The set never has a later time than the record for longer than `RETRY_AFTER_MS`, wherever a
- * process ends in between.
+ * The sorted set only says which records to read: they may be in other slots, so set and record can't be written
+ * together. The record has the truth. The set never has a later time than the record for longer than
+ * `RETRY_AFTER_MS`, wherever a process ends in between.
  */
 export function createNotices (command: Command, redisKeys: RedisKeys): RedisNotices {
   const script = createScript(command)

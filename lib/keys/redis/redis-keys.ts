@@ -1,7 +1,10 @@
 import { encodePart } from '../../redis/names.js'
 import type { KeyPage } from '../store.js'
 
-/** Names of the keys in Redis. On a Cluster all of a workspace is in one slot, except hashes and ids of secrets and keys. */
+/**
+ * Names of the keys in Redis. On a Cluster all of a workspace is in one slot, except hashes and ids of secrets and
+ * keys.
+ */
 export interface RedisKeys {
   /** A hash: `record` and `createdAt`, `version`, `hashes`, `change`, and the recorded uses. */
   record (workspace: string, id: string): string

@@ -27,8 +27,8 @@ interface Write {
 const BATCH_SIZE = 100
 
 /**
- * A hash leads to a record, and opens it only while the record lists that hash too. Hashes are written before the record
- * and removed after it, so a process that ends in between leaves a hash that opens nothing.
+ * A hash leads to a record, and opens it only while the record lists that hash too. Hashes are written before the
+ * record and removed after it, so a process that ends in between leaves a hash that opens nothing.
  */
 export function createRedisStore ({ command, namespace }: OpenRedis): KeyStore {
   const redisKeys = createRedisKeys(namespace)
@@ -39,7 +39,9 @@ export function createRedisStore ({ command, namespace }: OpenRedis): KeyStore {
     return recordOf(await script(READ, [redisKeys.record(workspace, id)]))
   }
 
-  /** @returns whether this call wrote it, and so may remove it again @throws DuplicateError where it has another value */
+  /**
+   * @returns whether this call wrote it, and so may remove it again @throws DuplicateError where it has another value
+   */
   async function reserve (name: string, value: string): Promise<boolean> {
     if (await command('set', name, value, 'NX') !== null) return true
     if (await command('get', name) !== value) throw new DuplicateError()
@@ -69,7 +71,8 @@ export function createRedisStore ({ command, namespace }: OpenRedis): KeyStore {
   async function keysBelow (workspace: string, page: KeyPage, after: Position | undefined): Promise<ApiKey[]> {
     const list = redisKeys.list(workspace, page)
     const keys: ApiKey[] = []
-    for (let below = after === undefined ? '+' : `(${memberOf(after.createdAt, after.id)}`; keys.length <= page.limit;) {
+    let below = after === undefined ? '+' : `(${memberOf(after.createdAt, after.id)}`
+    while (keys.length <= page.limit) {
       const members = textsOf(await script(PAGE, [list], [below, page.limit + 1]))
       const found = await Promise.all(members.map((member) => read(workspace, idOf(member))))
       keys.push(...found.flatMap((stored) => stored === undefined ? [] : [stored.key]))

@@ -6,9 +6,9 @@ import type { ReplayStore } from '../replay.js'
 export interface RedisReplayStoreOptions extends RedisStoreOptions {}
 
 /**
- * Used DPoP proofs, shared by all processes (RFC 9449 §11.1): each proof is accepted once, by whichever process. Redis must
- * not evict keys (`maxmemory-policy noeviction`). After a failover to a replica it may have lost the proofs of the last
- * moments, each of which is then accepted once more within its `maxAge`.
+ * Used DPoP proofs, shared by all processes (RFC 9449 §11.1): each proof is accepted once, by whichever process.
+ * Redis must not evict keys (`maxmemory-policy noeviction`). After a failover to a replica it may have lost the
+ * proofs of the last moments, each of which is then accepted once more within its `maxAge`.
  *
  * ```ts
  * createJwtResolver({ issuers, dpop: { replay: createRedisReplayStore({ redis: app.redis }) } })

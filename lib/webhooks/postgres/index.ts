@@ -5,8 +5,8 @@ export interface PostgresWebhookStoreOptions extends PostgresOptions {}
 export interface PgliteWebhookStoreOptions extends PgliteOptions {}
 
 /**
- * Endpoints and deliveries in Postgres, by `pg`; any number of processes deliver from it. Tables are made with the first
- * use, or by `migrate`.
+ * Endpoints and deliveries in Postgres, by `pg`; any number of processes deliver from it. Tables are made with the
+ * first use, or by `migrate`.
  *
  * @throws OptionError
  */
@@ -15,8 +15,8 @@ export function createPostgresWebhookStore (options: PostgresWebhookStoreOptions
 }
 
 /**
- * The same in an embedded Postgres, by `@electric-sql/pglite`, for one process. A folder belongs to one store; to keep keys
- * and webhooks in one folder, open it yourself and give both stores the option `db`.
+ * The same in an embedded Postgres, by `@electric-sql/pglite`, for one process. A folder belongs to one store; to
+ * keep keys and webhooks in one folder, open it yourself and give both stores the option `db`.
  *
  * @throws OptionError
  */

@@ -31,7 +31,8 @@ const migrations: Tables['migrations'] = [
       'when a pending delivery is attempted next; while it is claimed, when its lease ends'`,
     `CREATE INDEX webhook_deliveries_of_endpoint ON ${schema}.webhook_deliveries (endpoint_id, created_at, id)`,
     `CREATE INDEX webhook_deliveries_in_state ON ${schema}.webhook_deliveries (endpoint_id, state, created_at, id)`,
-    `CREATE INDEX webhook_deliveries_due ON ${schema}.webhook_deliveries (endpoint_id, due_at) WHERE due_at IS NOT NULL`,
+    `CREATE INDEX webhook_deliveries_due ON ${schema}.webhook_deliveries (endpoint_id, due_at)
+      WHERE due_at IS NOT NULL`,
     `CREATE INDEX webhook_deliveries_ended ON ${schema}.webhook_deliveries (created_at) WHERE due_at IS NULL`
   ]
 ]

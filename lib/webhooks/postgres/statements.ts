@@ -1,14 +1,16 @@
-/** JSON as text: the clients parse it in different ways. */
-const COLUMNS = 'd.record::text AS record, d.attempts::text AS attempts, d.state, d.due_at'
+const COLUMNS = 'd.record, d.attempts, d.state, d.due_at'
 
 /** @param schema its name is part of the statements, so it must have been checked */
 export function createStatements (schema: string) {
   const [endpoints, deliveries] = [`${schema}.webhook_endpoints`, `${schema}.webhook_deliveries`]
   return {
-    insertEndpoint: `INSERT INTO ${endpoints} (id, workspace, created_at, version, record) VALUES ($1, $2, $3, $4, $5)
-      ON CONFLICT DO NOTHING RETURNING id`,
-    getEndpoint: `SELECT record::text AS record FROM ${endpoints} WHERE workspace = $1 AND id = $2`,
-    listEndpoints: `SELECT record::text AS record FROM ${endpoints} WHERE workspace = $1
+    /** Until the end of the transaction, nobody else adds an endpoint to the workspace: what is counted stays true. */
+    lockWorkspace: 'SELECT pg_advisory_xact_lock($1, $2)',
+    insertEndpoint: `INSERT INTO ${endpoints} (id, workspace, created_at, version, record)
+      SELECT $1::text, $2::text, $3::bigint, $4::bigint, $5::json
+      WHERE (SELECT count(*) FROM ${endpoints} WHERE workspace = $2) < $6::bigint RETURNING id`,
+    getEndpoint: `SELECT record FROM ${endpoints} WHERE workspace = $1 AND id = $2`,
+    listEndpoints: `SELECT record FROM ${endpoints} WHERE workspace = $1
       ORDER BY created_at DESC, id DESC`,
     updateEndpoint: `UPDATE ${endpoints} SET version = $3, record = $4
       WHERE id = $1 AND workspace = $2 AND version = $3 - 1 RETURNING id`,
@@ -64,7 +66,8 @@ export function createStatements (schema: string) {
       )
       SELECT 1 FROM settled`,
     prune: `DELETE FROM ${deliveries} WHERE id IN (
-        SELECT id FROM ${deliveries} WHERE due_at IS NULL AND created_at < $1 ORDER BY created_at LIMIT $2) RETURNING id`,
+        SELECT id FROM ${deliveries} WHERE due_at IS NULL AND created_at < $1 ORDER BY created_at LIMIT $2
+      ) RETURNING id`,
 
     /** Has only the filters that are asked for: Postgres would use no index for an optional one. */
     listDeliveries (filters: { state: boolean, after: boolean }) {

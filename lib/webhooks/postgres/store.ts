@@ -1,5 +1,5 @@
+import { crc32 } from 'node:zlib'
 import { cutPage } from '../../core/cursor.js'
-import { DuplicateError } from '../../core/store-error.js'
 import type { Row } from '../../postgres/database.js'
 import { withTables } from '../../postgres/migrate.js'
 import type { OpenDatabase } from '../../postgres/options.js'
@@ -20,12 +20,16 @@ export interface SqlWebhookStore extends WebhookStore {
 
 /** For how long a process has endpoints to itself while it claims deliveries to them. */
 const ENDPOINT_LEASE_MS = 5000
+/** First half of the advisory lock under which endpoints are added; the second half depends on the workspace. */
+const WORKSPACE_LOCK = 0x6c617465
+/** Seconds for each statement that adds an endpoint, including the wait for those of other calls. */
+const INSERT_TIMEOUT = 5
 /** Deliveries that one statement deletes. */
 const BATCH_SIZE = 2000
 
 export function createSqlWebhookStore ({ database, schema }: OpenDatabase): SqlWebhookStore {
   const statements = createStatements(schema)
-  const { run, migrate, close } = withTables(database, schema, tables)
+  const { run, transaction, migrate, close } = withTables(database, schema, tables)
 
   async function listEndpoints (workspace: string): Promise<WebhookEndpoint[]> {
     return (await run(statements.listEndpoints, [workspace])).map(({ record }) => readEndpoint(String(record)))
@@ -50,10 +54,15 @@ export function createSqlWebhookStore ({ database, schema }: OpenDatabase): SqlW
   return {
     migrate,
     close,
-    async insertEndpoint (endpoint) {
+    async insertEndpoint (endpoint, maxEndpoints) {
       const { id, workspace, createdAt, version } = endpoint
-      const values = [id, workspace, createdAt.getTime(), version, writeEndpoint(endpoint)]
-      if ((await run(statements.insertEndpoint, values)).length === 0) throw new DuplicateError()
+      let added = false
+      await transaction(INSERT_TIMEOUT, async (run) => {
+        await run(statements.lockWorkspace, [WORKSPACE_LOCK, crc32(`${schema} ${workspace}`) | 0])
+        const values = [id, workspace, createdAt.getTime(), version, writeEndpoint(endpoint), maxEndpoints]
+        added = (await run(statements.insertEndpoint, values)).length > 0
+      })
+      return added
     },
     async getEndpoint (workspace, id) {
       const [row] = await run(statements.getEndpoint, [workspace, id])

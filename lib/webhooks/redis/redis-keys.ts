@@ -2,7 +2,10 @@ import { encodePart } from '../../redis/names.js'
 import type { DeliveryState } from '../endpoint.js'
 import type { EndpointRef } from '../store.js'
 
-/** Names of the keys in Redis. On a Cluster all of a workspace is in one slot, and the sets of all workspaces in others. */
+/**
+ * Names of the keys in Redis. On a Cluster all of a workspace is in one slot, and the sets of all workspaces in
+ * others.
+ */
 export interface RedisKeys {
   endpoint (workspace: string, id: string): string
   /** Sorted set of a workspace's endpoints. */

@@ -1,6 +1,13 @@
-/** Writes an endpoint of the expected version. KEYS: endpoint, list. ARGV: expected ('' for none), version, record, member. */
-export const WRITE = `
-if (redis.call('HGET', KEYS[1], 'version') or '') ~= ARGV[1] then return 0 end
+/** Adds an endpoint, unless its workspace has too many. KEYS: endpoint, list. ARGV: at most, version, record, member. */
+export const INSERT = `
+if redis.call('ZCARD', KEYS[2]) >= tonumber(ARGV[1]) then return 0 end
+redis.call('HSET', KEYS[1], 'version', ARGV[2], 'record', ARGV[3])
+redis.call('ZADD', KEYS[2], 0, ARGV[4])
+return 1`
+
+/** Writes an endpoint of the expected version. KEYS: endpoint, list. ARGV: expected, version, record, member. */
+export const UPDATE = `
+if redis.call('HGET', KEYS[1], 'version') ~= ARGV[1] then return 0 end
 redis.call('HSET', KEYS[1], 'version', ARGV[2], 'record', ARGV[3])
 redis.call('ZADD', KEYS[2], 0, ARGV[4])
 return 1`
@@ -23,8 +30,8 @@ redis.call('ZADD', KEYS[5], 0, ARGV[2])
 return 1`
 
 /**
- * Leases the deliveries to one endpoint that are due, and says when the next is ('' for never). KEYS: due. ARGV: now, until,
- * how many at most, what names of deliveries begin with.
+ * Leases the deliveries to one endpoint that are due, and says when the next is ('' for never). KEYS: due. ARGV: now,
+ * until, how many at most, what names of deliveries begin with.
  */
 export const CLAIM = `
 local ids = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', ARGV[1], 'LIMIT', 0, ARGV[3])
@@ -38,8 +45,8 @@ local first = redis.call('ZRANGE', KEYS[1], 0, 0, 'WITHSCORES')
 return {first[2] or '', claimed}`
 
 /**
- * Writes how an attempt ended, unless the lease ran out. KEYS: delivery, due, list of its state, list of the next state.
- * ARGV: id, member, end of the lease, state, attempts, due ('' for never).
+ * Writes how an attempt ended, unless the lease ran out. KEYS: delivery, due, list of its state, list of the next
+ * state. ARGV: id, member, end of the lease, state, attempts, due ('' for never).
  */
 export const SETTLE = `
 if redis.call('HGET', KEYS[1], 'due') ~= ARGV[3] then return 0 end
@@ -50,8 +57,8 @@ redis.call('ZADD', KEYS[4], 0, ARGV[2])
 return 1`
 
 /**
- * Deletes deliveries to one endpoint. KEYS: due, list, lists of states. ARGV: what names of deliveries begin with, 1 to keep
- * those that are pending, then ids and members in turn. @returns how many were kept
+ * Deletes deliveries to one endpoint. KEYS: due, list, lists of states. ARGV: what names of deliveries begin with, 1
+ * to keep those that are pending, then ids and members in turn. @returns how many were kept
  */
 export const DELETE = `
 local kept = 0
@@ -67,7 +74,9 @@ for i = 3, #ARGV, 2 do
 end
 return kept`
 
-/** Leases endpoints that are claimable. KEYS: claimable. ARGV: now, until, how many at most, then those to leave out. */
+/**
+ * Leases endpoints that are claimable. KEYS: claimable. ARGV: now, until, how many at most, then those to leave out.
+ */
 export const LEASE = `
 local except = {}
 for i = 4, #ARGV do except[ARGV[i]] = true end
@@ -82,8 +91,8 @@ end
 return leased`
 
 /**
- * Ends the lease of an endpoint, unless a new delivery ended it before. KEYS: claimable. ARGV: endpoint, end of the lease,
- * when it is claimable next ('' for never).
+ * Ends the lease of an endpoint, unless a new delivery ended it before. KEYS: claimable. ARGV: endpoint, end of the
+ * lease, when it is claimable next ('' for never).
  */
 export const RELEASE = `
 if tonumber(redis.call('ZSCORE', KEYS[1], ARGV[1]) or '') ~= tonumber(ARGV[2]) then return 0 end

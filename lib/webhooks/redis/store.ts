@@ -7,7 +7,7 @@ import { isSubscribed, type Delivery, type WebhookEndpoint } from '../endpoint.j
 import type { Claim, EndpointRef, WebhookStore } from '../store.js'
 import { deliveryOf, deliveryRefOf, endpointOf, entryOf, nameOf } from './records.js'
 import { createRedisKeys } from './redis-keys.js'
-import { ADD, CLAIM, DELETE, LEASE, NEXT, RELEASE, REMOVE, SETTLE, WRITE } from './scripts.js'
+import { ADD, CLAIM, DELETE, INSERT, LEASE, NEXT, RELEASE, REMOVE, SETTLE, UPDATE } from './scripts.js'
 
 /** For how long a process has endpoints to itself while it claims deliveries to them. */
 const ENDPOINT_LEASE_MS = 5000
@@ -16,9 +16,9 @@ const BATCH_SIZE = 500
 const STATES = ['pending', 'delivered', 'failed'] as const
 
 /**
- * What is true is stored with the workspace. The sets of all workspaces, `claimable` and `made`, only say where to look,
- * and are written before what they lead to. An endpoint with a new delivery has the score 0 in `claimable`, so that a
- * process that has leased it meanwhile sees that its own score is gone.
+ * What is true is stored with the workspace. The sets of all workspaces, `claimable` and `made`, only say where to
+ * look, and are written before what they lead to. An endpoint with a new delivery has the score 0 in `claimable`, so
+ * that a process that has leased it meanwhile sees that its own score is gone.
  */
 export function createRedisStore ({ command, namespace }: OpenRedis): WebhookStore {
   const redisKeys = createRedisKeys(namespace)
@@ -39,10 +39,11 @@ export function createRedisStore ({ command, namespace }: OpenRedis): WebhookSto
     return found.filter((endpoint) => endpoint !== undefined)
   }
 
-  async function write (endpoint: WebhookEndpoint, expected: string): Promise<boolean> {
+  /** @param condition what the script compares with what is stored */
+  async function write (text: string, endpoint: WebhookEndpoint, condition: number): Promise<boolean> {
     const { workspace, id, version, createdAt } = endpoint
     const names = [redisKeys.endpoint(workspace, id), redisKeys.endpoints(workspace)]
-    return await script(WRITE, names, [expected, version, writeEndpoint(endpoint), memberOf(createdAt, id)]) === 1
+    return await script(text, names, [condition, version, writeEndpoint(endpoint), memberOf(createdAt, id)]) === 1
   }
 
   async function getDelivery (endpoint: EndpointRef, id: string): Promise<Delivery | undefined> {
@@ -65,11 +66,11 @@ export function createRedisStore ({ command, namespace }: OpenRedis): WebhookSto
   }
 
   /** @returns deliveries that are this caller's now, and when the next one is due ('' for never) */
-  async function claimOf (endpoint: EndpointRef, now: number, leasedUntil: number, most: number): Promise<[Claim[], string]> {
-    const reply = await script(CLAIM, [redisKeys.due(endpoint)], [now, leasedUntil, most, redisKeys.deliveries(endpoint)])
+  async function claimOf (of: EndpointRef, now: number, until: number, limit: number): Promise<[Claim[], string]> {
+    const reply = await script(CLAIM, [redisKeys.due(of)], [now, until, limit, redisKeys.deliveries(of)])
     const [next, claimed]: unknown[] = Array.isArray(reply) ? reply : []
     const deliveries = Array.isArray(claimed) ? claimed.map(deliveryOf) : []
-    const claims = deliveries.flatMap((delivery) => delivery === undefined ? [] : [{ delivery, leasedUntil }])
+    const claims = deliveries.flatMap((delivery) => delivery === undefined ? [] : [{ delivery, leasedUntil: until }])
     return [claims, String(next)]
   }
 
@@ -87,14 +88,16 @@ export function createRedisStore ({ command, namespace }: OpenRedis): WebhookSto
   }
 
   return {
-    async insertEndpoint (endpoint) {
+    async insertEndpoint (endpoint, maxEndpoints) {
       const { id, workspace } = endpoint
       if (await command('set', redisKeys.id(id), workspace, 'NX') === null) throw new DuplicateError()
-      await write(endpoint, '')
+      const added = await write(INSERT, endpoint, maxEndpoints)
+      if (!added) await command('del', redisKeys.id(id))
+      return added
     },
     getEndpoint,
     listEndpoints,
-    updateEndpoint: (endpoint) => write(endpoint, String(endpoint.version - 1)),
+    updateEndpoint: (endpoint) => write(UPDATE, endpoint, endpoint.version - 1),
     async removeEndpoint (workspace, id) {
       const endpoint = await getEndpoint(workspace, id)
       if (endpoint === undefined) return false

@@ -3,6 +3,7 @@ import fc from 'fast-check'
 import { CompactSign } from 'jose'
 import { allowPlainHttp, InvalidCredential, type LatchkeyOptions } from 'fastify-latchkey'
 import { createIntrospectionResolver, createJwtResolver, type JwtResolverOptions, type Partition } from 'fastify-latchkey/oauth'
+import { lookup } from '../helpers/lookup.js'
 import { AUDIENCE, createAuthority, forge, get, guarded, isRefused, json, leaks, scopes, type Authority, type Claims } from '../helpers/oauth.js'
 
 const TOKEN = 'opaque-token-of-many-characters-0123456789'
@@ -18,7 +19,7 @@ function opaqueOf ({ issuer }: Authority, over: object = {}) {
   })
 }
 
-t.test('a claim with half a character is 401, in a JWT and in an answer', async (t) => {
+t.test('a claim with half a surrogate pair is 401, in a JWT and in an introspection answer', async (t) => {
   const authority = await createAuthority(t)
   const { app, log } = await guarded(t, authority, [jwtOf(authority), opaqueOf(authority)])
   for (const half of halves) {
@@ -38,7 +39,7 @@ t.test('a claim with half a character is 401, in a JWT and in an answer', async 
   t.match(whole.json(), { owner: '\ud83d\ude00', workspace: 'w\u00fc\ufffd' }, 'whole characters are texts')
 })
 
-t.test('what a host makes of claims is looked at too', async (t) => {
+t.test('what a function of the host makes of claims is checked too', async (t) => {
   const authority = await createAuthority(t)
   for (const field of ['workspace', 'environment', 'tier', 'owner', 'scopes'] as const) {
     const { app } = await guarded(t, authority, [jwtOf(authority, { claims: { [field]: () => field === 'scopes' ? ['\ud800'] : '\ud800' } })])
@@ -46,7 +47,7 @@ t.test('what a host makes of claims is looked at too', async (t) => {
   }
 })
 
-t.test('bytes that are no UTF-8 are no claims: 401 in a JWT, 503 in an answer', async (t) => {
+t.test('bytes that are not UTF-8 are no claims: 401 in a JWT, 503 in an introspection answer', async (t) => {
   const authority = await createAuthority(t)
   const { app } = await guarded(t, authority, [jwtOf(authority), opaqueOf(authority)])
   for (const byte of [0xff, 0xfe, 0xc0]) {
@@ -67,7 +68,7 @@ t.test('two principals never become one in UTF-8', async (t) => {
   let refused = 0
   await fc.assert(fc.asyncProperty(text, text, text, async (client, subject, workspace) => {
     const token = await forge(authority.pair.privateKey, { typ: 'at+jwt', kid: 'key-1' }, authority.claimsOf({ client_id: client, sub: subject, workspace }))
-    const found = await Promise.resolve(resolver.resolve(token, authority.clock.now())).catch((fault: unknown) => fault)
+    const found = await Promise.resolve(resolver.resolve(token, authority.clock.now(), lookup({ clock: authority.clock.now }))).catch((fault: unknown) => fault)
     if (found instanceof InvalidCredential) return ++refused > 0
     if (typeof found !== 'object' || found === null || !('id' in found) || !('workspace' in found)) return false
     const bytes = Buffer.from(JSON.stringify([found.id, found.workspace])).toString('latin1')
@@ -79,7 +80,7 @@ t.test('two principals never become one in UTF-8', async (t) => {
   t.ok(refused > 50 && all.size > 50, `${refused} refused, ${all.size} taken`)
 })
 
-t.test('a client that acts for itself is no user of its name, however limits are partitioned', async (t) => {
+t.test('a client that acts for itself is counted apart from a user of its name, in every partition', async (t) => {
   const one: Partial<LatchkeyOptions> = { limits: { environments: { production: [{ name: 'few', quota: 1, window: 60 }] } } }
   for (const partition of ['client-and-user', 'client', 'user'] satisfies Partition[]) {
     const authority = await createAuthority(t)
@@ -98,7 +99,7 @@ t.test('a client that acts for itself is no user of its name, however limits are
   }
 })
 
-t.test('a client, a user or a workspace that is named like a key shares nothing with it', async (t) => {
+t.test('a client, a user or a workspace with the name of an API key shares nothing with it', async (t) => {
   const authority = await createAuthority(t)
   for (const partition of ['client-and-user', 'client', 'user'] satisfies Partition[]) {
     const { app } = await guarded(t, authority, [jwtOf(authority, { partition })], {

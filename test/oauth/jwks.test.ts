@@ -21,7 +21,7 @@ async function start (t: Test, over: Partial<JwtResolverOptions> = {}) {
 
 const failing: Answer = (_request, response) => response.writeHead(500).end()
 
-t.test('a withdrawn key is refused by the first request after the age of the key set, however long nobody came', async (t) => {
+t.test('a withdrawn signing key is refused by the first request after `jwksMaxAge`, however long there was none', async (t) => {
   for (const seconds of [600, 3_600, 86_399, 90_000]) {
     const { authority, app, next, byOld, byNext } = await start(t)
     t.equal((await get(app, await byOld())).statusCode, 200)
@@ -34,7 +34,7 @@ t.test('a withdrawn key is refused by the first request after the age of the key
   }
 })
 
-t.test('what was found good by a key is no longer held than its key set, whatever the cache says', async (t) => {
+t.test('a token is cached no longer than the JWKS that verified it, whatever the option cache says', async (t) => {
   const { authority, app, next, byOld, loads } = await start(t, { cache: { maxAge: 3_600 } })
   const token = await byOld()
   t.equal((await get(app, token)).statusCode, 200)
@@ -46,8 +46,8 @@ t.test('what was found good by a key is no longer held than its key set, whateve
   isRefused(t, await get(app, token), 'CREDENTIAL_INVALID', 'at it')
 })
 
-t.test('from half of its age on the key set is loaded beside the requests, once', async (t) => {
-  const { authority, app, next, byOld, byNext, loads } = await start(t, { keysMaxAge: 100 })
+t.test('from half of its age on the JWKS is loaded in background, once', async (t) => {
+  const { authority, app, next, byOld, byNext, loads } = await start(t, { jwksMaxAge: 100 })
   t.equal((await get(app, await byOld())).statusCode, 200)
   authority.clock.advance(49.999)
   t.equal((await get(app, await byOld())).statusCode, 200)
@@ -62,8 +62,8 @@ t.test('from half of its age on the key set is loaded beside the requests, once'
   t.equal(loads(), 2)
 })
 
-t.test('an age that is less than the cool-down holds all the same', async (t) => {
-  const { authority, app, next, byOld } = await start(t, { keysMaxAge: 2, cooldown: 300, cache: { maxAge: 3_600 } })
+t.test('a `jwksMaxAge` below the cool-down is kept', async (t) => {
+  const { authority, app, next, byOld } = await start(t, { jwksMaxAge: 2, cooldown: 300, cache: { maxAge: 3_600 } })
   const token = await byOld()
   t.equal((await get(app, token)).statusCode, 200)
   authority.answers.set('/jwks', json({ keys: [next.jwk] }))
@@ -71,7 +71,7 @@ t.test('an age that is less than the cool-down holds all the same', async (t) =>
   isRefused(t, await get(app, token), 'CREDENTIAL_INVALID', 'after 2 s')
 })
 
-t.test('while the issuer does not answer its keys go on, and one that hangs holds up only who comes first', async (t) => {
+t.test('while the issuer does not answer its signing keys stay in use, and only the first request waits for it', async (t) => {
   const { authority, app, next, byOld, loads } = await start(t, { cache: { maxAge: 3_600 } })
   const token = await byOld()
   t.equal((await get(app, token)).statusCode, 200)
@@ -103,7 +103,7 @@ t.test('an issuer that failed long ago is waited for again', async (t) => {
   isRefused(t, await get(app, await byOld()), 'CREDENTIAL_INVALID', 'two cool-downs later')
 })
 
-t.test('a clock that is set back makes held keys and tokens no younger', async (t) => {
+t.test('a clock that is set back makes a cached JWKS and cached tokens old', async (t) => {
   const { authority, app, next, byOld, loads } = await start(t)
   const token = await byOld()
   t.equal((await get(app, token)).statusCode, 200)
@@ -115,7 +115,7 @@ t.test('a clock that is set back makes held keys and tokens no younger', async (
   isRefused(t, await get(app, token), 'CREDENTIAL_INVALID', 'and the held token is looked at again')
 })
 
-t.test('a token whose exp passes while its keys are loaded has expired', async (t) => {
+t.test('a token whose exp passes while its JWKS is loaded has expired', async (t) => {
   for (const over of [{}, { cache: false as const }]) {
     const { authority, app } = await start(t, over)
     authority.answers.set('/jwks', (request, response, body) => {
@@ -128,7 +128,7 @@ t.test('a token whose exp passes while its keys are loaded has expired', async (
   }
 })
 
-t.test('an issuer that moves its keys is followed, though its old address goes on answering', async (t) => {
+t.test('an issuer that moves its JWKS is followed, though the old URL goes on answering', async (t) => {
   const { authority, app, next, byOld, byNext } = await start(t)
   t.equal((await get(app, await byOld())).statusCode, 200)
   authority.answers.set('/moved', json({ keys: [next.jwk] }))
@@ -145,7 +145,7 @@ t.test('an issuer that moves its keys is followed, though its old address goes o
   isRefused(t, await get(quiet.app, await quiet.byOld()), 'CREDENTIAL_INVALID', 'within the age of the key set')
 })
 
-t.test('an issuer whose new place can’t be told is an outage for new keys: never 401, never let in', async (t) => {
+t.test('an issuer whose discovery fails is an outage for new signing keys: never 401, never let in', async (t) => {
   const { authority, app, next, byNext } = await start(t)
   authority.answers.set('/moved', failing)
   const places: Answer[] = [
@@ -169,7 +169,7 @@ t.test('an issuer whose new place can’t be told is an outage for new keys: nev
   t.equal((await get(app, await byNext())).statusCode, 200, 'until it can')
 })
 
-t.test('many who wait for one load are answered by it', async (t) => {
+t.test('all requests that wait for one load are answered by it', async (t) => {
   const { authority, app, loads } = await start(t)
   const held: ServerResponse[] = []
   authority.answers.set('/jwks', (_request, response) => held.push(response))

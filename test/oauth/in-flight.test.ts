@@ -2,6 +2,7 @@ import t, { type Test } from 'tap'
 import type { ServerResponse } from 'node:http'
 import { allowPlainHttp, InvalidCredential } from 'fastify-latchkey'
 import { createIntrospectionResolver, type IntrospectionResolverOptions } from 'fastify-latchkey/oauth'
+import { lookup } from '../helpers/lookup.js'
 import { AUDIENCE, createAuthority, get, guarded, isRefused, type Claims } from '../helpers/oauth.js'
 import { until } from '../helpers/until.js'
 
@@ -17,13 +18,13 @@ async function start (t: Test, over: Partial<IntrospectionResolverOptions> = {})
   })
   const { app } = await guarded(t, authority, [resolver], { deadline: 60 })
   const active = (claims: Claims = {}) => JSON.stringify({ ...authority.claimsOf({ exp: undefined }), active: true, token_type: 'Bearer', ...claims })
-  const ask = async () => await resolver.resolve(TOKEN, authority.clock.now(), false, undefined, authority.clock.now)
+  const ask = async () => await resolver.resolve(TOKEN, authority.clock.now(), lookup({ clock: authority.clock.now }))
   return { authority, app, asked, active, resolver, ask }
 }
 
 const inactive = '{"active":false}'
 
-t.test('with the cache off no request gets the answer of another, though it came while that was asked for', async (t) => {
+t.test('with the cache off no request shares the answer of another, though both are in flight', async (t) => {
   for (const cache of [false, { maxAge: 0 }] as const) {
     const { authority, app, asked, active } = await start(t, { cache })
     const first = get(app, TOKEN)
@@ -38,7 +39,7 @@ t.test('with the cache off no request gets the answer of another, though it came
   }
 })
 
-t.test('an answer that is on its way is shared as long as one that is held would be', async (t) => {
+t.test('an answer in flight is shared as long as a cached one would be used', async (t) => {
   const { authority, asked, active, ask } = await start(t, { cache: { maxAge: 10 } })
   const first = ask()
   await until(() => asked.length >= 1)
@@ -56,7 +57,7 @@ t.test('an answer that is on its way is shared as long as one that is held would
   await t.rejects(second, InvalidCredential, 'came before, but the answer is older than the bound now, so it asks')
 })
 
-t.test('who waited in vain for an old answer share the next, which was asked for after they came', async (t) => {
+t.test('requests that waited for an answer that is too old share the next one', async (t) => {
   const { authority, asked, active, ask } = await start(t, { cache: { maxAge: 1 } })
   const first = ask()
   await until(() => asked.length >= 1)
@@ -71,7 +72,7 @@ t.test('who waited in vain for an old answer share the next, which was asked for
   t.equal(asked.length, 2)
 })
 
-t.test('what is held counts from when it was asked for', async (t) => {
+t.test('the age of a cached answer counts from when it was asked for', async (t) => {
   const { authority, app, asked, active } = await start(t, { cache: { maxAge: 10 } })
   const first = get(app, TOKEN)
   await until(() => asked.length >= 1)
@@ -87,7 +88,7 @@ t.test('what is held counts from when it was asked for', async (t) => {
   isRefused(t, await second, 'CREDENTIAL_INVALID', 'ten seconds after it was asked for')
 })
 
-t.test('an answer is judged by the clock of when it came', async (t) => {
+t.test('an answer is checked by the time at which it came', async (t) => {
   const { authority, app, asked, active } = await start(t)
   const now = authority.clock.now() / 1000
   const first = get(app, TOKEN)
@@ -102,19 +103,19 @@ t.test('an answer is judged by the clock of when it came', async (t) => {
   t.equal((await second).statusCode, 200, 'valid by now, with the leeway')
 })
 
-t.test('who asks afresh and is refused takes away what is held; an outage does not', async (t) => {
+t.test('a fresh look-up that is refused empties the cache of the token; an outage does not', async (t) => {
   const { authority, asked, active, resolver } = await start(t)
   const now = authority.clock.now()
   const answer = async (text: string, fresh: boolean) => {
     const count = asked.length
-    const found = Promise.resolve(resolver.resolve(TOKEN, now, fresh))
+    const found = Promise.resolve(resolver.resolve(TOKEN, now, lookup({ fresh, clock: () => now })))
     await until(() => asked.length > count)
     asked[count]?.end(text)
     return await found
   }
   const first = await answer(active(), false)
-  await t.rejects(answer('nonsense', true), { name: 'ProviderUnavailable' })
-  t.equal(resolver.resolve(TOKEN, now), first)
+  await t.rejects(answer('nonsense', true), { name: 'IssuerUnavailable' })
+  t.equal(resolver.resolve(TOKEN, now, lookup({ clock: () => now })), first)
   await t.rejects(answer(inactive, true), InvalidCredential)
   await t.rejects(answer(inactive, false), InvalidCredential, 'asked again')
 })
