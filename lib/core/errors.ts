@@ -9,7 +9,7 @@ interface Refusal {
   readonly challenge?: '' | 'invalid_request' | 'invalid_token' | 'insufficient_scope'
 }
 
-/** Every way of saying no, a row each. The README explains each code to callers. */
+/** Every way of saying no, a row each. docs/errors.md explains each code to callers. */
 export const refusals = {
   CREDENTIAL_MISSING: { statusCode: 401, challenge: '', message: 'Authentication credentials were not provided.' },
   CREDENTIAL_MALFORMED: { statusCode: 400, challenge: 'invalid_request', message: 'The Authorization header must be "Bearer", a space and one credential, sent once.' },

@@ -7,7 +7,7 @@ import { OptionError, show } from '../core/options.js'
  *
  * The randomness is 256 bits in base62 (`0-9A-Za-z`, most significant digit first, padded with `0`). The checksum is
  * the CRC-32 (ISO-HDLC, the one of zlib) of everything before it, in base62 likewise. A secret is parsed by position
- * from the right, so a prefix may contain underscores. The README has test vectors.
+ * from the right, so a prefix may contain underscores. docs/keys.md has test vectors.
  */
 export interface SecretFormat {
   /** Generates a new secret. */

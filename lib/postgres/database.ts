@@ -1,6 +1,7 @@
 import { codeOf, wrapClientError } from '../core/client-error.js'
 import { DuplicateError } from '../core/store-error.js'
 
+/** Column → value as Postgres writes it: text, also of numbers and JSON, `t` or `f`; null for NULL. */
 export type Row = Readonly<Record<string, unknown>>
 
 /** Runs one statement in one round trip. */

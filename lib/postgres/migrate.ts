@@ -19,7 +19,7 @@ export interface Tables {
 }
 
 /** A database whose tables are made, or brought up to date, before the first statement runs. */
-export interface MigratedDatabase extends Pick<Database, 'run' | 'close'> {
+export interface MigratedDatabase extends Database {
   /** Migrates now, so that an error is known at boot. @throws SchemaTooNewError, ReplicaError, StoreError */
   migrate (): Promise<void>
 }
@@ -44,6 +44,10 @@ export function withTables (database: Database, schema: string, tables: Tables):
     async run (text, values) {
       await migrate()
       return await database.run(text, values)
+    },
+    async transaction (timeout, work) {
+      await migrate()
+      await database.transaction(timeout, work)
     },
     close: once(database.close)
   }
@@ -77,7 +81,7 @@ async function versionOf (run: Run, schema: string, tables: Tables): Promise<num
   const [server] = await run(`SELECT ${REPLICA}, EXISTS (
     SELECT 1 FROM pg_tables WHERE schemaname = $1 AND tablename = $2) AS migrated`, [schema, versions])
   checkPrimary(server)
-  if (server?.migrated !== true) return 0
+  if (server?.migrated !== 't') return 0
   const [row] = await run(`SELECT coalesce(max(version), 0) AS version FROM ${schema}.${versions}`, [])
   const version = Number(row?.version)
   if (version > migrations.length) throw new SchemaTooNewError(tables, schema, version)

@@ -5,7 +5,11 @@ interface Query {
   readonly values: unknown[]
   /** Milliseconds after which `pg` gives the connection up. */
   readonly query_timeout: number
+  readonly types: typeof asText
 }
+
+/** In place of the parsers of `pg`, which a host may replace for all of its process. */
+const asText = { getTypeParser: () => String }
 
 /** The part of a pool of `pg` that is used. */
 export interface PostgresPool {
@@ -83,5 +87,5 @@ function databaseOf (pool: () => Promise<PostgresPool>, timeout: number, close: 
 }
 
 function query (text: string, values: unknown[], timeout: number): Query {
-  return { text, values, query_timeout: timeout * 1000 + CANCEL_TIMEOUT_MS }
+  return { text, values, query_timeout: timeout * 1000 + CANCEL_TIMEOUT_MS, types: asText }
 }

@@ -2,8 +2,11 @@ import { once, wrapErrors, type Database, type Row } from './database.js'
 import { lockFolder } from './folder-lock.js'
 
 interface Queries {
-  query (text: string, values: unknown[]): Promise<{ readonly rows: readonly Row[] }>
+  query (text: string, values: unknown[], options: typeof asText): Promise<{ readonly rows: readonly Row[] }>
 }
+
+/** Replaces the parsers of bool, int8, int4, text, json and jsonb: a host may give its database others. */
+const asText = { parsers: Object.fromEntries([16, 20, 23, 25, 114, 3802].map((type) => [type, String])) }
 
 /** The part of a database of `@electric-sql/pglite` that is used. */
 export interface PgliteDatabase extends Queries {
@@ -46,12 +49,12 @@ function databaseOf (db: () => Promise<PgliteDatabase>, close: () => Promise<voi
   return {
     async run (text, values) {
       const opened = await db()
-      return await wrapErrors(async () => (await opened.query(text, values)).rows)
+      return await wrapErrors(async () => (await opened.query(text, values, asText)).rows)
     },
     async transaction (_timeout, work) {
       const opened = await db()
       await opened.transaction(async (transaction) => {
-        await work((text, values) => wrapErrors(async () => (await transaction.query(text, values)).rows))
+        await work((text, values) => wrapErrors(async () => (await transaction.query(text, values, asText)).rows))
       })
     },
     close

@@ -33,5 +33,5 @@ export function rowsFromPrimary (rows: readonly Row[]): readonly Row[] {
 
 /** Refuses a row with `REPLICA` that does not come from a primary. @throws ReplicaError */
 export function checkPrimary (row: Row | undefined): void {
-  if (row?.replica !== false) throw new ReplicaError()
+  if (row?.replica !== 'f') throw new ReplicaError()
 }

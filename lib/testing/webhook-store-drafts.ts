@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
-import type { Attempt, Claim, Claimed, Delivery, Settled, WebhookEndpoint, WebhookStore } from '../webhooks/index.js'
+import type {
+  Attempt, Claim, Claimed, Delivery, EndpointLimit, Settled, WebhookEndpoint, WebhookStore
+} from '../webhooks/index.js'
 
 /** One rule that every webhook store keeps. */
 export interface WebhookStoreCase {
@@ -11,6 +13,8 @@ export interface WebhookStoreCase {
 
 export const START = Date.UTC(2026, 0, 1)
 export const LEASE = 30_000
+/** Endpoints that a workspace may have, where a case is not about that. */
+export const MAX = 100
 /** @param milliseconds after `START` */
 export const at = (milliseconds: number) => new Date(START + milliseconds)
 export const word = (prefix: string) => `${prefix}_${randomUUID()}`
@@ -47,7 +51,7 @@ export function delivery ({ workspace, id }: WebhookEndpoint, more: Partial<Deli
 
 export async function inserted (store: WebhookStore, more: Partial<WebhookEndpoint> = {}): Promise<WebhookEndpoint> {
   const made = endpoint(word('w'), more)
-  await store.insertEndpoint(made)
+  await store.insertEndpoint(made, MAX)
   return made
 }
 
@@ -74,7 +78,7 @@ export async function one (store: WebhookStore, of: WebhookEndpoint, now: number
 export interface ClaimAll {
   readonly limit: number
   readonly perEndpoint: number
-  readonly except?: readonly string[]
+  readonly endpointLimits?: readonly EndpointLimit[]
 }
 
 /** Claims and settles everything that is due. @returns of each claim, endpoint → how many deliveries to it */

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import type { Delivery } from '../webhooks/index.js'
 import { claims } from './webhook-store-claims.js'
 import {
-  at, claimOf, delivery, endpoint, inserted, LEASE, one, settled, word, type WebhookStoreCase
+  at, claimOf, delivery, endpoint, inserted, LEASE, MAX, one, settled, word, type WebhookStoreCase
 } from './webhook-store-drafts.js'
 
 const records: readonly WebhookStoreCase[] = [
@@ -22,7 +22,7 @@ const records: readonly WebhookStoreCase[] = [
       assert.deepStrictEqual(stored, made)
       assert.ok(Object.isFrozen(stored))
       assert.equal(await store.getEndpoint('elsewhere', made.id), undefined)
-      await assert.rejects(store.insertEndpoint({ ...made, workspace: word('w') }), { name: 'DuplicateError' })
+      await assert.rejects(store.insertEndpoint({ ...made, workspace: word('w') }, MAX), { name: 'DuplicateError' })
       assert.deepStrictEqual(await store.getEndpoint(made.workspace, made.id), made)
     }
   },
@@ -35,7 +35,7 @@ const records: readonly WebhookStoreCase[] = [
         endpoint(workspace, { createdAt: at(1), events: ['key.expired'] }),
         endpoint(workspace, { disabledAt: at(1) })
       ]
-      for (const made of all) await store.insertEndpoint(made)
+      for (const made of all) await store.insertEndpoint(made, MAX)
       assert.deepStrictEqual(await store.listEndpoints(workspace), all)
       assert.deepStrictEqual(await store.subscribed(workspace, 'key.expired'), all.slice(0, 2))
       assert.deepStrictEqual(await store.subscribed(workspace, 'key.expiring'), all.slice(0, 1))
@@ -76,6 +76,26 @@ const records: readonly WebhookStoreCase[] = [
       assert.equal(await store.getDelivery('elsewhere', made.id, second.id), undefined)
       assert.equal(await store.getDelivery(made.workspace, made.id, 'other'), undefined)
       assert.deepStrictEqual(await store.enqueue([]), [])
+    }
+  }
+]
+
+const limits: readonly WebhookStoreCase[] = [
+  {
+    name: 'a workspace never has more endpoints than the limit, however many are added at the same time',
+    async run (store) {
+      const [workspace, other] = [word('w'), word('w')]
+      const added = await Promise.all(Array.from({ length: 12 }, () => store.insertEndpoint(endpoint(workspace), 5)))
+      assert.equal(added.filter(Boolean).length, 5)
+      const [first, ...rest] = await store.listEndpoints(workspace)
+      assert.equal(rest.length, 4)
+      assert.equal(await store.insertEndpoint(endpoint(other), 5), true, 'other workspaces have limits of their own')
+      const refused = endpoint(workspace)
+      assert.equal(await store.insertEndpoint(refused, 5), false)
+      assert.equal(await store.getEndpoint(workspace, refused.id), undefined)
+      await store.removeEndpoint(workspace, String(first?.id))
+      assert.equal(await store.insertEndpoint(refused, 5), true, 'a refused id is not taken')
+      assert.equal(await store.insertEndpoint(endpoint(workspace), 4), false, 'a limit may become lower')
     }
   }
 ]
@@ -134,5 +154,5 @@ const lists: readonly WebhookStoreCase[] = [
  * ```
  */
 export function webhookStoreConformance (): readonly WebhookStoreCase[] {
-  return [...records, ...claims, ...lists]
+  return [...records, ...limits, ...claims, ...lists]
 }

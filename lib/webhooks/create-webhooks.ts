@@ -81,10 +81,6 @@ export function createWebhooks (deps: WebhooksDeps): Webhooks {
       const { url, events = [], description, environment } = readInput(createSchema, input, invalid)
       const id = `whe_${randomUUID()}`
       const href = await normalUrl(url)
-      const present = await ask(store.listEndpoints(workspace))
-      if (present.length >= maxEndpoints) {
-        throw conflict(`The workspace has ${maxEndpoints} endpoints already; remove one first.`)
-      }
       const { secret, stored } = createSecret(id)
       const endpoint = {
         id,
@@ -97,8 +93,8 @@ export function createWebhooks (deps: WebhooksDeps): Webhooks {
         ...description !== undefined && { description },
         ...environment !== undefined && { environment }
       }
-      await ask(store.insertEndpoint(endpoint))
-      return { endpoint, secret }
+      if (await ask(store.insertEndpoint(endpoint, maxEndpoints))) return { endpoint, secret }
+      throw conflict(`The workspace has ${maxEndpoints} endpoints already; remove one first.`)
     },
     get: async (workspace, id, filter = {}) => await find(workspace, id, filter),
     async list (workspace, { environment } = {}) {

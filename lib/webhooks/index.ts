@@ -94,7 +94,7 @@ export { createEmbeddedEngine, type EmbeddedEngineOptions } from './embedded-eng
 export { createMemoryWebhookStore } from './memory.js'
 export { DuplicateError } from '../core/store-error.js'
 export type {
-  Claim, Claimed, ClaimLimit, DeliveryList, DeliveryPage, EndpointRef, Settled, WebhookStore
+  Claim, Claimed, ClaimLimit, DeliveryList, DeliveryPage, EndpointLimit, EndpointRef, Settled, WebhookStore
 } from './store.js'
 export type {
   Attempt, AttemptOutcome, Delivery, DeliveryState, DisabledReason, EndpointSecret, WebhookEndpoint

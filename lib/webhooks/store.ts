@@ -8,8 +8,13 @@ import type { Attempt, Delivery, DeliveryState, WebhookEndpoint } from './endpoi
  * whether an implementation does all of this.
  */
 export interface WebhookStore {
-  /** @throws DuplicateError where the id exists */
-  insertEndpoint (endpoint: WebhookEndpoint): Promise<void>
+  /**
+   * Adds an endpoint, unless its workspace has `maxEndpoints` already: also of calls at the same time, from any number
+   * of processes, no more are added.
+   * @returns whether it was added
+   * @throws DuplicateError where the id exists
+   */
+  insertEndpoint (endpoint: WebhookEndpoint, maxEndpoints: number): Promise<boolean>
   getEndpoint (workspace: string, id: string): Promise<WebhookEndpoint | undefined>
   /** All of a workspace, newest first (`createdAt`, then `id`, descending). The host bounds how many there are. */
   listEndpoints (workspace: string): Promise<readonly WebhookEndpoint[]>
@@ -69,8 +74,8 @@ export interface DeliveryList {
 export interface ClaimLimit {
   readonly limit: number
   readonly perEndpoint: number
-  /** Endpoints of which none is wanted now. */
-  readonly except?: readonly string[] | undefined
+  /** Endpoints of which fewer than `perEndpoint` are wanted. */
+  readonly endpointLimits?: readonly EndpointLimit[] | undefined
   /** Deliveries to one endpoint alone. */
   readonly only?: EndpointRef | undefined
 }
@@ -81,6 +86,12 @@ export interface EndpointRef {
   readonly endpointId: string
 }
 
+/** How many deliveries to one endpoint are wanted, in place of `perEndpoint`; 0 for none. */
+export interface EndpointLimit extends EndpointRef {
+  readonly limit: number
+}
+
+/** What a call of `claim` returns. */
 export interface Claimed {
   readonly claims: readonly Claim[]
   /**

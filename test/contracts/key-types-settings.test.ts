@@ -83,7 +83,7 @@ t.test('"Rotate keys in FloKit → Settings → API Keys. After rotation, the pr
   refused(t, await bela(`POST ${SETTINGS}/${key.id}/rotate`, {}), nowhere, 'nobody else rotates it')
   answered(t, await before('GET /v1/workspace'), 200, { id: 'acme' })
 
-  refused(t, await ada(`POST ${SETTINGS}/${key.id}/rotate`), { status: 400, body: { error: 'key_input_invalid', message: 'The description of the key is not valid.' } }, 'nor the form of another site')
+  refused(t, await ada(`POST ${SETTINGS}/${key.id}/rotate`), { status: 415, body: { error: 'unsupported_media_type', message: 'The body of the request must be application/json.' } }, 'nor the form of another site')
   answered(t, await before('GET /v1/workspace'), 200, { id: 'acme' })
 
   const rotated: Issued = (await ada(`POST ${SETTINGS}/${key.id}/rotate`, {})).json()

@@ -41,6 +41,7 @@ export interface Operation {
   readonly operationId?: string
   readonly security?: unknown
   readonly parameters?: ReadonlyArray<{ readonly name: string, readonly in: string }>
+  readonly requestBody?: unknown
   readonly responses: Readonly<Record<string, Response>>
   readonly [extension: `x-${string}`]: unknown
 }

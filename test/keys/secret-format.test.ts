@@ -19,7 +19,7 @@ function base62 (digits: string): bigint {
   return [...digits].reduce((sum, digit) => sum * 62n + BigInt(ALPHABET.indexOf(digit)), 0n)
 }
 
-t.test('the test vectors of the README hold', async (t) => {
+t.test('the test vectors of docs/keys.md hold', async (t) => {
   t.equal(crc32('123456789'), 0xcbf43926, 'the check value of CRC-32/ISO-HDLC')
   t.equal(vectors.length, 3)
   for (const { prefix, tag, secret, text, hash } of vectors) {

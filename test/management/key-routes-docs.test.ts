@@ -27,8 +27,11 @@ t.test('every operation says what it needs, takes and answers', async (t) => {
     t.match(operation, { tags: ['api keys'], summary: String }, name)
     for (const status of ['400', '401', '403', '404', '429', '503']) t.ok(operation.responses[status], `${name} ${status}`)
   }
+  for (const [name, operation] of operations.filter(([, { requestBody }]) => requestBody !== undefined)) {
+    t.match(operation.responses, { 413: { content: { 'application/problem+json': {} } }, 415: { content: { 'application/problem+json': {} } } }, name)
+  }
   const create = document.paths['/api-keys']?.post
-  t.match(create, { 'x-rate-limit': { cost: 10 }, requestBody: { content: { 'application/json': { schema: { required: ['scopes'], additionalProperties: false } } } } })
+  t.match(create, { 'x-rate-limit': { cost: 10 }, requestBody: { content: { 'application/json': { schema: { required: ['scopes'], additionalProperties: false, properties: { name: { minLength: 1, maxLength: 256, pattern: String }, scopes: { maxItems: 1000, items: { maxLength: 256 } } } } } } } })
   t.match(create?.responses[201], { content: { 'application/json': { schema: { required: ['key', 'secret'] } } } })
   t.match(create?.responses[404], { description: 'KEY_NOT_FOUND: There is no such key.', content: { 'application/problem+json': { schema: { type: 'object' } } } })
   t.match(document.paths['/api-keys']?.get?.parameters, [{ name: 'workspace', in: 'query' }, { name: 'limit', in: 'query' }, { name: 'cursor', in: 'query' }, { name: 'owner', in: 'query' }])
@@ -50,6 +53,7 @@ t.test('routes by session need no credential, and document what they refuse', as
   for (const [name, { security, responses }] of broughtBy(await documentWith(t, '3.1.0', {}, { session: () => person() }))) {
     t.same(security, [], name)
     for (const status of ['401', '403', '404', '503']) t.ok(responses[status], `${name} ${status}`)
+    t.equal(responses['403']?.description?.includes('CROSS_SITE_REQUEST') && responses['415'] !== undefined, !name.startsWith('get '), `${name} is a change`)
   }
 })
 

@@ -25,7 +25,7 @@ t.test('a host\'s session says who acts, and the credential of a request does no
   t.match(refused(t, await send(null, 'GET /api-keys'), { status: 403, code: 'INSUFFICIENT_SCOPE', challenge: 'Bearer realm="api", error="insufficient_scope", scope="api_keys:read"' }).detail, /the session grants nothing/)
 })
 
-t.test('what a form of another site could send changes nothing', async (t) => {
+t.test('a body that a form of another site could send changes nothing', async (t) => {
   let asked = 0
   const { app, callers: { plain } } = await keyApi(t, {
     routes: { session () { asked++; return person() } },
@@ -38,6 +38,42 @@ t.test('what a form of another site could send changes nothing', async (t) => {
   }
   t.same([asked, (await app.latchkey.keys.get('w1', plain.key.id)).revokedAt], [0, undefined])
   t.equal((await app.inject({ method: 'POST', url, headers: { 'content-type': 'Application/JSON; charset=utf-8' }, payload: '{}' })).statusCode, 200)
+})
+
+t.test('a page of another site changes nothing, by Fetch metadata or else by Origin', async (t) => {
+  let asked = 0
+  const { app, callers: { plain } } = await keyApi(t, { routes: { session () { asked++; return person() }, trustedOrigins: ['https://app.example.com'] } })
+  const url = `/api-keys/${plain.key.id}`
+  const send = (headers: Record<string, string>) => app.inject({ method: 'PATCH', url, headers: { host: 'api.example.com:443', ...headers }, payload: { name: 'mine' } })
+  const own = 'https://api.example.com'
+  for (const headers of [
+    { 'sec-fetch-site': 'cross-site' },
+    { 'sec-fetch-site': 'cross-site', origin: own },
+    { 'sec-fetch-site': 'same-site', origin: 'https://blog.example.com' },
+    { 'sec-fetch-site': 'new-word' },
+    { origin: 'https://evil.example' },
+    { origin: 'https://api.example.com.evil.example' },
+    { origin: 'https://api.example.com:8443' },
+    { origin: 'null' },
+    { origin: 'not an origin' },
+    { origin: 'file://' },
+    { origin: 'https://APP.example.com.' }
+  ]) {
+    refused(t, await send(headers), { status: 403, code: 'CROSS_SITE_REQUEST' })
+  }
+  t.same([asked, (await app.latchkey.keys.get('w1', plain.key.id)).name], [0, undefined])
+  const allowed = [
+    {}, { 'sec-fetch-site': 'same-origin' }, { 'sec-fetch-site': 'none' }, { origin: own }, { 'sec-fetch-site': 'same-origin', origin: own },
+    { 'sec-fetch-site': 'same-site', origin: 'https://app.example.com' }, { origin: 'https://app.example.com' }
+  ]
+  t.same(await Promise.all(allowed.map(async (headers) => (await send(headers)).statusCode)), allowed.map(() => 200))
+  t.equal((await app.inject({ url, headers: { 'sec-fetch-site': 'cross-site', origin: 'https://evil.example' } })).statusCode, 200, 'browsers let no other origin read')
+})
+
+t.test('a credential in a header comes with no page of another site by itself, so its origin does not matter', async (t) => {
+  const { app, callers: { admin } } = await keyApi(t)
+  const headers = { authorization: `Bearer ${admin.secret}`, 'sec-fetch-site': 'cross-site', origin: 'https://docs.example.com' }
+  t.equal((await app.inject({ method: 'POST', url: '/api-keys', headers, payload: { scopes: [] } })).statusCode, 201)
 })
 
 t.test('nobody is 401, before a body is read, on every route', async (t) => {

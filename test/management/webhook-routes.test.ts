@@ -70,6 +70,14 @@ t.test('an endpoint is created, shown without its secret, updated, tested, rotat
   for (const one of [secret, rotated.json().secret, atOnce.json().secret]) t.notMatch(log.text(), one.slice(10, 30))
 })
 
+t.test('of many endpoints that are created at the same time, no more are added than a workspace may have', async (t) => {
+  const { send, receiver } = await webhookApi(t)
+  const created = await Promise.all(Array.from({ length: 90 }, () => send('writer', 'POST /webhooks', { url: receiver.url() })))
+  const count = (status: number) => created.filter(({ statusCode }) => statusCode === status).length
+  t.strictSame([count(201), count(409)], [20, 70])
+  t.equal((await send('reader', 'GET /webhooks')).json().endpoints.length, 20)
+})
+
 t.test('what is of another workspace or environment is what is missing', async (t) => {
   const { receiver, send, app } = await webhookApi(t)
   const { id } = (await send('admin', 'POST /webhooks', { url: receiver.url() })).json().endpoint
@@ -86,6 +94,9 @@ t.test('what is of another workspace or environment is what is missing', async (
   t.equal((await send('admin', 'GET /webhooks?workspace=w2')).statusCode, 404)
   t.equal((await send('admin', `POST /webhooks/${id}/deliveries/x/replay`)).statusCode, 404)
   t.equal((await app.latchkey.webhooks.list('w1')).length, 2, 'the host sees all')
+  for (const request of ['GET /webhooks/%00', `POST /webhooks/${id}/deliveries/%00/replay`, 'DELETE /webhooks/a%0Ab']) {
+    t.equal((await send('admin', request, request.startsWith('POST') ? {} : undefined)).json().code, 'WEBHOOK_NOT_FOUND', 'no store is asked for what it may refuse')
+  }
 })
 
 t.test('each operation needs its scope', async (t) => {

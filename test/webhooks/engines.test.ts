@@ -1,7 +1,7 @@
 import t, { type Test } from 'tap'
 import { createEmbeddedEngine, createMemoryWebhookStore, type Deliver, type Delivery, type DeliveryEngine, type WebhookStore } from 'fastify-latchkey/webhooks'
 import { createBullmqEngine } from 'fastify-latchkey/webhooks/bullmq'
-import { attempt, delivery, inserted, settled } from '../../lib/testing/webhook-store-drafts.js'
+import { at, attempt, delivery, inserted, settled } from '../../lib/testing/webhook-store-drafts.js'
 import { startRedis } from '../helpers/redis-server.js'
 import { gate } from '../helpers/slow-keys.js'
 import { until } from '../helpers/until.js'
@@ -137,6 +137,29 @@ for (const [kind, group] of Object.entries(kinds)) {
     open()
     await until(() => stuck >= queue.length)
     t.equal(stuck, queue.length, 'and its own go on')
+  })
+
+  t.test(`${kind}: a slow attempt leaves the other places of its endpoint free`, async (t) => {
+    const { opened, open } = gate()
+    const made: string[] = []
+    const { store, tell, start } = bench(t, group(), async ({ delivery: { id } }) => {
+      if (id === slow.id) await opened
+      made.push(id)
+      return settled()
+    })
+    const endpoint = await inserted(store)
+    const [slow, ...quick] = [delivery(endpoint, { nextAt: at(-1) }), ...Array.from({ length: 11 }, () => delivery(endpoint))] as const
+    await store.enqueue([slow, ...quick])
+    await start()
+    await until(() => made.length >= 11)
+    t.equal(made.length, 11, 'all others, while it lasts')
+    const late = delivery(endpoint)
+    await tell(late)
+    await until(() => made.includes(late.id))
+    t.ok(made.includes(late.id), 'and what comes meanwhile')
+    open()
+    await until(() => made.length >= 13)
+    t.equal(made.at(-1), slow.id)
   })
 
   t.test(`${kind}: what could not be attempted, or not noted, is attempted again when its claim has run out`, async (t) => {

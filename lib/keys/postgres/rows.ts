@@ -2,8 +2,7 @@ import type { Row } from '../../postgres/database.js'
 import { readKey } from '../codec.js'
 import type { ApiKey } from '../record.js'
 
-/** JSON as text: the clients parse it in different ways. */
-export const COLUMNS = 'record::text AS record, created_at, last_used_at, scopes_used::text AS scopes_used'
+export const COLUMNS = 'record, created_at, last_used_at, scopes_used'
 
 /** @param row of `COLUMNS` */
 export function keyOf (row: Row): ApiKey {

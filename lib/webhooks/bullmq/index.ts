@@ -4,8 +4,9 @@ import { describeFault } from '../../core/errors.js'
 import { checkOptions } from '../../core/options.js'
 import { createFailureLog, type FailureLog } from '../../core/failure-log.js'
 import type { DeliveryEngine, EngineDeps } from '../engine.js'
-import { createStoreFailureLog, leaseOf, recordAttempt } from '../record-attempt.js'
+import { createStoreFailureLog } from '../record-attempt.js'
 import type { EndpointRef } from '../store.js'
+import { createEndpointJob, type EndpointJob } from './endpoint-job.js'
 
 /** Where the queue is, and how much this process delivers at a time. */
 export interface BullmqEngineOptions {
@@ -50,8 +51,7 @@ interface Job extends EndpointRef {
 
 /**
  * Delivers by the workers of a BullMQ queue. A job stands for an endpoint, not for a delivery: each endpoint has one at
- * a time, which makes a few attempts and goes to the end of the queue, so an endpoint that fails with a long queue
- * delays nobody. The deliveries are in the store, where a sweep finds them if the queue has lost a job.
+ * a time, which makes a few attempts and goes to the end of the queue, so an endpoint with a long queue delays nobody. The deliveries are in the store, where a sweep finds them if the queue has lost a job.
  *
  * @throws OptionError
  */
@@ -61,6 +61,8 @@ export function createBullmqEngine (options: BullmqEngineOptions): DeliveryEngin
   const { sweep = 5, stalledAfter = 30 } = options
   const jobOptions = { removeOnComplete: true, removeOnFail: true }
   const queue = new Queue<Job>(queueName, { connection, defaultJobOptions: jobOptions })
+  /** Those that run in this process, by endpoint. */
+  const jobs = new Map<string, EndpointJob>()
   let queueFailures: FailureLog | undefined
   let worker: Worker<Job> | undefined
   let sweepTimer: NodeJS.Timeout | undefined
@@ -90,20 +92,14 @@ export function createBullmqEngine (options: BullmqEngineOptions): DeliveryEngin
     await add('timer', { workspace, endpointId, timer: true }, { delay, deduplication })
   }
 
-  async function deliverTo ({ workspace, endpointId }: EndpointRef, deps: EngineDeps): Promise<void> {
-    const { store, clock, deliver } = deps
-    const only = { workspace, endpointId }
-    const limit = { limit: perEndpoint, perEndpoint, only }
-    const { claims } = await store.claim(clock(), leaseOf(deps), limit)
-    await Promise.all(claims.map(async (claim) => {
-      const settled = await deliver(claim)
-      if (settled !== undefined) await recordAttempt(deps, claim, settled)
-    }))
-    const { nextAt } = await store.claim(clock(), 0, { ...limit, limit: 0 })
+  async function deliverTo (endpoint: EndpointRef, deps: EngineDeps): Promise<void> {
+    const job = createEndpointJob(endpoint, { perEndpoint, interval: sweep }, deps)
+    jobs.set(endpoint.endpointId, job)
+    const nextAt = await job.run().finally(() => { jobs.delete(endpoint.endpointId) })
     if (nextAt === undefined) return
-    const delay = nextAt - clock()
-    if (delay <= 0) await enqueue(only)
-    else await enqueueLater(only, delay)
+    const delay = nextAt - deps.clock()
+    if (delay <= 0) await enqueue(endpoint)
+    else await enqueueLater(endpoint, delay)
   }
 
   /** Adds jobs for all endpoints that have something due. */
@@ -154,10 +150,12 @@ export function createBullmqEngine (options: BullmqEngineOptions): DeliveryEngin
     start,
     async wake (deliveries) {
       const endpoints = new Map(deliveries.map((delivery) => [delivery.endpointId, delivery]))
+      for (const id of endpoints.keys()) jobs.get(id)?.wake()
       for (const endpoint of endpoints.values()) if (!await enqueue(endpoint)) break
     },
     async close () {
       clearInterval(sweepTimer)
+      for (const job of jobs.values()) job.stop()
       await worker?.close()
       await queue.close()
     }

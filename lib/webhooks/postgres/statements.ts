@@ -1,14 +1,16 @@
-/** JSON as text: the clients parse it in different ways. */
-const COLUMNS = 'd.record::text AS record, d.attempts::text AS attempts, d.state, d.due_at'
+const COLUMNS = 'd.record, d.attempts, d.state, d.due_at'
 
 /** @param schema its name is part of the statements, so it must have been checked */
 export function createStatements (schema: string) {
   const [endpoints, deliveries] = [`${schema}.webhook_endpoints`, `${schema}.webhook_deliveries`]
   return {
-    insertEndpoint: `INSERT INTO ${endpoints} (id, workspace, created_at, version, record) VALUES ($1, $2, $3, $4, $5)
-      ON CONFLICT DO NOTHING RETURNING id`,
-    getEndpoint: `SELECT record::text AS record FROM ${endpoints} WHERE workspace = $1 AND id = $2`,
-    listEndpoints: `SELECT record::text AS record FROM ${endpoints} WHERE workspace = $1
+    /** Until the end of the transaction, nobody else adds an endpoint to the workspace: what is counted stays true. */
+    lockWorkspace: 'SELECT pg_advisory_xact_lock($1, $2)',
+    insertEndpoint: `INSERT INTO ${endpoints} (id, workspace, created_at, version, record)
+      SELECT $1::text, $2::text, $3::bigint, $4::bigint, $5::json
+      WHERE (SELECT count(*) FROM ${endpoints} WHERE workspace = $2) < $6::bigint RETURNING id`,
+    getEndpoint: `SELECT record FROM ${endpoints} WHERE workspace = $1 AND id = $2`,
+    listEndpoints: `SELECT record FROM ${endpoints} WHERE workspace = $1
       ORDER BY created_at DESC, id DESC`,
     updateEndpoint: `UPDATE ${endpoints} SET version = $3, record = $4
       WHERE id = $1 AND workspace = $2 AND version = $3 - 1 RETURNING id`,
@@ -42,9 +44,9 @@ export function createStatements (schema: string) {
       ) due WHERE e.id = due.id RETURNING e.id`,
     findEndpoint: `SELECT id FROM ${endpoints} WHERE workspace = $1 AND id = $2`,
     claim: `UPDATE ${deliveries} d SET due_at = $3 FROM (
-        SELECT due.id FROM unnest($1::text[]) AS endpoint (id) CROSS JOIN LATERAL (
+        SELECT due.id FROM unnest($1::text[], $4::int[]) AS endpoint (id, wanted) CROSS JOIN LATERAL (
           SELECT id FROM ${deliveries} WHERE endpoint_id = endpoint.id AND due_at <= $2
-          ORDER BY due_at, id LIMIT $4 FOR NO KEY UPDATE SKIP LOCKED
+          ORDER BY due_at, id LIMIT endpoint.wanted FOR NO KEY UPDATE SKIP LOCKED
         ) due LIMIT $5
       ) claimed WHERE d.id = claimed.id RETURNING ${COLUMNS}`,
     /** Ends the lease of endpoints, unless a new delivery ended it before. Those that wait since longer come first. */

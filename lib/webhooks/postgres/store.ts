@@ -1,5 +1,5 @@
+import { crc32 } from 'node:zlib'
 import { cutPage } from '../../core/cursor.js'
-import { DuplicateError } from '../../core/store-error.js'
 import type { Row } from '../../postgres/database.js'
 import { withTables } from '../../postgres/migrate.js'
 import type { OpenDatabase } from '../../postgres/options.js'
@@ -20,28 +20,32 @@ export interface SqlWebhookStore extends WebhookStore {
 
 /** For how long a process has endpoints to itself while it claims deliveries to them. */
 const ENDPOINT_LEASE_MS = 5000
+/** First half of the advisory lock under which endpoints are added; the second half depends on the workspace. */
+const WORKSPACE_LOCK = 0x6c617465
+/** Seconds for each statement that adds an endpoint, including the wait for those of other calls. */
+const INSERT_TIMEOUT = 5
 /** Deliveries that one statement deletes. */
 const BATCH_SIZE = 2000
 
 export function createSqlWebhookStore ({ database, schema }: OpenDatabase): SqlWebhookStore {
   const statements = createStatements(schema)
-  const { run, migrate, close } = withTables(database, schema, tables)
+  const { run, transaction, migrate, close } = withTables(database, schema, tables)
 
   async function listEndpoints (workspace: string): Promise<WebhookEndpoint[]> {
     return (await run(statements.listEndpoints, [workspace])).map(({ record }) => readEndpoint(String(record)))
   }
 
   /** Ids of the endpoints to whom deliveries are claimed. */
-  async function leaseEndpoints (now: number, { limit, except = [], only }: ClaimLimit): Promise<string[]> {
+  async function leaseEndpoints (now: number, { limit, endpointLimits, only }: ClaimLimit): Promise<string[]> {
     const rows = only === undefined
-      ? await run(statements.leaseEndpoints, [now, now + ENDPOINT_LEASE_MS, limit, except])
+      ? await run(statements.leaseEndpoints, [now, now + ENDPOINT_LEASE_MS, limit, unwanted(endpointLimits)])
       : await run(statements.findEndpoint, [only.workspace, only.endpointId])
     return rows.map(({ id }) => String(id))
   }
 
-  async function nextFor ({ except = [], only }: ClaimLimit): Promise<number | undefined> {
+  async function nextFor ({ endpointLimits, only }: ClaimLimit): Promise<number | undefined> {
     const [row] = only === undefined
-      ? await run(statements.nextOfAll, [except])
+      ? await run(statements.nextOfAll, [unwanted(endpointLimits)])
       : await run(statements.nextOfOne, [only.endpointId])
     const next = row?.next ?? null
     return next === null ? undefined : Number(next)
@@ -50,10 +54,15 @@ export function createSqlWebhookStore ({ database, schema }: OpenDatabase): SqlW
   return {
     migrate,
     close,
-    async insertEndpoint (endpoint) {
+    async insertEndpoint (endpoint, maxEndpoints) {
       const { id, workspace, createdAt, version } = endpoint
-      const values = [id, workspace, createdAt.getTime(), version, writeEndpoint(endpoint)]
-      if ((await run(statements.insertEndpoint, values)).length === 0) throw new DuplicateError()
+      let added = false
+      await transaction(INSERT_TIMEOUT, async (run) => {
+        await run(statements.lockWorkspace, [WORKSPACE_LOCK, crc32(`${schema} ${workspace}`) | 0])
+        const values = [id, workspace, createdAt.getTime(), version, writeEndpoint(endpoint), maxEndpoints]
+        added = (await run(statements.insertEndpoint, values)).length > 0
+      })
+      return added
     },
     async getEndpoint (workspace, id) {
       const [row] = await run(statements.getEndpoint, [workspace, id])
@@ -108,9 +117,11 @@ export function createSqlWebhookStore ({ database, schema }: OpenDatabase): SqlW
     async claim (now, lease, limit) {
       const leasedUntil = now + lease
       const leased = await leaseEndpoints(now, limit)
+      const limits = new Map(limit.endpointLimits?.map(({ endpointId, limit }) => [endpointId, limit]))
+      const wanted = leased.map((id) => limits.get(id) ?? limit.perEndpoint)
       const rows = leased.length === 0
         ? []
-        : await run(statements.claim, [leased, now, leasedUntil, limit.perEndpoint, limit.limit])
+        : await run(statements.claim, [leased, now, leasedUntil, wanted, limit.limit])
       if (limit.only === undefined && leased.length > 0) {
         await run(statements.releaseEndpoints, [leased, now + ENDPOINT_LEASE_MS, now])
       }
@@ -126,6 +137,11 @@ export function createSqlWebhookStore ({ database, schema }: OpenDatabase): SqlW
     },
     prune: async (before, limit) => (await run(statements.prune, [before.getTime(), limit])).length
   }
+}
+
+/** Ids of the endpoints of which nothing is wanted. */
+function unwanted (limits: ClaimLimit['endpointLimits'] = []): string[] {
+  return limits.filter(({ limit }) => limit === 0).map(({ endpointId }) => endpointId)
 }
 
 function deliveryOf ({ record, attempts, state, due_at: due }: Row): Delivery {

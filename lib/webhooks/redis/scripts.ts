@@ -1,9 +1,13 @@
-/**
- * Writes an endpoint of the expected version. KEYS: endpoint, list. ARGV: expected ('' for none), version, record,
- * member.
- */
-export const WRITE = `
-if (redis.call('HGET', KEYS[1], 'version') or '') ~= ARGV[1] then return 0 end
+/** Adds an endpoint, unless its workspace has too many. KEYS: endpoint, list. ARGV: at most, version, record, member. */
+export const INSERT = `
+if redis.call('ZCARD', KEYS[2]) >= tonumber(ARGV[1]) then return 0 end
+redis.call('HSET', KEYS[1], 'version', ARGV[2], 'record', ARGV[3])
+redis.call('ZADD', KEYS[2], 0, ARGV[4])
+return 1`
+
+/** Writes an endpoint of the expected version. KEYS: endpoint, list. ARGV: expected, version, record, member. */
+export const UPDATE = `
+if redis.call('HGET', KEYS[1], 'version') ~= ARGV[1] then return 0 end
 redis.call('HSET', KEYS[1], 'version', ARGV[2], 'record', ARGV[3])
 redis.call('ZADD', KEYS[2], 0, ARGV[4])
 return 1`

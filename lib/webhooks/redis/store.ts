@@ -3,11 +3,11 @@ import { createScript, textsOf } from '../../redis/commands.js'
 import { idOf, memberOf } from '../../redis/names.js'
 import type { OpenRedis } from '../../redis/options.js'
 import { readEndpoint, writeAttempts, writeDelivery, writeEndpoint } from '../codec.js'
-import { hears, type Delivery, type WebhookEndpoint } from '../endpoint.js'
+import { isSubscribed, type Delivery, type WebhookEndpoint } from '../endpoint.js'
 import type { Claim, EndpointRef, WebhookStore } from '../store.js'
 import { deliveryOf, deliveryRefOf, endpointOf, entryOf, nameOf } from './records.js'
 import { createRedisKeys } from './redis-keys.js'
-import { ADD, CLAIM, DELETE, LEASE, NEXT, RELEASE, REMOVE, SETTLE, WRITE } from './scripts.js'
+import { ADD, CLAIM, DELETE, INSERT, LEASE, NEXT, RELEASE, REMOVE, SETTLE, UPDATE } from './scripts.js'
 
 /** For how long a process has endpoints to itself while it claims deliveries to them. */
 const ENDPOINT_LEASE_MS = 5000
@@ -39,10 +39,11 @@ export function createRedisStore ({ command, namespace }: OpenRedis): WebhookSto
     return found.filter((endpoint) => endpoint !== undefined)
   }
 
-  async function write (endpoint: WebhookEndpoint, expected: string): Promise<boolean> {
+  /** @param condition what the script compares with what is stored */
+  async function write (text: string, endpoint: WebhookEndpoint, condition: number): Promise<boolean> {
     const { workspace, id, version, createdAt } = endpoint
     const names = [redisKeys.endpoint(workspace, id), redisKeys.endpoints(workspace)]
-    return await script(WRITE, names, [expected, version, writeEndpoint(endpoint), memberOf(createdAt, id)]) === 1
+    return await script(text, names, [condition, version, writeEndpoint(endpoint), memberOf(createdAt, id)]) === 1
   }
 
   async function getDelivery (endpoint: EndpointRef, id: string): Promise<Delivery | undefined> {
@@ -80,21 +81,17 @@ export function createRedisStore ({ command, namespace }: OpenRedis): WebhookSto
     return Number(await script(DELETE, names, [redisKeys.deliveries(endpoint), Number(keepPending), ...ids]))
   }
 
-  /** Ids of endpoints as members of `claimable`. */
-  async function namesOf (ids: readonly string[]): Promise<string[]> {
-    const workspaces = await Promise.all(ids.map((id) => command('get', redisKeys.id(id))))
-    return ids.map((endpointId, i) => nameOf({ workspace: String(workspaces[i]), endpointId }))
-  }
-
   return {
-    async insertEndpoint (endpoint) {
+    async insertEndpoint (endpoint, maxEndpoints) {
       const { id, workspace } = endpoint
       if (await command('set', redisKeys.id(id), workspace, 'NX') === null) throw new DuplicateError()
-      await write(endpoint, '')
+      const added = await write(INSERT, endpoint, maxEndpoints)
+      if (!added) await command('del', redisKeys.id(id))
+      return added
     },
     getEndpoint,
     listEndpoints,
-    updateEndpoint: (endpoint) => write(endpoint, String(endpoint.version - 1)),
+    updateEndpoint: (endpoint) => write(UPDATE, endpoint, endpoint.version - 1),
     async removeEndpoint (workspace, id) {
       const endpoint = await getEndpoint(workspace, id)
       if (endpoint === undefined) return false
@@ -112,7 +109,7 @@ export function createRedisStore ({ command, namespace }: OpenRedis): WebhookSto
       return removed
     },
     async subscribed (workspace, type) {
-      return (await listEndpoints(workspace)).filter((endpoint) => hears(endpoint, type))
+      return (await listEndpoints(workspace)).filter((endpoint) => isSubscribed(endpoint, type))
     },
 
     async enqueue (deliveries) {
@@ -132,21 +129,23 @@ export function createRedisStore ({ command, namespace }: OpenRedis): WebhookSto
       const last = members.length > limit ? deliveries.at(-1) : undefined
       return { deliveries, next: last && { createdAt: last.createdAt, id: last.id } }
     },
-    async claim (now, lease, { limit, perEndpoint, except = [], only }) {
+    async claim (now, lease, { limit, perEndpoint, endpointLimits = [], only }) {
+      const limits = new Map(endpointLimits.map((one) => [nameOf(one), one.limit]))
       const claims: Claim[] = []
       const claimFrom = async (endpoint: EndpointRef): Promise<string> => {
-        const [claimed, next] = await claimOf(endpoint, now, now + lease, Math.min(perEndpoint, limit - claims.length))
+        const most = Math.min(limits.get(nameOf(endpoint)) ?? perEndpoint, limit - claims.length)
+        const [claimed, next] = await claimOf(endpoint, now, now + lease, most)
         claims.push(...claimed)
         return next
       }
       if (only !== undefined) return { claims, nextAt: timeOf(await claimFrom(only)) }
-      const names = await namesOf(except)
+      const unwanted = [...limits].filter(([, limit]) => limit === 0).map(([name]) => name)
       const until = now + ENDPOINT_LEASE_MS
-      for (const name of textsOf(await script(LEASE, [redisKeys.claimable], [now, until, limit, ...names]))) {
+      for (const name of textsOf(await script(LEASE, [redisKeys.claimable], [now, until, limit, ...unwanted]))) {
         const next = timeOf(await claimFrom(endpointOf(name)))
         await script(RELEASE, [redisKeys.claimable], [name, until, next === undefined ? '' : Math.max(next, now)])
       }
-      return { claims, nextAt: timeOf(String(await script(NEXT, [redisKeys.claimable], names))) }
+      return { claims, nextAt: timeOf(String(await script(NEXT, [redisKeys.claimable], unwanted))) }
     },
     async settle ({ delivery, leasedUntil }, { attempt, state, nextAt }) {
       const { id, createdAt, attempts } = delivery
