@@ -8,7 +8,7 @@ import { attempt } from '../core/step.js'
 import type { FailureBudget } from './failure-budget.js'
 import { readCredential, type Presented } from './header.js'
 import { createResolve, readableBy } from './resolve.js'
-import { InvalidCredential, type Resolver } from './resolver.js'
+import { InvalidCredential, RateLimited, type Resolver } from './resolver.js'
 
 /** One environment, several, or a function of the request. */
 export type Environments = string | readonly string[] | ((request: FastifyRequest) => string | readonly string[])
@@ -129,6 +129,9 @@ export function createAuthenticator (deps: AuthenticatorDeps): Authenticator {
     if (counted) giveBack(token, ip)
     if (isGuess(fault)) budget?.count(ip)
     try {
+      if (fault instanceof RateLimited) {
+        return refusal('RATE_LIMITED', { reason: redactSecret(fault.message, token), retryAfter: fault.retryAfter })
+      }
       if (!(fault instanceof InvalidCredential)) return unavailable(fault)
       const { message, detail, proof } = fault
       return refusal('CREDENTIAL_INVALID', {

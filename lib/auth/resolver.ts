@@ -51,7 +51,8 @@ export interface Resolver {
    * @param now milliseconds since the epoch
    * @returns the principal, or undefined when the credential is not of this resolver's form. A frozen one with frozen
    * scopes is shared by the requests that carry the credential; of any other, each request gets a frozen copy.
-   * @throws InvalidCredential when it is of its form but not good; any other error counts as an outage (503)
+   * @throws InvalidCredential when it is of its form but not good (401), RateLimited when it is good but used too often
+   * (429); any other error counts as an outage (503)
    */
   resolve (token: string, now: number, lookup: Lookup): Principal | undefined | PromiseLike<Principal | undefined>
 }
@@ -86,6 +87,18 @@ export class InvalidCredential extends Error {
     this.name = 'InvalidCredential'
     this.detail = detail
     this.proof = proof
+  }
+}
+
+/** A good credential that is used too often for now, such as with too many DPoP proofs: 429 for its caller alone. */
+export class RateLimited extends Error {
+  /** Seconds after which to try again. */
+  readonly retryAfter: number
+  /** @param reason for the log only */
+  constructor (reason: string, retryAfter: number) {
+    super(reason)
+    this.name = 'RateLimited'
+    this.retryAfter = retryAfter
   }
 }
 
