@@ -9,7 +9,7 @@ import { createEnvironmentCheck, type Environments } from './environment.js'
 import type { FailureBudget } from './failure-budget.js'
 import { readCredential, type Presented } from './header.js'
 import { createResolve, readableBy } from './resolve.js'
-import { InvalidCredential, type Resolver } from './resolver.js'
+import { InvalidCredential, RateLimited, type Resolver } from './resolver.js'
 
 export interface AuthenticatorDeps {
   readonly context: AccessContext
@@ -108,6 +108,9 @@ export function createAuthenticator (deps: AuthenticatorDeps): Authenticator {
     if (counted) giveBack(token, ip)
     if (isGuess(fault)) budget?.count(ip)
     try {
+      if (fault instanceof RateLimited) {
+        return refusal('RATE_LIMITED', { reason: redactSecret(fault.message, token), retryAfter: fault.retryAfter })
+      }
       if (!(fault instanceof InvalidCredential)) return unavailable(fault)
       const { message, detail, proof } = fault
       return refusal('CREDENTIAL_INVALID', {

@@ -52,7 +52,8 @@ export interface Resolver {
    * @param now milliseconds since the epoch
    * @returns the principal, or undefined when the credential does not have this resolver's form. A frozen principal
    * with frozen scopes is shared by all requests that carry the credential; otherwise each request gets a frozen copy.
-   * @throws InvalidCredential when the credential has its form but is not valid; any other error is an outage (503)
+   * @throws InvalidCredential when the credential has its form but is not valid (401), RateLimited when it is valid but
+   * used too often (429); any other error is an outage (503)
    */
   resolve (token: string, now: number, lookup: Lookup): Principal | undefined | PromiseLike<Principal | undefined>
 }
@@ -87,6 +88,18 @@ export class InvalidCredential extends Error {
     this.name = 'InvalidCredential'
     this.detail = detail
     this.proof = proof
+  }
+}
+
+/** A good credential that is used too often for now, such as with too many DPoP proofs: 429 for its caller alone. */
+export class RateLimited extends Error {
+  /** Seconds after which to try again. */
+  readonly retryAfter: number
+  /** @param reason for the log only */
+  constructor (reason: string, retryAfter: number) {
+    super(reason)
+    this.name = 'RateLimited'
+    this.retryAfter = retryAfter
   }
 }
 

@@ -1,5 +1,6 @@
 import type { FastifyRequest } from 'fastify'
 import { intern } from './intern.js'
+import { isName } from './name.js'
 
 /**
  * Who a request is. The same frozen object for API keys and OAuth access tokens; `id` is the `sub` of RFC 7519.
@@ -46,12 +47,10 @@ export function isPrincipal (value: unknown): value is Principal {
   if (typeof value !== 'object' || value === null) return false
   const candidate: Partial<Record<keyof Principal, unknown>> = value
   return (candidate.kind === 'api-key' || candidate.kind === 'access-token') &&
-    isName(candidate.id) && isName(candidate.workspace) && isName(candidate.environment) &&
+    isText(candidate.id) && candidate.id !== '' && isName(candidate.workspace) && isName(candidate.environment) &&
+    (candidate.owner === undefined || isName(candidate.owner)) &&
+    (candidate.tier === undefined || isName(candidate.tier)) &&
     Array.isArray(candidate.scopes) && candidate.scopes.every(isText)
-}
-
-function isName (value: unknown): boolean {
-  return isText(value) && value !== ''
 }
 
 function isText (value: unknown): boolean {
