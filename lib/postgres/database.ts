@@ -4,14 +4,17 @@ import { DuplicateError } from '../core/store-error.js'
 /** Column → value as Postgres writes it: text, also of numbers and JSON, `t` or `f`; null for NULL. */
 export type Row = Readonly<Record<string, unknown>>
 
-/** Runs one statement in one round trip. */
+/** Runs one statement. */
 export type Run = (text: string, values: unknown[]) => Promise<readonly Row[]>
 
 /** A Postgres, whichever client speaks to it. Everything here rejects with a `StoreError`. */
 export interface Database {
-  readonly run: Run
+  /** For a statement that changes nothing: one round trip. */
+  readonly read: Run
+  /** For a statement that changes something: in a transaction, so that it cannot happen after it failed. */
+  readonly write: Run
   /** Commits once `work` resolves, and rolls back if it rejects. @param timeout seconds for each statement */
-  transaction (timeout: number, work: (run: Run) => Promise<void>): Promise<void>
+  transaction<T> (timeout: number, work: (run: Run) => Promise<T>): Promise<T>
   /** Closes what was opened here; a pool or a database of the host stays open. */
   close (): Promise<void>
 }

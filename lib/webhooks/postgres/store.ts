@@ -25,24 +25,24 @@ const BATCH_SIZE = 2000
 
 export function createSqlWebhookStore ({ database, schema }: OpenDatabase): SqlWebhookStore {
   const statements = createStatements(schema)
-  const { run, migrate, close } = withTables(database, schema, tables)
+  const { read, write, migrate, close } = withTables(database, schema, tables)
 
   async function listEndpoints (workspace: string): Promise<WebhookEndpoint[]> {
-    return (await run(statements.listEndpoints, [workspace])).map(({ record }) => readEndpoint(String(record)))
+    return (await read(statements.listEndpoints, [workspace])).map(({ record }) => readEndpoint(String(record)))
   }
 
   /** Ids of the endpoints to whom deliveries are claimed. */
   async function leaseEndpoints (now: number, { limit, except = [], only }: ClaimLimit): Promise<string[]> {
     const rows = only === undefined
-      ? await run(statements.leaseEndpoints, [now, now + ENDPOINT_LEASE_MS, limit, except])
-      : await run(statements.findEndpoint, [only.workspace, only.endpointId])
+      ? await write(statements.leaseEndpoints, [now, now + ENDPOINT_LEASE_MS, limit, except])
+      : await read(statements.findEndpoint, [only.workspace, only.endpointId])
     return rows.map(({ id }) => String(id))
   }
 
   async function nextFor ({ except = [], only }: ClaimLimit): Promise<number | undefined> {
     const [row] = only === undefined
-      ? await run(statements.nextOfAll, [except])
-      : await run(statements.nextOfOne, [only.endpointId])
+      ? await read(statements.nextOfAll, [except])
+      : await read(statements.nextOfOne, [only.endpointId])
     const next = row?.next ?? null
     return next === null ? undefined : Number(next)
   }
@@ -53,21 +53,21 @@ export function createSqlWebhookStore ({ database, schema }: OpenDatabase): SqlW
     async insertEndpoint (endpoint) {
       const { id, workspace, createdAt, version } = endpoint
       const values = [id, workspace, createdAt.getTime(), version, writeEndpoint(endpoint)]
-      if ((await run(statements.insertEndpoint, values)).length === 0) throw new DuplicateError()
+      if ((await write(statements.insertEndpoint, values)).length === 0) throw new DuplicateError()
     },
     async getEndpoint (workspace, id) {
-      const [row] = await run(statements.getEndpoint, [workspace, id])
+      const [row] = await read(statements.getEndpoint, [workspace, id])
       return row && readEndpoint(String(row.record))
     },
     listEndpoints,
     async updateEndpoint (endpoint) {
       const { id, workspace, version } = endpoint
-      return (await run(statements.updateEndpoint, [id, workspace, version, writeEndpoint(endpoint)])).length > 0
+      return (await write(statements.updateEndpoint, [id, workspace, version, writeEndpoint(endpoint)])).length > 0
     },
     async removeEndpoint (workspace, id) {
-      const removed = await run(statements.removeEndpoint, [workspace, id])
+      const removed = await write(statements.removeEndpoint, [workspace, id])
       if (removed.length === 0) return false
-      while ((await run(statements.removeDeliveries, [id, BATCH_SIZE])).length === BATCH_SIZE);
+      while ((await write(statements.removeDeliveries, [id, BATCH_SIZE])).length === BATCH_SIZE);
       return true
     },
     async subscribed (workspace, type) {
@@ -76,7 +76,7 @@ export function createSqlWebhookStore ({ database, schema }: OpenDatabase): SqlW
 
     async enqueue (deliveries) {
       const column = (of: (delivery: Delivery) => unknown): unknown[] => deliveries.map(of)
-      const added = await run(statements.enqueue, [
+      const added = await write(statements.enqueue, [
         column(({ id }) => id),
         column(({ endpointId }) => endpointId),
         column(({ workspace }) => workspace),
@@ -90,12 +90,12 @@ export function createSqlWebhookStore ({ database, schema }: OpenDatabase): SqlW
       return deliveries.map(({ id }) => id).filter((id) => ids.has(id))
     },
     async getDelivery (workspace, endpointId, id) {
-      const [row] = await run(statements.getDelivery, [workspace, endpointId, id])
+      const [row] = await read(statements.getDelivery, [workspace, endpointId, id])
       return row && deliveryOf(row)
     },
     async listDeliveries (workspace, endpointId, { limit, after, state }) {
       const text = statements.listDeliveries({ state: state !== undefined, after: after !== undefined })
-      const rows = await run(text, [
+      const rows = await read(text, [
         workspace,
         endpointId,
         limit + 1,
@@ -110,21 +110,21 @@ export function createSqlWebhookStore ({ database, schema }: OpenDatabase): SqlW
       const leased = await leaseEndpoints(now, limit)
       const rows = leased.length === 0
         ? []
-        : await run(statements.claim, [leased, now, heldUntil, limit.perEndpoint, limit.limit])
+        : await write(statements.claim, [leased, now, heldUntil, limit.perEndpoint, limit.limit])
       if (limit.only === undefined && leased.length > 0) {
-        await run(statements.releaseEndpoints, [leased, now + ENDPOINT_LEASE_MS, now])
+        await write(statements.releaseEndpoints, [leased, now + ENDPOINT_LEASE_MS, now])
       }
       return { claims: rows.map((row) => ({ delivery: deliveryOf(row), heldUntil })), nextAt: await nextFor(limit) }
     },
     async settle ({ delivery, heldUntil }, { attempt, state, nextAt }) {
       const { endpointId, id, attempts } = delivery
       const next = nextAt?.getTime() ?? null
-      const settled = await run(statements.settle, [
+      const settled = await write(statements.settle, [
         endpointId, id, heldUntil, state, writeAttempts([...attempts, attempt]), next
       ])
       return settled.length > 0
     },
-    prune: async (before, limit) => (await run(statements.prune, [before.getTime(), limit])).length
+    prune: async (before, limit) => (await write(statements.prune, [before.getTime(), limit])).length
   }
 }
 
