@@ -1,6 +1,3 @@
-import { codeOf, wrapClientError } from '../core/client-error.js'
-import { DuplicateError } from '../core/store-error.js'
-
 /** Column → value as Postgres writes it: text, also of numbers and JSON, `t` or `f`; null for NULL. */
 export type Row = Readonly<Record<string, unknown>>
 
@@ -17,17 +14,6 @@ export interface Database {
   transaction<T> (timeout: number, work: (run: Run) => Promise<T>): Promise<T>
   /** Closes what was opened here; a pool or a database of the host stays open. */
   close (): Promise<void>
-}
-
-const UNIQUE_VIOLATION = '23505'
-
-/** Replaces what a client throws by an error that is safe to log. */
-export async function wrapErrors<T> (work: () => Promise<T>): Promise<T> {
-  try {
-    return await work()
-  } catch (error) {
-    throw codeOf(error) === UNIQUE_VIOLATION ? new DuplicateError() : wrapClientError('Postgres', error)
-  }
 }
 
 /** Runs `work` with the first call and shares its result with all others. After a failure the next call tries again. */

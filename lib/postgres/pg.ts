@@ -1,4 +1,5 @@
-import { once, wrapErrors, type Database, type Row, type Run } from './database.js'
+import { once, type Database, type Row, type Run } from './database.js'
+import { wrapErrors } from './errors.js'
 
 interface Query {
   readonly text: string
