@@ -1,6 +1,6 @@
 import Fastify from 'fastify'
 import { allowPlainHttp, defineScopes, latchkey, notFound, principalOf, refusals, serverOptions, type RefusalCode, type Renderer } from 'fastify-latchkey'
-import { keyRoutes } from 'fastify-latchkey/keys'
+import { keyRoutes } from 'fastify-latchkey/management'
 import { issueKeys, logger as stderr, type BuildOptions, type Example } from './base.js'
 import { createTable, type ById, type Fields } from './records.js'
 

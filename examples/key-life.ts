@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import Fastify from 'fastify'
 import { allowPlainHttp, defineScopes, latchkey, principalOf, serverOptions } from 'fastify-latchkey'
-import { keyRoutes } from 'fastify-latchkey/keys'
+import { keyRoutes } from 'fastify-latchkey/management'
 import { logger } from './base.js'
 
 /**
@@ -18,12 +18,13 @@ const GRACE = 2
 const app = Fastify(serverOptions({ logger }))
 await app.register(latchkey, {
   scopes,
-  keys: {
-    prefix: 'acme',
-    onEvent: ({ type, key, by }) => console.log(`      event ${type} of ${key.name ?? 'a key'}, version ${key.version}, by ${by === undefined ? 'the host' : 'the administrator'}`)
-  },
+  keys: { prefix: 'acme' },
   environment: 'production',
   transport: allowPlainHttp // for this machine alone
+})
+app.latchkey.events.on('*', ({ type, data, by }) => {
+  const name = 'key' in data ? data.key.name ?? 'a key' : 'a caller'
+  console.log(`      event ${type} of ${name}, by ${by === undefined ? 'the host' : 'the administrator'}`)
 })
 await app.register(keyRoutes, { prefix: '/api-keys', rotateEvery: 90 * DAY, issuing: { cost: 10 } })
 app.get('/devices', { schema: scopes.secure('devices:read') }, (request) => ({ workspace: principalOf(request).workspace, devices: [] }))
@@ -38,14 +39,14 @@ try {
 
 async function live (administrator: string): Promise<void> {
   const created = await ask('create a key that may read', administrator, 'POST', '/api-keys', { name: 'nightly', scopes: ['devices:read'] })
-  const first = textOf(created)
+  const first = secretOf(created)
   const path = `/api-keys/${created.key.id}`
   await ask('but none that may do more than its creator', administrator, 'POST', '/api-keys', { name: 'wide', scopes: ['devices:write'] })
   await ask('use it', first, 'GET', '/devices')
   await ask('it manages no keys', first, 'GET', '/api-keys')
   await ask('change it', administrator, 'PATCH', path, { name: 'nightly import', expiresAt: new Date(Date.now() + 365 * DAY * 1000).toISOString() })
 
-  const second = textOf(await ask(`rotate it, with ${GRACE} s of grace`, administrator, 'POST', `${path}/rotate`, { grace: GRACE }))
+  const second = secretOf(await ask(`rotate it, with ${GRACE} s of grace`, administrator, 'POST', `${path}/rotate`, { grace: GRACE }))
   await ask('the new secret', second, 'GET', '/devices')
   await ask('the earlier one', first, 'GET', '/devices')
   await pause(GRACE * 1000)
@@ -60,18 +61,18 @@ async function live (administrator: string): Promise<void> {
 
 interface Key { id?: string, status?: string, revokedReason?: string, rotateBy?: string, secrets?: Array<{ createdAt: string }> }
 
-async function ask (what: string, credential: string, method: string, path: string, body?: object): Promise<{ key: Key, text?: string }> {
+async function ask (what: string, credential: string, method: string, path: string, body?: object): Promise<{ key: Key, secret?: string }> {
   const response = await fetch(url + path, {
     method,
     headers: { authorization: `Bearer ${credential}`, ...body !== undefined && { 'content-type': 'application/json' } },
     ...body !== undefined && { body: JSON.stringify(body) }
   })
-  const answer: { key?: Key, text?: string, code?: string, detail?: string } = JSON.parse(await response.text())
+  const answer: { key?: Key, secret?: string, code?: string, detail?: string } = JSON.parse(await response.text())
   console.log(`${response.status}   ${what}${answer.detail === undefined ? '' : `: ${answer.code}, ${answer.detail}`}`)
   return { key: {}, ...answer }
 }
 
-function textOf ({ text }: { text?: string }): string {
-  if (text === undefined) throw new Error('no key was issued')
-  return text
+function secretOf ({ secret }: { secret?: string }): string {
+  if (secret === undefined) throw new Error('no key was issued')
+  return secret
 }

@@ -1,6 +1,6 @@
 import Fastify, { type FastifyRequest } from 'fastify'
 import { allowPlainHttp, defineScopes, latchkey, notFound, principalOf, serverOptions, type Principal, type RefusalCode, type Renderer } from 'fastify-latchkey'
-import { keyRoutes } from 'fastify-latchkey/keys'
+import { keyRoutes } from 'fastify-latchkey/management'
 import { issueKeys, logger as stderr, type BuildOptions, type Example } from './base.js'
 import { createTable, type ById, type Fields } from './records.js'
 

@@ -3,8 +3,8 @@ import swaggerUi from '@fastify/swagger-ui'
 import { Type, type TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import Fastify from 'fastify'
 import { allowPlainHttp, defineScopes, latchkey, notFound, serverOptions } from 'fastify-latchkey'
-import { scopesHtml } from 'fastify-latchkey/openapi'
-import { keyRoutes } from 'fastify-latchkey/keys'
+import { scopesHtml, swaggerOptions } from 'fastify-latchkey/openapi'
+import { keyRoutes } from 'fastify-latchkey/management'
 import { createDevices, Device, Name } from './devices.js'
 import { openStorage } from './storage.js'
 import { issueKeys, logger as stderr, main, type BuildOptions, type Example } from './base.js'
@@ -29,14 +29,14 @@ const params = Type.Object({ id: Type.String({ examples: ['device_1'] }) })
 export async function build ({ clock, logger = stderr, storage }: BuildOptions = {}): Promise<Example> {
   const app = Fastify(serverOptions({ logger })).withTypeProvider<TypeBoxTypeProvider>()
   app.addHook('onClose', async () => { await storage?.close() })
-  await app.register(swagger, {
+  await app.register(swagger, swaggerOptions(app, {
     openapi: {
       openapi: '3.1.0',
       info: { title: 'Devices API', version: '1.0.0', description: ABOUT, license: { name: 'MIT', identifier: 'MIT' } },
       servers: [{ url: '/' }],
       tags: [{ name: 'devices', description: 'Devices of your workspace' }, { name: 'api keys', description: 'Keys of your workspace' }]
     }
-  })
+  }))
   await app.register(latchkey, {
     scopes,
     keys: { prefix: 'acme', store: storage?.keys },
@@ -110,7 +110,7 @@ export async function build ({ clock, logger = stderr, storage }: BuildOptions =
       { shows: 'the sandbox has devices of its own; with ENVIRONMENT=production npm start, a 403', key: 'sandbox', path: '/devices' },
       { shows: 'so has every workspace', key: 'other-workspace', path: '/devices' },
       { shows: 'the keys of a workspace, with when each was used last', key: 'admin', path: '/api-keys' },
-      { shows: 'another one, which may only read; its text is shown this once', key: 'admin', method: 'POST', path: '/api-keys', body: { name: 'report', scopes: ['devices:read'] } }
+      { shows: 'another one, which may only read; its secret is shown this once', key: 'admin', method: 'POST', path: '/api-keys', body: { name: 'report', scopes: ['devices:read'] } }
     ]
   }
 }

@@ -2,7 +2,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { KeyStore, LimitStore } from 'fastify-latchkey'
 import { createMemoryKeyStore, hashSecret } from 'fastify-latchkey/keys'
-import { createPgliteKeyStore, createPostgresKeyStore, FolderInUse } from 'fastify-latchkey/keys/postgres'
+import { createPgliteKeyStore, createPostgresKeyStore, FolderInUseError } from 'fastify-latchkey/keys/postgres'
 import { createRedisLimitStore } from 'fastify-latchkey/limits/redis'
 
 /** What of an example outlives it. */
@@ -34,7 +34,7 @@ export async function openStorage ({ DATABASE_URL, REDIS_URL, LATCHKEY_DATA = '.
   try {
     await keys.migrate()
   } catch (fault) {
-    if (!(fault instanceof FolderInUse)) throw fault
+    if (!(fault instanceof FolderInUseError)) throw fault
     console.error(`another process keeps its keys in ${LATCHKEY_DATA}: those of this one are in memory. LATCHKEY_DATA=<folder> names another folder`)
     return inMemory
   }

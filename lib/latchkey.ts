@@ -1,13 +1,13 @@
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
-import { createAuthentication } from './auth/index.js'
-import { createAccessContext, offer } from './core/access-context.js'
-import { createHook } from './core/step.js'
-import { createEvents } from './events/index.js'
-import { createKeys } from './keys/index.js'
+import { createAuthentication, type AuthOptions, type Resolver } from './auth/index.js'
+import { createAccessContext } from './core/access-context.js'
+import { createHook, type Step } from './core/step.js'
+import { addEvents, createEvents, type Emitter } from './events/index.js'
+import { addKeys, createKeys, type Keyring } from './keys/index.js'
+import { checkEnvironments, checkLatchkeyOptions, type LatchkeyOptions } from './latchkey-options.js'
 import { createLimiting } from './limits/index.js'
 import { createOpenApi } from './openapi/index.js'
-import { readLatchkeyOptions, type LatchkeyOptions } from './latchkey-options.js'
 import { createAuthorization } from './scopes/index.js'
 
 /**
@@ -24,20 +24,64 @@ import { createAuthorization } from './scopes/index.js'
  * that declare nothing, or something that can't be met
  */
 export const latchkey = fp<LatchkeyOptions>(async function latchkey (app: FastifyInstance, options: LatchkeyOptions) {
-  const { access, authentication, keys, limits, scopes, events: eventsOptions, hook, resolvers } = readLatchkeyOptions(app, options)
-  const context = createAccessContext(app, access)
-  const events = eventsOptions === false ? undefined : createEvents(eventsOptions, { app, context })
-  const keyring = keys === false ? undefined : createKeys(keys, { app, context, scopes, events, limits })
+  checkLatchkeyOptions(options)
+  const { scopes, resolvers = [], limits = {}, hook = 'onRequest' } = options
+  const events = options.events === false ? undefined : createEvents(options.events ?? {}, logsOf(app))
+  const keyring = createKeyring(app, options, events)
+  checkEnvironments(options, keyring?.environments ?? [])
   const schemes = [...resolvers, ...keyring === undefined ? [] : [keyring.resolver]].sort(anyFormLast)
 
-  const steps = createAuthentication(app, context, { ...authentication, resolvers: schemes, events })
-  if (limits !== false) steps.push(createLimiting(app, context, limits, events))
-  const checks = [createAuthorization(app, context, { scopes, schemes }), ...keyring?.steps ?? []]
-  if (hook === 'preHandler') {
+  const { errors, undeclared, rateLimitFields, realm, clock, environment, transport, deadline, failures } = options
+  const { byMethod } = scopes
+  const context = createAccessContext(app, { errors, undeclared, rateLimitFields, realm, clock, byMethod })
+  const auth: AuthOptions = { resolvers: schemes, environment, transport, deadline, failures, events }
+
+  // What a request passes, in this order.
+  const steps: Step[] = createAuthentication(app, context, auth) // transport, authenticate
+  if (limits !== false) steps.push(createLimiting(app, context, limits, events)) // limit
+  const checks: Step[] = [createAuthorization(app, context, { scopes, schemes })] // authorize
+  if (keyring !== undefined) checks.push(keyring.createUsageStep(schemes)) // record use
+
+  if (hook === 'onRequest') {
+    app.addHook('onRequest', createHook(context, [...steps, ...checks]))
+  } else {
     app.addHook('onRequest', createHook(context, steps))
     app.addHook('preHandler', createHook(context, checks))
-  } else {
-    app.addHook('onRequest', createHook(context, [...steps, ...checks]))
   }
+
+  if (keyring !== undefined) addKeys(app, keyring)
+  if (events !== undefined) addEvents(app, events)
   createOpenApi(app, context, { scopes, schemes })
 }, { name: 'fastify-latchkey', fastify: '5.x || 6.x' })
+
+const NO_STORE = 'keys.store is left out: keys live in this process\'s memory, and are gone when it ends; ' +
+  'write a store, such as createPostgresKeyStore(), or createMemoryKeyStore() where that is meant'
+
+function createKeyring (app: FastifyInstance, options: LatchkeyOptions, events: Emitter | undefined): Keyring | undefined {
+  const { keys, scopes, clock = Date.now, realm, deadline = 1, limits } = options
+  if (keys === false) return undefined
+  if (keys.store === undefined) app.log.warn(NO_STORE)
+  const counters = limits === false ? undefined : limits?.store
+  return createKeys(keys, {
+    clock,
+    scopes: scopes.names,
+    expand: scopes.expand,
+    realm,
+    deadline,
+    publishVersion: counters?.publishVersion?.bind(counters),
+    events,
+    ...logsOf(app)
+  })
+}
+
+function logsOf (app: FastifyInstance) {
+  return {
+    log: (reason: string, message: string): void => app.log.error({ reason }, message),
+    inform: (message: string, entry: object = {}): void => app.log.info(entry, message)
+  }
+}
+
+/** A secret must not be shown to a resolver that takes any text for a token, such as an introspection endpoint. */
+function anyFormLast (one: Resolver, other: Resolver): number {
+  return Number(one.anyForm === true) - Number(other.anyForm === true)
+}

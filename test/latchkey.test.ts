@@ -31,7 +31,7 @@ t.test('keys that would be gone with the process are a warning at boot, unless t
     await app.register(latchkey, { scopes, environment: 'production', keys, resolvers })
     return log.entries.map(({ msg }) => msg)
   }
-  t.match(await warned({ prefix: 'acme' }), [/^keys\.store is left out: keys live in this process's memory, and are gone when it ends; state a store, such as createPostgresKeyStore\(\)/])
+  t.match(await warned({ prefix: 'acme' }), [/^keys\.store is left out: keys live in this process's memory, and are gone when it ends; write a store, such as createPostgresKeyStore\(\)/])
   t.same(await warned({ prefix: 'acme', store: createMemoryKeyStore() }), [])
   t.same(await warned(false, [testPrincipals().resolver]), [])
 })

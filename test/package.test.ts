@@ -32,7 +32,7 @@ t.test('the package is built, packed and installed next to fastify in an empty p
 
 t.test('the tarball holds the build, the sources that its maps point at, and the papers', async (t) => {
   const home = join(project, 'node_modules/fastify-latchkey')
-  t.same((await readdir(home)).sort(), ['CHANGELOG.md', 'LICENSE', 'README.md', 'dist', 'lib', 'package.json'])
+  t.same((await readdir(home)).sort(), ['CHANGELOG.md', 'LICENSE', 'README.md', 'SECURITY.md', 'dist', 'docs', 'lib', 'package.json'])
   t.notOk((await readdir(home, { recursive: true })).some((file) => /\.test\.|\.tsbuildinfo$/.test(file)))
   const { sources } = JSON.parse(await readFile(join(home, 'dist/auth/index.js.map'), 'utf8'))
   t.same(sources, ['../../lib/auth/index.ts'])
@@ -60,7 +60,7 @@ t.test('the types agree with those of @fastify/swagger when a host has it', asyn
 })
 
 t.test('rooms that stand on other packages work beside those', async (t) => {
-  const peers = await Promise.all(['pg', '@types/pg', '@electric-sql/pglite', 'ioredis', 'jose', 'bullmq', 'request-filtering-agent'].map(same))
+  const peers = await Promise.all(['pg', '@types/pg', '@electric-sql/pglite', 'fs-native-extensions', 'ioredis', 'jose', 'bullmq', 'request-filtering-agent'].map(same))
   await succeeds(t, ['npm', 'install', '--prefer-offline', '--no-audit', '--no-fund', ...peers], project)
   const rooms: object = JSON.parse(await succeeds(t, [process.execPath, 'peers.js'], project))
   for (const [room, names] of Object.entries(rooms)) t.notSame(names, [], `fastify-latchkey/${room} exports something`)

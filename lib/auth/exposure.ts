@@ -69,9 +69,9 @@ export function createExposureReport ({ resolvers, clock, deadline, budget, even
     if (!once.isFirst(name, PERIOD)) return
     const now = clock()
     const event = { id: eventId(name, version, Math.floor(now / PERIOD / 1000)), at: new Date(now), workspace }
-    const subject = { id, environment, ...owner !== undefined && { owner } }
-    if (kind === 'api-key') emit({ ...event, type: 'key.exposed', data: { key: subject } })
-    else emit({ ...event, type: 'token.exposed', data: { principal: { kind, ...subject } } })
+    const subject = { id, ...owner !== undefined && { owner } }
+    if (kind === 'api-key') emit({ ...event, type: 'key.exposed', data: { key: { ...subject, environment } } })
+    else emit({ ...event, type: 'token.exposed', data: { principal: { kind, ...subject }, environment } })
   }
 
   return function report (request, place) {

@@ -46,6 +46,7 @@ export function createAuthentication (app: FastifyInstance, context: AccessConte
     return identity
   }
 
+  context.schemes = [...new Set(resolvers.map(({ scheme }) => scheme))]
   context.reauthenticate = identify
   offer(app, 'authenticate', async function authenticate (request) {
     if (request.principal !== null) return

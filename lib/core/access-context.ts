@@ -29,7 +29,9 @@ export interface AccessContext {
   readonly rateLimitFields: readonly RateLimitFormat[]
   /** The routes of this context that were registered after it was guarded. */
   readonly routes: readonly RouteAccess[]
-  /** Authenticates a request again by the stored record, without caches. Set by `auth`. @throws AccessError */
+  /** Names of the security schemes that this context authenticates by; set by `auth`. */
+  schemes: readonly string[]
+  /** Authenticates a request again by the stored record, without caches; set by `auth`. @throws AccessError */
   reauthenticate: (request: FastifyRequest) => Promise<Principal>
   /** What the matched route of a request declares. */
   accessOf (request: FastifyRequest): RouteAccess
@@ -65,6 +67,7 @@ export function createAccessContext (app: FastifyInstance, options: AccessContex
     errors,
     rateLimitFields: formats,
     ...reader,
+    schemes: [],
     async reauthenticate () {
       throw new OptionError('nothing authenticates requests here; register latchkey, or the auth plugin')
     },

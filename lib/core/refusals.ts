@@ -6,7 +6,7 @@ export interface Refusal {
   readonly challenge?: '' | 'invalid_request' | 'invalid_token' | 'insufficient_scope'
 }
 
-/** Every refusal there is, one row each. README explains each code to callers. */
+/** Every refusal there is, one row each. docs/errors.md explains each code to callers. */
 export const refusals = {
   CREDENTIAL_MISSING: { statusCode: 401, challenge: '', message: 'Authentication credentials were not provided.' },
   CREDENTIAL_MALFORMED: {
@@ -48,7 +48,10 @@ export const refusals = {
   WEBHOOK_INPUT_INVALID: { statusCode: 400, message: 'The description of the webhook is not valid.' },
   WEBHOOK_NOT_FOUND: { statusCode: 404, message: 'There is no such webhook.' },
   WEBHOOK_CONFLICT: { statusCode: 409, message: 'The webhook is not in the state that this change needs.' },
+  CROSS_SITE_REQUEST: { statusCode: 403, message: 'The request was sent by a page of another site.' },
   NOT_FOUND: { statusCode: 404, message: 'There is nothing here.' },
+  PAYLOAD_TOO_LARGE: { statusCode: 413, message: 'The body of the request is too large.' },
+  UNSUPPORTED_MEDIA_TYPE: { statusCode: 415, message: 'The body of the request must be application/json.' },
   BAD_REQUEST: { statusCode: 400, message: 'The request could not be read.' },
   REQUEST_TIMEOUT: { statusCode: 408, message: 'The request did not arrive in time.' },
   URI_TOO_LONG: { statusCode: 414, message: 'A part of the path is too long.' },

@@ -1,28 +1,21 @@
-import { describeFault } from './errors.js'
-
 /**
- * What a client of a database has thrown, told by its name and code alone: messages and properties of such errors carry
- * statements, their arguments and connection strings, and loggers print causes.
+ * What a store reports: an outage, a refusal of the database, or a record that can't be used. Its message is safe to
+ * log. Errors of database clients are not: they carry statements, arguments and connection strings.
  */
-export class KeyStoreError extends Error {
-  /** Of the client's error, such as `ECONNREFUSED`, or `57014` where Postgres cancelled a statement. */
+export class StoreError extends Error {
+  override readonly name: string = 'StoreError'
+  /** Code of the client's error, such as `ECONNREFUSED`, or `57014` where Postgres cancelled a statement. */
   readonly code: string | undefined
-  constructor (store: string, fault: unknown) {
-    super(`${store} failed: ${describeFault(fault)}`)
-    this.name = 'KeyStoreFault'
-    this.code = codeOf(fault)
+  constructor (message: string, code?: string) {
+    super(message)
+    this.code = code
   }
 }
 
-/** The id or a hash of a key is another's already. */
-export class KeyExistsError extends Error {
+/** The id of a record, or the hash of a secret, exists already. */
+export class DuplicateError extends StoreError {
+  override readonly name = 'DuplicateError'
   constructor () {
-    super('a key with this id or hash exists')
-    this.name = 'KeyTaken'
+    super('a record with this id or hash exists')
   }
-}
-
-/** The code of an error of a client; whether it may be shown, `describeFault` decides. */
-export function codeOf (fault: unknown): string | undefined {
-  return fault instanceof Error && 'code' in fault && typeof fault.code === 'string' ? fault.code : undefined
 }

@@ -38,8 +38,7 @@ const UNCOUNTED: Ruling = { outcome: 'unavailable', policies: [] }
 /** Profile → cost within capacity → one take of all policies. */
 export function createDecide ({ context, profiles, store, deadline }: DecideDeps): Decide {
   const publishesVersions = store.publishVersion !== undefined
-  const takeBatch = store.takeBatch?.bind(store)
-  const take = takeBatch === undefined ? store.take.bind(store) : createTakeBatcher(takeBatch)
+  const take = hasBatches(store) ? createTakeBatcher(store) : store.take.bind(store)
 
   function ask (policies: readonly CompiledPolicy[], principal: Principal, cost: number): Ruling | Promise<Ruling> {
     const now = context.clock()
@@ -105,4 +104,8 @@ export function createDecide ({ context, profiles, store, deadline }: DecideDeps
       return policies.length > 0 || mayBeStale ? ask(policies, principal, cost) : UNLIMITED
     }, unavailable)
   }
+}
+
+function hasBatches (store: LimitStore): store is LimitStore & Required<Pick<LimitStore, 'takeBatch'>> {
+  return store.takeBatch !== undefined
 }

@@ -35,8 +35,8 @@ export function createLimiting (
     await store.ready?.()
   })
 
-  const emitLimitExceeded = events && createLimitExceeded({ events, clock: context.clock })
-  return createLimitStep({ context, decide, reload, dryRun, onDecision, emitLimitExceeded })
+  const limitExceeded = events && createLimitExceeded({ events, clock: context.clock })
+  return createLimitStep({ context, decide, reload, dryRun, onDecision, limitExceeded })
 }
 
 /**

@@ -3,29 +3,31 @@ import type { Principal } from '../core/principal.js'
 import { createOncePerWindow, eventId, type AccessEvent, type Emitter } from '../events/index.js'
 import type { PolicyOutcome } from './store.js'
 
-export type EmitLimitExceeded = (policies: readonly PolicyOutcome[], principal: Principal) => void
+export interface LimitExceededDeps {
+  readonly events: Pick<Emitter, 'hasListeners' | 'emit'>
+  readonly clock: Clock
+}
+
+/** Emits `limit.exceeded` for each policy that has refused a request. */
+export type LimitExceeded = (
+  decision: { readonly principal: Principal, readonly policies: readonly PolicyOutcome[] }
+) => void
 
 /**
- * Emits `limit.exceeded` once for each used-up window, and for other limiters once in the time of their window. Every
- * process emits it with the same event id, so that consumers can drop repetitions.
+ * Emits once per policy, partition and window in each process; a policy without fixed windows counts as one window as
+ * often as its period passes. All processes give one occurrence the same event id, so that consumers drop repetitions.
  */
-export function createLimitExceeded ({ events, clock }: { events: Emitter, clock: Clock }): EmitLimitExceeded {
+export function createLimitExceeded ({ events, clock }: LimitExceededDeps): LimitExceeded {
   const once = createOncePerWindow(clock)
 
-  function emitOnce (outcome: PolicyOutcome, principal: Principal): void {
-    const { policy, reset, closesAt } = outcome
-    const isWindow = policy.kind === 'window'
+  function emit ({ policy, reset, closesAt }: PolicyOutcome, principal: Principal): void {
     const name = `limit ${closesAt ?? ''} ${policy.id} ${policy.partitionOf(principal)}`
-    if (once.isFirst(name, isWindow ? reset : policy.window)) events.emit(eventOf(name, outcome, principal))
-  }
-
-  function eventOf (
-    name: string, { policy, reset, closesAt }: PolicyOutcome, { kind, id, workspace, environment }: Principal
-  ): AccessEvent<'limit.exceeded'> {
+    if (!once.isFirst(name, policy.kind === 'window' ? reset : policy.window)) return
     const now = clock()
-    const resetAt = closesAt ?? now + reset * 1000
+    const resetAt = now + reset * 1000
     const period = closesAt ?? Math.floor((policy.kind === 'window' ? resetAt : now) / (policy.window * 1000))
-    return {
+    const { kind, id, workspace, environment } = principal
+    const event: AccessEvent<'limit.exceeded'> = {
       id: eventId(name, period),
       type: 'limit.exceeded',
       at: new Date(now),
@@ -38,10 +40,11 @@ export function createLimitExceeded ({ events, clock }: { events: Emitter, clock
         resetAt: new Date(resetAt).toISOString()
       }
     }
+    events.emit(event)
   }
 
-  return function emitLimitExceeded (policies, principal) {
+  return function limitExceeded ({ principal, policies }) {
     if (!events.hasListeners('limit.exceeded')) return
-    for (const outcome of policies) if (!outcome.admitted) emitOnce(outcome, principal)
+    for (const outcome of policies) if (!outcome.admitted) emit(outcome, principal)
   }
 }

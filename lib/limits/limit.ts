@@ -6,7 +6,7 @@ import type { Principal } from '../core/principal.js'
 import type { RouteAccess } from '../core/route-access.js'
 import { andThen, type Step, type StepResult } from '../core/step.js'
 import type { Decide, Ruling } from './decide.js'
-import type { EmitLimitExceeded } from './limit-exceeded.js'
+import type { LimitExceeded } from './limit-exceeded.js'
 import type { Decision, OnDecision } from './options.js'
 import type { Reload } from './stale-principal.js'
 
@@ -16,12 +16,12 @@ export interface LimitDeps {
   readonly reload: Reload
   readonly dryRun: boolean
   readonly onDecision: OnDecision | undefined
-  readonly emitLimitExceeded: EmitLimitExceeded | undefined
+  readonly limitExceeded: LimitExceeded | undefined
 }
 
 /** Counts an authenticated request, and refuses it where a policy is used up. */
 export function createLimitStep (deps: LimitDeps): Step {
-  const { context, decide, reload, dryRun, onDecision, emitLimitExceeded } = deps
+  const { context, decide, reload, dryRun, onDecision, limitExceeded } = deps
 
   function conclude (
     request: FastifyRequest, reply: FastifyReply, access: RouteAccess, principal: Principal, ruling: Ruling
@@ -31,7 +31,7 @@ export function createLimitStep (deps: LimitDeps): Step {
       report(onDecision, { outcome, principal, cost: access.cost, policies, dryRun }, request)
     }
     if (dryRun) return undefined
-    if (outcome === 'limited') emitLimitExceeded?.(policies, principal)
+    if (outcome === 'limited') limitExceeded?.({ principal, policies })
     if (error === undefined) context.setRateLimitHeaders(reply, policies)
     return error
   }

@@ -1,22 +1,27 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { Type } from '@sinclair/typebox'
-import type { RateLimitDeclaration } from '../core/route-access.js'
+import { AccessError } from '../core/errors.js'
+import { EXISTING_INSTANT } from '../core/input.js'
 import { checkOptions, OptionError } from '../core/options.js'
-import type { KeyOrigin } from '../keys/lifecycle/events.js'
-import { explainPart, invalid } from '../keys/lifecycle/input.js'
-import type { ApiKey } from '../keys/record.js'
-import type { CallerOptions } from './caller.js'
-import { frameOptions, frameRoutes, refusalsOf, type Kind, type RouteScopes } from './route-frame.js'
-import { answers, ChangeBody, CreateBody, InWorkspace, ListQuery, Params, RevokeBody, RotateBody, type Body } from './key-schemas.js'
-import { viewOf } from './key-view.js'
+import type { RateLimitDeclaration } from '../core/route-access.js'
+import type { ApiKey, KeyCaller } from '../keys/index.js'
+import type { ActorOptions } from './actors.js'
+import { createFrame, frameOptions, type Kind, type RouteScopes } from './frame.js'
+import { answers, CreateBody, ListQuery, Params, RevokeBody, RotateBody, UpdateBody } from './key-schemas.js'
+import { viewOfKey } from './key-view.js'
+import { readInstant } from './instant.js'
+import type { Body, InWorkspaceQuery } from './schemas.js'
 
-export interface KeyRoutesOptions extends CallerOptions {
-  /** What a caller needs to read keys, to create and change them, and to rotate and revoke them; `api_keys:read` and so on by default. */
+export interface KeyRoutesOptions extends ActorOptions {
+  /**
+   * What a caller needs to see keys; to issue and update them; and to rotate and revoke them; `api_keys:read`,
+   * `api_keys:write` and `api_keys:manage` by default.
+   */
   scopes?: RouteScopes | undefined
-  /** What creating and rotating count as; one request of the caller's quota by default. */
+  /** What issuing and rotating count as in the caller's quota; one unit of its own profile by default. */
   issuing?: RateLimitDeclaration | undefined
-  /** Seconds after which a secret should be another one, shown as `rotateBy`; 90 days are 7,776,000. */
+  /** Seconds after which a secret should be rotated, shown as `rotateBy`; not shown by default. 90 days: 7,776,000. */
   rotateEvery?: number | undefined
 }
 
@@ -25,93 +30,147 @@ const optionsSchema = frameOptions({
   rotateEvery: Type.Optional(Type.Number({ exclusiveMinimum: 0, description: 'seconds above 0' }))
 })
 
-/** Milliseconds in which rotations come at once: each has read the key before any of them writes, so that one succeeds and the others are told. */
-const AT_ONCE = 20
+/**
+ * Milliseconds between reading a key and rotating it: rotations that arrive within this time rotate the same version,
+ * so one of them succeeds and the others get 409 instead of replacing a secret that nobody has seen yet.
+ */
+const ROTATION_WINDOW_MS = 20
 
-interface ById { Params: Body<typeof Params> }
-interface Within { Querystring: Body<typeof InWorkspace> }
+interface ById extends InWorkspaceQuery { Params: Body<typeof Params> }
 
 const defaultScopes: RouteScopes = { read: 'api_keys:read', write: 'api_keys:write', manage: 'api_keys:manage' }
 const kind: Kind = {
   name: 'api_keys',
   tag: 'api keys',
   codes: { invalid: 'KEY_INPUT_INVALID', unavailable: 'KEYS_UNAVAILABLE', missing: 'KEY_NOT_FOUND' },
-  more: [],
-  refuse: (error, httpPart) => invalid(explainPart(error, httpPart))
+  also: []
 }
 
 /**
- * Routes by which the callers of an API manage its keys, after `latchkey` and below a prefix of the host's choice:
+ * Routes by which callers of an API manage its keys; after `latchkey`, below a prefix of the host's choice:
  *
  * ```ts
  * await app.register(keyRoutes, { prefix: '/api-keys' })
  * ```
  *
- * A caller sees and changes keys of its workspace and environment alone, and hands out nothing that it may not do itself.
+ * A caller sees and changes keys of its own workspace and environment, and can't grant what it has not itself. Errors
+ * have the format of the context; every one is in the OpenAPI document.
  *
  * @throws OptionError at boot
  */
 export async function keyRoutes (app: FastifyInstance, options: KeyRoutesOptions): Promise<void> {
   checkOptions(optionsSchema, options, 'keyRoutes')
-  if (app.latchkey?.keys === undefined) throw new OptionError('register keyRoutes after latchkey, in a context where it has keys')
+  if (app.latchkey?.keys === undefined) {
+    throw new OptionError('register keyRoutes after latchkey, in a context where it has keys')
+  }
   const { scopes = defaultScopes, issuing, rotateEvery } = options
   const { keys } = app.latchkey
-  const { ground, callers, stating } = frameRoutes(app, scopes, options, kind)
-  const view = (key: ApiKey) => viewOf(key, ground.clock(), rotateEvery)
-  const counted = issuing !== undefined && { 'x-rate-limit': issuing }
-  const conflict = refusalsOf(ground, ['KEY_CONFLICT'])
+  const { context, actors, declare } = createFrame(app, scopes, options, kind)
+  const view = (key: ApiKey) => viewOfKey(key, context.clock(), rotateEvery)
+  const counted = issuing === undefined ? {} : { 'x-rate-limit': issuing }
 
-  app.post<Within & { Body: Body<typeof CreateBody> }>('/', stating('write', 'create', 'Issue a key', { body: CreateBody, ...counted }, { 201: answers.issued }), async (request, reply) => {
-    const by = await callers.callerOf(request, request.query.workspace)
+  async function callerOf (request: FastifyRequest<InWorkspaceQuery>) {
+    const by = await actors.actorIn(request, request.query.workspace)
+    return { by, from: { ip: request.ip, requestId: request.id } } satisfies KeyCaller
+  }
+
+  app.post<InWorkspaceQuery & { Body: Body<typeof CreateBody> }>('/', declare({
+    scope: 'write',
+    name: 'create',
+    summary: 'Issue a key',
+    takes: { body: CreateBody, ...counted },
+    answers: { 201: answers.issued }
+  }), async (request, reply) => {
+    const caller = await callerOf(request)
     const { expiresAt, ...fields } = request.body
-    const { key, secret: text } = await keys.issue({ ...fields, workspace: by.workspace, expiresAt: dateOf(expiresAt) }, { by, from: originOf(request) })
+    const input = { ...fields, workspace: caller.by.workspace, expiresAt: expiryOf(expiresAt) ?? undefined }
+    const { key, secret } = await keys.issue(input, caller)
     reply.code(201)
-    return { key: view(key), text }
+    return { key: view(key), secret }
   })
 
-  app.get<{ Querystring: Body<typeof ListQuery> }>('/', stating('read', 'list', 'List keys', { querystring: ListQuery }, { 200: answers.list }), async (request) => {
-    const { workspace, limit, cursor, owner } = request.query
-    const by = await callers.callerOf(request, workspace)
-    const page = await keys.list(by.workspace, { limit, cursor, owner, environment: by.environment })
-    return { ...page, keys: page.keys.map(view) }
+  app.get<{ Querystring: Body<typeof ListQuery> }>('/', declare({
+    scope: 'read',
+    name: 'list',
+    summary: 'List keys',
+    takes: { querystring: ListQuery },
+    answers: { 200: answers.list }
+  }), async (request) => {
+    const { workspace, ...page } = request.query
+    const by = await actors.actorIn(request, workspace)
+    const { keys: found, ...rest } = await keys.list(by.workspace, { ...page, environment: by.environment })
+    return { keys: found.map(view), ...rest }
   })
 
-  app.get('/workspaces', stating('read', 'workspaces', 'List the workspaces that you may act in', { querystring: Type.Object({}) }, { 200: answers.workspaces }), (request) => callers.workspacesOf(request))
+  app.get('/workspaces', declare({
+    scope: 'read',
+    name: 'workspaces',
+    summary: 'List the workspaces that you may act in',
+    takes: { querystring: Type.Object({}) },
+    answers: { 200: answers.workspaces }
+  }), async (request) => await actors.workspacesOf(request))
 
-  app.get<ById & Within>('/:id', stating('read', 'get', 'Get a key', { params: Params }, { 200: answers.key }), async (request) => {
-    const by = await callers.callerOf(request, request.query.workspace)
-    return view(await keys.get(by.workspace, request.params.id, { by }))
+  app.get<ById>('/:id', declare({
+    scope: 'read',
+    name: 'get',
+    summary: 'Get a key',
+    takes: { params: Params },
+    answers: { 200: answers.key }
+  }), async (request) => {
+    const caller = await callerOf(request)
+    return view(await keys.get(caller.by.workspace, request.params.id, caller))
   })
 
-  app.patch<ById & Within & { Body: Body<typeof ChangeBody> }>('/:id', stating('write', 'update', 'Change a key', { params: Params, body: ChangeBody }, { 200: answers.changed, ...conflict }), async (request) => {
-    const by = await callers.callerOf(request, request.query.workspace)
+  app.patch<ById & { Body: Body<typeof UpdateBody> }>('/:id', declare({
+    scope: 'write',
+    name: 'update',
+    summary: 'Change a key',
+    takes: { params: Params, body: UpdateBody },
+    answers: { 200: answers.changed },
+    refuses: ['KEY_CONFLICT']
+  }), async (request) => {
+    const caller = await callerOf(request)
     const { expiresAt, ...fields } = request.body
-    const { key, effectiveWithin: holdsWithin } = await keys.update(by.workspace, request.params.id, { ...fields, expiresAt: expiresAt === null ? null : dateOf(expiresAt) }, { by, from: originOf(request) })
-    return { key: view(key), holdsWithin }
+    const input = { ...fields, expiresAt: expiryOf(expiresAt) }
+    const { key, effectiveWithin } = await keys.update(caller.by.workspace, request.params.id, input, caller)
+    return { key: view(key), effectiveWithin }
   })
 
-  app.post<ById & Within & { Body: Body<typeof RotateBody> }>('/:id/rotate', stating('manage', 'rotate', 'Give a key another secret', { params: Params, body: RotateBody, ...counted }, { 200: answers.rotated, ...conflict }), async (request) => {
-    const by = await callers.callerOf(request, request.query.workspace)
-    const { version = (await keys.get(by.workspace, request.params.id, { by })).version, ...grace } = request.body
-    await pause(AT_ONCE)
-    const { key, ...rest } = await keys.rotate(by.workspace, request.params.id, { ...grace, version }, { by, from: originOf(request) })
-    return { key: view(key), ...rest }
+  app.post<ById & { Body: Body<typeof RotateBody> }>('/:id/rotate', declare({
+    scope: 'manage',
+    name: 'rotate',
+    summary: 'Replace the secret of a key',
+    takes: { params: Params, body: RotateBody, ...counted },
+    answers: { 200: answers.rotated },
+    refuses: ['KEY_CONFLICT']
+  }), async (request) => {
+    const caller = await callerOf(request)
+    const { workspace } = caller.by
+    const { id } = request.params
+    const { version = (await keys.get(workspace, id, caller)).version, ...grace } = request.body
+    await pause(ROTATION_WINDOW_MS)
+    const { key, secret, effectiveWithin } = await keys.rotate(workspace, id, { ...grace, version }, caller)
+    return { key: view(key), secret, effectiveWithin }
   })
 
-  app.post<ById & Within & { Body: Body<typeof RevokeBody> }>('/:id/revoke', stating('manage', 'revoke', 'Revoke a key, for good', { params: Params, body: RevokeBody }, { 200: answers.changed }), async (request) => {
-    const by = await callers.callerOf(request, request.query.workspace)
-    const { key, effectiveWithin: holdsWithin } = await keys.revoke(by.workspace, request.params.id, request.body, { by, from: originOf(request) })
-    return { key: view(key), holdsWithin }
+  app.post<ById & { Body: Body<typeof RevokeBody> }>('/:id/revoke', declare({
+    scope: 'manage',
+    name: 'revoke',
+    summary: 'Revoke a key, for good',
+    takes: { params: Params, body: RevokeBody },
+    answers: { 200: answers.changed }
+  }), async (request) => {
+    const caller = await callerOf(request)
+    const { key, effectiveWithin } = await keys.revoke(caller.by.workspace, request.params.id, request.body, caller)
+    return { key: view(key), effectiveWithin }
   })
 }
 
-function originOf ({ ip, id }: FastifyRequest): KeyOrigin {
-  return { ip, requestId: id }
+/** Null removes the expiry. @throws AccessError for an instant that does not exist */
+function expiryOf (text: string | null | undefined): Date | null | undefined {
+  if (text === undefined || text === null) return text
+  const instant = readInstant(text)
+  if (instant !== undefined) return instant
+  const detail = `expiresAt must be ${EXISTING_INSTANT}, not ${JSON.stringify(text)}`
+  throw new AccessError('KEY_INPUT_INVALID', { detail, reason: detail })
 }
-
-/** A text that names no instant becomes an invalid Date, which is refused as one. */
-function dateOf (text: string | undefined): Date | undefined {
-  return text === undefined ? undefined : new Date(text)
-}
-
-export type { KeyWorkspace } from './caller.js'

@@ -1,36 +1,33 @@
-import { Type, type Static, type TSchema } from '@sinclair/typebox'
+import { Type } from '@sinclair/typebox'
+import { at, cursor, id, instant, limit, line, next, orNull, strict, workspace } from './schemas.js'
 
-const strict = { additionalProperties: false }
-const name = Type.String({ minLength: 1, maxLength: 256, description: 'For people, to tell keys apart.' })
-const scopes = Type.Array(Type.String(), { maxItems: 1000, description: 'Scopes, none of which the caller lacks; an empty list grants nothing.' })
-/** Without a `format`: what those mean is for the host's validator to say, and this one must mean the same everywhere. */
-const instant = (description: string) => Type.String({ pattern: '^\\d{4}-\\d{2}-\\d{2}T\\d{2}:\\d{2}:\\d{2}(\\.\\d{1,9})?(Z|[+-]\\d{2}:\\d{2})$', description })
+const name = line('For people, to tell keys apart.')
+const granted = 'Scopes, all of which the caller has itself; an empty list grants nothing.'
+const scopes = Type.Array(Type.String({ maxLength: 256 }), { maxItems: 1000, description: granted })
 const expiresAt = instant('Not valid from this instant on: an RFC 3339 date-time in the future.')
 const note = Type.Union([Type.String({ maxLength: 512 }), Type.Number(), Type.Boolean(), Type.Null()])
-const metadata = Type.Object({}, { additionalProperties: note, maxProperties: 32, description: 'Notes of yours, by names of up to 64 characters.' })
-const version = Type.Integer({ minimum: 1, description: 'Only if this is still the version of the key.' })
-const orNull = <T extends TSchema>(schema: T) => Type.Optional(Type.Union([schema, Type.Null()], { description: `${schema.description} Null removes it.` }))
+const notes = 'Notes of yours, by names of up to 64 characters.'
+const metadata = Type.Object({}, { additionalProperties: note, maxProperties: 32, description: notes })
+const version = Type.Integer({ minimum: 1, description: 'Changes the key only if this is still its version.' })
 
-export const Params = Type.Object({ id: Type.String({ minLength: 1, maxLength: 256, description: 'Of the key.' }) })
+export const Params = Type.Object({ id: id('key') })
 
-const workspace = Type.Optional(Type.String({ minLength: 1, maxLength: 256, description: 'One of the workspaces that you may act in; by default the one of your credential.' }))
-export const InWorkspace = Type.Object({ workspace })
 export const ListQuery = Type.Object({
   workspace,
-  limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 200, default: 50, description: 'Most keys of a page.' })),
-  cursor: Type.Optional(Type.String({ maxLength: 1024, description: '`next` of the page before.' })),
-  owner: Type.Optional(Type.String({ minLength: 1, maxLength: 256, description: 'Keys of this owner alone.' }))
+  limit: limit('keys'),
+  cursor,
+  owner: Type.Optional(line('Keys of this owner alone.'))
 })
 
 export const CreateBody = Type.Object({
   scopes,
   name: Type.Optional(name),
-  environment: Type.Optional(Type.String({ description: 'That of your credential, which is the default.' })),
+  environment: Type.Optional(line('The environment of your credential, which is the default.')),
   expiresAt: Type.Optional(expiresAt),
   metadata: Type.Optional(metadata)
 }, strict)
 
-export const ChangeBody = Type.Object({
+export const UpdateBody = Type.Object({
   name: orNull(name),
   scopes: Type.Optional(scopes),
   expiresAt: orNull(expiresAt),
@@ -38,57 +35,61 @@ export const ChangeBody = Type.Object({
   version: Type.Optional(version)
 }, strict)
 
+const stays = 'Seconds that the present secret stays valid.'
+const grace = { minimum: 0, maximum: 31_536_000, default: 0, description: stays }
+const from = { default: 'now', description: 'What the seconds count from: now, or the first use of the new secret.' }
 export const RotateBody = Type.Object({
-  grace: Type.Optional(Type.Number({ minimum: 0, maximum: 31_536_000, default: 0, description: 'Seconds that the present secret stays valid.' })),
-  graceFrom: Type.Optional(Type.Union([Type.Literal('now'), Type.Literal('first-use')], { default: 'now', description: 'What the seconds count from: now, or the first use of the new secret.' })),
+  grace: Type.Optional(Type.Number(grace)),
+  graceFrom: Type.Optional(Type.Union([Type.Literal('now'), Type.Literal('first-use')], from)),
   version: Type.Optional(version)
 }, strict)
 
-export const RevokeBody = Type.Object({
-  reason: Type.Optional(Type.String({ minLength: 1, maxLength: 256, description: 'Why, for people.' }))
-}, strict)
+export const RevokeBody = Type.Object({ reason: Type.Optional(line('Why, for people.')) }, strict)
 
-export type Body<T extends TSchema> = Static<T>
-
-export const at = (description: string) => Type.String({ format: 'date-time', description })
+const afterFirstUse = 'Seconds that it stays valid after the first use of the next secret.'
 const Secret = Type.Object({
-  generation: Type.Integer(),
+  generation: Type.Integer({ description: 'Which secret of the key it is, from 1 on.' }),
   hint: Type.String({ description: 'Its first characters.' }),
   createdAt: at('When it was made.'),
   retiresAt: Type.Optional(at('Not valid from this instant on.')),
-  graceAfterFirstUse: Type.Optional(Type.Number({ description: 'Seconds that it stays valid after the first use of the next one.' }))
+  graceAfterFirstUse: Type.Optional(Type.Number({ description: afterFirstUse }))
 })
 
+const status = Type.Union([Type.Literal('active'), Type.Literal('expired'), Type.Literal('revoked')])
+const lastUse = 'Each scope that was used, with when.'
+const usedAt = { additionalProperties: at('When it was last used.'), description: lastUse }
 export const Key = Type.Object({
   id: Type.String(),
   workspace: Type.String(),
   environment: Type.String(),
-  status: Type.Union([Type.Literal('active'), Type.Literal('expired'), Type.Literal('revoked')]),
+  status,
   scopes: Type.Array(Type.String()),
   name: Type.Optional(Type.String()),
   owner: Type.Optional(Type.String()),
   tier: Type.Optional(Type.String()),
   metadata: Type.Optional(Type.Object({}, { additionalProperties: true })),
-  secrets: Type.Array(Secret, { description: 'Oldest first; the last one is in force.' }),
+  secrets: Type.Array(Secret, { description: 'Oldest first; the last one is the newest.' }),
   createdAt: at('When it was issued.'),
   expiresAt: Type.Optional(at('Not valid from this instant on.')),
   revokedAt: Type.Optional(at('When it was revoked.')),
   revokedReason: Type.Optional(Type.String()),
-  rotateBy: Type.Optional(at('When its secret should be another one.')),
+  rotateBy: Type.Optional(at('When its secret should be rotated.')),
   lastUsedAt: Type.Optional(at('When it was last used, to the minute.')),
-  scopesUsedAt: Type.Optional(Type.Object({}, { additionalProperties: at('When it was last needed.'), description: 'Each scope that was used, with when.' })),
+  scopesUsedAt: Type.Optional(Type.Object({}, usedAt)),
   version: Type.Integer({ description: 'Grows with every change.' })
 })
 
-const text = Type.String({ description: 'The key itself. It is shown this once.' })
-const holdsWithin = Type.Number({ description: 'Seconds within which the change holds everywhere.' })
+const secret = Type.String({ description: 'What callers of the API present. It is shown this once.' })
+const effectiveWithin = Type.Number({ description: 'Seconds within which every process goes by the change.' })
+const Workspace = Type.Object({ id: Type.String(), name: Type.Optional(Type.String()), current: Type.Boolean() })
+const mayActIn = 'The workspaces that you may act in; `current` is the one of your credential.'
 
-/** What the routes answer. */
+/** Successful responses. */
 export const answers = {
   key: Type.Object(Key.properties, { description: 'The key.' }),
-  issued: Type.Object({ key: Key, text }, { description: 'The new key, and its text.' }),
-  rotated: Type.Object({ key: Key, text, holdsWithin }, { description: 'The key, and its new text.' }),
-  changed: Type.Object({ key: Key, holdsWithin }, { description: 'The key as it is now.' }),
-  list: Type.Object({ keys: Type.Array(Key), next: Type.Optional(Type.String({ description: '`cursor` of the next page.' })) }, { description: 'A page of keys, newest first.' }),
-  workspaces: Type.Array(Type.Object({ id: Type.String(), name: Type.Optional(Type.String()), current: Type.Boolean() }), { description: 'The workspaces that you may act in; `current` is that of your credential.' })
+  issued: Type.Object({ key: Key, secret }, { description: 'The new key and its secret.' }),
+  rotated: Type.Object({ key: Key, secret, effectiveWithin }, { description: 'The key and its new secret.' }),
+  changed: Type.Object({ key: Key, effectiveWithin }, { description: 'The key as it is now.' }),
+  list: Type.Object({ keys: Type.Array(Key), next }, { description: 'A page of keys, newest first.' }),
+  workspaces: Type.Array(Workspace, { description: mayActIn })
 }

@@ -1,20 +1,19 @@
 import type { Static } from '@sinclair/typebox'
-import type { ApiKey, KeySecret } from '../keys/record.js'
-import { isExpired } from '../keys/lifecycle/transitions.js'
+import type { ApiKey, KeySecret } from '../keys/index.js'
 import type { Key } from './key-schemas.js'
 
-export type KeyView = Static<typeof Key>
+type KeyView = Static<typeof Key>
 
-/** A key as its managers read it. @param rotateEvery seconds after which a secret should be another one */
-export function viewOf (key: ApiKey, now: number, rotateEvery: number | undefined): KeyView {
+/** A key as responses show it. @param rotateEvery seconds after which its secret should be rotated */
+export function viewOfKey (key: ApiKey, now: number, rotateEvery: number | undefined): KeyView {
   const { id, workspace, environment, scopes, secrets, createdAt, version } = key
   const { name, owner, tier, metadata, expiresAt, revokedAt, revokedReason, lastUsedAt, scopesUsedAt } = key
-  const inForce = secrets.at(-1)?.createdAt
+  const rotatedAt = secrets.at(-1)?.createdAt
   return {
     id,
     workspace,
     environment,
-    status: revokedAt !== undefined ? 'revoked' : isExpired(key, now) ? 'expired' : 'active',
+    status: statusOf(key, now),
     scopes: [...scopes],
     secrets: secrets.map(viewOfSecret),
     createdAt: createdAt.toISOString(),
@@ -26,13 +25,27 @@ export function viewOf (key: ApiKey, now: number, rotateEvery: number | undefine
     ...expiresAt !== undefined && { expiresAt: expiresAt.toISOString() },
     ...revokedAt !== undefined && { revokedAt: revokedAt.toISOString() },
     ...revokedReason !== undefined && { revokedReason },
-    ...rotateEvery !== undefined && inForce !== undefined && { rotateBy: new Date(inForce.getTime() + rotateEvery * 1000).toISOString() },
+    ...rotateEvery !== undefined && rotatedAt !== undefined && { rotateBy: after(rotatedAt, rotateEvery) },
     ...lastUsedAt !== undefined && { lastUsedAt: lastUsedAt.toISOString() },
-    ...scopesUsedAt !== undefined && { scopesUsedAt: Object.fromEntries(Object.entries(scopesUsedAt).map(([scope, at]) => [scope, at.toISOString()])) }
+    ...scopesUsedAt !== undefined && { scopesUsedAt: textOfEach(scopesUsedAt) }
   }
 }
 
-function viewOfSecret ({ generation, hint, createdAt, retiresAt, graceAfterFirstUse }: KeySecret): KeyView['secrets'][number] {
+function statusOf ({ revokedAt, expiresAt }: ApiKey, now: number): KeyView['status'] {
+  if (revokedAt !== undefined) return 'revoked'
+  return expiresAt !== undefined && expiresAt.getTime() <= now ? 'expired' : 'active'
+}
+
+function after (instant: Date, seconds: number): string {
+  return new Date(instant.getTime() + seconds * 1000).toISOString()
+}
+
+function textOfEach (instants: Readonly<Record<string, Date>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(instants).map(([name, instant]) => [name, instant.toISOString()]))
+}
+
+function viewOfSecret (secret: KeySecret): KeyView['secrets'][number] {
+  const { generation, hint, createdAt, retiresAt, graceAfterFirstUse } = secret
   return {
     generation,
     hint,

@@ -1,93 +1,166 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import type { CallerOptions } from './caller.js'
-import { frameOptions, frameRoutes, type Kind, type RouteScopes } from './route-frame.js'
-import { InWorkspace, type Body } from './key-schemas.js'
 import { checkOptions, OptionError } from '../core/options.js'
-import { refuse } from '../webhooks/input.js'
-import { answers, ChangeBody, CreateBody, DeliveryParams, NoBody, PageQuery, Params, RotateBody, viewOf, viewOfDelivery } from './webhook-schemas.js'
+// For `app.latchkey.webhooks`; types alone: what webhooks need at run time is optional to a host without them.
+import type { Webhooks } from '../webhooks/index.js'
+import type { ActorOptions } from './actors.js'
+import { createFrame, frameOptions, type Kind, type RouteScopes } from './frame.js'
+import type { Body, InWorkspaceQuery } from './schemas.js'
+import {
+  answers, CreateBody, DeliveriesQuery, DeliveryParams, NoBody, Params, RotateBody, UpdateBody
+} from './webhook-schemas.js'
+import { viewOfDelivery, viewOfEndpoint } from './webhook-view.js'
 
-export interface WebhookRoutesOptions extends CallerOptions {
-  /** What a caller needs to read endpoints and deliveries, to create, change, test and replay, and to remove and rotate; `webhooks:read` and so on by default. */
+export interface WebhookRoutesOptions extends ActorOptions {
+  /**
+   * What a caller needs to see endpoints and deliveries; to create, update and test endpoints and replay deliveries;
+   * and to remove endpoints and rotate their secrets; `webhooks:read`, `webhooks:write` and `webhooks:manage` by
+   * default.
+   */
   scopes?: RouteScopes | undefined
 }
 
 const optionsSchema = frameOptions()
 
-interface ById { Params: Body<typeof Params>, Querystring: Body<typeof InWorkspace> }
-interface ByDelivery { Params: Body<typeof DeliveryParams>, Querystring: Body<typeof InWorkspace> }
+interface ById extends InWorkspaceQuery { Params: Body<typeof Params> }
+interface ByDelivery extends InWorkspaceQuery { Params: Body<typeof DeliveryParams> }
 
 const defaultScopes: RouteScopes = { read: 'webhooks:read', write: 'webhooks:write', manage: 'webhooks:manage' }
 const kind: Kind = {
   name: 'webhooks',
   tag: 'webhooks',
   codes: { invalid: 'WEBHOOK_INPUT_INVALID', unavailable: 'WEBHOOKS_UNAVAILABLE', missing: 'WEBHOOK_NOT_FOUND' },
-  more: ['WEBHOOK_CONFLICT'],
-  refuse
+  also: ['WEBHOOK_CONFLICT']
 }
 
 /**
- * Routes by which the callers of an API manage their endpoints, after `webhooks` and below a prefix of the host's choice.
- * A caller sees and changes endpoints of its workspace and environment alone, and they hear of that environment alone.
+ * Routes by which callers of an API manage their webhooks; after `latchkey` and `webhooks`, below a prefix of the
+ * host's choice:
+ *
+ * ```ts
+ * await app.register(webhookRoutes, { prefix: '/webhooks' })
+ * ```
+ *
+ * A caller sees and changes endpoints of its own workspace and environment, which receive events of that environment
+ * alone. Errors have the format of the context; every one is in the OpenAPI document.
  *
  * @throws OptionError at boot
  */
 export async function webhookRoutes (app: FastifyInstance, options: WebhookRoutesOptions): Promise<void> {
   checkOptions(optionsSchema, options, 'webhookRoutes')
-  if (app.latchkey?.webhooks === undefined || app.latchkey.keys === undefined) throw new OptionError('register webhookRoutes after latchkey and webhooks, in a context where they have keys and webhooks')
+  if (app.latchkey?.webhooks === undefined || app.latchkey.keys === undefined) {
+    throw new OptionError('register webhookRoutes after latchkey and webhooks, in a context that has keys and webhooks')
+  }
   const { scopes = defaultScopes } = options
-  const { webhooks } = app.latchkey
-  const { callers, stating } = frameRoutes(app, scopes, options, kind)
-  const callerOf = (request: FastifyRequest<{ Querystring: Body<typeof InWorkspace> }>) => callers.callerOf(request, request.query.workspace)
+  const webhooks: Webhooks = app.latchkey.webhooks
+  const { actors, declare } = createFrame(app, scopes, options, kind)
 
-  app.post<{ Querystring: Body<typeof InWorkspace>, Body: Body<typeof CreateBody> }>('/', stating('write', 'create', 'Create an endpoint', { body: CreateBody }, { 201: answers.secret }), async (request, reply) => {
-    const { workspace, environment } = await callerOf(request)
+  async function actorOf (request: FastifyRequest<InWorkspaceQuery>) {
+    return await actors.actorIn(request, request.query.workspace)
+  }
+
+  app.post<InWorkspaceQuery & { Body: Body<typeof CreateBody> }>('/', declare({
+    scope: 'write',
+    name: 'create',
+    summary: 'Create an endpoint',
+    takes: { body: CreateBody },
+    answers: { 201: answers.secret }
+  }), async (request, reply) => {
+    const { workspace, environment } = await actorOf(request)
     const { endpoint, secret } = await webhooks.create(workspace, { ...request.body, environment })
     reply.code(201)
-    return { endpoint: viewOf(endpoint), secret }
+    return { endpoint: viewOfEndpoint(endpoint), secret }
   })
 
-  app.get<{ Querystring: Body<typeof InWorkspace> }>('/', stating('read', 'list', 'List endpoints', {}, { 200: answers.list }), async (request) => {
-    const by = await callerOf(request)
-    return { endpoints: (await webhooks.list(by.workspace, by)).map(viewOf) }
+  app.get<InWorkspaceQuery>('/', declare({
+    scope: 'read',
+    name: 'list',
+    summary: 'List endpoints',
+    answers: { 200: answers.list }
+  }), async (request) => {
+    const by = await actorOf(request)
+    const endpoints = await webhooks.list(by.workspace, by)
+    return { endpoints: endpoints.map(viewOfEndpoint) }
   })
 
-  app.get<ById>('/:id', stating('read', 'get', 'Get an endpoint', { params: Params }, { 200: answers.endpoint }), async (request) => {
-    const by = await callerOf(request)
-    return viewOf(await webhooks.get(by.workspace, request.params.id, by))
+  app.get<ById>('/:id', declare({
+    scope: 'read',
+    name: 'get',
+    summary: 'Get an endpoint',
+    takes: { params: Params },
+    answers: { 200: answers.endpoint }
+  }), async (request) => {
+    const by = await actorOf(request)
+    return viewOfEndpoint(await webhooks.get(by.workspace, request.params.id, by))
   })
 
-  app.patch<ById & { Body: Body<typeof ChangeBody> }>('/:id', stating('write', 'update', 'Change an endpoint', { params: Params, body: ChangeBody }, { 200: answers.endpoint }), async (request) => {
-    const by = await callerOf(request)
-    return viewOf(await webhooks.update(by.workspace, request.params.id, request.body, by))
+  app.patch<ById & { Body: Body<typeof UpdateBody> }>('/:id', declare({
+    scope: 'write',
+    name: 'update',
+    summary: 'Change an endpoint',
+    takes: { params: Params, body: UpdateBody },
+    answers: { 200: answers.endpoint }
+  }), async (request) => {
+    const by = await actorOf(request)
+    return viewOfEndpoint(await webhooks.update(by.workspace, request.params.id, request.body, by))
   })
 
-  app.delete<ById>('/:id', stating('manage', 'remove', 'Remove an endpoint', { params: Params }, { 204: answers.removed }), async (request, reply) => {
-    const by = await callerOf(request)
+  app.delete<ById>('/:id', declare({
+    scope: 'manage',
+    name: 'remove',
+    summary: 'Remove an endpoint',
+    takes: { params: Params },
+    answers: { 204: answers.removed }
+  }), async (request, reply) => {
+    const by = await actorOf(request)
     await webhooks.remove(by.workspace, request.params.id, by)
     reply.code(204)
   })
 
-  app.post<ById & { Body: Body<typeof RotateBody> }>('/:id/rotate-secret', stating('manage', 'rotate', 'Give an endpoint another secret', { params: Params, body: RotateBody }, { 200: answers.secret }), async (request) => {
-    const by = await callerOf(request)
+  app.post<ById & { Body: Body<typeof RotateBody> }>('/:id/rotate-secret', declare({
+    scope: 'manage',
+    name: 'rotate',
+    summary: 'Replace the secret of an endpoint',
+    takes: { params: Params, body: RotateBody },
+    answers: { 200: answers.secret }
+  }), async (request) => {
+    const by = await actorOf(request)
     const { endpoint, secret } = await webhooks.rotateSecret(by.workspace, request.params.id, request.body, by)
-    return { endpoint: viewOf(endpoint), secret }
+    return { endpoint: viewOfEndpoint(endpoint), secret }
   })
 
-  app.post<ById>('/:id/test', stating('write', 'test', 'Send a test', { params: Params, body: NoBody }, { 202: answers.delivery }), async (request, reply) => {
-    const by = await callerOf(request)
+  app.post<ById>('/:id/test', declare({
+    scope: 'write',
+    name: 'test',
+    summary: 'Send a test',
+    takes: { params: Params, body: NoBody },
+    answers: { 202: answers.delivery }
+  }), async (request, reply) => {
+    const by = await actorOf(request)
     reply.code(202)
     return viewOfDelivery(await webhooks.test(by.workspace, request.params.id, by))
   })
 
-  app.get<{ Params: Body<typeof Params>, Querystring: Body<typeof PageQuery> }>('/:id/deliveries', stating('read', 'deliveries', 'List deliveries with their attempts', { params: Params, querystring: PageQuery }, { 200: answers.deliveries }), async (request) => {
+  app.get<{ Params: Body<typeof Params>, Querystring: Body<typeof DeliveriesQuery> }>('/:id/deliveries', declare({
+    scope: 'read',
+    name: 'deliveries',
+    summary: 'List deliveries with their attempts',
+    takes: { params: Params, querystring: DeliveriesQuery },
+    answers: { 200: answers.deliveries }
+  }), async (request) => {
     const { workspace, ...page } = request.query
-    const by = await callers.callerOf(request, workspace)
+    const by = await actors.actorIn(request, workspace)
     const { deliveries, ...rest } = await webhooks.deliveries(by.workspace, request.params.id, page, by)
     return { deliveries: deliveries.map(viewOfDelivery), ...rest }
   })
 
-  app.post<ByDelivery>('/:id/deliveries/:delivery/replay', stating('write', 'replay', 'Send a delivery again', { params: DeliveryParams, body: NoBody }, { 202: answers.delivery }), async (request, reply) => {
-    const by = await callerOf(request)
+  app.post<ByDelivery>('/:id/deliveries/:delivery/replay', declare({
+    scope: 'write',
+    name: 'replay',
+    summary: 'Send a delivery again',
+    takes: { params: DeliveryParams, body: NoBody },
+    answers: { 202: answers.delivery }
+  }), async (request, reply) => {
+    const by = await actorOf(request)
     const { id, delivery } = request.params
     reply.code(202)
     return viewOfDelivery(await webhooks.replay(by.workspace, id, delivery, by))

@@ -1,70 +1,94 @@
-import { Type, type Static } from '@sinclair/typebox'
-import { at, InWorkspace } from './key-schemas.js'
-import type { Delivery, WebhookEndpoint } from '../webhooks/endpoint.js'
-import { changeSchema, createSchema, pageSchema, rotateSchema } from '../webhooks/input.js'
+import { Type } from '@sinclair/typebox'
+import { eventTypes } from '../events/index.js'
+import { at, cursor, id, InWorkspace, limit, line, next, orNull, strict } from './schemas.js'
 
-const id = (of: string) => Type.String({ minLength: 1, maxLength: 512, description: `Of the ${of}.` })
 export const Params = Type.Object({ id: id('endpoint') })
 export const DeliveryParams = Type.Object({ id: id('endpoint'), delivery: id('delivery') })
 
-export const PageQuery = Type.Object({ ...InWorkspace.properties, ...pageSchema.properties })
-const { environment: _own, ...created } = createSchema.properties
-export const CreateBody = Type.Object(created, { additionalProperties: false })
-export const ChangeBody = changeSchema
-export const RotateBody = rotateSchema
-export const NoBody = Type.Object({}, { additionalProperties: false })
+const state = Type.Union([Type.Literal('pending'), Type.Literal('delivered'), Type.Literal('failed')])
+export const DeliveriesQuery = Type.Object({
+  ...InWorkspace.properties,
+  limit: limit('deliveries'),
+  cursor,
+  state: Type.Optional(Type.Union(state.anyOf, { description: 'Deliveries in this state alone.' }))
+})
 
-const Endpoint = Type.Object({
+const target = 'Where deliveries go: an https: URL with a public host.'
+const url = Type.String({ minLength: 1, maxLength: 2048, description: target })
+const type = Type.Union(eventTypes.map((type) => Type.Literal(type)))
+const events = Type.Array(type, { maxItems: 100, description: 'Types to receive; every type where the list is empty.' })
+const description = line('For people.')
+
+export const CreateBody = Type.Object({
+  url,
+  events: Type.Optional(events),
+  description: Type.Optional(description)
+}, strict)
+
+export const UpdateBody = Type.Object({
+  url: Type.Optional(url),
+  events: Type.Optional(events),
+  description: orNull(description),
+  enabled: Type.Optional(Type.Boolean({ description: 'Whether it receives anything.' })),
+  version: Type.Optional(Type.Integer({ minimum: 1, description: 'Changes it only if this is still its version.' }))
+}, strict)
+
+const grace = 'Seconds for which the secret before signs too; a day by default, at most 30 days.'
+export const RotateBody = Type.Object({
+  grace: Type.Optional(Type.Number({ minimum: 0, maximum: 2_592_000, description: grace }))
+}, strict)
+
+export const NoBody = Type.Object({}, strict)
+
+const reason = '`requested`, `gone` (it answered 410) or `failing`.'
+const secrets = 'Oldest first; the last one is the newest. The secrets themselves are not shown again.'
+const Secret = Type.Object({
+  createdAt: at('When it was made.'),
+  retiresAt: Type.Optional(at('Signs nothing from this instant on.'))
+})
+
+export const Endpoint = Type.Object({
   id: Type.String(),
   workspace: Type.String(),
   environment: Type.Optional(Type.String()),
   url: Type.String(),
-  events: Type.Array(Type.String(), { description: 'Types that it hears of; every type where the list is empty.' }),
+  events: Type.Array(Type.String(), { description: 'Types that it receives; every type where the list is empty.' }),
   description: Type.Optional(Type.String()),
   enabled: Type.Boolean(),
-  disabledAt: Type.Optional(at('Since when it gets nothing.')),
-  disabledReason: Type.Optional(Type.String({ description: '`requested`, `gone` (it answered 410) or `failing`.' })),
+  disabledAt: Type.Optional(at('Since when it receives nothing.')),
+  disabledReason: Type.Optional(Type.String({ description: reason })),
   failingSince: Type.Optional(at('Since when every attempt has failed.')),
-  secrets: Type.Array(Type.Object({ createdAt: at('When it was made.'), retiresAt: Type.Optional(at('Signs no more from this instant on.')) }), { description: 'Oldest first; the last is in force. Their texts are not shown again.' }),
-  createdAt: at('When it was made.'),
+  secrets: Type.Array(Secret, { description: secrets }),
+  createdAt: at('When it was created.'),
   version: Type.Integer({ description: 'Grows with every change.' })
 })
-const Sent = Type.Object({
+
+const Attempt = Type.Object({
+  at: at('When it began.'),
+  took: Type.Number({ description: 'Milliseconds.' }),
+  status: Type.Optional(Type.Integer({ description: 'Status of the response, where there was one.' })),
+  outcome: Type.String({ description: '`delivered`, or what went wrong.' })
+})
+
+export const DeliveryView = Type.Object({
   id: Type.String(),
   eventId: Type.String({ description: '`webhook-id` of every attempt.' }),
   type: Type.String(),
   state: Type.String({ description: '`pending`, `delivered` or `failed`.' }),
-  payload: Type.String({ description: 'The text that is sent.' }),
-  createdAt: at('When it was made.'),
+  payload: Type.String({ description: 'The exact body that is sent.' }),
+  createdAt: at('When it was created.'),
   nextAt: Type.Optional(at('When the next attempt is due.')),
-  attempts: Type.Array(Type.Object({ at: at('When it began.'), took: Type.Number({ description: 'Milliseconds.' }), status: Type.Optional(Type.Integer()), outcome: Type.String() }), { description: 'Oldest first.' })
+  attempts: Type.Array(Attempt, { description: 'Oldest first.' })
 })
+
 const secret = Type.String({ description: 'Verifies signatures. It is shown this once.' })
 
-/** What the routes answer. */
+/** Successful responses. */
 export const answers = {
   endpoint: Type.Object(Endpoint.properties, { description: 'The endpoint.' }),
-  secret: Type.Object({ endpoint: Endpoint, secret }, { description: 'The endpoint, and its secret.' }),
+  secret: Type.Object({ endpoint: Endpoint, secret }, { description: 'The endpoint and its new secret.' }),
   list: Type.Object({ endpoints: Type.Array(Endpoint) }, { description: 'All endpoints, newest first.' }),
-  removed: Type.Null({ description: 'It is gone, with its deliveries.' }),
-  delivery: Type.Object(Sent.properties, { description: 'The delivery, which is on its way.' }),
-  deliveries: Type.Object({ deliveries: Type.Array(Sent), next: Type.Optional(Type.String({ description: '`cursor` of the next page.' })) }, { description: 'A page of deliveries, newest first.' })
-}
-
-/** Without the texts of secrets. */
-export function viewOf ({ secrets, disabledAt, disabledReason, failingSince, createdAt, ...rest }: WebhookEndpoint): Static<typeof Endpoint> {
-  return {
-    ...rest,
-    events: [...rest.events],
-    enabled: disabledAt === undefined,
-    ...disabledAt && { disabledAt: disabledAt.toISOString() },
-    ...disabledReason && { disabledReason },
-    ...failingSince && { failingSince: failingSince.toISOString() },
-    secrets: secrets.map(({ createdAt, retiresAt }) => ({ createdAt: createdAt.toISOString(), ...retiresAt && { retiresAt: retiresAt.toISOString() } })),
-    createdAt: createdAt.toISOString()
-  }
-}
-
-export function viewOfDelivery ({ id, eventId, type, state, payload, createdAt, nextAt, attempts }: Delivery): Static<typeof Sent> {
-  return { id, eventId, type, state, payload, createdAt: createdAt.toISOString(), ...nextAt && { nextAt: nextAt.toISOString() }, attempts: attempts.map((one) => ({ ...one, at: one.at.toISOString() })) }
+  removed: Type.Null({ description: 'The endpoint is removed, with its deliveries.' }),
+  delivery: Type.Object(DeliveryView.properties, { description: 'The delivery, which is pending.' }),
+  deliveries: Type.Object({ deliveries: Type.Array(DeliveryView), next }, { description: 'Deliveries, newest first.' })
 }

@@ -1,37 +1,39 @@
 import { OptionError, show } from '../core/options.js'
 
-/** Remembers proofs that were used. */
+/** Remembers used proofs. */
 export interface ReplayStore {
   /**
-   * @param proof what tells one proof from all others
-   * @param until milliseconds since the epoch; nothing needs to be remembered longer
-   * @returns true the first time and false from then on; what it throws is an outage (503)
+   * @param proof unique to one proof
+   * @param until milliseconds since the epoch, from which on the proof need not be remembered
+   * @returns true the first time and false from then on; an error is an outage (503)
    */
   use (proof: string, until: number, now: number): boolean | PromiseLike<boolean>
 }
 
-/** The store is full of proofs that are all still good. */
+/** The store has no room for another proof: none of those that it has may be forgotten yet. */
 export class ReplayStoreFull extends Error {
   override readonly name = 'ReplayStoreFull'
 }
 
 /**
- * In this process's memory.
- * @param size proofs held at once; when it is full of good ones nobody is let in (503), rather than a proof twice
+ * Used proofs in this process's memory.
+ * @param size the most proofs at once; a full store lets nobody in (503), rather than a proof twice
  * @throws OptionError
  */
 export function createMemoryReplayStore (size = 100_000): ReplayStore {
-  if (!Number.isSafeInteger(size) || size < 1) throw new OptionError(`the size of a replay store must be a whole number of at least 1, not ${show(size)}`)
+  if (!Number.isSafeInteger(size) || size < 1) {
+    throw new OptionError(`the size of a replay store must be a whole number of at least 1, not ${show(size)}`)
+  }
   const used = new Map<string, number>()
-  let nextOver = 0
+  let nextExpiry = 0
 
-  /** Looks through all of them only when one of them is over. */
+  /** Reads all proofs, but only once one of them has expired. */
   function sweep (now: number): void {
-    if (now < nextOver) return
-    nextOver = Infinity
+    if (now < nextExpiry) return
+    nextExpiry = Infinity
     for (const [proof, until] of used) {
       if (until <= now) used.delete(proof)
-      else nextOver = Math.min(nextOver, until)
+      else nextExpiry = Math.min(nextExpiry, until)
     }
   }
 
@@ -41,7 +43,7 @@ export function createMemoryReplayStore (size = 100_000): ReplayStore {
       if (used.size >= size) sweep(now)
       if (used.size >= size) throw new ReplayStoreFull('too many proofs at once')
       used.set(proof, until)
-      nextOver = Math.min(nextOver, until)
+      nextExpiry = Math.min(nextExpiry, until)
       return true
     }
   }

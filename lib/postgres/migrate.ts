@@ -1,40 +1,73 @@
 import { crc32 } from 'node:zlib'
-import type { Run, Sql } from './sql.js'
+import { StoreError } from '../core/store-error.js'
+import { once, type Database, type Run } from './database.js'
+import { checkPrimary, REPLICA } from './primary.js'
 
-/** The tables of one kind of store, as releases have made them. */
+/** The tables of one kind of store. */
 export interface Tables {
+  /** `key` or `webhook`: for messages. */
+  readonly kind: string
   /**
-   * Statements that lead from each version of the tables to the next; the first make version 1. Never edited once they
-   * are released: a change of the tables is a further element.
+   * Statements that lead from each version of the tables to the next one, beginning with version 1. A migration that
+   * was released is never edited: a change of the tables is a further element.
    */
   readonly migrations: ReadonlyArray<(schema: string) => readonly string[]>
-  /** Table of the versions. */
+  /** Table that lists the versions. */
   readonly versions: string
-  /** First half of the advisory lock under which tables are changed; the second tells schemas apart. */
+  /** First half of the advisory lock under which tables are changed; the second half depends on the schema. */
   readonly lock: number
-  /** Whether there is a table of versions; throws where the server must not be used. */
-  areMade (run: Run, schema: string): Promise<boolean>
-  /** Makes the error for tables of a version that only a later release knows. */
-  tooNew (schema: string, version: number): Error
 }
 
-/** Seconds that a migration, or waiting for another process's, may take. */
-const PATIENCE = 60
+/** A database whose tables are made, or brought up to date, before the first statement runs. */
+export interface MigratedDatabase extends Database {
+  /** Migrates now, so that an error is known at boot. @throws SchemaTooNewError, ReplicaError, StoreError */
+  migrate (): Promise<void>
+}
+
+/** The tables have a version that only a later release knows. */
+export class SchemaTooNewError extends StoreError {
+  override readonly name = 'SchemaTooNewError'
+  constructor ({ kind, migrations }: Tables, schema: string, version: number) {
+    super(`the ${kind} tables in the schema ${schema} are of version ${version}, and this release of ` +
+      `fastify-latchkey knows ${migrations.length}: install a later one`)
+  }
+}
+
+/** Seconds that one statement of a migration may take, including the wait for a migration of another process. */
+const MIGRATION_TIMEOUT = 60
+
+/** @param schema its name is part of the statements, so it must have been checked */
+export function withTables (database: Database, schema: string, tables: Tables): MigratedDatabase {
+  const migrate = once(() => migrateTables(database, schema, tables))
+  return {
+    migrate,
+    async run (text, values) {
+      await migrate()
+      return await database.run(text, values)
+    },
+    async transaction (timeout, work) {
+      await migrate()
+      await database.transaction(timeout, work)
+    },
+    close: once(database.close)
+  }
+}
 
 /**
- * Brings tables to the version of this release; nothing where they are. One transaction under an advisory lock, so
- * any number of processes may start at once. Whoever has no right to create tables can use those that are there.
+ * One transaction under an advisory lock, so any number of processes may start at once. An account without the right to
+ * create tables can use those that exist.
  */
-export async function migrateTables ({ run, transaction }: Sql, schema: string, tables: Tables): Promise<void> {
+async function migrateTables ({ run, transaction }: Database, schema: string, tables: Tables): Promise<void> {
   const { migrations, versions, lock } = tables
   if (await versionOf(run, schema, tables) === migrations.length) return
-  await transaction(PATIENCE, async (run) => {
+  await transaction(MIGRATION_TIMEOUT, async (run) => {
     await run('SELECT pg_advisory_xact_lock($1, $2)', [lock, crc32(schema) | 0])
     const version = await versionOf(run, schema, tables)
     if (version === migrations.length) return
-    const [made] = await run('SELECT 1 FROM pg_namespace WHERE nspname = $1', [schema])
-    if (made === undefined) await run(`CREATE SCHEMA ${schema}`, [])
-    await run(`CREATE TABLE IF NOT EXISTS ${schema}.${versions} (version integer PRIMARY KEY, migrated_at timestamptz NOT NULL DEFAULT now())`, [])
+    const [existing] = await run('SELECT 1 FROM pg_namespace WHERE nspname = $1', [schema])
+    if (existing === undefined) await run(`CREATE SCHEMA ${schema}`, [])
+    await run(`CREATE TABLE IF NOT EXISTS ${schema}.${versions} (
+      version integer PRIMARY KEY, migrated_at timestamptz NOT NULL DEFAULT now())`, [])
     for (const [i, statements] of migrations.slice(version).entries()) {
       for (const statement of statements(schema)) await run(statement, [])
       await run(`INSERT INTO ${schema}.${versions} (version) VALUES ($1)`, [version + i + 1])
@@ -42,10 +75,15 @@ export async function migrateTables ({ run, transaction }: Sql, schema: string, 
   })
 }
 
-async function versionOf (run: Run, schema: string, { areMade, versions, migrations, tooNew }: Tables): Promise<number> {
-  if (!await areMade(run, schema)) return 0
+async function versionOf (run: Run, schema: string, tables: Tables): Promise<number> {
+  const { versions, migrations } = tables
+  // pg_tables, since to_regclass may answer from what the connection cached before it got the lock.
+  const [server] = await run(`SELECT ${REPLICA}, EXISTS (
+    SELECT 1 FROM pg_tables WHERE schemaname = $1 AND tablename = $2) AS migrated`, [schema, versions])
+  checkPrimary(server)
+  if (server?.migrated !== 't') return 0
   const [row] = await run(`SELECT coalesce(max(version), 0) AS version FROM ${schema}.${versions}`, [])
   const version = Number(row?.version)
-  if (version > migrations.length) throw tooNew(schema, version)
+  if (version > migrations.length) throw new SchemaTooNewError(tables, schema, version)
   return version
 }

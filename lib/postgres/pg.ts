@@ -1,13 +1,17 @@
-import { guarded, once, type Row, type Run, type Sql } from './sql.js'
+import { once, wrapErrors, type Database, type Row, type Run } from './database.js'
 
 interface Query {
   readonly text: string
   readonly values: unknown[]
-  /** Milliseconds until `pg` gives the connection up. */
+  /** Milliseconds after which `pg` gives the connection up. */
   readonly query_timeout: number
+  readonly types: typeof asText
 }
 
-/** What is asked of a pool of `pg`. */
+/** In place of the parsers of `pg`, which a host may replace for all of its process. */
+const asText = { getTypeParser: () => String }
+
+/** The part of a pool of `pg` that is used. */
 export interface PostgresPool {
   query (query: Query): Promise<{ readonly rows: readonly Row[] }>
   connect (): Promise<PostgresClient>
@@ -24,16 +28,19 @@ export interface OwnPool {
   readonly max: number
 }
 
-/** Milliseconds that Postgres has to cancel a statement itself: whatever was told to have failed then has not happened. */
-const SLACK = 100
+/**
+ * Milliseconds for Postgres to cancel a statement before the client gives up: a change that failed must not happen
+ * later.
+ */
+const CANCEL_TIMEOUT_MS = 100
 
-/** @param timeout seconds for a statement */
-export function sqlOfPool (pool: PostgresPool, timeout: number): Sql {
-  return sqlOf(async () => pool, timeout, async () => {})
+/** A pool that the host opened and closes. @param timeout seconds for a statement */
+export function hostPool (pool: PostgresPool, timeout: number): Database {
+  return databaseOf(async () => pool, timeout, async () => {})
 }
 
-/** A pool that is opened with the first statement. @param timeout seconds for a statement, and for a connection */
-export function sqlOfOwnPool ({ connectionString, connection, max }: OwnPool, timeout: number): Sql {
+/** A pool that is opened by the first statement. @param timeout seconds for a statement, and for a connection */
+export function ownPool ({ connectionString, connection, max }: OwnPool, timeout: number): Database {
   const milliseconds = timeout * 1000
   const open = once(async () => {
     const { default: { Pool } } = await import('pg')
@@ -47,29 +54,31 @@ export function sqlOfOwnPool ({ connectionString, connection, max }: OwnPool, ti
       statement_timeout: milliseconds,
       idle_in_transaction_session_timeout: milliseconds
     })
-    // Of a connection that broke while nobody used it: the pool has dropped it. Unheard, it would end the process.
+    // An idle connection that breaks raises this event, which would end the process. The pool opens another by itself.
     pool.on('error', () => {})
     return pool
   })
   let opened = false
-  return sqlOf(() => { opened = true; return open() }, timeout, async () => { if (opened) await (await open()).end() })
+  const close = async () => { if (opened) await (await open()).end() }
+  return databaseOf(() => { opened = true; return open() }, timeout, close)
 }
 
-function sqlOf (pool: () => Promise<PostgresPool>, timeout: number, close: () => Promise<void>): Sql {
+function databaseOf (pool: () => Promise<PostgresPool>, timeout: number, close: () => Promise<void>): Database {
   return {
-    run: (text, values) => guarded(async () => (await (await pool()).query(query(text, values, timeout))).rows),
-    async transaction (patience, work) {
-      const client = await guarded(async () => await (await pool()).connect())
-      const run: Run = (text, values) => guarded(async () => (await client.query(query(text, values, patience))).rows)
+    run: (text, values) => wrapErrors(async () => (await (await pool()).query(query(text, values, timeout))).rows),
+    async transaction (timeout, work) {
+      const client = await wrapErrors(async () => await (await pool()).connect())
+      const run: Run = (text, values) => wrapErrors(async () => (await client.query(query(text, values, timeout))).rows)
       try {
         await run('BEGIN ISOLATION LEVEL READ COMMITTED', [])
-        await run('SELECT set_config(\'statement_timeout\', $1, true), set_config(\'idle_in_transaction_session_timeout\', $1, true)', [String(patience * 1000)])
+        await run(`SELECT set_config('statement_timeout', $1, true),
+          set_config('idle_in_transaction_session_timeout', $1, true)`, [String(timeout * 1000)])
         await work(run)
         await run('COMMIT', [])
-      } catch (fault) {
-        // A connection that ends takes its transaction back, in whatever state that is.
+      } catch (error) {
+        // Closing the connection rolls back, whatever state the transaction is in.
         client.release(true)
-        throw fault
+        throw error
       }
       client.release()
     },
@@ -78,5 +87,5 @@ function sqlOf (pool: () => Promise<PostgresPool>, timeout: number, close: () =>
 }
 
 function query (text: string, values: unknown[], timeout: number): Query {
-  return { text, values, query_timeout: timeout * 1000 + SLACK }
+  return { text, values, query_timeout: timeout * 1000 + CANCEL_TIMEOUT_MS, types: asText }
 }

@@ -1,56 +1,60 @@
-import { takeFolder } from './folder.js'
-import { guarded, once, type Row, type Sql } from './sql.js'
+import { once, wrapErrors, type Database, type Row } from './database.js'
+import { lockFolder } from './folder-lock.js'
 
 interface Queries {
-  query (text: string, values: unknown[]): Promise<{ readonly rows: readonly Row[] }>
+  query (text: string, values: unknown[], options: typeof asText): Promise<{ readonly rows: readonly Row[] }>
 }
 
-/** What is asked of a database of `@electric-sql/pglite`. */
+/** Replaces the parsers of bool, int8, int4, text, json and jsonb: a host may give its database others. */
+const asText = { parsers: Object.fromEntries([16, 20, 23, 25, 114, 3802].map((type) => [type, String])) }
+
+/** The part of a database of `@electric-sql/pglite` that is used. */
 export interface PgliteDatabase extends Queries {
   transaction (work: (transaction: Queries) => Promise<void>): Promise<unknown>
 }
 
-export function sqlOfPglite (db: PgliteDatabase): Sql {
-  return sqlOf(async () => db, async () => {})
+/** A database that the host opened and closes. */
+export function hostPglite (db: PgliteDatabase): Database {
+  return databaseOf(async () => db, async () => {})
 }
 
-/** A database that is opened with the first statement. @param folder kept by PGlite; it is made where there is none */
-export function sqlOfFolder (folder: string): Sql {
-  let opening: Promise<Opened> | undefined
+/** A database in a folder, opened by the first statement. */
+export function folderPglite (folder: string): Database {
+  let opening: Promise<OpenPglite> | undefined
   const open = once(() => (opening = openFolder(folder)))
-  return sqlOf(async () => (await open()).db, async () => {
+  return databaseOf(async () => (await open()).db, async () => {
     const opened = await opening?.catch(() => undefined)
     await opened?.close()
   })
 }
 
-/** What else PGlite knows how to keep. */
-const IN_NO_FOLDER = /^(memory|idb|opfs-ahp):\/\//
+/** What PGlite can open that is no folder. */
+const NO_FOLDER = /^(memory|idb|opfs-ahp):\/\//
 
-interface Opened { readonly db: PgliteDatabase, close (): Promise<void> }
+interface OpenPglite { readonly db: PgliteDatabase, close (): Promise<void> }
 
-async function openFolder (dataDir: string): Promise<Opened> {
+async function openFolder (dataDir: string): Promise<OpenPglite> {
   const { PGlite } = await import('@electric-sql/pglite')
-  const giveBack = IN_NO_FOLDER.test(dataDir) ? async () => {} : await takeFolder(dataDir.replace(/^file:\/\//, ''))
+  const unlock = NO_FOLDER.test(dataDir) ? () => {} : await lockFolder(dataDir.replace(/^file:\/\//, ''))
   try {
-    const db = await guarded(() => PGlite.create(dataDir))
-    return { db, close: () => db.close().finally(giveBack) }
-  } catch (fault) {
-    await giveBack()
-    throw fault
+    const db = await wrapErrors(() => PGlite.create(dataDir))
+    return { db, close: () => db.close().finally(unlock) }
+  } catch (error) {
+    unlock()
+    throw error
   }
 }
 
-function sqlOf (db: () => Promise<PgliteDatabase>, close: () => Promise<void>): Sql {
+function databaseOf (db: () => Promise<PgliteDatabase>, close: () => Promise<void>): Database {
   return {
     async run (text, values) {
       const opened = await db()
-      return await guarded(async () => (await opened.query(text, values)).rows)
+      return await wrapErrors(async () => (await opened.query(text, values, asText)).rows)
     },
-    async transaction (_patience, work) {
+    async transaction (_timeout, work) {
       const opened = await db()
       await opened.transaction(async (transaction) => {
-        await work((text, values) => guarded(async () => (await transaction.query(text, values)).rows))
+        await work((text, values) => wrapErrors(async () => (await transaction.query(text, values, asText)).rows))
       })
     },
     close

@@ -1,6 +1,7 @@
 import type { FastifyRequest } from 'fastify'
 import type { AccessContext } from '../core/access-context.js'
 import type { AccessError } from '../core/errors.js'
+import { describeMissingScopes, scopeLists } from '../core/missing-scopes.js'
 import type { Principal } from '../core/principal.js'
 import type { Alternative } from '../core/route-access.js'
 
@@ -10,14 +11,8 @@ type Refusing = Pick<AccessContext, 'refusal' | 'challenge'>
 export function insufficientScope (
   context: Refusing, alternatives: readonly Alternative[], principal: Principal, request: FastifyRequest
 ): AccessError {
-  const required = scopesOf(alternatives)
-  const wanted = required.map((scopes) => scopes.join(' and ') || 'another kind of credential').join(', or ')
   return context.refusal('INSUFFICIENT_SCOPE', {
-    reason: `needs ${wanted}`,
-    detail: `This operation requires ${wanted}; the credential grants ${principal.scopes.join(', ') || 'nothing'}.`,
-    extensions: { required, granted: principal.scopes },
-    scope: required.slice(0, 1).flat(),
-    ...challengeOf(context, request)
+    ...describeMissingScopes(alternatives, principal), ...challengeOf(context, request)
   })
 }
 
@@ -37,7 +32,7 @@ export function wrongScheme (
   { kind, scopes: granted }: Principal,
   request: FastifyRequest
 ): AccessError {
-  const required = scopesOf(alternatives)
+  const required = scopeLists(alternatives)
   const taken = alternatives.map(({ scheme, scopes }) => {
     const wanted = kindOf(scheme)
     const credential = wanted === undefined ? 'a credential' : KINDS[wanted]
@@ -55,11 +50,6 @@ export function wrongScheme (
     scope: kind === 'api-key' ? required.slice(0, 1).flat() : [],
     ...challengeOf(context, request)
   })
-}
-
-/** The lists of scopes that suffice, each once. */
-function scopesOf (alternatives: readonly Alternative[]): Array<readonly string[]> {
-  return [...new Map(alternatives.map(({ scopes }) => [JSON.stringify(scopes), scopes])).values()]
 }
 
 /** The error goes with the challenge of the scheme that the client used. */

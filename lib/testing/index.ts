@@ -90,5 +90,7 @@ function withToken (request: InjectOptions, token: string): InjectOptions {
 
 export { keyStoreConformance } from './key-store.js'
 export type { KeyStoreCase } from './key-store-drafts.js'
+export { limitStoreConformance } from './limit-store.js'
+export type { LimitStoreCase } from './limit-store-drafts.js'
 export { webhookStoreConformance } from './webhook-store.js'
 export type { WebhookStoreCase } from './webhook-store-drafts.js'

@@ -3,15 +3,15 @@ import type { ApiKey, DueKey, KeyNotices, KeyStore } from '../keys/index.js'
 import { changed, inserted, newHash, newWorkspace, secret, START, type KeyStoreCase } from './key-store-drafts.js'
 
 const LEASE = 1000
-/** Further than the leases of the keys of other cases reach. */
+/** Later than the leases of other cases end. */
 const LATER = 100_000
 
-/** A case of stores that know of notices; others pass. */
+/** A case for stores with notices; all others pass. */
 function ofNotices (name: string, run: (notices: KeyNotices, store: KeyStore) => Promise<void>): KeyStoreCase {
   return { name, run: async (store) => { if (store.notices !== undefined) await run(store.notices, store) } }
 }
 
-/** All keys of a workspace that are due; of those that are not, too: they are held for as long. */
+/** All keys of a workspace that are due. Those of other workspaces are leased too. */
 async function dueOf (notices: KeyNotices, workspace: string, now: number, lease = LEASE): Promise<DueKey[]> {
   const found: DueKey[] = []
   for (;;) {
@@ -24,78 +24,87 @@ async function dueOf (notices: KeyNotices, workspace: string, now: number, lease
 
 /** The one key that is due. */
 async function oneOf (notices: KeyNotices, workspace: string, now: number): Promise<DueKey> {
-  const [held, ...others] = await dueOf(notices, workspace, now)
-  assert.ok(held !== undefined, 'the key is not due')
+  const [one, ...others] = await dueOf(notices, workspace, now)
+  assert.ok(one !== undefined, 'the key is not due')
   assert.deepStrictEqual(others, [])
-  return held
+  return one
 }
 
-const idsOf = (held: readonly DueKey[]): string[] => held.map(({ key }) => key.id)
-const sorted = (keys: ReadonlyArray<{ key: ApiKey }>): string[] => keys.map(({ key }) => key.id).sort()
+const idsOf = (due: readonly DueKey[]): string[] => due.map(({ key }) => key.id)
+const sortedIds = (keys: ReadonlyArray<{ key: ApiKey }>): string[] => keys.map(({ key }) => key.id).sort()
 
 export const notices: readonly KeyStoreCase[] = [
-  ofNotices('a new key is to be looked at once, and is given out with what it is', async (notices, store) => {
+  ofNotices('a new key is due at once, and is returned as it is', async (notices, store) => {
     const workspace = newWorkspace()
-    const { key } = await inserted(store, workspace, { name: 'CI', owner: 'ada', tier: 'pro', metadata: { team: 'a' }, expiresAt: new Date(START + 5) })
-    const held = await oneOf(notices, workspace, START)
-    assert.deepStrictEqual(held, { key, noticed: [], heldUntil: START + LEASE })
-    assert.deepStrictEqual(await dueOf(notices, workspace, START), [], 'it is held')
+    const more = { name: 'CI', owner: 'ada', tier: 'pro', metadata: { team: 'a' }, expiresAt: new Date(START + 5) }
+    const { key } = await inserted(store, workspace, more)
+    const leased = await oneOf(notices, workspace, START)
+    assert.deepStrictEqual(leased, { key, noticed: [], leasedUntil: START + LEASE })
+    assert.deepStrictEqual(await dueOf(notices, workspace, START), [], 'it is leased')
   }),
-  ofNotices('a hold that is not ended runs out', async (notices, store) => {
+  ofNotices('a lease that is not ended runs out', async (notices, store) => {
     const workspace = newWorkspace()
     const { key } = await inserted(store, workspace)
     const crashed = await oneOf(notices, workspace, START)
     assert.deepStrictEqual(await dueOf(notices, workspace, START + LEASE - 1), [])
-    const held = await oneOf(notices, workspace, START + LEASE)
-    assert.deepStrictEqual(held, { ...crashed, heldUntil: START + 2 * LEASE })
-    assert.equal(await notices.settle(crashed, ['late'], undefined), false, 'it is another\'s')
-    assert.equal(await notices.settle(held, ['told'], START + LATER), true)
-    assert.equal(await notices.settle(held, ['again'], undefined), false, 'it has ended')
+    const leased = await oneOf(notices, workspace, START + LEASE)
+    assert.deepStrictEqual(leased, { ...crashed, leasedUntil: START + 2 * LEASE })
+    assert.equal(await notices.settle(crashed, ['late'], undefined), false, 'the first lease ran out')
+    assert.equal(await notices.settle(leased, ['sent'], START + LATER), true)
+    assert.equal(await notices.settle(leased, ['again'], undefined), false, 'the second has ended')
     const { noticed } = await oneOf(notices, workspace, START + LATER)
-    assert.deepStrictEqual([noticed, (await store.get(workspace, key.id))?.version], [['told'], 1])
+    assert.deepStrictEqual([noticed, (await store.get(workspace, key.id))?.version], [['sent'], 1])
   }),
-  ofNotices('a key is given out when its instant comes, and not before', async (notices, store) => {
-    const workspace = newWorkspace()
-    await inserted(store, workspace)
-    let now = START
-    for (const later of [1, LATER, 0, -LATER]) {
-      const held = await oneOf(notices, workspace, now)
-      const next = now + later
-      assert.equal(await notices.settle(held, [...held.noticed, `notice ${later} "'\\`], next), true)
-      if (later > 0) assert.deepStrictEqual(await dueOf(notices, workspace, next - 1), [])
-      now = Math.max(now, next)
-    }
-    const held = await oneOf(notices, workspace, now)
-    assert.deepStrictEqual(held.noticed, ['notice 1 "\'\\', `notice ${LATER} "'\\`, 'notice 0 "\'\\', `notice ${-LATER} "'\\`])
-    assert.equal(await notices.settle(held, [], undefined), true)
-    assert.deepStrictEqual(await dueOf(notices, workspace, now + 10 * LATER), [], 'it needs no look')
-  }),
-  ofNotices('a key that is changed is to be looked at at once', async (notices, store) => {
+  ofNotices('a key that nobody has leased cannot be settled', async (notices, store) => {
     const workspace = newWorkspace()
     const { key } = await inserted(store, workspace)
-    await notices.settle(await oneOf(notices, workspace, START), ['told'], undefined)
+    assert.equal(await notices.settle({ key, noticed: [], leasedUntil: START + LEASE }, ['early'], undefined), false)
+    assert.deepStrictEqual((await oneOf(notices, workspace, START)).noticed, [])
+  }),
+  ofNotices('a key is returned when it is due, and not before', async (notices, store) => {
+    const workspace = newWorkspace()
+    await inserted(store, workspace)
+    const early: DueKey[] = []
+    let now = START
+    for (const later of [1, LATER, 0, -LATER]) {
+      const leased = await oneOf(notices, workspace, now)
+      const next = now + later
+      assert.equal(await notices.settle(leased, [...leased.noticed, `notice ${later} "'\\`], next), true)
+      if (later > 0) early.push(...await dueOf(notices, workspace, next - 1))
+      now = Math.max(now, next)
+    }
+    assert.deepStrictEqual(early, [])
+    const leased = await oneOf(notices, workspace, now)
+    assert.deepStrictEqual(leased.noticed, [1, LATER, 0, -LATER].map((later) => `notice ${later} "'\\`))
+    assert.equal(await notices.settle(leased, [], undefined), true)
+    assert.deepStrictEqual(await dueOf(notices, workspace, now + 10 * LATER), [], 'it needs no notice')
+  }),
+  ofNotices('a key that is changed is due at once', async (notices, store) => {
+    const workspace = newWorkspace()
+    const { key } = await inserted(store, workspace)
+    await notices.settle(await oneOf(notices, workspace, START), ['sent'], undefined)
     const renewed = changed(key, { expiresAt: new Date(START + LATER) })
     assert.equal(await store.update(renewed), true)
-    const held = await oneOf(notices, workspace, START)
-    assert.deepStrictEqual([held.key, held.noticed], [renewed, ['told']])
-    await notices.settle(held, ['told', 'more'], START + LATER)
+    const leased = await oneOf(notices, workspace, START)
+    assert.deepStrictEqual([leased.key, leased.noticed], [renewed, ['sent']])
+    await notices.settle(leased, ['sent', 'more'], START + LATER)
     const rotated = changed(renewed, { secrets: [secret(1), secret(2)] })
     assert.equal(await store.update(rotated, newHash()), true)
     assert.equal(await store.update({ ...rotated, version: 9 }), false)
     assert.deepStrictEqual((await oneOf(notices, workspace, START)).key, rotated)
   }),
-  ofNotices('a key that is changed while it is held stays held, and is to be looked at again as soon as it is not', async (notices, store) => {
+  ofNotices('a key that is changed while it is leased is due as soon as the lease ends', async (notices, store) => {
     const workspace = newWorkspace()
     const { key } = await inserted(store, workspace)
-    const held = await oneOf(notices, workspace, START)
+    const leased = await oneOf(notices, workspace, START)
     const revoked = changed(key, { revokedAt: new Date(START) })
     assert.equal(await store.update(revoked), true)
     assert.deepStrictEqual(await dueOf(notices, workspace, START + LEASE - 1), [])
-    assert.equal(await notices.settle(held, ['told'], START + LATER), true)
+    assert.equal(await notices.settle(leased, ['sent'], START + LATER), true)
     const again = await oneOf(notices, workspace, START)
-    assert.deepStrictEqual([again.key, again.noticed], [revoked, ['told']])
+    assert.deepStrictEqual([again.key, again.noticed], [revoked, ['sent']])
   }),
-  ofNotices('what uses note brings no look forward', async (notices, store) => {
+  ofNotices('a use does not make a key due', async (notices, store) => {
     const workspace = newWorkspace()
     const { key } = await inserted(store, workspace)
     await notices.settle(await oneOf(notices, workspace, START), [], START + LATER)
@@ -103,20 +112,25 @@ export const notices: readonly KeyStoreCase[] = [
     assert.deepStrictEqual(await dueOf(notices, workspace, START + LATER - 1), [])
     assert.deepStrictEqual((await oneOf(notices, workspace, START + LATER)).key.lastUsedAt, new Date(START))
   }),
-  ofNotices('the earliest come first, and no more than are wanted', async (notices, store) => {
+  ofNotices('keys are returned earliest first, and no more than were asked for', async (notices, store) => {
     const workspace = newWorkspace()
     for (const id of ['c', 'a', 'b', 'd']) await inserted(store, workspace, { id: `${workspace}-${id}` })
-    const instants = new Map(['a', 'b', 'c', 'd'].map((id, i) => [`${workspace}-${id}`, START + LATER + i]))
-    for (const held of await dueOf(notices, workspace, START, LEASE)) await notices.settle(held, [], instants.get(held.key.id))
-    assert.deepStrictEqual(idsOf(await dueOf(notices, workspace, START + LATER - 1, 10 * LATER)), [], 'keys of other cases are held from here on')
-    assert.deepStrictEqual(idsOf([...await notices.due(START + 2 * LATER, LEASE, 3)]), [...instants.keys()].slice(0, 3))
-    assert.deepStrictEqual(idsOf([...await notices.due(START + 2 * LATER, LEASE, 1)]), [...instants.keys()].slice(3))
+    const ids = ['a', 'b', 'c', 'd'].map((id) => `${workspace}-${id}`)
+    for (const leased of await dueOf(notices, workspace, START)) {
+      await notices.settle(leased, [], START + LATER + ids.indexOf(leased.key.id))
+    }
+    // Leases the keys of other cases for long, so that only these four are due below.
+    assert.deepStrictEqual(await dueOf(notices, workspace, START + LATER - 1, 10 * LATER), [])
+    const now = START + 2 * LATER
+    assert.deepStrictEqual(idsOf([...await notices.due(now, LEASE, 3)]), ids.slice(0, 3))
+    assert.deepStrictEqual(idsOf([...await notices.due(now, LEASE, 1)]), ids.slice(3))
   }),
-  ofNotices('of many who ask at once, each key is given to one', async (notices, store) => {
+  ofNotices('of many callers at once, each key is leased to one', async (notices, store) => {
     const workspace = newWorkspace()
-    const made = await Promise.all(Array.from({ length: 60 }, () => inserted(store, workspace)))
-    const found = (await Promise.all(Array.from({ length: 6 }, () => dueOf(notices, workspace, START)))).flat()
-    assert.deepStrictEqual(sorted(found), sorted(made))
-    assert.deepStrictEqual(await Promise.all(found.map((held) => notices.settle(held, [], undefined))), found.map(() => true))
+    const all = await Promise.all(Array.from({ length: 60 }, () => inserted(store, workspace)))
+    const leased = (await Promise.all(Array.from({ length: 6 }, () => dueOf(notices, workspace, START)))).flat()
+    assert.deepStrictEqual(sortedIds(leased), sortedIds(all))
+    const settled = await Promise.all(leased.map((one) => notices.settle(one, [], undefined)))
+    assert.deepStrictEqual(settled, leased.map(() => true))
   })
 ]

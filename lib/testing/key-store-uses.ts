@@ -1,87 +1,95 @@
 import assert from 'node:assert/strict'
-import type { ApiKey, KeyStore } from '../keys/index.js'
-import { at, changed, inserted, newHash, newWorkspace, secret, type KeyStoreCase } from './key-store-drafts.js'
+import type { ApiKey, KeyStore, KeyUse } from '../keys/index.js'
+import { at, changed, inserted, newHash, newWorkspace, secret, START, type KeyStoreCase } from './key-store-drafts.js'
 
+/** Everything that uses have written, times in milliseconds after `START`. */
 async function usesOf (store: KeyStore, { workspace, id }: ApiKey) {
   const key = await store.get(workspace, id)
-  return { lastUsedAt: key?.lastUsedAt, scopes: new Map(Object.entries(key?.scopesUsedAt ?? {})), version: key?.version }
+  const { lastUsedAt, scopesUsedAt = {}, version } = key ?? {}
+  const scopes = Object.entries(scopesUsedAt).map(([scope, used]) => [scope, used.getTime() - START] as const)
+  return { lastUsedAt: lastUsedAt && lastUsedAt.getTime() - START, scopes: new Map([...scopes].sort()), version }
+}
+
+type Times = Record<string, number>
+
+/** @param time milliseconds after `START` @param scopes each with when it was used, after `START` too */
+function use ({ workspace, id }: Pick<ApiKey, 'workspace' | 'id'>, time: number, scopes: Times = {}): KeyUse {
+  const used = Object.entries(scopes).map(([scope, at]) => [scope, new Date(START + at)])
+  return { workspace, id, lastUsedAt: at(time), scopesUsedAt: Object.fromEntries(used) }
 }
 
 export const uses: readonly KeyStoreCase[] = [
   {
-    name: 'uses are noted forwards only, to the millisecond, and change no version',
+    name: 'a use raises times to the millisecond, never lowers them, and changes no version',
     async run (store) {
       const workspace = newWorkspace()
       const { key } = await inserted(store, workspace)
       assert.deepStrictEqual(await usesOf(store, key), { lastUsedAt: undefined, scopes: new Map(), version: 1 })
-      const note = (later: number, scopesUsedAt: Record<string, Date>) => store.recordUse([{ workspace, id: key.id, lastUsedAt: at(later), scopesUsedAt }])
-      await note(500, { 'devices:read': at(499) })
-      await note(400, { 'devices:read': at(300), 'devices:write': at(250) })
-      await note(501, { 'devices:read': at(499) })
-      await note(-5, {})
-      assert.deepStrictEqual(await usesOf(store, key), { lastUsedAt: at(501), scopes: new Map([['devices:read', at(499)], ['devices:write', at(250)]]), version: 1 })
+      await store.recordUse([use(key, 500, { 'devices:read': 499 })])
+      await store.recordUse([use(key, 400, { 'devices:read': 300, 'devices:write': 250 })])
+      await store.recordUse([use(key, 501, { 'devices:read': 499 })])
+      await store.recordUse([use(key, -5)])
+      const scopes = new Map([['devices:read', 499], ['devices:write', 250]])
+      assert.deepStrictEqual(await usesOf(store, key), { lastUsedAt: 501, scopes, version: 1 })
       const { keys: [listed] } = await store.list(workspace, { limit: 1 })
       assert.deepStrictEqual(listed, await store.get(workspace, key.id))
     }
   },
   {
-    name: 'many uses are noted at once, of one key and of several; unknown keys are passed over',
+    name: 'many uses are recorded at once, of one key and of several; unknown keys are ignored',
     async run (store) {
       const workspace = newWorkspace()
-      const made = await Promise.all([1, 2, 3].map(() => inserted(store, workspace)))
-      const unknown = { workspace, id: 'key_unknown', lastUsedAt: at(1), scopesUsedAt: {} }
-      await store.recordUse([unknown, ...[20, 30, 10].flatMap((later) => made.map(({ key }, i) => ({ workspace, id: key.id, lastUsedAt: at(later + i), scopesUsedAt: { [`s${later}`]: at(later), all: at(later) } })))])
-      for (const [i, { key }] of made.entries()) {
-        assert.deepStrictEqual(await usesOf(store, key), { lastUsedAt: at(30 + i), scopes: new Map([['all', at(30)], ['s10', at(10)], ['s20', at(20)], ['s30', at(30)]]), version: 1 })
-      }
+      const all = await Promise.all([1, 2, 3].map(() => inserted(store, workspace)))
+      const unknown = use({ workspace, id: 'key_unknown' }, 1)
+      const given = [20, 30, 10].flatMap((time) =>
+        all.map(({ key }, i) => use(key, time + i, { [`s${time}`]: time, all: time })))
+      await store.recordUse([unknown, ...given])
+      const scopes = new Map([['all', 30], ['s10', 10], ['s20', 20], ['s30', 30]])
+      const recorded = await Promise.all(all.map(({ key }) => usesOf(store, key)))
+      assert.deepStrictEqual(recorded, all.map((_, i) => ({ lastUsedAt: 30 + i, scopes, version: 1 })))
       await store.recordUse([])
       await store.recordUse([unknown])
       assert.equal(await store.get(workspace, unknown.id), undefined)
     }
   },
   {
-    name: 'uses that are noted from several sides at once are all kept',
+    name: 'uses that several callers record at once are all kept',
     async run (store) {
       const workspace = newWorkspace()
-      const made = await Promise.all([1, 2, 3, 4].map(() => inserted(store, workspace)))
+      const all = await Promise.all([1, 2, 3, 4].map(() => inserted(store, workspace)))
       await Promise.all(Array.from({ length: 20 }, (_, i) => {
-        const batch = made.map(({ key }) => ({ workspace, id: key.id, lastUsedAt: at(i), scopesUsedAt: { [`s${i % 5}`]: at(i) } }))
+        const batch = all.map(({ key }) => use(key, i, { [`s${i % 5}`]: i }))
         return store.recordUse(i % 2 === 0 ? batch : batch.reverse())
       }))
-      for (const { key } of made) {
-        const { lastUsedAt, scopes } = await usesOf(store, key)
-        assert.deepStrictEqual(lastUsedAt, at(19))
-        assert.deepStrictEqual([...scopes.keys()].sort(), ['s0', 's1', 's2', 's3', 's4'])
-        for (const [scope, used] of scopes) assert.deepStrictEqual(used, at(15 + Number(scope.slice(1))))
-      }
+      const scopes = new Map([['s0', 15], ['s1', 16], ['s2', 17], ['s3', 18], ['s4', 19]])
+      const recorded = await Promise.all(all.map(({ key }) => usesOf(store, key)))
+      assert.deepStrictEqual(recorded, all.map(() => ({ lastUsedAt: 19, scopes, version: 1 })))
     }
   },
   {
     name: 'scopes with the names of built-in properties are scopes like any other',
     async run (store) {
-      const workspace = newWorkspace()
-      const { key } = await inserted(store, workspace)
+      const { key } = await inserted(store, newWorkspace())
       const names = ['__proto__', 'constructor', 'toString', 'hasOwnProperty', 'used:x', 'lastUsedAt', 'a"b\'c\\d']
-      const use = (later: number) => ({ workspace, id: key.id, lastUsedAt: at(later), scopesUsedAt: Object.fromEntries(names.map((name) => [name, at(later)])) })
-      await store.recordUse([use(1), use(2)])
-      await store.recordUse([use(3)])
+      const useAt = (time: number) => use(key, time, Object.fromEntries(names.map((name) => [name, time])))
+      await store.recordUse([useAt(1), useAt(2)])
+      await store.recordUse([useAt(3)])
       const { scopes } = await usesOf(store, key)
-      assert.deepStrictEqual([...scopes.keys()].sort(), [...names].sort())
-      for (const used of scopes.values()) assert.deepStrictEqual(used, at(3))
+      assert.deepStrictEqual(scopes, new Map(names.sort().map((name) => [name, 3])))
     }
   },
   {
-    name: 'inserts and updates write no use: what is noted stays, whatever they say',
+    name: 'inserts and updates write no use, and keep those that were recorded',
     async run (store) {
       const workspace = newWorkspace()
       const { key } = await inserted(store, workspace, { lastUsedAt: at(1), scopesUsedAt: { invented: at(1) } })
-      assert.deepStrictEqual((await usesOf(store, key)).lastUsedAt, undefined)
+      assert.equal((await usesOf(store, key)).lastUsedAt, undefined)
       assert.equal(await store.update(changed(key, { lastUsedAt: at(2) })), true)
-      assert.deepStrictEqual((await usesOf(store, key)).lastUsedAt, undefined)
-      await store.recordUse([{ workspace, id: key.id, lastUsedAt: at(50), scopesUsedAt: { a: at(40) } }])
+      assert.equal((await usesOf(store, key)).lastUsedAt, undefined)
+      await store.recordUse([use(key, 50, { a: 40 })])
       const rotated = { ...key, version: 3, secrets: [secret(1), secret(2)], lastUsedAt: at(99), scopesUsedAt: {} }
       assert.equal(await store.update(rotated, newHash()), true)
-      assert.deepStrictEqual(await usesOf(store, key), { lastUsedAt: at(50), scopes: new Map([['a', at(40)]]), version: 3 })
+      assert.deepStrictEqual(await usesOf(store, key), { lastUsedAt: 50, scopes: new Map([['a', 40]]), version: 3 })
     }
   }
 ]

@@ -6,8 +6,9 @@ import { notices } from './key-store-notices.js'
 import { uses } from './key-store-uses.js'
 
 /**
- * What every key store does, for a test of any runner. Cases may share a store, one after the other, and it need not be
- * empty; those of notices hold whatever is due, so let nobody else tell of keys meanwhile.
+ * The rules that every key store keeps, for a test runner of your choice. Cases may share one store if they run one
+ * after the other, and it need not be empty. Those about notices lease all keys that are due, so no server may send
+ * notices from that store meanwhile.
  *
  * ```ts
  * for (const { name, run } of keyStoreConformance()) test(name, () => run(createStore()))

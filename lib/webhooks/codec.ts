@@ -1,11 +1,10 @@
 import type { Attempt, Delivery, DeliveryState, WebhookEndpoint } from './endpoint.js'
-import type { DeliveryPosition } from './store.js'
 
 /** The part of a delivery that changes. */
 export interface Progress {
   readonly state: DeliveryState
   readonly attempts: readonly Attempt[]
-  /** Milliseconds since the epoch; of a pending one. While somebody holds it: until when. */
+  /** Milliseconds since the epoch: when a pending delivery is due, or until when it is leased. */
   readonly due?: number | undefined
 }
 
@@ -17,7 +16,7 @@ export function readEndpoint (text: string): WebhookEndpoint {
   return JSON.parse(text, revive)
 }
 
-/** The part of a delivery that stays. */
+/** The part of a delivery that never changes. */
 export function writeDelivery ({ state: _state, attempts: _attempts, nextAt: _nextAt, ...fixed }: Delivery): string {
   return JSON.stringify(fixed)
 }
@@ -41,21 +40,16 @@ function isState (text: string): text is DeliveryState {
   return states.has(text)
 }
 
-/** @throws TypeError for what no release has written */
+/** @throws TypeError for text that no release has written */
 export function readState (text: string): DeliveryState {
   if (!isState(text)) throw new TypeError('a stored delivery is in no known state')
   return text
 }
 
-/** Instants are told by their names. What is read belongs to who reads it, and stays as it is. */
+/** Every field whose name says so is a date. All that is read is frozen: no reader can change what another one has. */
 function revive (name: string, value: unknown): unknown {
-  if (typeof value === 'string' && INSTANT.test(name)) return new Date(value)
+  if (typeof value === 'string' && DATE_FIELD.test(name)) return new Date(value)
   return Object.freeze(value)
 }
 
-const INSTANT = /(^at|At|Since)$/
-
-/** Whether one comes before the other in a list, which has the newest first. */
-export function newestFirst (one: DeliveryPosition, other: DeliveryPosition): number {
-  return other.createdAt.getTime() - one.createdAt.getTime() || Number(one.id < other.id) - Number(one.id > other.id)
-}
+const DATE_FIELD = /(^at|At|Since)$/

@@ -1,17 +1,17 @@
 import { describeFault } from '../core/errors.js'
 import type { Clock } from '../core/clock.js'
-import { endpointAfter, settledBy, type Answer, type Patience } from './answer.js'
 import type { Attempt, WebhookEndpoint } from './endpoint.js'
 import type { Deliver } from './engine.js'
+import { endpointAfter, settle, type RetryPolicy, type SendResult } from './outcome.js'
 import type { SecretEncryption } from './secret-encryption.js'
 import { signaturesOf } from './secret.js'
 import type { Send } from './send.js'
 import type { Claim, WebhookStore } from './store.js'
 
-export interface DeliverDeps extends Patience {
+export interface DeliverDeps extends RetryPolicy {
   readonly store: WebhookStore
   readonly send: Send
-  readonly seal: SecretEncryption
+  readonly encryption: SecretEncryption
   readonly clock: Clock
   /** From 0 to less than 1. */
   readonly random: () => number
@@ -19,47 +19,58 @@ export interface DeliverDeps extends Patience {
   readonly log: (reason: string, message: string) => void
 }
 
-/** Others may change an endpoint at the same time. */
-const TRIES = 3
+/** Of one update of an endpoint, which others may change at the same time. */
+const MAX_TRIES = 3
 
-/** One attempt: the endpoint as it is now, the request, what becomes of the delivery, and of the endpoint. */
-export function createDeliver (parts: DeliverDeps): Deliver {
-  const { store, clock, random, log } = parts
+/** Makes one attempt: reads the endpoint as it is now, sends the request, and updates the health of the endpoint. */
+export function createDeliver (deps: DeliverDeps): Deliver {
+  const { store, clock, random, log } = deps
 
   return async function deliver (claim) {
     const { delivery } = claim
     try {
       const endpoint = await store.getEndpoint(delivery.workspace, delivery.endpointId)
-      const began = clock()
-      const answer = await attempt(parts, endpoint, claim, began)
-      const settled = settledBy({ answer, began, now: clock() }, delivery, parts, random())
-      if (endpoint !== undefined) await note(endpoint, settled.attempt).catch((fault: unknown) => log(describeFault(fault), `what an attempt says of the endpoint ${endpoint.id} could not be noted`))
+      const startedAt = clock()
+      const result = await attempt(deps, endpoint, claim, startedAt)
+      const settled = settle({ result, startedAt, now: clock() }, delivery, deps, random())
+      if (endpoint !== undefined) await updateEndpointHealth(endpoint, settled.attempt)
       return settled
     } catch (fault) {
-      log(describeFault(fault), `the delivery ${delivery.id} could not be attempted; it waits until its claim has run out`)
+      log(describeFault(fault), `the delivery ${delivery.id} could not be attempted; it is due again after its lease`)
       return undefined
     }
   }
 
-  async function note (endpoint: WebhookEndpoint, attempt: Attempt): Promise<void> {
-    let present: WebhookEndpoint | undefined = endpoint
-    for (let left = TRIES; left > 0 && present !== undefined; left--) {
-      const after = endpointAfter(present, attempt, parts)
-      if (after === undefined) return
-      if (await store.updateEndpoint(after)) {
-        if (after.disabledReason !== undefined) log(after.disabledReason, `the endpoint ${after.id} of the workspace ${after.workspace} is disabled`)
-        return
+  /** Never rejects: the attempt was made, whatever becomes of this. */
+  async function updateEndpointHealth (endpoint: WebhookEndpoint, attempt: Attempt): Promise<void> {
+    const { workspace, id } = endpoint
+    try {
+      let current: WebhookEndpoint | undefined = endpoint
+      for (let left = MAX_TRIES; left > 0 && current !== undefined; left--) {
+        const after = endpointAfter(current, attempt, deps)
+        if (after === undefined) return
+        if (await store.updateEndpoint(after)) {
+          if (after.disabledReason !== undefined) log(after.disabledReason, `the endpoint ${id} is disabled`)
+          return
+        }
+        current = await store.getEndpoint(workspace, id)
       }
-      present = await store.getEndpoint(endpoint.workspace, endpoint.id)
+    } catch (fault) {
+      log(describeFault(fault), `the health of the endpoint ${id} could not be updated after an attempt`)
     }
   }
 }
 
-async function attempt ({ send, seal, userAgent }: DeliverDeps, endpoint: WebhookEndpoint | undefined, { delivery }: Claim, now: number): Promise<Answer> {
+async function attempt (
+  { send, encryption, userAgent }: DeliverDeps,
+  endpoint: WebhookEndpoint | undefined,
+  { delivery }: Claim,
+  now: number
+): Promise<SendResult> {
   if (endpoint === undefined || endpoint.disabledAt !== undefined) return { failure: 'disabled' }
   const { eventId: id, payload: body } = delivery
   const timestamp = Math.floor(now / 1000)
-  const secrets = secretsInForce(endpoint, now).map((value) => seal.open(value, endpoint.id))
+  const secrets = validSecrets(endpoint, now).map((value) => encryption.decrypt(value, endpoint.id))
   const headers = {
     'content-type': 'application/json',
     'user-agent': userAgent,
@@ -71,6 +82,7 @@ async function attempt ({ send, seal, userAgent }: DeliverDeps, endpoint: Webhoo
 }
 
 /** Newest first. */
-function secretsInForce ({ secrets }: WebhookEndpoint, now: number): string[] {
-  return secrets.filter(({ retiresAt }) => retiresAt === undefined || now < retiresAt.getTime()).map(({ value }) => value).reverse()
+function validSecrets ({ secrets }: WebhookEndpoint, now: number): string[] {
+  const valid = secrets.filter(({ retiresAt }) => retiresAt === undefined || now < retiresAt.getTime())
+  return valid.map(({ value }) => value).reverse()
 }

@@ -1,131 +1,126 @@
-import { newestFirst, readAttempts, readDelivery, readEndpoint, writeAttempts, writeDelivery, writeEndpoint } from './codec.js'
-import { hears, type Delivery, type DeliveryState } from './endpoint.js'
-import { EndpointTaken, type Claim, type WebhookStore } from './store.js'
-import { createPriorityQueue, type PriorityQueue } from './priority-queue.js'
+import { cutPage, newestFirst } from '../core/cursor.js'
+import { DuplicateError } from '../core/store-error.js'
+import { readAttempts, readDelivery, readEndpoint, writeAttempts, writeDelivery, writeEndpoint } from './codec.js'
+import { isSubscribed, type Delivery, type DeliveryState, type WebhookEndpoint } from './endpoint.js'
+import type { Claim, WebhookStore } from './store.js'
 
-/** Kept as text: whoever reads it gets an object of his own. */
-interface Kept {
+/** Records are stored as text, so that every reader gets objects of its own. */
+interface StoredDelivery {
   readonly id: string
   readonly createdAt: Date
   readonly record: string
   state: DeliveryState
   attempts: string
-  due: number | undefined
+  /** When it is attempted next, in milliseconds since the epoch; Infinity for never. */
+  due: number
 }
 
-interface Post {
-  readonly workspace: string
+interface StoredEndpoint {
   readonly id: string
-  endpoint: string
-  readonly deliveries: Map<string, Kept>
-  readonly due: PriorityQueue<Kept>
+  readonly workspace: string
+  record: string
+  readonly deliveries: Map<string, StoredDelivery>
+  /** Number of the claim that last took deliveries to it. */
+  lastClaim: number
 }
 
-/** Endpoints and deliveries of this process alone, which are gone when it ends: for tests and local development. */
+/** Endpoints and deliveries of this process alone, gone when it ends: for tests and local development. */
 export function createMemoryWebhookStore (): WebhookStore {
-  const posts = new Map<string, Post>()
-  const lanes = createPriorityQueue<Post>()
+  const endpoints = new Map<string, StoredEndpoint>()
+  let claimCount = 0
 
-  function postOf (workspace: string, id: string): Post | undefined {
-    const post = posts.get(id)
-    return post?.workspace === workspace ? post : undefined
+  function find (workspace: string, id: string): StoredEndpoint | undefined {
+    const stored = endpoints.get(id)
+    return stored?.workspace === workspace ? stored : undefined
   }
 
-  const endpointsOf = (workspace: string) => [...posts.values()].filter((post) => post.workspace === workspace).map(({ endpoint }) => readEndpoint(endpoint)).sort(newestFirst)
-
-  /** @param turn a lane that has had its turn is due again after those that have not */
-  function line (post: Post, turn = -Infinity): void {
-    const first = post.due.firstOf()
-    if (first === undefined) lanes.delete(post.id)
-    else lanes.set(post.id, Math.max(first, turn), post)
+  function listEndpoints (workspace: string): WebhookEndpoint[] {
+    const found = [...endpoints.values()].filter((stored) => stored.workspace === workspace)
+    return found.map(({ record }) => readEndpoint(record)).sort(newestFirst)
   }
 
-  function put ({ due }: Post, kept: Kept, at: number | undefined): void {
-    kept.due = at
-    if (at === undefined) due.delete(kept.id)
-    else due.set(kept.id, at, kept)
-  }
-
-  function take (post: Post, now: number, heldUntil: number, most: number): Claim[] {
-    const taken = post.due.due(now, most)
-    for (const kept of taken) put(post, kept, heldUntil)
-    return taken.map((kept) => ({ delivery: deliveryOf(kept), heldUntil }))
+  function take ({ deliveries }: StoredEndpoint, now: number, leasedUntil: number, limit: number): Claim[] {
+    const due = [...deliveries.values()].filter((stored) => stored.due <= now)
+    return due.sort((one, other) => one.due - other.due).slice(0, limit).map((stored) => {
+      stored.due = leasedUntil
+      return { delivery: deliveryOf(stored), leasedUntil }
+    })
   }
 
   return {
-    async insertEndpoint (endpoint) {
+    async insertEndpoint (endpoint, maxEndpoints) {
       const { id, workspace } = endpoint
-      if (posts.has(id)) throw new EndpointTaken()
-      posts.set(id, { id, workspace, endpoint: writeEndpoint(endpoint), deliveries: new Map(), due: createPriorityQueue() })
-    },
-    async getEndpoint (workspace, id) {
-      const post = postOf(workspace, id)
-      return post && readEndpoint(post.endpoint)
-    },
-    listEndpoints: async (workspace) => endpointsOf(workspace),
-    async updateEndpoint (endpoint) {
-      const post = postOf(endpoint.workspace, endpoint.id)
-      const stored = post && readEndpoint(post.endpoint)
-      if (post === undefined || stored?.version !== endpoint.version - 1) return false
-      post.endpoint = writeEndpoint({ ...endpoint, createdAt: stored.createdAt })
+      if (endpoints.has(id)) throw new DuplicateError()
+      if (listEndpoints(workspace).length >= maxEndpoints) return false
+      endpoints.set(id, { id, workspace, record: writeEndpoint(endpoint), deliveries: new Map(), lastClaim: 0 })
       return true
     },
-    async removeEndpoint (workspace, id) {
-      if (postOf(workspace, id) === undefined) return false
-      lanes.delete(id)
-      return posts.delete(id)
+    async getEndpoint (workspace, id) {
+      const stored = find(workspace, id)
+      return stored && readEndpoint(stored.record)
     },
-    subscribed: async (workspace, type) => endpointsOf(workspace).filter((endpoint) => hears(endpoint, type)),
+    listEndpoints: async (workspace) => listEndpoints(workspace),
+    async updateEndpoint (endpoint) {
+      const stored = find(endpoint.workspace, endpoint.id)
+      const before = stored && readEndpoint(stored.record)
+      if (stored === undefined || before?.version !== endpoint.version - 1) return false
+      stored.record = writeEndpoint({ ...endpoint, createdAt: before.createdAt })
+      return true
+    },
+    removeEndpoint: async (workspace, id) => find(workspace, id) !== undefined && endpoints.delete(id),
+    subscribed: async (workspace, type) => listEndpoints(workspace).filter((endpoint) => isSubscribed(endpoint, type)),
 
     async enqueue (deliveries) {
       return deliveries.flatMap((delivery) => {
-        const { id, createdAt, attempts, state, nextAt } = delivery
-        const post = postOf(delivery.workspace, delivery.endpointId)
-        if (post === undefined || post.deliveries.has(id)) return []
-        const kept = { id, createdAt, record: writeDelivery(delivery), attempts: writeAttempts(attempts), state, due: undefined }
-        post.deliveries.set(id, kept)
-        put(post, kept, nextAt?.getTime())
-        line(post)
+        const { id, createdAt, state, attempts, nextAt } = delivery
+        const endpoint = find(delivery.workspace, delivery.endpointId)
+        if (endpoint === undefined || endpoint.deliveries.has(id)) return []
+        const due = nextAt?.getTime() ?? Infinity
+        const record = writeDelivery(delivery)
+        endpoint.deliveries.set(id, { id, createdAt, record, state, attempts: writeAttempts(attempts), due })
         return [id]
       })
     },
     async getDelivery (workspace, endpointId, id) {
-      const kept = postOf(workspace, endpointId)?.deliveries.get(id)
-      return kept && deliveryOf(kept)
+      const stored = find(workspace, endpointId)?.deliveries.get(id)
+      return stored && deliveryOf(stored)
     },
     async listDeliveries (workspace, endpointId, { limit, after, state }) {
-      const all = [...postOf(workspace, endpointId)?.deliveries.values() ?? []].filter((one) => (state ?? one.state) === one.state)
-      const page = all.filter((one) => after === undefined || newestFirst(after, one) < 0).sort(newestFirst).slice(0, limit + 1)
-      const last = page.length > limit ? page[limit - 1] : undefined
-      return { deliveries: page.slice(0, limit).map(deliveryOf), next: last && { createdAt: last.createdAt, id: last.id } }
+      const found = [...find(workspace, endpointId)?.deliveries.values() ?? []].filter((stored) =>
+        (state === undefined || stored.state === state) && (after === undefined || newestFirst(after, stored) < 0))
+      const [page, next] = cutPage(found.sort(newestFirst), limit)
+      return { deliveries: page.map(deliveryOf), next }
     },
     async claim (now, lease, { limit, perEndpoint, except = [], only }) {
-      const passed = new Set(except)
-      const wanted = ({ id }: Post) => !passed.has(id)
-      const lane = only && postOf(only.workspace, only.endpointId)
+      const wanted = only === undefined
+        ? [...endpoints.values()].filter(({ id }) => !except.includes(id))
+        : [find(only.workspace, only.endpointId)].filter((endpoint) => endpoint !== undefined)
       const claims: Claim[] = []
-      for (const post of only === undefined ? lanes.due(now, limit, wanted) : lane === undefined ? [] : [lane]) {
-        claims.push(...take(post, now, now + lease, Math.min(perEndpoint, limit - claims.length)))
-        line(post, now)
+      claimCount++
+      // Those that waited longest come first, so that a long queue of one endpoint delays no other.
+      for (const endpoint of wanted.sort((one, other) => one.lastClaim - other.lastClaim)) {
+        const taken = take(endpoint, now, now + lease, Math.min(perEndpoint, limit - claims.length))
+        if (taken.length > 0) endpoint.lastClaim = claimCount
+        claims.push(...taken)
       }
-      return { claims, nextAt: only === undefined ? lanes.firstOf(wanted) : lane?.due.firstOf() }
+      let next = Infinity
+      for (const { deliveries } of wanted) for (const { due } of deliveries.values()) next = Math.min(next, due)
+      return { claims, nextAt: next === Infinity ? undefined : next }
     },
-    async settle ({ delivery, heldUntil }, { attempt, state, nextAt }) {
-      const post = postOf(delivery.workspace, delivery.endpointId)
-      const kept = post?.deliveries.get(delivery.id)
-      if (post === undefined || kept?.due !== heldUntil) return false
-      kept.state = state
-      kept.attempts = writeAttempts([...delivery.attempts, attempt])
-      put(post, kept, nextAt?.getTime())
-      line(post)
+    async settle ({ delivery, leasedUntil }, { attempt, state, nextAt }) {
+      const stored = find(delivery.workspace, delivery.endpointId)?.deliveries.get(delivery.id)
+      if (stored?.due !== leasedUntil) return false
+      stored.state = state
+      stored.attempts = writeAttempts([...delivery.attempts, attempt])
+      stored.due = nextAt?.getTime() ?? Infinity
       return true
     },
     async prune (before, limit) {
       let pruned = 0
-      for (const { deliveries } of posts.values()) {
+      for (const { deliveries } of endpoints.values()) {
         for (const [id, { createdAt, due }] of deliveries) {
           if (pruned === limit) return pruned
-          if (due === undefined && createdAt < before && deliveries.delete(id)) pruned++
+          if (due === Infinity && createdAt < before && deliveries.delete(id)) pruned++
         }
       }
       return pruned
@@ -133,6 +128,6 @@ export function createMemoryWebhookStore (): WebhookStore {
   }
 }
 
-function deliveryOf ({ record, state, attempts, due }: Kept): Delivery {
-  return readDelivery(record, { state, attempts: readAttempts(attempts), due })
+function deliveryOf ({ record, state, attempts, due }: StoredDelivery): Delivery {
+  return readDelivery(record, { state, attempts: readAttempts(attempts), due: due === Infinity ? undefined : due })
 }

@@ -1,17 +1,14 @@
-/**
- * Seconds between attempts: that of Standard Webhooks, ten attempts in 75 hours and a half. The list ends, and so do attempts.
- */
+/** Seconds between attempts, as Standard Webhooks advises: ten attempts in about 75 hours. After the last it ends. */
 export const defaultSchedule: readonly number[] = [5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400]
 
-/** Part of a wait by which it may be longer, so that deliveries that failed together do not come together again. */
+/** Part of a wait by which it may be longer, so that deliveries that failed together are not retried together. */
 const JITTER = 0.2
-/** Seconds that a receiver may ask to be left alone. */
+/** The most seconds of a `Retry-After` that count: a receiver can't postpone a delivery for years. */
 const MAX_RETRY_AFTER = 86_400
 
 export interface Wait {
   readonly schedule: readonly number[]
-  /** Attempts that were made. */
-  readonly made: number
+  readonly attemptsMade: number
   /** Milliseconds since the epoch. */
   readonly now: number
   /** From 0 to less than 1. */
@@ -20,15 +17,18 @@ export interface Wait {
   readonly retryAfter?: number | undefined
 }
 
-/** When the next attempt is due; undefined where there is none. Never earlier than the receiver asked for, within a day. */
-export function nextAttempt ({ schedule, made, now, random, retryAfter = 0 }: Wait): Date | undefined {
-  const delay = schedule[made - 1]
+/** When the next attempt is due, never earlier than the receiver asked for; undefined where the schedule has ended. */
+export function nextAttempt ({ schedule, attemptsMade, now, random, retryAfter = 0 }: Wait): Date | undefined {
+  const delay = schedule[attemptsMade - 1]
   if (delay === undefined) return undefined
   const seconds = Math.max(delay, Math.min(retryAfter, MAX_RETRY_AFTER)) * (1 + JITTER * random)
   return new Date(Math.ceil(now + seconds * 1000))
 }
 
-/** Seconds of a `Retry-After` field (RFC 9110 §10.2.3); undefined where it says nothing. @param now milliseconds since the epoch */
+/**
+ * Seconds of a `Retry-After` field (RFC 9110 §10.2.3); undefined where it is neither seconds nor a date.
+ * @param now milliseconds since the epoch
+ */
 export function readRetryAfter (field: string | undefined, now: number): number | undefined {
   if (field === undefined) return undefined
   if (/^\d{1,15}$/.test(field)) return Number(field)

@@ -1,50 +1,52 @@
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
 
-/** Keeps secrets of endpoints from whoever reads the store. */
+/** Hides the secrets of endpoints from anybody who can read the store. */
 export interface SecretEncryption {
-  /** @param of id of the endpoint, for which alone it can be opened again */
-  close (secret: string, of: string): string
-  /** @throws Error where it was closed by another key, or for another endpoint; the message says nothing of it */
-  open (value: string, of: string): string
+  /** @param endpointId whose secret it is: for another endpoint it can't be decrypted */
+  encrypt (secret: string, endpointId: string): string
+  /** @throws Error where none of the keys, or another endpoint id, encrypted it; the message holds nothing of it */
+  decrypt (value: string, endpointId: string): string
 }
 
-const PREFIX = 'sealed.'
+const PREFIX = 'encrypted.'
 const CIPHER = 'aes-256-gcm'
-const IV = 12
-const TAG = 16
+const IV_BYTES = 12
+const TAG_BYTES = 16
 
 /**
- * AES-256-GCM. What was kept before there was a key stays readable.
- * @param keys of 32 bytes each; the first closes, any opens; without one secrets are kept as they are
+ * AES-256-GCM. What was stored before there was a key is plain, and stays readable.
+ * @param keys of 32 bytes each: the first encrypts, any of them decrypts; without one, secrets are stored plain
  */
 export function createSecretEncryption (keys: readonly Uint8Array[]): SecretEncryption {
-  const [first] = keys
+  const [newest] = keys
   return {
-    close (secret, of) {
-      if (first === undefined) return secret
-      const iv = randomBytes(IV)
-      const cipher = createCipheriv(CIPHER, first, iv).setAAD(Buffer.from(of))
+    encrypt (secret, endpointId) {
+      if (newest === undefined) return secret
+      const iv = randomBytes(IV_BYTES)
+      const cipher = createCipheriv(CIPHER, newest, iv).setAAD(Buffer.from(endpointId))
       const text = Buffer.concat([cipher.update(secret, 'utf8'), cipher.final()])
       return PREFIX + Buffer.concat([iv, cipher.getAuthTag(), text]).toString('base64url')
     },
-    open (value, of) {
+    decrypt (value, endpointId) {
       if (!value.startsWith(PREFIX)) return value
-      const sealed = Buffer.from(value.slice(PREFIX.length), 'base64url')
+      const encrypted = Buffer.from(value.slice(PREFIX.length), 'base64url')
       for (const key of keys) {
-        const text = opened(sealed, key, of)
-        if (text !== undefined) return text
+        const secret = decryptBy(key, encrypted, endpointId)
+        if (secret !== undefined) return secret
       }
-      throw new Error('no key opens a stored secret')
+      throw new Error('no key of webhooks.secretKeys decrypts a stored secret')
     }
   }
 }
 
-function opened (sealed: Buffer, key: Uint8Array, of: string): string | undefined {
+function decryptBy (key: Uint8Array, encrypted: Buffer, endpointId: string): string | undefined {
   try {
-    const decipher = createDecipheriv(CIPHER, key, sealed.subarray(0, IV), { authTagLength: TAG })
-      .setAAD(Buffer.from(of))
-      .setAuthTag(sealed.subarray(IV, IV + TAG))
-    return decipher.update(sealed.subarray(IV + TAG), undefined, 'utf8') + decipher.final('utf8')
+    const iv = encrypted.subarray(0, IV_BYTES)
+    const tag = encrypted.subarray(IV_BYTES, IV_BYTES + TAG_BYTES)
+    const decipher = createDecipheriv(CIPHER, key, iv, { authTagLength: TAG_BYTES })
+      .setAAD(Buffer.from(endpointId))
+      .setAuthTag(tag)
+    return decipher.update(encrypted.subarray(IV_BYTES + TAG_BYTES), undefined, 'utf8') + decipher.final('utf8')
   } catch {
     return undefined
   }

@@ -1,96 +1,108 @@
-import type { EventType } from '../events/event.js'
+import type { Position } from '../core/cursor.js'
+import type { EventType } from '../events/index.js'
 import type { Attempt, Delivery, DeliveryState, WebhookEndpoint } from './endpoint.js'
 
-/** The id of an endpoint is another's already. */
-export class EndpointTaken extends Error {
-  constructor () {
-    super('an endpoint with this id exists')
-    this.name = 'EndpointTaken'
-  }
-}
-
 /**
- * Where endpoints and deliveries live: beside the keys. Every method but `claim` is bound to one workspace. Records given
- * out are the caller's own: frozen, with dates of their own.
+ * Where endpoints and deliveries live. Every method but `claim` and `prune` works on one workspace. Records that a
+ * store returns are frozen copies with dates of their own. `webhookStoreConformance` of fastify-latchkey/testing shows
+ * whether an implementation does all of this.
  */
 export interface WebhookStore {
-  /** @throws when the id is taken */
-  insertEndpoint (endpoint: WebhookEndpoint): Promise<void>
+  /**
+   * Adds an endpoint, unless its workspace has `maxEndpoints` already: also of calls at the same time, from any number
+   * of processes, no more are added.
+   * @returns whether it was added
+   * @throws DuplicateError where the id exists
+   */
+  insertEndpoint (endpoint: WebhookEndpoint, maxEndpoints: number): Promise<boolean>
   getEndpoint (workspace: string, id: string): Promise<WebhookEndpoint | undefined>
-  /** All of a workspace, newest first (`createdAt`, then `id`, descending): a workspace has few, which the host bounds. */
+  /** All of a workspace, newest first (`createdAt`, then `id`, descending). The host bounds how many there are. */
   listEndpoints (workspace: string): Promise<readonly WebhookEndpoint[]>
-  /** Replaces an endpoint if its stored version is the one before; id, workspace and createdAt never change. @returns whether it was */
+  /**
+   * Replaces an endpoint if its stored version is the one before; id, workspace and createdAt never change.
+   * @returns whether it was replaced
+   */
   updateEndpoint (endpoint: WebhookEndpoint): Promise<boolean>
-  /** Forgets an endpoint with all its deliveries. @returns whether there was one */
+  /** Removes an endpoint with all its deliveries. @returns whether there was one */
   removeEndpoint (workspace: string, id: string): Promise<boolean>
-  /** Endpoints of a workspace that are not disabled and hear of the type. One look-up; asked for every event. */
+  /** Endpoints of a workspace that are not disabled and subscribed to the type; called for every event. */
   subscribed (workspace: string, type: EventType): Promise<readonly WebhookEndpoint[]>
 
   /**
-   * Adds deliveries, pending. One whose id is there already stays as it is, so that a fact told twice is delivered once;
-   * one to an endpoint that is gone is not added. @returns ids of those that were added
+   * Adds pending deliveries. One whose id is there already is not changed, so an event that is emitted twice is
+   * delivered once; one to an endpoint that is removed is not added. @returns the ids of those that were added
    */
   enqueue (deliveries: readonly Delivery[]): Promise<readonly string[]>
   getDelivery (workspace: string, endpointId: string, id: string): Promise<Delivery | undefined>
   /** Deliveries to an endpoint, newest first (`createdAt`, then `id`, descending). Costs what the page costs. */
   listDeliveries (workspace: string, endpointId: string, page: DeliveryPage): Promise<DeliveryList>
   /**
-   * Deliveries that are due, for this caller alone until `now + lease`: nobody else gets them meanwhile, and whoever
-   * crashes leaves them due again then. At most `perEndpoint` of one endpoint, and endpoints take turns, so that a dead
-   * one with a long queue holds up nobody; costs what it gives out, not what is pending.
+   * Leases deliveries that are due to this caller until `now + lease`: until then nobody else gets them, and after a
+   * crash they are due again then. Endpoints are served one after the other, a few deliveries each, so that one with a
+   * long queue delays nobody. Costs what it returns, not what is pending.
    * @param now milliseconds since the epoch
    * @param lease milliseconds
    */
   claim (now: number, lease: number, limit: ClaimLimit): Promise<Claimed>
-  /** Notes how an attempt ended. Nothing is noted by whoever's claim has run out and was given to another. @returns whether it was noted */
+  /**
+   * Records how an attempt ended, unless its lease has ended and another caller has claimed the delivery.
+   * @returns whether it was recorded
+   */
   settle (claim: Claim, settled: Settled): Promise<boolean>
-  /** Forgets deliveries that are delivered or failed and were made before this instant. At most `limit`. @returns how many */
+  /**
+   * Removes at most `limit` deliveries that are delivered or failed and were created before an instant.
+   * @returns how many
+   */
   prune (before: Date, limit: number): Promise<number>
-  /** Releases what the store opened itself. */
+  /** Closes what the store has opened itself. */
   close? (): Promise<void>
 }
 
 export interface DeliveryPage {
   readonly limit: number
-  readonly after?: DeliveryPosition | undefined
+  readonly after?: Position | undefined
   readonly state?: DeliveryState | undefined
 }
-
-export interface DeliveryPosition { readonly createdAt: Date, readonly id: string }
 
 export interface DeliveryList {
   readonly deliveries: readonly Delivery[]
   /** Undefined on the last page. */
-  readonly next: DeliveryPosition | undefined
+  readonly next: Position | undefined
 }
 
+/** Which deliveries a caller wants. */
 export interface ClaimLimit {
   readonly limit: number
   readonly perEndpoint: number
-  /** Endpoints of which none is wanted now: those that this caller is busy with. */
+  /** Endpoints of which none is wanted now. */
   readonly except?: readonly string[] | undefined
-  /** Deliveries to one endpoint alone: for a queue that knows which. */
+  /** Deliveries to one endpoint alone. */
   readonly only?: EndpointRef | undefined
 }
 
-/** All deliveries to one endpoint, in the order in which they are due. */
-export interface EndpointRef { readonly workspace: string, readonly endpointId: string }
+/** Names an endpoint. */
+export interface EndpointRef {
+  readonly workspace: string
+  readonly endpointId: string
+}
 
 export interface Claimed {
   readonly claims: readonly Claim[]
   /**
-   * When something else of what was asked for is due, in milliseconds since the epoch; rather too early than too late.
-   * Undefined: nothing is.
+   * When something else that was asked for is due, in milliseconds since the epoch; too early rather than too late.
+   * Undefined where nothing is pending.
    */
   readonly nextAt: number | undefined
 }
 
+/** A delivery that is leased to one caller. */
 export interface Claim {
   readonly delivery: Delivery
-  /** Milliseconds since the epoch; also tells this claim from a later one. */
-  readonly heldUntil: number
+  /** Milliseconds since the epoch; also distinguishes this claim from a later one of the same delivery. */
+  readonly leasedUntil: number
 }
 
+/** What an attempt changes in its delivery. */
 export interface Settled {
   readonly attempt: Attempt
   readonly state: DeliveryState

@@ -1,72 +1,73 @@
-import { randomUUID } from 'node:crypto'
-import type { AccessEvent, EventType } from '../events/index.js'
+import type { EventType } from '../events/index.js'
 import type { Delivery, DeliveryState, WebhookEndpoint } from './endpoint.js'
 
+/** What an endpoint is created from. */
 export interface EndpointInput {
+  /** An https: URL with a public host, of at most 2048 characters. */
   url: string
-  /** Types to hear of; every type by default. */
+  /** Types to receive; every type by default. */
   events?: readonly EventType[] | undefined
+  /** For people; at most 256 characters. */
   description?: string | undefined
-  /** Hears of events of this environment alone; of all by default. */
+  /** Receives events of this environment alone; of all by default. */
   environment?: string | undefined
 }
 
-export interface EndpointChange {
+/** What to change in an endpoint; fields that are left out stay. */
+export interface EndpointUpdate {
   url?: string | undefined
   events?: readonly EventType[] | undefined
   /** Null removes it. */
   description?: string | null | undefined
-  /** False lets it get nothing, true lets it get what comes from then on. */
+  /** With false it receives nothing, with true what happens from then on. */
   enabled?: boolean | undefined
-  /** Only if this is still the version of the endpoint. */
+  /** Changes the endpoint only if this is still its version. */
   version?: number | undefined
 }
 
-export interface DeliveriesInput { limit?: number | undefined, cursor?: string | undefined, state?: DeliveryState | undefined }
+/** One page of deliveries. */
+export interface DeliveriesInput {
+  /** From 1 to 200; 50 by default. */
+  limit?: number | undefined
+  /** `next` of the page before. */
+  cursor?: string | undefined
+  /** Deliveries in this state alone. */
+  state?: DeliveryState | undefined
+}
 
-/** Whoever acts sees endpoints of this environment alone; of all where none is given, which is for the host. */
-export interface EndpointFilter { environment?: string | undefined }
+/** Bounds what is seen and changed: endpoints of this environment alone. The host itself passes none and sees all. */
+export interface EndpointFilter {
+  environment?: string | undefined
+}
 
 /**
- * What a host does with endpoints. All of it throws AccessErrors: `WEBHOOK_INPUT_INVALID` with the field and the fix in
- * `detail`; `WEBHOOK_NOT_FOUND`, also for what another workspace has; `WEBHOOK_CONFLICT` where the endpoint's state forbids
- * it, or somebody else was first; `WEBHOOKS_UNAVAILABLE` when the store fails.
+ * What a host does with webhooks: `app.latchkey.webhooks`. Every method throws AccessErrors: `WEBHOOK_INPUT_INVALID`
+ * with the field and the fix in `detail`; `WEBHOOK_NOT_FOUND`, also for an endpoint of another workspace;
+ * `WEBHOOK_CONFLICT` where the state of the endpoint forbids it, or another change was first; `WEBHOOKS_UNAVAILABLE`
+ * when the store fails.
  */
 export interface Webhooks {
-  /** The secret is returned this once. */
+  /** Creates an endpoint. Its secret is returned this once. */
   create (workspace: string, input: EndpointInput): Promise<{ endpoint: WebhookEndpoint, secret: string }>
-  get (workspace: string, id: string, within?: EndpointFilter): Promise<WebhookEndpoint>
-  list (workspace: string, within?: EndpointFilter): Promise<readonly WebhookEndpoint[]>
-  update (workspace: string, id: string, change: EndpointChange, within?: EndpointFilter): Promise<WebhookEndpoint>
-  /** Forgets it and its deliveries. */
-  remove (workspace: string, id: string, within?: EndpointFilter): Promise<void>
-  /** Another secret; for `grace` seconds, a day by default, the one before signs too. */
-  rotateSecret (workspace: string, id: string, input?: { grace?: number | undefined }, within?: EndpointFilter): Promise<{ endpoint: WebhookEndpoint, secret: string }>
-  /** Sends something harmless, once. */
-  test (workspace: string, id: string, within?: EndpointFilter): Promise<Delivery>
-  /** What was sent, newest first; `next` is the `cursor` of the page after, where there is one. */
-  deliveries (workspace: string, id: string, page?: DeliveriesInput, within?: EndpointFilter): Promise<{ deliveries: readonly Delivery[], next?: string }>
+  get (workspace: string, id: string, filter?: EndpointFilter): Promise<WebhookEndpoint>
+  /** All of a workspace, newest first. */
+  list (workspace: string, filter?: EndpointFilter): Promise<readonly WebhookEndpoint[]>
+  update (workspace: string, id: string, update: EndpointUpdate, filter?: EndpointFilter): Promise<WebhookEndpoint>
+  /** Removes an endpoint with its deliveries. */
+  remove (workspace: string, id: string, filter?: EndpointFilter): Promise<void>
+  /**
+   * Replaces the secret. For `grace` seconds, a day by default and at most 30 days, the one before signs too; a
+   * rotation never gives a secret more time than it had.
+   */
+  rotateSecret (
+    workspace: string, id: string, input?: { grace?: number | undefined }, filter?: EndpointFilter
+  ): Promise<{ endpoint: WebhookEndpoint, secret: string }>
+  /** Sends an event of the type `webhook.test`, once. */
+  test (workspace: string, id: string, filter?: EndpointFilter): Promise<Delivery>
+  /** Deliveries to an endpoint, newest first; `next` is the `cursor` of the page after, absent on the last one. */
+  deliveries (
+    workspace: string, id: string, page?: DeliveriesInput, filter?: EndpointFilter
+  ): Promise<{ deliveries: readonly Delivery[], next?: string }>
   /** Sends a delivery again, with the same `webhook-id`. */
-  replay (workspace: string, id: string, deliveryId: string, within?: EndpointFilter): Promise<Delivery>
-}
-
-/** A pending delivery that is due now. @param repeats true for one that is made beside that of the event */
-export function deliveryOf ({ workspace, id }: Pick<WebhookEndpoint, 'workspace' | 'id'>, { eventId, type, payload }: Pick<Delivery, 'eventId' | 'type' | 'payload'>, now: number, repeats = false): Delivery {
-  return {
-    id: repeats ? `whd_${randomUUID()}` : `${eventId}.${id}`,
-    workspace,
-    endpointId: id,
-    eventId,
-    type,
-    payload,
-    createdAt: new Date(now),
-    state: 'pending',
-    attempts: [],
-    nextAt: new Date(now)
-  }
-}
-
-/** Where an event belongs. */
-export function environmentOf ({ data }: AccessEvent): string {
-  return 'key' in data ? data.key.environment : data.environment
+  replay (workspace: string, id: string, deliveryId: string, filter?: EndpointFilter): Promise<Delivery>
 }

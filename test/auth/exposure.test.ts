@@ -54,7 +54,7 @@ t.test('an access token that was exposed is an event of its own kind', async (t)
   const { app, exposed, settled } = await watched(t, { transport: undefined, resolvers: [token] })
   await app.inject({ url: '/guarded', headers: BEARER })
   await settled()
-  t.match(exposed, [{ type: 'token.exposed', workspace: 'w1', data: { principal: { kind: 'access-token', id: 'key-1', owner: 'o1', environment: 'production' } } }])
+  t.match(exposed, [{ type: 'token.exposed', workspace: 'w1', data: { principal: { kind: 'access-token', id: 'key-1', owner: 'o1' }, environment: 'production' } }])
 })
 
 t.test('a real key in the query is an event, whatever the parameter is called', async (t) => {

@@ -12,7 +12,7 @@ const invalid = { status: 401, body: { detail: 'Authentication credentials were 
 const denied = (level: string) => ({ status: 403, body: { detail: 'You do not have permission to perform this action.' }, challenge: challenges.scope(level) })
 const nowhere = { status: 404, body: { detail: 'There is no such key.' } }
 
-interface Issued { readonly text: string, readonly key: { readonly id: string, readonly [field: string]: unknown } }
+interface Issued { readonly secret: string, readonly key: { readonly id: string, readonly [field: string]: unknown } }
 
 async function start (t: Test) {
   const clock = fakeClock()
@@ -30,34 +30,34 @@ async function start (t: Test) {
     const response = await send(`POST ${TOKENS}${query}`, { scopes })
     t.equal(response.statusCode, 201)
     const issued: Issued = response.json()
-    return { ...issued, send: as(app, issued.text) }
+    return { ...issued, send: as(app, issued.secret) }
   }
   return { app, clock, log, people, create, speak: (name: string) => as(app, keyOf(keys, name)) }
 }
 
 t.test('"Rotate tokens regularly": the token is another one, what it may do is not, and the old one is dead', async (t) => {
   const { app, log, create, speak } = await start(t)
-  const { key, text, send } = await create(speak('admin'), ['Write'])
+  const { key, secret, send } = await create(speak('admin'), ['Write'])
   const response = await speak('admin')(`POST ${TOKENS}/${key.id}/rotate`, {})
   t.equal(response.statusCode, 200)
   t.equal(response.headers['cache-control'], 'no-store')
-  const rotated: Issued & { holdsWithin: number } = response.json()
-  t.match(rotated.text, /^sk_live_[0-9A-Za-z]{49}$/)
-  t.not(rotated.text, text)
+  const rotated: Issued & { effectiveWithin: number } = response.json()
+  t.match(rotated.secret, /^sk_live_[0-9A-Za-z]{49}$/)
+  t.not(rotated.secret, secret)
   t.match(rotated.key, { id: key.id, scopes: ['Write'], owner: 'ada@acme.example', workspace: 'acme', version: 2, secrets: [{ generation: 1 }, { generation: 2 }] })
-  t.equal(rotated.holdsWithin, 0)
+  t.equal(rotated.effectiveWithin, 0)
   refused(t, await send('GET /api/orders/'), invalid, 'the next request with the old one')
-  answered(t, await as(app, rotated.text)('GET /api/orders/'), 200, orders)
+  answered(t, await as(app, rotated.secret)('GET /api/orders/'), 200, orders)
   refused(t, await speak('admin')(`POST ${TOKENS}/key_of_nobody/rotate`, {}), nowhere)
   refused(t, await speak('write')(`POST ${TOKENS}/${key.id}/rotate`, {}), denied('Admin'))
-  for (const secret of [text, rotated.text]) t.notMatch(log.text(), secret.slice(-49), 'at trace level, the log has neither')
+  for (const one of [secret, rotated.secret]) t.notMatch(log.text(), one.slice(-49), 'at trace level, the log has neither')
 })
 
 t.test('… with a day in which both work, and the old one is told when it ends', async (t) => {
   const { app, clock, create, speak } = await start(t)
   const { key, send } = await create(speak('admin'), ['Read'])
-  const { text }: Issued = (await speak('admin')(`POST ${TOKENS}/${key.id}/rotate`, { grace: DAY })).json()
-  const next = as(app, text)
+  const { secret }: Issued = (await speak('admin')(`POST ${TOKENS}/${key.id}/rotate`, { grace: DAY })).json()
+  const next = as(app, secret)
   const ends = new Date(clock.now() + DAY * 1000).toUTCString()
   clock.advance(DAY - 1)
   const old = await send('GET /api/orders/')
@@ -84,9 +84,9 @@ t.test('"We recommend rotating tokens every 90 days": the API says by when, and 
   t.match(listed.keys, [{ id: key.id, rotateBy: first }])
   clock.advance(20 * DAY)
   answered(t, await send('GET /api/orders/'), 200, orders)
-  const { text, key: rotated }: Issued = (await speak('admin')(`POST ${TOKENS}/${key.id}/rotate`, {})).json()
+  const { secret, key: rotated }: Issued = (await speak('admin')(`POST ${TOKENS}/${key.id}/rotate`, {})).json()
   t.equal(rotated.rotateBy, dueIn(90), 'ninety days from the rotation')
-  answered(t, await as(app, text)('GET /api/orders/'), 200, orders)
+  answered(t, await as(app, secret)('GET /api/orders/'), 200, orders)
 })
 
 t.test('"Tokens inherit the permissions of the user who created them.": none is created that may do more', async (t) => {
@@ -100,8 +100,8 @@ t.test('"Tokens inherit the permissions of the user who created them.": none is 
   t.match(key, { owner: 'ada@acme.example', workspace: 'acme', environment: 'production' })
   t.equal((await send('POST /api/orders/', {})).statusCode, 201)
 
-  const { secret: text } = await app.latchkey.keys.issue({ workspace: 'acme', scopes: ['Admin'], owner: 'bob@acme.example' })
-  const bob = as(app, text)
+  const { secret } = await app.latchkey.keys.issue({ workspace: 'acme', scopes: ['Admin'], owner: 'bob@acme.example' })
+  const bob = as(app, secret)
   answered(t, await bob('GET /api/accounts/user-config/'), 200, { user: 'bob@acme.example', company: 'acme', permissions: ['Read'] }, 'whatever the token says')
   refused(t, await bob('POST /api/orders/', {}), denied('Write'))
 })
@@ -168,7 +168,7 @@ t.test('"Click Revoke next to the token", "The token becomes immediately invalid
   answered(t, await send('GET /api/orders/'), 200, orders)
   refused(t, await speak('write')(`POST ${TOKENS}/${key.id}/revoke`, {}), denied('Admin'))
   const response = await speak('admin')(`POST ${TOKENS}/${key.id}/revoke`, { reason: 'leaked' })
-  t.match(response.json(), { key: { id: key.id, status: 'revoked', revokedReason: 'leaked' }, holdsWithin: 0 })
+  t.match(response.json(), { key: { id: key.id, status: 'revoked', revokedReason: 'leaked' }, effectiveWithin: 0 })
   refused(t, await send('GET /api/orders/'), invalid)
   refused(t, await speak('admin')(`PATCH ${TOKENS}/${key.id}`, { name: 'again' }), { status: 409, body: { detail: 'The key is not in the state that this change needs.' } }, 'for good')
 })

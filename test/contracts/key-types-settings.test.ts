@@ -15,7 +15,7 @@ const invalid = { status: 401, body: unauthorized, challenge: challenges.invalid
 const nowhere = { status: 404, body: { error: 'key_not_found', message: 'There is no such key.' } }
 
 interface View { readonly id: string, readonly name?: string, readonly [field: string]: unknown }
-interface Issued { readonly text: string, readonly key: View }
+interface Issued { readonly secret: string, readonly key: View }
 
 async function start (t: Test) {
   const clock = fakeClock()
@@ -64,9 +64,9 @@ t.test('"… or create new ones": of either type, shown once', async (t) => {
     const response = await ada(`POST ${SETTINGS}`, { name, scopes })
     t.equal(response.statusCode, 201)
     t.equal(response.headers['cache-control'], 'no-store')
-    const { key, text }: Issued = response.json()
-    t.notMatch((await ada(`GET ${SETTINGS}`)).payload, text.slice(-49))
-    answered(t, await as(app, text)('GET /v1/workspace'), 200, { id: 'acme' })
+    const { key, secret }: Issued = response.json()
+    t.notMatch((await ada(`GET ${SETTINGS}`)).payload, secret.slice(-49))
+    answered(t, await as(app, secret)('GET /v1/workspace'), 200, { id: 'acme' })
     t.match((await ada(`PATCH ${SETTINGS}/${key.id}`, { name: 'renamed' })).json(), { key: { name: 'renamed', version: 2 } })
   }
   refused(t, await ada(`POST ${SETTINGS}`, { name: 'report', scopes: ['reports:write'] }), {
@@ -77,23 +77,23 @@ t.test('"… or create new ones": of either type, shown once', async (t) => {
 
 t.test('"Rotate keys in FloKit → Settings → API Keys. After rotation, the previous key is immediately invalidated."', async (t) => {
   const { app, clock, ada, bela } = await start(t)
-  const { key, text }: Issued = (await ada(`POST ${SETTINGS}`, { scopes: keyTypes['read-write'] })).json()
-  const before = as(app, text)
+  const { key, secret }: Issued = (await ada(`POST ${SETTINGS}`, { scopes: keyTypes['read-write'] })).json()
+  const before = as(app, secret)
   answered(t, await before('GET /v1/workspace'), 200, { id: 'acme' })
   refused(t, await bela(`POST ${SETTINGS}/${key.id}/rotate`, {}), nowhere, 'nobody else rotates it')
   answered(t, await before('GET /v1/workspace'), 200, { id: 'acme' })
 
-  refused(t, await ada(`POST ${SETTINGS}/${key.id}/rotate`), { status: 400, body: { error: 'key_input_invalid', message: 'The description of the key is not valid.' } }, 'nor the form of another site')
+  refused(t, await ada(`POST ${SETTINGS}/${key.id}/rotate`), { status: 415, body: { error: 'unsupported_media_type', message: 'The body of the request must be application/json.' } }, 'nor the form of another site')
   answered(t, await before('GET /v1/workspace'), 200, { id: 'acme' })
 
   const rotated: Issued = (await ada(`POST ${SETTINGS}/${key.id}/rotate`, {})).json()
-  t.match(rotated, { holdsWithin: 0, key: { id: key.id, version: 2, scopes: keyTypes['read-write'], secrets: [{ retiresAt: new Date(clock.now()).toISOString() }, { generation: 2 }] } })
+  t.match(rotated, { effectiveWithin: 0, key: { id: key.id, version: 2, scopes: keyTypes['read-write'], secrets: [{ retiresAt: new Date(clock.now()).toISOString() }, { generation: 2 }] } })
   refused(t, await before('GET /v1/workspace'), invalid, 'at the same instant')
   refused(t, await before('POST /v1/events', { type: 'login' }), invalid)
-  answered(t, await as(app, rotated.text)('POST /v1/events', { type: 'login' }), 202, { type: 'login', id: 'event_101' })
+  answered(t, await as(app, rotated.secret)('POST /v1/events', { type: 'login' }), 202, { type: 'login', id: 'event_101' })
 
   const revoked = await ada(`POST ${SETTINGS}/${key.id}/revoke`, { reason: 'not needed' })
   t.match(revoked.json(), { key: { status: 'revoked', revokedReason: 'not needed' } })
-  refused(t, await as(app, rotated.text)('GET /v1/workspace'), invalid, 'revoked')
+  refused(t, await as(app, rotated.secret)('GET /v1/workspace'), invalid, 'revoked')
   refused(t, await ada(`POST ${SETTINGS}/${key.id}/rotate`, {}), { status: 409, body: { error: 'key_conflict', message: 'The key is not in the state that this change needs.' } })
 })

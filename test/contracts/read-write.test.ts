@@ -91,7 +91,7 @@ t.test('"rotate it if it leaks": the secret that leaked is dead at the next requ
   const { key, secret: text } = await app.latchkey.keys.issue({ workspace: 'north', scopes: ['WRITE'] })
   answered(t, await as(app, text)('GET /devices'), 200, north.devices)
   const rotated = await app.latchkey.keys.rotate('north', key.id, { grace: 0 })
-  t.match(rotated, { holdsWithin: 0, key: { id: key.id, workspace: 'north', scopes: ['WRITE'] } })
+  t.match(rotated, { effectiveWithin: 0, key: { id: key.id, workspace: 'north', scopes: ['WRITE'] } })
   for (const route of [...reads, ...mutations]) {
     refused(t, await as(app, text)(request(route), bodyFor(route)), { status: 401, body: { error: 'CREDENTIAL_INVALID' }, challenge: challenges.invalid }, route)
   }

@@ -9,14 +9,14 @@ const resources = [{ id: 'resource_1', name: 'Report' }]
 
 interface View { readonly id: string, readonly name?: string, readonly status: string, readonly rotateBy: string, readonly scopes: readonly string[] }
 interface Page { readonly keys: readonly View[], readonly next?: string }
-interface Rotated { readonly key: View, readonly text: string, readonly holdsWithin: number }
+interface Rotated { readonly key: View, readonly secret: string, readonly effectiveWithin: number }
 
 async function start (t: Test) {
   const clock = fakeClock()
   const { app, keys } = await build({ clock: clock.now, logger: { level: 'silent' } })
   t.teardown(() => app.close())
   await app.ready()
-  const holder = (text: string) => as(app, text, https)
+  const holder = (secret: string) => as(app, secret, https)
   return { app, clock, keys, holder, automation: holder(keyOf(keys, 'automation')) }
 }
 
@@ -24,9 +24,9 @@ async function start (t: Test) {
  * What a host runs every day: asks for all keys, and rotates those that are due within `ahead` seconds. Its own is one of
  * them, and is used as it is then: a secret that retires hands out nothing that lives longer.
  */
-async function rotateDue (holder: (text: string) => Voice, text: string, now: number, { ahead, grace }: { ahead: number, grace: number }): Promise<Map<string, Rotated>> {
+async function rotateDue (holder: (secret: string) => Voice, secret: string, now: number, { ahead, grace }: { ahead: number, grace: number }): Promise<Map<string, Rotated>> {
   const rotated = new Map<string, Rotated>()
-  let send = holder(text)
+  let send = holder(secret)
   const own: { id: string } = (await send('GET /v1/key')).json()
   let query = '?limit=2'
   do {
@@ -37,7 +37,7 @@ async function rotateDue (holder: (text: string) => Voice, text: string, now: nu
       if (response.statusCode !== 200) continue
       const done: Rotated = response.json()
       rotated.set(name, done)
-      if (id === own.id) send = holder(done.text)
+      if (id === own.id) send = holder(done.secret)
     }
     query = next === undefined ? '' : `?limit=2&cursor=${next}`
   } while (query !== '')
@@ -57,9 +57,9 @@ t.test('"Rotate keys regularly (every 90 days)": each key says by when, and its 
   t.equal(response.statusCode, 200)
   t.equal(response.headers['cache-control'], 'no-store')
   t.match(response.headers['ratelimit-policy'], '"pro";q=10000;w=3600', 'who rotates is counted like anybody')
-  const { key, text }: Rotated = response.json()
+  const { key, secret }: Rotated = response.json()
   t.match(key, { id, rotateBy: ninety(), tier: 'pro', scopes: ['resources:manage'], secrets: [{ generation: 1 }, { generation: 2 }] })
-  answered(t, await holder(text)('GET /v1/resources'), 200, resources)
+  answered(t, await holder(secret)('GET /v1/resources'), 200, resources)
 })
 
 t.test('"Implement a key rotation schedule using automation.": a script of the API alone, and no holder is ever locked out', async (t) => {
@@ -73,7 +73,7 @@ t.test('"Implement a key rotation schedule using automation.": a script of the A
     clock.advance(DAY)
     const before = new Map(held)
     const rotated = await run()
-    for (const [name, { text }] of rotated) held.set(name, text)
+    for (const [name, { secret }] of rotated) held.set(name, secret)
     for (const name of names) {
       const next = await holder(held.get(name) ?? '')('GET /v1/resources')
       answered(t, next, 200, resources, `${name} on day ${day}`)
@@ -90,9 +90,9 @@ t.test('"Implement a key rotation schedule using automation.": a script of the A
     }
     t.equal((await run()).size, 0, 'a second run of the day finds nothing to do')
     clock.advance(DAY - 1)
-    for (const text of before.values()) t.equal((await holder(text)('GET /v1/key')).statusCode, 200, 'to the last second')
+    for (const secret of before.values()) t.equal((await holder(secret)('GET /v1/key')).statusCode, 200, 'to the last second')
     clock.advance(1)
-    for (const text of before.values()) t.equal((await holder(text)('GET /v1/key')).statusCode, 401, 'and not longer')
+    for (const secret of before.values()) t.equal((await holder(secret)('GET /v1/key')).statusCode, 401, 'and not longer')
   }
   t.same(rotations, [83, 165], 'a week ahead of the ninety days; the clock went on a day with each')
 })
@@ -107,8 +107,8 @@ t.test('… which rotates no key that may do more than it, and none of others', 
     t.match(response.json(), { code: 'INSUFFICIENT_SCOPE', granted: ['resources:manage'] })
     t.match(response.headers['content-type'], /^application\/problem\+json/)
   }
-  const { secret: text } = await app.latchkey.keys.issue({ workspace: 'acme', scopes: ['api_keys:manage'], tier: 'pro' })
-  const refusal = await holder(text)(`POST /v1/keys/${first?.id}/rotate`, {})
+  const { secret } = await app.latchkey.keys.issue({ workspace: 'acme', scopes: ['api_keys:manage'], tier: 'pro' })
+  const refusal = await holder(secret)(`POST /v1/keys/${first?.id}/rotate`, {})
   t.equal(refusal.statusCode, 403)
   t.match(refusal.json(), { code: 'INSUFFICIENT_SCOPE', granted: ['api_keys:manage'] })
   const { key: foreign } = await app.latchkey.keys.issue({ workspace: 'globex', scopes: ['resources:read'] })

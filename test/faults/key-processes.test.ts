@@ -9,7 +9,7 @@ import { startRedis } from '../helpers/redis-server.js'
 const file = fileURLToPath(new URL('../helpers/key-server.js', import.meta.url))
 
 interface Process { readonly url: string, readonly manager: string, kill (): Promise<void> }
-interface Issued { readonly key: { readonly id: string, readonly version: number }, readonly text: string }
+interface Issued { readonly key: { readonly id: string, readonly version: number }, readonly secret: string }
 
 /** Starts a server process; it ends with the test. */
 async function startProcess (t: Test, environment: NodeJS.ProcessEnv): Promise<Process> {
@@ -36,19 +36,19 @@ async function two (t: Test) {
   const environment = { KEYS_URL: await postgres.createDatabase(), REDIS_URL: redis.url }
   const [one, other] = await Promise.all([startProcess(t, { ...environment, MANAGER: '1' }), startProcess(t, environment)])
 
-  async function ask (url: string, text: string, method = 'GET', payload?: object) {
+  async function ask (url: string, secret: string, method = 'GET', payload?: object) {
     const response = await fetch(url, {
       method,
-      headers: { authorization: `Bearer ${text}`, ...payload !== undefined && { 'content-type': 'application/json' } },
+      headers: { authorization: `Bearer ${secret}`, ...payload !== undefined && { 'content-type': 'application/json' } },
       ...payload !== undefined && { body: JSON.stringify(payload) }
     })
     return { status: response.status, body: await response.text() }
   }
-  const devices = ({ url }: Process, text: string) => ask(`${url}/devices`, text)
+  const devices = ({ url }: Process, secret: string) => ask(`${url}/devices`, secret)
   const lookups = async ({ url }: Process) => Number((await ask(`${url}/lookups`, '')).body)
 
   /** Changes keys in the one process, or in another. */
-  async function manage (method: string, path: string, payload: object, { url } = one): Promise<Issued & { holdsWithin: number }> {
+  async function manage (method: string, path: string, payload: object, { url } = one): Promise<Issued & { effectiveWithin: number }> {
     const { status, body } = await ask(`${url}/api-keys${path}`, one.manager, method, payload)
     if (status >= 300) throw new Error(`${method} ${path}: ${status} ${body}`)
     return JSON.parse(body)
@@ -56,10 +56,10 @@ async function two (t: Test) {
   const issue = (...scopes: string[]) => manage('POST', '', { scopes })
 
   /** The other process holds the record, and asks for it no more. */
-  async function warm (t: Test, process: Process, text: string): Promise<void> {
-    t.equal((await devices(process, text)).status, 200)
+  async function warm (t: Test, process: Process, secret: string): Promise<void> {
+    t.equal((await devices(process, secret)).status, 200)
     const before = await lookups(process)
-    for (let i = 0; i < 20; i++) t.equal((await devices(process, text)).status, 200)
+    for (let i = 0; i < 20; i++) t.equal((await devices(process, secret)).status, 200)
     t.equal(await lookups(process), before, 'twenty requests and not one query')
   }
   return { environment, redis, one, other, devices, lookups, manage, issue, warm }
@@ -78,18 +78,18 @@ t.test('a change in one process holds in the other from its next request on, tho
   const { one, other, devices, lookups, manage, issue, warm } = await two(t)
   for (const [what, status, why, change] of changes) {
     for (const [changing, serving] of [[one, other], [other, one]] as const) {
-      const { key, text } = await issue('devices:read', 'devices:write')
-      await warm(t, serving, text)
+      const { key, secret } = await issue('devices:read', 'devices:write')
+      await warm(t, serving, secret)
       const changed = await change(key.id, manage, changing)
-      t.equal(changed.holdsWithin, 0, 'the answer promises it')
-      const refusal = await devices(serving, text)
+      t.equal(changed.effectiveWithin, 0, 'the answer promises it')
+      const refusal = await devices(serving, secret)
       t.equal(refusal.status, status, what)
       t.match(refusal.body, why)
-      t.equal((await devices(changing, text)).status, status, 'and where it was made')
-      if (changed.text !== undefined) t.equal((await devices(serving, changed.text)).status, 200, 'the new secret opens')
+      t.equal((await devices(changing, secret)).status, status, 'and where it was made')
+      if (changed.secret !== undefined) t.equal((await devices(serving, changed.secret)).status, 200, 'the new secret opens')
       const before = await lookups(serving)
       if (status === 403) {
-        for (let i = 0; i < 20; i++) t.equal((await devices(serving, text)).status, status)
+        for (let i = 0; i < 20; i++) t.equal((await devices(serving, secret)).status, status)
         t.equal(await lookups(serving), before, 'and is held as it is now')
       }
     }
@@ -98,50 +98,50 @@ t.test('a change in one process holds in the other from its next request on, tho
 
 t.test('what is given back opens again from the next request on', async (t) => {
   const { other, devices, manage, issue, warm } = await two(t)
-  const { key, text } = await issue('devices:read')
-  await warm(t, other, text)
+  const { key, secret } = await issue('devices:read')
+  await warm(t, other, secret)
   await manage('PATCH', `/${key.id}`, { scopes: [] })
-  t.equal((await devices(other, text)).status, 403)
+  t.equal((await devices(other, secret)).status, 403)
   await manage('PATCH', `/${key.id}`, { scopes: ['devices:read'] })
-  await warm(t, other, text)
+  await warm(t, other, secret)
 })
 
 t.test('a change outlives the process that made it', async (t) => {
   const { one, other, devices, manage, issue, warm } = await two(t)
-  const { key, text } = await issue('devices:read')
-  await warm(t, other, text)
+  const { key, secret } = await issue('devices:read')
+  await warm(t, other, secret)
   await manage('POST', `/${key.id}/revoke`, {})
   await one.kill()
-  t.equal((await devices(other, text)).status, 401)
+  t.equal((await devices(other, secret)).status, 401)
 })
 
 t.test('a Redis that has forgotten everything revives no key, and costs each process one query a key', async (t) => {
   const { redis, other, devices, lookups, manage, issue, warm } = await two(t)
   const [revoked, good] = [await issue('devices:read'), await issue('devices:read')]
-  await warm(t, other, revoked.text)
-  await warm(t, other, good.text)
+  await warm(t, other, revoked.secret)
+  await warm(t, other, good.secret)
   await manage('POST', `/${revoked.key.id}/revoke`, {})
   await redis.client().flushall()
-  t.equal((await devices(other, revoked.text)).status, 401)
+  t.equal((await devices(other, revoked.secret)).status, 401)
   const before = await lookups(other)
-  for (let i = 0; i < 5; i++) t.equal((await devices(other, good.text)).status, 200)
+  for (let i = 0; i < 5; i++) t.equal((await devices(other, good.secret)).status, 200)
   t.equal(await lookups(other), before + 1)
 
   const again = await issue('devices:read')
-  await warm(t, other, again.text)
+  await warm(t, other, again.secret)
   await manage('POST', `/${again.key.id}/revoke`, {})
   await redis.kill()
   await redis.restart()
-  for (let i = 0; i < 100 && (await devices(other, again.text)).status === 503; i++) await new Promise((resolve) => setTimeout(resolve, 50))
-  t.equal((await devices(other, again.text)).status, 401, 'nor does one that was replaced')
+  for (let i = 0; i < 100 && (await devices(other, again.secret)).status === 503; i++) await new Promise((resolve) => setTimeout(resolve, 50))
+  t.equal((await devices(other, again.secret)).status, 401, 'nor does one that was replaced')
 })
 
 t.test('under load in four processes, no request that starts after the change has answered succeeds', async (t) => {
   const { environment, one, other, devices, manage, issue, warm } = await two(t)
   const all = [one, other, ...await Promise.all([1, 2].map(() => startProcess(t, environment)))]
   for (const [what, status, , change] of changes) {
-    const { key, text } = await issue('devices:read', 'devices:write')
-    for (const process of all) await warm(t, process, text)
+    const { key, secret } = await issue('devices:read', 'devices:write')
+    for (const process of all) await warm(t, process, secret)
     const seen: Array<{ readonly began: number, readonly status: number, readonly process: number }> = []
     let changed = Infinity
     /** Requests to each process that were sent after the change. */
@@ -151,7 +151,7 @@ t.test('under load in four processes, no request that starts after the change ha
       while ((after[n] ?? 0) < 100 && seen.length < 20_000) {
         const began = performance.now()
         if (began > changed) after[n] = (after[n] ?? 0) + 1
-        seen.push({ began, status: (await devices(process, text)).status, process: n })
+        seen.push({ began, status: (await devices(process, secret)).status, process: n })
       }
     }
     const load = Promise.all(all.flatMap((process, n) => [1, 2, 3].map(() => caller(process, n))))

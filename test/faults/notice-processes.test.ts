@@ -91,7 +91,7 @@ t.test('with one of them killed in the middle: none missing, and what is told ag
   const { told, kill, stop } = await tell(t, url, PROCESSES, { stall: 150 })
   await until(() => told.filter(({ by }) => by === 0).length > 150)
   await kill(0)
-  const held = async () => Number((await pool.query('SELECT count(*) AS n FROM latchkey.keys WHERE notice_held IS NOT NULL')).rows[0].n)
+  const held = async () => Number((await pool.query('SELECT count(*) AS n FROM latchkey.keys WHERE notice_leased_until IS NOT NULL')).rows[0].n)
   while (await left(pool) > await held() || await held() > 100) await new Promise(setImmediate)
   await stop()
   const orphans = await left(pool)

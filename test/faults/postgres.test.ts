@@ -35,7 +35,7 @@ async function served (t: Test, server: Postgres) {
     app,
     url,
     ask,
-    /** Cold keys are 503 within the deadline, never 401, and their handlers don't run. */
+    /** Keys that are not cached are 503 within the deadline, never 401, and no handler runs. */
     async isDown (t: Test, text: string, what: string) {
       const before = ran
       const began = performance.now()
@@ -45,7 +45,7 @@ async function served (t: Test, server: Postgres) {
       t.equal(ran, before, what)
       t.ok(seconds < 3, `${what}: ${seconds} s`)
     },
-    /** It goes on by itself, within ten seconds. */
+    /** It recovers by itself, within ten seconds. */
     async isBack (t: Test, text: string) {
       for (let i = 0; i < 50 && (await ask(text)).statusCode === 503; i++) await new Promise((resolve) => setTimeout(resolve, 200))
       t.equal((await ask(text)).statusCode, 200)
@@ -53,7 +53,7 @@ async function served (t: Test, server: Postgres) {
     isSilent (t: Test, ...texts: readonly string[]) {
       const said = bodies.join('\n') + log.text
       for (const secret of [PASSWORD, 'SELECT', 'INSERT', 'UPDATE', 'latchkey.secrets', 'postgres://', ...texts.flatMap((text) => [text.slice(-49), hashSecret(text)])]) t.notOk(said.includes(secret), secret)
-      t.match(log.text, 'KeyStoreFault', 'but what failed, operators read')
+      t.match(log.text, 'StoreError', 'the log says what failed')
     },
     /** Every key has a secret, and columns say what its record does. */
     async isWhole (t: Test) {
@@ -66,7 +66,7 @@ async function served (t: Test, server: Postgres) {
   }
 }
 
-t.test('Postgres that comes and goes', async (t) => {
+t.test('Postgres that stops and starts', async (t) => {
   const server = await startPostgres(t)
   const { app, ask, isDown, isBack, isSilent, isWhole } = await served(t, server)
   const { secret: text, key } = await app.latchkey.keys.issue(issued)
@@ -87,7 +87,7 @@ t.test('Postgres that comes and goes', async (t) => {
     await isBack(t, text)
   })
 
-  await t.test('frozen: 503 within the deadline, and no connection stays behind', async (t) => {
+  await t.test('frozen: 503 within the deadline', async (t) => {
     await ask(text)
     server.freeze()
     await isDown(t, text, 'frozen')
@@ -100,14 +100,14 @@ t.test('Postgres that comes and goes', async (t) => {
   await isWhole(t)
   isSilent(t, text)
 
-  await t.test('back as a replica, after the tables were looked at: 503, for keys that it has and others, and no page of a list', async (t) => {
+  await t.test('back as a replica: 503 for known and unknown keys, and for lists', async (t) => {
     await server.stop()
     await server.demote()
     await server.start()
     await isDown(t, text, 'replica')
     refused(t, await ask(unknown), { status: 503, code: 'AUTHENTICATION_UNAVAILABLE', retryAfter: 1 })
     for (const work of [() => app.latchkey.keys.get('w1', key.id), () => app.latchkey.keys.get('w1', 'none'), () => app.latchkey.keys.list('w1'), () => app.latchkey.keys.list('none')]) {
-      await t.rejects<unknown>(work, { code: 'KEYS_UNAVAILABLE', reason: 'KeysOnReplica' })
+      await t.rejects<unknown>(work, { code: 'KEYS_UNAVAILABLE', reason: 'ReplicaError' })
     }
     await t.rejects(app.latchkey.keys.revoke('w1', key.id), { code: 'KEYS_UNAVAILABLE' })
     await server.promote()
@@ -115,7 +115,7 @@ t.test('Postgres that comes and goes', async (t) => {
   })
 })
 
-t.test('a statement that waits for somebody\'s lock', async (t) => {
+t.test('a statement that waits for a lock', async (t) => {
   const server = await startPostgres(t)
   const { app, url, ask, isDown, isBack, isSilent, isWhole } = await served(t, server)
   const { secret: text, key } = await app.latchkey.keys.issue(issued)
@@ -131,10 +131,10 @@ t.test('a statement that waits for somebody\'s lock', async (t) => {
     await isBack(t, text)
   })
 
-  await t.test('a revocation that was told to have failed does not happen later', async (t) => {
+  await t.test('a revocation that was answered with 503 does not happen later', async (t) => {
     await other.query('BEGIN')
     await other.query('SELECT 1 FROM latchkey.keys FOR UPDATE')
-    await t.rejects(app.latchkey.keys.revoke('w1', key.id), { code: 'KEYS_UNAVAILABLE', reason: 'KeyStoreFault 57014' })
+    await t.rejects(app.latchkey.keys.revoke('w1', key.id), { code: 'KEYS_UNAVAILABLE', reason: 'StoreError 57014' })
     await other.query('ROLLBACK')
     t.equal((await ask(text)).statusCode, 200)
     await app.latchkey.keys.revoke('w1', key.id)

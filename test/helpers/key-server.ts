@@ -1,6 +1,6 @@
 import Fastify from 'fastify'
 import latchkey, { allowPlainHttp, defineScopes, type KeyStore } from 'fastify-latchkey'
-import { keyRoutes } from 'fastify-latchkey/keys'
+import { keyRoutes } from 'fastify-latchkey/management'
 import { createPostgresKeyStore } from 'fastify-latchkey/keys/postgres'
 import { createRedisLimitStore } from 'fastify-latchkey/limits/redis'
 

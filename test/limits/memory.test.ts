@@ -3,7 +3,6 @@ import { compilePolicy, createMemoryLimitStore, LimitStoreFull, type CompiledPol
 import { fakeClock } from 'fastify-latchkey/testing'
 import t from 'tap'
 import { principal } from '../helpers/limits.js'
-import { limitStoreConformance } from '../stores/limit-store.js'
 
 const minute = compilePolicy({ name: 'minute', quota: 2, window: 60 })
 const hour = compilePolicy({ name: 'hour', quota: 100, window: 3600 })
@@ -20,8 +19,6 @@ function taker (store: LimitStore, clock = fakeClock()) {
 }
 
 const FULL = 'LATCHKEY_ERR_LIMIT_STORE_FULL'
-
-t.test('the memory store does what every limit store does', (t) => limitStoreConformance(t, () => createMemoryLimitStore()))
 
 t.test('a full store refuses new counters and goes on with those it has', async (t) => {
   const store = createMemoryLimitStore({ maxPartitions: 2 })

@@ -5,7 +5,7 @@ import { createMemoryReplayStore, ReplayStoreFull } from 'fastify-latchkey/oauth
 import { ALGS, invalid, startBound as start } from '../helpers/dpop.js'
 import { createPair, forge, isRefused, leaks, part } from '../helpers/oauth.js'
 
-t.test('a bound token with its proof is let in, whatever the case of the scheme and the query', async (t) => {
+t.test('a bound token with its proof is let in, whatever the case of the scheme, and whatever the query', async (t) => {
   const { prove, send, token, log } = await start(t)
   const proof = await prove()
   const response = await send(proof)
@@ -17,7 +17,7 @@ t.test('a bound token with its proof is let in, whatever the case of the scheme 
   leaks(t, token, [log.text, response.body])
 })
 
-t.test('every faulty proof is refused, and the challenge says what and by which algorithms', async (t) => {
+t.test('every faulty proof is refused, and the challenge names the error and the algorithms', async (t) => {
   const { authority, app, prove, send, claimsOf, holder, jwk, token, log } = await start(t)
   const other = await createPair()
   const now = authority.clock.now() / 1000
@@ -73,7 +73,7 @@ t.test('every faulty proof is refused, and the challenge says what and by which 
   t.equal((await send(await prove())).statusCode, 200, 'and a good one still is good')
 })
 
-t.test('a proof is good once, and remembered as long as it would be good', async (t) => {
+t.test('a proof is good once, and remembered for as long as it would be good', async (t) => {
   const { authority, prove, send } = await start(t)
   const proof = await prove({ iat: authority.clock.now() / 1000 + 60 })
   t.equal((await send(proof)).statusCode, 200)
@@ -86,14 +86,14 @@ t.test('a proof is good once, and remembered as long as it would be good', async
   t.equal((await send(await prove())).statusCode, 200)
 })
 
-t.test('fifty at once with one proof: one is let in', async (t) => {
+t.test('of fifty simultaneous requests with one proof, one is let in', async (t) => {
   const { prove, send } = await start(t)
   const proof = await prove()
   const all = await Promise.all(Array.from({ length: 50 }, () => send(proof)))
   t.equal(all.filter(({ statusCode }) => statusCode === 200).length, 1)
 })
 
-t.test('a bound token as Bearer, a bearer token as DPoP, and any of them where proofs are not taken, are refused', async (t) => {
+t.test('a bound token as Bearer, a bearer token as DPoP, and both without the option dpop, are refused', async (t) => {
   const { authority, token, prove, send, app } = await start(t)
   const bearer = await send(await prove(), `Bearer ${token}`)
   t.equal(bearer.statusCode, 401)
@@ -113,7 +113,7 @@ t.test('a bound token as Bearer, a bearer token as DPoP, and any of them where p
   isRefused(t, await without.send(undefined, `Bearer ${without.token}`), 'CREDENTIAL_INVALID', 'bound')
 })
 
-t.test('nonces: asked for, good for their life, of this API alone', async (t) => {
+t.test('a nonce is asked for, good for its life, and accepted from this API only', async (t) => {
   const { authority, prove, send } = await start(t, { nonce: { life: 30 } })
   const first = await send(await prove())
   t.equal(first.statusCode, 401)
@@ -133,7 +133,7 @@ t.test('nonces: asked for, good for their life, of this API alone', async (t) =>
   t.equal((await other.send(await other.prove({ nonce: given }))).statusCode, 200, 'of another process')
 })
 
-t.test('behind a proxy the address is what the host states', async (t) => {
+t.test('behind a proxy the URL begins with the option dpop.origin', async (t) => {
   const { prove, send } = await start(t, { origin: 'https://api.platform.com', maxAge: 10, algorithms: ['ES256'] })
   t.equal((await send(await prove({ htu: 'https://api.platform.com/devices' }))).statusCode, 200)
   t.equal((await send(await prove())).statusCode, 401)
@@ -153,7 +153,7 @@ t.test('a replay store that fails, or is full, lets nobody in', async (t) => {
   t.equal((await full.send(await full.prove())).statusCode, 200, 'until the first is over')
 })
 
-t.test('the memory store holds what is good, and no more than its size', async (t) => {
+t.test('the memory store remembers each proof until its end, and no more of them than its size', async (t) => {
   const store = createMemoryReplayStore(2)
   t.equal(store.use('a', 10, 0), true)
   t.equal(store.use('a', 10, 5), false)

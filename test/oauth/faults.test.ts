@@ -82,13 +82,13 @@ for (const [what, answer] of Object.entries({ ...faults, ...notKeys })) {
   })
 }
 
-t.test('a server that is not there at all', async (t) => {
+t.test('an authorization server that can not be reached is an outage', async (t) => {
   const authority = await createAuthority(t)
   const { app } = await guarded(t, authority, [createJwtResolver({ issuers: [{ issuer: authority.issuer, audience: AUDIENCE, jwksUri: 'http://127.0.0.1:1/jwks' }], transport: allowPlainHttp })])
   isRefused(t, await get(app, await authority.issue()), 'AUTHENTICATION_UNAVAILABLE')
 })
 
-t.test('a flood of unknown keys asks at most once a cool-down', async (t) => {
+t.test('a flood of unknown kids loads the JWKS at most once in a cool-down', async (t) => {
   const { authority, app } = await start(t)
   t.equal((await get(app, await authority.issue())).statusCode, 200)
   t.equal(authority.asked.length, 1)
@@ -100,7 +100,7 @@ t.test('a flood of unknown keys asks at most once a cool-down', async (t) => {
   t.equal(authority.asked.length, 2)
 })
 
-t.test('keys are rotated without a pause, and a withdrawn one ends within the stated age', async (t) => {
+t.test('signing keys are rotated without a pause, and a withdrawn one is refused after `jwksMaxAge`', async (t) => {
   const { authority, app } = await start(t)
   const old = await authority.issue()
   t.equal((await get(app, old)).statusCode, 200)
@@ -114,13 +114,13 @@ t.test('keys are rotated without a pause, and a withdrawn one ends within the st
   t.equal((await get(app, await forge(next.privateKey, { typ: 'at+jwt', kid: 'key-2' }, authority.claimsOf()))).statusCode, 200)
 })
 
-t.test('a key that is not good for anything is the fault of its issuer', async (t) => {
+t.test('a broken JWK is an outage of its issuer', async (t) => {
   const { authority, app } = await start(t)
   authority.answers.set('/jwks', json({ keys: [{ ...authority.pair.jwk, x: 'AAAA' }] }))
   isRefused(t, await get(app, await authority.issue()), 'AUTHENTICATION_UNAVAILABLE')
 })
 
-t.test('an RSA key of 1024 bits is the fault of its issuer', async (t) => {
+t.test('an RSA JWK of 1024 bits is an outage of its issuer', async (t) => {
   const { authority, app } = await start(t)
   const n = Buffer.concat([Buffer.from([0xc1]), Buffer.alloc(126, 7), Buffer.from([1])]).toString('base64url')
   authority.answers.set('/jwks', json({ keys: [{ kty: 'RSA', kid: 'key-1', n, e: 'AQAB' }] }))
@@ -129,7 +129,7 @@ t.test('an RSA key of 1024 bits is the fault of its issuer', async (t) => {
   isRefused(t, await get(app, `${header}.${body}.${Buffer.alloc(128, 1).toString('base64url')}`), 'AUTHENTICATION_UNAVAILABLE')
 })
 
-t.test('discovery: OpenID Connect’s where RFC 8414’s is not there, of this issuer alone, by addresses that may be asked', async (t) => {
+t.test('discovery falls back to OpenID Connect, takes metadata of this issuer only, and requests allowed URLs only', async (t) => {
   const discovered = async (over: Record<string, unknown>, path = '/.well-known/oauth-authorization-server') => {
     const authority = await createAuthority(t)
     authority.answers.delete('/.well-known/oauth-authorization-server')

@@ -33,7 +33,7 @@ async function startTwo (t: Test) {
   return { server, prove, send, logs: started.map(({ log }) => log) }
 }
 
-t.test('a proof that one process has taken is refused by the others, however many come at once', async (t) => {
+t.test('a proof that one process has accepted is refused by the others, however many requests carry it', async (t) => {
   const { server, prove, send, logs } = await startTwo(t)
   const proof = await prove()
   t.equal((await send(0, proof)).statusCode, 200)
@@ -58,7 +58,7 @@ t.test('a proof that one process has taken is refused by the others, however man
   for (const { text } of logs) t.notMatch(text, proof)
 })
 
-t.test('a Redis that is down lets nobody in, and lets in again when it is back', async (t) => {
+t.test('while Redis is down nobody is let in, and somebody is again when it is back', async (t) => {
   const { server, prove, send, logs } = await startTwo(t)
   t.equal((await send(0, await prove())).statusCode, 200)
   await server.kill()

@@ -50,7 +50,7 @@ t.test('§3.2 and §3.4 a signature of zeros, of another form or of another leng
   for (const [what, bytes] of Object.entries(forms)) await refuses(what, `${head}.${body}.${bytes.toString('base64url')}`)
 })
 
-t.test('§3.3 and §3.6 what is encrypted, compressed, nested or in another serialization is no access token', async (t) => {
+t.test('§3.3 and §3.6 an encrypted, compressed or nested token, or another serialization, is no access token', async (t) => {
   const { authority, app, refuses, sign } = await start(t)
   const claims = Buffer.from(JSON.stringify(authority.claimsOf()))
   const encrypted = await new CompactEncrypt(claims).setProtectedHeader({ alg: 'dir', enc: 'A256GCM', typ: 'at+jwt', kid: 'key-1' }).encrypt(randomBytes(32))
@@ -96,8 +96,6 @@ t.test('§3.10 the key that a token names is never fetched', async (t) => {
 t.test('§3.11, §3.12 and §2.8 a JWT of another kind is no access token, though its issuer signed it for this audience', async (t) => {
   const { authority, refuses } = await start(t)
   for (const typ of [undefined, '', 'JWT', 'jwt', 'id+jwt', 'logout+jwt', 'secevent+jwt', 'dpop+jwt', 'client-authentication+jwt', 'oauth-authz-req+jwt', 'token-introspection+jwt', 'rt+jwt', 'at+jwt ', 'application/at+jwt+x', 7, ['at+jwt']]) {
-    const [, body = '', signature = ''] = (await authority.issue()).split('.')
-    const token = typeof typ === 'string' || typ === undefined ? await authority.issue({}, { typ }) : `${part({ ...header, typ })}.${body}.${signature}`
-    await refuses(`typ ${JSON.stringify(typ)}`, token)
+    await refuses(`typ ${JSON.stringify(typ)}`, await authority.issue({}, { typ }))
   }
 })

@@ -13,7 +13,7 @@ import { startRedis } from '../helpers/redis-server.js'
 
 async function conforms (t: Test, store: KeyStore): Promise<void> {
   t.teardown(() => store.close?.())
-  t.ok(store.notices, 'it knows of notices')
+  t.ok(store.notices, 'it has notices')
   for (const { name, run } of keyStoreConformance()) {
     await t.test(name, async (t) => {
       await run(store)

@@ -1,12 +1,12 @@
 import { once } from 'node:events'
-import { mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
-import { createPgliteKeyStore, FolderInUse } from 'fastify-latchkey/keys/postgres'
-import { takeFolder } from '../../lib/postgres/folder.js'
+import { createPgliteKeyStore, FolderInUseError } from 'fastify-latchkey/keys/postgres'
+import { lockFolder } from '../../lib/postgres/folder-lock.js'
 import { inserted } from '../../lib/testing/key-store-drafts.js'
 import { start } from '../helpers/child.js'
 
@@ -16,11 +16,11 @@ async function newFolder (t: Test): Promise<string> {
   return join(folder, 'keys')
 }
 
-const file = fileURLToPath(new URL('../helpers/hold-folder.js', import.meta.url))
+const file = fileURLToPath(new URL('../helpers/lock-folder.ts', import.meta.url))
 
-/** Another process that wants a folder, and keeps it where it gets it. */
-async function rival (t: Test, folder: string) {
-  const child = start([process.execPath, file], undefined, { FOLDER: folder })
+/** Another process that locks a folder, if it can, for as long as it lives. */
+async function lockElsewhere (t: Test, folder: string) {
+  const child = start([process.execPath, '--conditions=fastify-latchkey-source', '--import', 'tsx', file], undefined, { FOLDER: folder })
   child.stderr.pipe(process.stderr)
   const ended = once(child, 'exit')
   async function kill (): Promise<void> {
@@ -28,14 +28,13 @@ async function rival (t: Test, folder: string) {
     await ended
   }
   t.teardown(kill)
-  const lines = createInterface({ input: child.stdout })
-  const [said]: unknown[] = await once(lines, 'line')
-  return { said, kill, freeze: () => child.kill('SIGSTOP') }
+  const [result]: unknown[] = await once(createInterface({ input: child.stdout }), 'line')
+  return { result, kill, freeze: () => child.kill('SIGSTOP') }
 }
 
-const refusal = (folder: string) => ({ name: 'FolderInUse', message: `the embedded Postgres in ${folder} is open in another process, or in another store of this one, and two would corrupt it: close that one, or give dataDir another folder; processes that share keys need a Postgres server (createPostgresKeyStore)` })
+const refusal = (folder: string) => ({ name: 'FolderInUseError', message: `the embedded Postgres in ${folder} is open in another process, or in another store of this one, and two would corrupt it: close that one, or give dataDir another folder; processes that share keys need a Postgres server (createPostgresKeyStore)` })
 
-t.test('a folder is of one store at a time, and the next one finds the keys', async (t) => {
+t.test('a folder belongs to one store at a time, and the next one finds the keys', async (t) => {
   const folder = await newFolder(t)
   const first = createPgliteKeyStore({ dataDir: folder })
   const { key, hash } = await inserted(first, 'w1')
@@ -44,100 +43,58 @@ t.test('a folder is of one store at a time, and the next one finds the keys', as
   for (const dataDir of [folder, alias]) {
     const second = createPgliteKeyStore({ dataDir })
     await t.rejects(second.migrate(), refusal(dataDir))
-    await t.rejects(async () => await second.findByHash(hash), FolderInUse)
+    await t.rejects(async () => await second.findByHash(hash), FolderInUseError)
     await second.close()
   }
-  t.equal((await first.findByHash(hash))?.principal.id, key.id, 'nothing has happened to it')
+  t.equal((await first.findByHash(hash))?.principal.id, key.id, 'the first one works on')
   await first.close()
   const third = createPgliteKeyStore({ dataDir: `file://${folder}` })
   t.equal((await third.findByHash(hash))?.principal.id, key.id)
   await third.close()
-  t.same(await readdir(`${folder}.lock`), [])
 })
 
-t.test('a database that can\'t be opened gives its folder back', async (t) => {
+t.test('a database that cannot be opened leaves its folder unlocked', async (t) => {
   const folder = await newFolder(t)
   await mkdir(folder)
   await writeFile(join(folder, 'PG_VERSION'), 'no version')
-  const broken = createPgliteKeyStore({ dataDir: folder })
-  await t.rejects(broken.migrate(), { name: 'KeyStoreFault' })
-  await broken.close()
-  await (await takeFolder(folder))()
-  t.same(await readdir(`${folder}.lock`), [])
+  for (let i = 0; i < 2; i++) {
+    const broken = createPgliteKeyStore({ dataDir: folder })
+    await t.rejects(broken.migrate(), { name: 'StoreError' })
+    await broken.close()
+  }
 })
 
-t.test('what is kept in memory has no folder', async () => {
-  const [one, other] = [createPgliteKeyStore({ dataDir: 'memory://' }), createPgliteKeyStore({ dataDir: 'memory://' })]
-  for (const store of [one, other]) await inserted(store, 'w1', { id: 'key_1' })
-  for (const store of [one, other]) await store.close()
+t.test('databases in memory have no folder', async () => {
+  const stores = [1, 2].map(() => createPgliteKeyStore({ dataDir: 'memory://' }))
+  for (const store of stores) await inserted(store, 'w1', { id: 'key_1' })
+  for (const store of stores) await store.close()
 })
 
-t.test('another process has it while it lives, also frozen, and leaves it free however it dies', async (t) => {
+t.test('a folder stays locked while its process lives, also frozen, and is free however that ends', async (t) => {
   const folder = await newFolder(t)
-  const first = await rival(t, folder)
-  t.equal(first.said, 'taken')
-  t.equal((await rival(t, folder)).said, 'FolderInUse')
+  const first = await lockElsewhere(t, folder)
+  t.equal(first.result, 'locked')
   first.freeze()
-  await t.rejects(takeFolder(folder), FolderInUse)
+  t.equal((await lockElsewhere(t, folder)).result, 'FolderInUseError')
+  await t.rejects(lockFolder(folder), FolderInUseError)
   await first.kill()
-  t.equal((await readdir(`${folder}.lock`)).length, 1, 'what it has left')
-  const giveBack = await takeFolder(folder)
-  t.equal((await readdir(`${folder}.lock`)).length, 1, 'is removed')
-  t.equal((await rival(t, folder)).said, 'FolderInUse')
-  await giveBack()
-  t.equal((await rival(t, folder)).said, 'taken')
+  const unlock = await lockFolder(folder)
+  t.equal((await lockElsewhere(t, folder)).result, 'FolderInUseError')
+  unlock()
+  t.equal((await lockElsewhere(t, folder)).result, 'locked')
 })
 
-t.test('of processes that come at once over what a dead one has left, one has it at most', async (t) => {
+t.test('of processes that want the folder of a dead one at once, exactly one gets it', async (t) => {
   const folder = await newFolder(t)
-  const first = await rival(t, folder)
-  t.equal(first.said, 'taken')
-  await first.kill()
-  const all = await Promise.all([1, 2, 3, 4].map(() => rival(t, folder)))
-  t.ok(all.filter(({ said }) => said === 'taken').length <= 1)
-  t.same(new Set(all.map(({ said }) => said).filter((said) => said !== 'taken')), new Set(['FolderInUse']))
+  await (await lockElsewhere(t, folder)).kill()
+  const all = await Promise.all([1, 2, 3, 4].map(() => lockElsewhere(t, folder)))
+  t.same(all.map(({ result }) => result).sort(), ['FolderInUseError', 'FolderInUseError', 'FolderInUseError', 'locked'])
 })
 
-t.test('of many who come at once in one process, one has it at most, round after round', async (t) => {
+t.test('of stores of one process that open a folder at once, exactly one does', async (t) => {
   const folder = await newFolder(t)
-  let taken = 0
-  for (let round = 0; round < 10; round++) {
-    const all = await Promise.allSettled([1, 2, 3, 4, 5].map(() => takeFolder(folder)))
-    const held = all.flatMap((one) => one.status === 'fulfilled' ? [one.value] : [])
-    t.ok(held.length <= 1)
-    taken += held.length
-    for (const giveBack of held) await giveBack()
-  }
-  t.ok(taken > 0, `${taken} times`)
-  await (await takeFolder(folder))()
-})
-
-t.test('one whose socket was removed before it listened steps back and tries again', async (t) => {
-  const folder = await newFolder(t)
-  await mkdir(`${folder}.lock`, { recursive: true })
-  const state = { removing: true }
-  async function remove (): Promise<void> {
-    while (state.removing) for (const name of await readdir(`${folder}.lock`)) await rm(join(`${folder}.lock`, name), { force: true })
-  }
-  const removed = remove()
-  const outcome = await takeFolder(folder).then((giveBack) => giveBack(), (fault: unknown) => fault)
-  state.removing = false
-  await removed
-  t.ok(outcome === undefined || outcome instanceof FolderInUse)
-})
-
-t.test('what can\'t be spoken to counts as held', async (t) => {
-  const folder = await newFolder(t)
-  await mkdir(`${folder}.lock`, { recursive: true })
-  await symlink('circle', join(`${folder}.lock`, 'circle'))
-  await t.rejects(takeFolder(folder), FolderInUse)
-})
-
-t.test('a folder may have a long name', async (t) => {
-  const folder = join(await newFolder(t), 'long'.repeat(30))
-  const giveBack = await takeFolder(folder)
-  await t.rejects(takeFolder(folder), FolderInUse)
-  await giveBack()
-  await (await takeFolder(folder))()
-  t.same(await readdir(`${folder}.lock`), [])
+  const stores = [1, 2, 3, 4, 5].map(() => createPgliteKeyStore({ dataDir: folder }))
+  const results = await Promise.allSettled(stores.map((store) => store.migrate()))
+  t.same(results.map(({ status }) => status).sort(), ['fulfilled', 'rejected', 'rejected', 'rejected', 'rejected'])
+  for (const store of stores) await store.close()
 })

@@ -32,7 +32,7 @@ t.test('processes that start at once on an empty database make its tables once',
   t.equal((await store.list('w1', { limit: 10 })).keys.length, 3)
 })
 
-t.test('many stores of one process do too, and again changes nothing', async (t) => {
+t.test('so do many stores of one process, and a second call changes nothing', async (t) => {
   const url = await server.createDatabase()
   const { client } = await open(t, url)
   const stores = Array.from({ length: 8 }, () => createPostgresKeyStore({ connectionString: url, max: 2 }))
@@ -42,29 +42,29 @@ t.test('many stores of one process do too, and again changes nothing', async (t)
   t.strictSame(await versions(client), [{ version: 1 }, { version: 2 }, { version: 3 }])
 })
 
-t.test('tables of a later release are refused, with what to do', async (t) => {
+t.test('tables of a later release are refused, with the fix', async (t) => {
   const { store, client } = await open(t, await server.createDatabase())
   await store.migrate()
   await client.query('INSERT INTO latchkey.migrations (version) VALUES (4)')
   const { store: older } = await open(t, `postgres://postgres@/${client.database}?host=${encodeURIComponent(client.host)}`)
-  const refusal = { name: 'KeySchemaTooNew', message: 'the key tables in the schema latchkey are of version 4, and this release of fastify-latchkey knows 3: install a later one' }
+  const refusal = { name: 'SchemaTooNewError', message: 'the key tables in the schema latchkey are of version 4, and this release of fastify-latchkey knows 3: install a later one' }
   await t.rejects(older.migrate(), refusal)
   await t.rejects(Promise.resolve(older.findByHash('x')), refusal)
   await client.query('DELETE FROM latchkey.migrations WHERE version = 4')
-  t.equal(await older.findByHash('x'), undefined, 'a failure is not kept')
+  t.equal(await older.findByHash('x'), undefined, 'a failed migration is tried again')
 })
 
 t.test('a migration that fails leaves nothing behind, and is tried again with the next use', async (t) => {
   const { store, client } = await open(t, await server.createDatabase())
   await client.query('CREATE SCHEMA latchkey; CREATE TABLE latchkey.secrets ()')
-  await t.rejects(store.migrate(), { name: 'KeyStoreFault', code: '42P07', message: 'Postgres failed: error 42P07' })
+  await t.rejects(store.migrate(), { name: 'StoreError', code: '42P07', message: 'Postgres failed: error 42P07' })
   t.strictSame((await client.query('SELECT table_name FROM information_schema.tables WHERE table_schema = \'latchkey\'')).rows, [{ table_name: 'secrets' }])
   await client.query('DROP TABLE latchkey.secrets')
   await store.insert(draft('w1'), 'hash')
   t.strictSame(await versions(client), [{ version: 1 }, { version: 2 }, { version: 3 }])
 })
 
-t.test('a role that may not create anything uses the tables that are there', async (t) => {
+t.test('an account that may not create tables uses those that exist', async (t) => {
   const { store, client } = await open(t, await server.createDatabase())
   await store.migrate()
   await client.query('CREATE ROLE served LOGIN; GRANT USAGE ON SCHEMA latchkey TO served; GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA latchkey TO served')
@@ -73,7 +73,7 @@ t.test('a role that may not create anything uses the tables that are there', asy
   t.equal((await served.findByHash(hash))?.principal.id, key.id)
 })
 
-t.test('a replica is refused, with what to do', async (t) => {
+t.test('a replica is refused, with the fix', async (t) => {
   const url = await server.createDatabase()
   const { store } = await open(t, url)
   await store.migrate()
@@ -83,5 +83,5 @@ t.test('a replica is refused, with what to do', async (t) => {
   await server.start()
   const replica = createPostgresKeyStore({ connectionString: url })
   t.teardown(() => replica.close())
-  await t.rejects(replica.migrate(), { name: 'KeysOnReplica', message: 'this Postgres is a replica, which may not have heard of a revocation yet: connect the key store to the primary' })
+  await t.rejects(replica.migrate(), { name: 'ReplicaError', message: 'this Postgres is a replica, which may not know of a revocation yet: connect the store to the primary' })
 })

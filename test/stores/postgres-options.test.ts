@@ -41,27 +41,27 @@ t.test('options that do not fit are refused at boot, by name and with the fix', 
   t.throws(() => createPgliteKeyStore({ dataDir: '' }), { message: 'fastify-latchkey: option dataDir must be a folder, not ""' })
 })
 
-t.test('a server that refuses is told by its code, without the connection string', async (t) => {
+t.test('the error of a server that cannot be reached has its code, and no connection string', async (t) => {
   const store = createPostgresKeyStore({ connectionString: URL })
   t.teardown(() => store.close())
   try {
     await store.findByHash('hash-of-a-secret')
     t.fail('nobody listens there')
   } catch (fault) {
-    t.match(fault, { name: 'KeyStoreFault', code: 'ECONNREFUSED', message: 'Postgres failed: Error ECONNREFUSED' })
+    t.match(fault, { name: 'StoreError', code: 'ECONNREFUSED', message: 'Postgres failed: Error ECONNREFUSED' })
     t.strictSame(Object.keys(Object(fault)).sort(), ['code', 'name'])
     t.notMatch(JSON.stringify(fault) + String(fault), PASSWORD)
   }
 })
 
-t.test('what was never used opens nothing, and closes', async (t) => {
+t.test('a store that was never used opens nothing, and closes', async (t) => {
   const folder = join(tmpdir(), `latchkey-never-${process.pid}`)
   await createPgliteKeyStore({ dataDir: folder }).close()
   t.notOk(existsSync(folder))
   await createPostgresKeyStore({ connection: { host: '127.0.0.1', port: 1, password: PASSWORD } }).close()
 })
 
-t.test('keys in a folder outlive the process that made them', async (t) => {
+t.test('keys in a folder are there for the next store', async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'latchkey-pglite-'))
   t.teardown(() => rm(folder, { recursive: true, force: true }))
   const dataDir = join(folder, 'keys')
@@ -74,7 +74,7 @@ t.test('keys in a folder outlive the process that made them', async (t) => {
   await second.close()
 })
 
-t.test('a PGlite of the host holds several schemas, and is the host\'s to close', async (t) => {
+t.test('a PGlite of the host may have several schemas, and stays open', async (t) => {
   const db = await PGlite.create()
   t.teardown(() => db.close())
   const [some, others] = [createPgliteKeyStore({ db }), createPgliteKeyStore({ db, schema: 'others' })]
@@ -83,5 +83,5 @@ t.test('a PGlite of the host holds several schemas, and is the host\'s to close'
   t.equal(await others.get('w1', key.id), undefined)
   await some.close()
   t.strictSame((await db.query('SELECT count(*)::int FROM latchkey.keys')).rows, [{ count: 1 }])
-  await t.rejects(Promise.resolve(others.insert({ ...key, createdAt: new Date(NaN) }, 'hash')), { name: 'KeyStoreFault' }, 'its errors are wrapped too')
+  await t.rejects(Promise.resolve(others.insert({ ...key, createdAt: new Date(NaN) }, 'hash')), { name: 'StoreError' }, 'its errors are wrapped too')
 })

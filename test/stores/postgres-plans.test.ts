@@ -11,7 +11,7 @@ const server = await startPostgres(t)
 const pool = new pg.Pool({ connectionString: await server.createDatabase() })
 t.teardown(() => pool.end())
 
-/** Statements that the store has sent since they were last looked at. */
+/** Statements that the store has sent for the current call. */
 let sent: Array<{ text: string, values: unknown[] }> = []
 const store = createPostgresKeyStore({
   pool: {
@@ -24,7 +24,7 @@ const store = createPostgresKeyStore({
 })
 await store.migrate()
 await fillPostgres(pool, 200_000)
-// A few keys of one owner, among the oldest of its workspace, in an environment that hardly anybody has.
+// A few keys of one owner, among the oldest of its workspace, in a rare environment.
 await pool.query('UPDATE latchkey.keys SET environment = \'staging\' WHERE workspace = \'w3\' AND owner = \'o7\' AND created_at < 1767225600000 + 2000')
 await pool.query('VACUUM ANALYZE latchkey.keys')
 
@@ -59,10 +59,10 @@ t.test('verification is one statement, and two look-ups by unique index', async 
   t.strictSame(types(await planOf(() => store.findByHash('unknown'))), ['Nested Loop', 'Result', 'Nested Loop', 'Index Scan', 'Index Scan'])
 })
 
-/** Pages of a table or of an index that a statement has read: of each key one of the table and one of the index, where none lie together. */
+/** Pages of tables and indexes that a statement read: at worst two for each key. */
 const pagesRead = ([root]: readonly Plan[]) => (root?.['Shared Hit Blocks'] ?? NaN) + (root?.['Shared Read Blocks'] ?? NaN)
 
-t.test('a page of a list reads what it shows, wherever it begins and whatever it is of', async (t) => {
+t.test('a page of a list reads what it shows, wherever it begins and whatever it is filtered by', async (t) => {
   const after = { createdAt: new Date(1767225600000 + 50_000), id: 'key-150000' }
   const filters: Array<readonly [string, object]> = [
     ['keys_of_workspace', {}],
@@ -83,7 +83,7 @@ t.test('a page of a list reads what it shows, wherever it begins and whatever it
   }
 })
 
-t.test('changes and uses read only the keys that they are of', async (t) => {
+t.test('updates and uses read only their own keys', async (t) => {
   const key = await store.get('w7', 'key-777')
   if (key === undefined) throw new Error('no key')
   const uses = [1, 2, 3].map((i) => ({ workspace: `w${i}`, id: `key-${i}`, lastUsedAt: at(i), scopesUsedAt: {} }))
@@ -94,7 +94,7 @@ t.test('changes and uses read only the keys that they are of', async (t) => {
   }
 })
 
-t.test('a look for keys that are due reads those alone by their index, and settling reads one', async (t) => {
+t.test('keys that are due are read by their index alone, and settling reads one', async (t) => {
   await pool.query('UPDATE latchkey.keys SET notice_at = created_at WHERE id NOT IN (\'key-1\', \'key-2\', \'key-3\')')
   await pool.query('VACUUM ANALYZE latchkey.keys')
   const now = Date.UTC(2025, 0, 1)
@@ -104,8 +104,8 @@ t.test('a look for keys that are due reads those alone by their index, and settl
     t.strictSame(reads.map((node) => [node['Node Type'], node['Index Name']]), [['Index Scan', 'keys_due'], ['Index Scan', 'keys_pkey']])
     for (const node of plan) t.ok(node['Actual Rows'] <= 3, `${node['Node Type']} of ${node['Actual Rows']} rows`)
   }
-  const [held] = await store.notices.due(now, 1000, 1)
-  if (held === undefined) throw new Error('nothing is due')
-  const plan = await planOf(async () => t.equal(await store.notices.settle(held, [], undefined), true))
+  const [leased] = await store.notices.due(now, 1000, 1)
+  if (leased === undefined) throw new Error('nothing is due')
+  const plan = await planOf(async () => t.equal(await store.notices.settle(leased, [], undefined), true))
   t.notOk(types(plan).includes('Seq Scan'), types(plan).join(', '))
 })

@@ -4,15 +4,15 @@ import t, { type Test } from 'tap'
 import { start } from '../helpers/child.js'
 import { startPostgres } from '../helpers/postgres.js'
 
-const file = fileURLToPath(new URL('../helpers/keys-server.js', import.meta.url))
+const file = fileURLToPath(new URL('../helpers/keys-server.ts', import.meta.url))
 
-/** A server process; what it is asked for comes back as status and body. */
+/** A server process, and requests to it. */
 async function serve (t: Test, keys: string) {
-  const child = start([process.execPath, file], undefined, { KEYS_URL: keys })
-  const gone = once(child, 'close')
+  const child = start([process.execPath, '--conditions=fastify-latchkey-source', '--import', 'tsx', file], undefined, { KEYS_URL: keys })
+  const closed = once(child, 'close')
   async function stop (): Promise<unknown> {
     child.kill('SIGTERM')
-    return await gone
+    return await closed
   }
   t.teardown(stop)
   const [address] = await once(child.stdout, 'data')
@@ -32,7 +32,7 @@ async function serve (t: Test, keys: string) {
   }
 }
 
-t.test('two server processes on one Postgres: a key of one is a key of the other, until either revokes it', async (t) => {
+t.test('two server processes share the keys in one Postgres, and a revocation by either holds in both', async (t) => {
   const keys = await (await startPostgres(t)).createDatabase()
   const [one, other] = await Promise.all([serve(t, keys), serve(t, keys)])
   for (const [issuer, revoker] of [[one, other], [other, one], [one, one]] as const) {
@@ -47,5 +47,5 @@ t.test('two server processes on one Postgres: a key of one is a key of the other
   for (const { status, body } of revocations) t.match({ status, body }, { status: 200, body: { version: 2, revokedAt: String } })
   t.equal(new Set(revocations.map(({ body }) => body.revokedAt)).size, 1, 'revoked once')
   t.strictSame([await one.devices(text), await other.devices(text)], [401, 401])
-  t.strictSame(await Promise.all([one.stop(), other.stop()]), [[0, null], [0, null]], 'they end by themselves, with their connections')
+  t.strictSame(await Promise.all([one.stop(), other.stop()]), [[0, null], [0, null]], 'they close their connections and exit')
 })

@@ -39,7 +39,7 @@ t.test('a thousand first uses of one key at once are one query', async (t) => {
   t.match(sent[0], 's.hash = $1')
 })
 
-/** A way to Postgres that counts how often each side waits for the other: a server says ReadyForQuery ('Z') at the end of each round trip. */
+/** A proxy that counts round trips: the server sends ReadyForQuery ('Z') at the end of each. */
 async function counted (t: Test, url: string) {
   const { searchParams, pathname } = new URL(url.replace('@/', '@localhost/'))
   const sockets = new Set<Socket>()
@@ -65,7 +65,7 @@ async function counted (t: Test, url: string) {
   return { trips, connection: { host: '127.0.0.1', port: portOf(proxy), database: pathname.slice(1), user: 'postgres' } }
 }
 
-t.test('verification of a key that nobody holds is one round trip, and so is that of an unknown one', async (t) => {
+t.test('verification of a key that is not cached is one round trip, and so is that of an unknown one', async (t) => {
   const { trips, connection } = await counted(t, await server.createDatabase())
   const store = createPostgresKeyStore({ connection })
   t.teardown(() => store.close())

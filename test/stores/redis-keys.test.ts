@@ -14,7 +14,7 @@ const plain = createRedisKeyStore({ redis })
 
 type Call = (command: string, ...args: string[]) => Promise<unknown>
 
-/** A client of the same Redis whose commands go by `call`. */
+/** A store on the same Redis whose commands pass through `call`. */
 function through (call: (real: Call, ...command: [string, ...string[]]) => Promise<unknown>): KeyStore {
   const client = Object.assign(new EventEmitter(), { status: 'ready', connect: async () => {}, call: (...command: [string, ...string[]]) => call((name, ...args) => redis.call(name, ...args), ...command) })
   return createRedisKeyStore({ redis: client })
@@ -44,31 +44,31 @@ t.test('options that do not fit are refused at boot, by name and with the fix', 
   t.equal(await createRedisKeyStore({ redis: master }).findByHash('x'), undefined)
 })
 
-t.test('a hash opens nothing before its record is written, and nothing stays of what was not', async (t) => {
+t.test('a hash opens nothing before its record is written, and a record that was not written leaves nothing', async (t) => {
   const workspace = newWorkspace()
   const [key, hash] = [draft(workspace), newHash()]
   const dies = through(async (real, name, ...args) => {
     if (args[0]?.includes('ZADD')) throw new Error('the process ended here')
     return await real(name, ...args)
   })
-  await t.rejects(Promise.resolve(dies.insert(key, hash)), { name: 'KeyStoreFault' })
-  t.equal((await names(hash)).length, 1, 'a hash that leads nowhere')
+  await t.rejects(Promise.resolve(dies.insert(key, hash)), { name: 'StoreError' })
+  t.equal((await names(hash)).length, 1, 'a hash without a record')
   t.equal(await plain.findByHash(hash), undefined)
   await plain.insert(key, hash)
-  t.equal((await plain.findByHash(hash))?.principal.id, key.id, 'and stands in nobody\'s way')
+  t.equal((await plain.findByHash(hash))?.principal.id, key.id, 'and the same key can be inserted again')
 
   const second = newHash()
   const late = through(async (real, name, ...args) => {
     if (args[0]?.includes('ZADD')) throw new Error('the process ended here')
     return await real(name, ...args)
   })
-  await t.rejects(Promise.resolve(late.update(rotated(key), second)), { name: 'KeyStoreFault' })
+  await t.rejects(Promise.resolve(late.update(rotated(key), second)), { name: 'StoreError' })
   const third = newHash()
-  t.equal(await plain.update(rotated(key), third), true, 'another one rotates to the same generation')
+  t.equal(await plain.update(rotated(key), third), true, 'another process can rotate to the same generation')
   t.strictSame([await plain.findByHash(second), (await plain.findByHash(third))?.generation], [undefined, 2])
 })
 
-t.test('a change that lost takes its hash back', async (t) => {
+t.test('an update that comes too late removes its hash', async (t) => {
   const { key } = await inserted(plain, newWorkspace())
   const second = newHash()
   const slow = through(async (real, name, ...args) => {
@@ -78,24 +78,24 @@ t.test('a change that lost takes its hash back', async (t) => {
   t.equal(await slow.update(rotated(key), second), false)
   t.strictSame(await names(second), [])
   const rival = newHash()
-  await t.rejects(Promise.resolve(plain.insert({ ...key, name: 'rival' }, rival)), { name: 'KeyTaken' })
+  await t.rejects(Promise.resolve(plain.insert({ ...key, name: 'rival' }, rival)), { name: 'DuplicateError' })
   t.strictSame(await names(rival), [])
 })
 
-t.test('the same change by two calls at once happens once, and its hash stays', async (t) => {
+t.test('the same update by two calls at once happens once, and its hash stays', async (t) => {
   const [key, hash] = [draft(newWorkspace()), newHash()]
   const slow = (work: () => unknown) => through(async (real, name, ...args) => {
     if (args[0]?.includes('ZADD')) await work()
     return await real(name, ...args)
   })
-  await t.rejects(Promise.resolve(slow(() => plain.insert(key, hash)).insert(key, hash)), { name: 'KeyTaken' })
+  await t.rejects(Promise.resolve(slow(() => plain.insert(key, hash)).insert(key, hash)), { name: 'DuplicateError' })
   t.equal((await plain.findByHash(hash))?.generation, 1)
   const second = newHash()
   t.equal(await slow(() => plain.update(rotated(key), second)).update(rotated(key), second), false)
   t.equal((await plain.findByHash(second))?.generation, 2)
 })
 
-t.test('a command that the client sends twice is answered the same twice', async (t) => {
+t.test('a command that the client sends twice has the same answer twice', async (t) => {
   const twice = through(async (real, name, ...args) => {
     if (args[0]?.includes('ZADD')) await real(name, ...args)
     return await real(name, ...args)
@@ -105,7 +105,7 @@ t.test('a command that the client sends twice is answered the same twice', async
   t.equal((await plain.findByHash(hash))?.principal.version, 2)
 })
 
-t.test('a forgotten hash that can\'t be removed leads nowhere', async (t) => {
+t.test('the hash of an old secret that cannot be removed opens nothing', async (t) => {
   const { key, hash } = await inserted(plain, newWorkspace())
   const keeps = through(async (real, name, ...args) => {
     if (name === 'del') throw new Error('no')
@@ -115,7 +115,7 @@ t.test('a forgotten hash that can\'t be removed leads nowhere', async (t) => {
   t.strictSame([(await names(hash)).length, await plain.findByHash(hash)], [1, undefined])
 })
 
-t.test('a record that is gone is passed over by lists, and its hash opens nothing', async (t) => {
+t.test('lists leave out a record that is gone, and its hash opens nothing', async (t) => {
   const workspace = newWorkspace()
   const [first, gone, last] = [await inserted(plain, workspace), await inserted(plain, workspace), await inserted(plain, workspace)]
   await redis.del(await names(`key:${gone.key.id}`))
@@ -130,26 +130,26 @@ t.test('a record that is gone is passed over by lists, and its hash opens nothin
   t.equal(await plain.findByHash(gone.hash), undefined)
 })
 
-t.test('halves of surrogate pairs are told apart, which UTF-8 can\'t', async (t) => {
+t.test('lone surrogates, which UTF-8 writes alike, stay different', async (t) => {
   const [one, other] = ['w\ud800', 'w\ud801']
   const { key } = await inserted(plain, one)
   t.strictSame([await plain.get(one, key.id), await plain.get(other, key.id), (await plain.list(other, { limit: 1 })).keys], [key, undefined, []])
 })
 
-t.test('all of a namespace lies under its name', async (t) => {
+t.test('all names in Redis begin with the namespace', async (t) => {
   const own = createRedisKeyStore({ redis, namespace: 'acme:keys' })
   const { key } = await inserted(own, 'w1', { owner: 'ada' })
   t.equal(await plain.get('w1', key.id), undefined)
   t.strictSame((await redis.keys('acme:keys:*')).map((name) => name.replace(/[^:]{20,}$/, '…')).sort(), ['acme:keys:due', 'acme:keys:hash:…', 'acme:keys:id:…', 'acme:keys:{w1}:key:…', 'acme:keys:{w1}:list', 'acme:keys:{w1}:list:environment:production', 'acme:keys:{w1}:list:owner:ada', 'acme:keys:{w1}:list:owner:ada:environment:production'])
 })
 
-t.test('an answer that is none is an error, and no unknown key', async (t) => {
+t.test('an answer that is no list is an error, not an unknown key', async (t) => {
   const { hash } = await inserted(plain, newWorkspace())
   const odd = through(async (real, name, ...args) => args[0]?.includes('HGETALL') ? 'OK' : await real(name, ...args))
-  await t.rejects(Promise.resolve(odd.findByHash(hash)), { name: 'TypeError', message: 'Redis has answered something else than a list' })
+  await t.rejects(Promise.resolve(odd.findByHash(hash)), { name: 'TypeError', message: 'the answer of Redis is not a list' })
 })
 
-t.test('a Redis that is away fails within the time-out, keeps nothing for later, and is used again when it is back', async (t) => {
+t.test('a Redis that cannot be reached fails within the time-out, runs nothing later, and is used again when it is back', async (t) => {
   const away = await startRedis(t)
   const client = away.client({ lazyConnect: true, retryStrategy: () => 50 })
   const store = createRedisKeyStore({ redis: client, timeout: 0.3 })
@@ -157,26 +157,26 @@ t.test('a Redis that is away fails within the time-out, keeps nothing for later,
   t.equal((await store.findByHash(hash))?.principal.id, key.id, 'a lazy client is connected')
 
   away.freeze()
-  await t.rejects(Promise.resolve(store.findByHash(hash)), { name: 'KeyStoreFault', message: 'Redis failed: DeadlineExceeded' })
+  await t.rejects(Promise.resolve(store.findByHash(hash)), { name: 'StoreError', message: 'Redis failed: DeadlineExceeded' })
   away.thaw()
   t.equal((await store.findByHash(hash))?.principal.id, key.id)
 
   await away.kill()
   const fresh = draft('w1')
-  for (let i = 0; i < 3; i++) await t.rejects(Promise.resolve(store.insert(fresh, newHash())), { name: 'KeyStoreFault' })
+  for (let i = 0; i < 3; i++) await t.rejects(Promise.resolve(store.insert(fresh, newHash())), { name: 'StoreError' })
   await away.restart()
   for (let i = 0; i < 100 && client.status !== 'ready'; i++) await new Promise((resolve) => setTimeout(resolve, 50))
-  t.equal(await store.get('w1', fresh.id), undefined, 'nothing happens late')
+  t.equal(await store.get('w1', fresh.id), undefined, 'nothing runs late')
   t.strictSame(await client.keys('*'), [])
 
   const nobody = new Redis({ port: 1, lazyConnect: true, retryStrategy: () => null })
   nobody.on('error', () => {})
-  await t.rejects(Promise.resolve(createRedisKeyStore({ redis: nobody, timeout: 0.3 }).findByHash(hash)), { name: 'KeyStoreFault', code: 'ECONNREFUSED' })
-  await t.rejects(Promise.resolve(createRedisKeyStore({ redis: nobody, timeout: 0.1 }).findByHash(hash)), { name: 'KeyStoreFault', message: 'Redis failed: DeadlineExceeded' }, 'a client that has given up')
-  t.equal(nobody.listenerCount('ready'), 0, 'nothing waits on')
+  await t.rejects(Promise.resolve(createRedisKeyStore({ redis: nobody, timeout: 0.3 }).findByHash(hash)), { name: 'StoreError', code: 'ECONNREFUSED' })
+  await t.rejects(Promise.resolve(createRedisKeyStore({ redis: nobody, timeout: 0.1 }).findByHash(hash)), { name: 'StoreError', message: 'Redis failed: DeadlineExceeded' }, 'a client that has given up')
+  t.equal(nobody.listenerCount('ready'), 0, 'no listener stays')
 })
 
-t.test('a Redis that hangs gets no more than 10,000 commands; what comes then is refused at once, and all is well when it goes on', async (t) => {
+t.test('a Redis that hangs gets at most 10,000 commands, further ones fail at once, and all work when it goes on', async (t) => {
   const hangs = await startRedis(t)
   const client = hangs.client()
   const store = createRedisKeyStore({ redis: client, timeout: 0.5 })
@@ -193,7 +193,7 @@ t.test('a Redis that hangs gets no more than 10,000 commands; what comes then is
   t.equal((await store.findByHash(hash))?.principal.id, key.id)
 })
 
-t.test('a master that was demoted answers nothing, neither of keys that it has nor of others', async (t) => {
+t.test('a master that was demoted answers nothing, neither for its keys nor for unknown ones', async (t) => {
   const [old, successor] = [await startRedis(t), await startRedis(t)]
   const client = old.client()
   const store = createRedisKeyStore({ redis: client })
@@ -201,23 +201,23 @@ t.test('a master that was demoted answers nothing, neither of keys that it has n
   t.equal((await store.findByHash(hash))?.principal.id, key.id)
   await client.replicaof('127.0.0.1', successor.port)
   const questions = { hash: () => store.findByHash(hash), unknown: () => store.findByHash('unknown'), get: () => store.get('w1', key.id), list: () => store.list('w1', { limit: 1 }), nothing: () => store.list('w2', { limit: 1 }), update: () => store.update(changed(key)) }
-  for (const [what, ask] of Object.entries(questions)) await t.rejects<unknown>(async () => await ask(), { name: 'KeyStoreFault', message: 'Redis failed: ReplyError' }, what)
+  for (const [what, ask] of Object.entries(questions)) await t.rejects<unknown>(async () => await ask(), { name: 'StoreError', message: 'Redis failed: ReplyError' }, what)
   await client.replicaof('NO', 'ONE')
   t.equal(await store.findByHash('unknown'), undefined)
 })
 
-t.test('a master without the replicas that it must have answers nothing', async (t) => {
+t.test('a master without the replicas that it needs answers nothing', async (t) => {
   const alone = await startRedis(t)
   const client = alone.client()
   const store = createRedisKeyStore({ redis: client })
   const { key, hash } = await inserted(store, 'w1')
   await client.config('SET', 'min-replicas-to-write', '1')
-  await t.rejects(async () => await store.findByHash(hash), { name: 'KeyStoreFault', message: 'Redis failed: ReplyError' })
+  await t.rejects(async () => await store.findByHash(hash), { name: 'StoreError', message: 'Redis failed: ReplyError' })
   await client.config('SET', 'min-replicas-to-write', '0')
   t.equal((await store.findByHash(hash))?.principal.id, key.id)
 })
 
-t.test('a page of a list reads what it shows, whatever it is of', async (t) => {
+t.test('a page of a list reads what it shows, whatever it is filtered by', async (t) => {
   const workspace = newWorkspace()
   for (let i = 0; i < 200; i++) await inserted(plain, workspace, { owner: 'ada', environment: i % 100 === 0 ? 'sandbox' : 'production' })
   let read = 0

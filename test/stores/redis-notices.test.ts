@@ -23,13 +23,13 @@ function pausing (work: () => Promise<unknown>) {
   return createRedisKeyStore({ redis: client })
 }
 
-t.test('a look between the announcement of a change and the change itself comes back', async (t) => {
+t.test('a reader between the announcement of an update and the update itself tries again', async (t) => {
   const store = pausing(async () => t.same(await due(0), []))
   const key = draft('w1')
   await store.insert(key, newHash())
   t.same(await due(0), [])
-  const [held] = await notices.due(10_000, 10, 5)
-  t.ok(held && await notices.settle(held, [], 1_000_000))
+  const [leased] = await notices.due(10_000, 10, 5)
+  t.ok(leased && await notices.settle(leased, [], 1_000_000))
 
   t.equal(await store.update(changed(key)), true)
   t.same(await due(9_999), [])
@@ -37,13 +37,13 @@ t.test('a look between the announcement of a change and the change itself comes 
   t.equal(again?.key.version, 2)
   t.ok(again && await notices.settle(again, [], 20_005))
 
-  const soon = pausing(async () => t.same(await due(20_001), [], 'its instant is nearer than another look'))
+  const soon = pausing(async () => t.same(await due(20_001), [], 'it is due before the retry'))
   t.equal(await soon.update(changed(changed(key))), true)
   t.same(await due(20_004), [])
   t.same(await due(20_005), [3])
 })
 
-t.test('what was announced and never written is forgotten', async (t) => {
+t.test('an announcement whose update was never written is removed', async (t) => {
   await redis.flushall()
   const store = pausing(async () => { throw new Error('gone') })
   await t.rejects(Promise.resolve(store.insert(draft('w1'), newHash())))

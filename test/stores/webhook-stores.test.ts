@@ -59,9 +59,9 @@ t.test('Postgres', async (t) => {
     await client.query('INSERT INTO latchkey.webhook_migrations (version) VALUES (2)')
     const older = createPostgresWebhookStore({ connectionString })
     t.teardown(() => older.close())
-    await t.rejects(older.migrate(), { name: 'WebhookSchemaTooNew', message: 'the webhook tables in the schema latchkey are of version 2, and this release of fastify-latchkey knows 1: install a later one' })
+    await t.rejects(older.migrate(), { name: 'SchemaTooNewError', message: 'the webhook tables in the schema latchkey are of version 2, and this release of fastify-latchkey knows 1: install a later one' })
   })
-  await t.test('options that do not fit are refused, and no password is told', async (t) => {
+  await t.test('options that do not fit are refused, and no password is shown', async (t) => {
     for (const options of [{}, { connectionString: 'postgres://u:pa55@h/d', pool: new pg.Pool() }]) {
       t.throws(() => createPostgresWebhookStore(options), { name: 'OptionError', message: /^(?!.*pa55).*state exactly one of the options pool, connectionString, connection/ })
     }

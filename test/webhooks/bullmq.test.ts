@@ -94,7 +94,7 @@ t.test('each job that is given up is logged', async (t) => {
   t.teardown(() => queue.close())
   for (let i = 0; i < 2; i++) await queue.add('foreign', null)
   await until(() => logged.length >= 2)
-  const line = 'a job of webhooks was given up; what is due is found by a sweep: TypeError'
+  const line = 'a job of webhooks was given up; a sweep finds what is due: TypeError'
   t.strictSame(logged, [line, line])
 })
 

@@ -32,7 +32,7 @@ t.test('receivers that misbehave are tried again by the schedule, with the same 
   t.equal(patient.receiver.received.filter(({ path }) => path === '/ok').length, 0)
 })
 
-t.test('410 disables, a success ends failing, 429 is left alone, an endless answer is cut', async (t) => {
+t.test('410 disables, a success ends failing, 429 waits as long as it asks, an endless response is cut', async (t) => {
   const api = await webhookApi(t)
   const { app, receiver, store } = api
   const gone = await ended(api, '/gone')
@@ -66,7 +66,7 @@ t.test('an endpoint that fails for too long is disabled', async (t) => {
   t.match(api.log.text(), /is disabled/)
 })
 
-t.test('a name that leads elsewhere by the time of the connection is not followed', async (t) => {
+t.test('a name that leads elsewhere in the moment of connecting is not followed', async (t) => {
   const answers = [['8.8.8.8'], ['127.0.0.1'], ['169.254.169.254'], ['8.8.8.8', '10.0.0.1']]
   const api = await webhookApi(t, { webhooks: { destinations: undefined, resolve: async () => answers.shift() ?? [] } })
   const { endpoint } = await api.app.latchkey.webhooks.create('w1', { events: ['key.expiring'], url: 'https://rebinds.example.com/' })
@@ -75,24 +75,24 @@ t.test('a name that leads elsewhere by the time of the connection is not followe
   t.match((await api.store.listDeliveries('w1', endpoint.id, { limit: 1 })).deliveries[0]?.attempts, [{ outcome: 'forbidden-address' }, { outcome: 'forbidden-address' }, { outcome: 'forbidden-address' }])
 })
 
-t.test('secrets are sealed in the store; without the key nothing is sent', async (t) => {
+t.test('secrets are encrypted in the store; without the key nothing is sent', async (t) => {
   const secretKeys = [randomBytes(32)]
-  const sealed = await webhookApi(t, { webhooks: { secretKeys } })
-  const { endpoint, secret } = await sealed.app.latchkey.webhooks.create('w1', { events: ['key.expiring'], url: sealed.receiver.url() })
-  t.match((await sealed.store.getEndpoint('w1', endpoint.id))?.secrets, [{ value: /^sealed\./ }])
-  await sealed.app.latchkey.events.emit(notice())
-  const [received] = await sealed.receiver.count(1)
+  const encrypted = await webhookApi(t, { webhooks: { secretKeys } })
+  const { endpoint, secret } = await encrypted.app.latchkey.webhooks.create('w1', { events: ['key.expiring'], url: encrypted.receiver.url() })
+  t.match((await encrypted.store.getEndpoint('w1', endpoint.id))?.secrets, [{ value: /^encrypted\./ }])
+  await encrypted.app.latchkey.events.emit(notice())
+  const [received] = await encrypted.receiver.count(1)
   t.ok(received && verified(secret, received))
-  await sealed.app.close()
+  await encrypted.app.close()
 
-  const keyless = await webhookApi(t, { webhooks: { store: sealed.store } })
+  const keyless = await webhookApi(t, { webhooks: { store: encrypted.store } })
   await keyless.app.latchkey.events.emit(notice())
   await until(() => keyless.log.text().includes('could not be attempted'))
-  t.match(keyless.log.text(), /could not be attempted; it waits until its claim has run out/)
-  t.equal(sealed.receiver.received.length, 1)
+  t.match(keyless.log.text(), /could not be attempted; it is due again after its lease/)
+  t.equal(encrypted.receiver.received.length, 1)
 })
 
-t.test('a store that fails keeps a notice from counting as told; what an attempt says of an endpoint is tried again', async (t) => {
+t.test('a store that fails makes emit say so; the health of an endpoint is updated after conflicts', async (t) => {
   const store = createMemoryWebhookStore()
   const { app, receiver, log } = await webhookApi(t, { webhooks: { store } })
   const { subscribed, updateEndpoint } = store
@@ -105,19 +105,19 @@ t.test('a store that fails keeps a notice from counting as told; what an attempt
   store.updateEndpoint = failing(async () => false)
   await app.latchkey.events.emit(notice())
   await until(async () => (await app.latchkey.webhooks.get('w1', endpoint.id)).failingSince !== undefined)
-  t.ok(updates >= 2, 'somebody else was first')
+  t.ok(updates >= 2, 'another update was first')
   updates = 0
   store.updateEndpoint = failing(async () => { throw new Error('a secret of the store') })
   await app.latchkey.webhooks.update('w1', endpoint.id, { url: receiver.url() }).catch(() => {})
   await app.latchkey.webhooks.update('w1', endpoint.id, { url: receiver.url('/ok2') })
   updates = 0
   await app.latchkey.events.emit(notice())
-  await until(() => log.text().includes('could not be noted'))
-  t.match(log.text(), /what an attempt says of the endpoint whe_.* could not be noted/)
+  await until(() => log.text().includes('could not be updated after an attempt'))
+  t.match(log.text(), /the health of the endpoint whe_.* could not be updated after an attempt/)
   t.notMatch(log.text(), 'a secret of the store')
 })
 
-t.test('an event that is too long is told of in the log, and old deliveries are forgotten by the hour', async (t) => {
+t.test('an event that is too long for webhooks is logged', async (t) => {
   const { app, receiver, log, store } = await webhookApi(t)
   await app.latchkey.webhooks.create('w1', { events: ['key.expiring'], url: receiver.url() })
   const event = notice()

@@ -3,13 +3,12 @@ import t from 'tap'
 import { createBullmqEngine } from 'fastify-latchkey/webhooks/bullmq'
 import { createEmbeddedEngine, createMemoryWebhookStore } from 'fastify-latchkey/webhooks'
 import { createRedisWebhookStore } from 'fastify-latchkey/webhooks/redis'
-import { environmentOf } from '../../lib/webhooks/webhooks.js'
 import { delivery, endpoint, inserted, settled, at } from '../../lib/testing/webhook-store-drafts.js'
 import { startRedis } from '../helpers/redis-server.js'
 import { webhookApi } from '../helpers/webhooks.js'
 import { until } from '../helpers/until.js'
 
-t.test('old deliveries are forgotten by the hour, a thousand at a time, and a store that fails is logged once', async (t) => {
+t.test('old deliveries are removed every hour, a thousand at a time, and a store that fails is logged once', async (t) => {
   mock.timers.enable({ apis: ['setInterval'] })
   t.teardown(() => mock.timers.reset())
   const store = createMemoryWebhookStore()
@@ -29,13 +28,17 @@ t.test('old deliveries are forgotten by the hour, a thousand at a time, and a st
   }
   store.prune = prune
   mock.timers.tick(3_600_000)
-  await until(() => log.text().includes('old deliveries are forgotten again'))
-  t.equal(log.text().match(/old deliveries could not be forgotten/g)?.length, 1)
+  await until(() => log.text().includes('old deliveries are removed again'))
+  t.equal(log.text().match(/old deliveries could not be removed/g)?.length, 1)
   t.notMatch(log.text(), 'a secret of the store')
 })
 
-t.test('events of limits have their environment themselves', async (t) => {
-  t.equal(environmentOf({ id: 'evt_1', type: 'limit.exceeded', at: at(0), workspace: 'w1', data: { policy: 'p', partition: 'principal', principal: { kind: 'api-key', id: 'key_1' }, environment: 'sandbox', resetAt: at(1).toISOString() } }), 'sandbox')
+t.test('an event of a limit goes to endpoints of its own environment', async (t) => {
+  const { app, receiver } = await webhookApi(t)
+  for (const environment of ['production', 'sandbox']) await app.latchkey.webhooks.create('w1', { url: receiver.url(`/${environment}`), events: ['limit.exceeded'], environment })
+  const data = { policy: 'p', partition: 'principal', principal: { kind: 'api-key', id: 'key_1' }, environment: 'sandbox', resetAt: at(1).toISOString() } as const
+  await app.latchkey.events.emit({ id: 'evt_1', type: 'limit.exceeded', at: at(0), workspace: 'w1', data })
+  t.match(await receiver.count(1), [{ path: '/sandbox', headers: { 'webhook-id': 'evt_1' } }])
 })
 
 t.test('options of engines and of the Redis store are checked', async (t) => {
@@ -44,5 +47,5 @@ t.test('options of engines and of the Redis store are checked', async (t) => {
   const redis = (await startRedis(t)).client()
   t.throws(() => createRedisWebhookStore({ redis, timeout: 0 }), { name: 'OptionError', message: /timeout must be seconds/ })
   t.throws(() => createRedisWebhookStore({ redis, namespace: '{}' }), { name: 'OptionError', message: /namespace must be/ })
-  t.equal(await createRedisWebhookStore({ redis }).settle({ delivery: delivery(endpoint('w')), heldUntil: 1 }, settled()), false)
+  t.equal(await createRedisWebhookStore({ redis }).settle({ delivery: delivery(endpoint('w')), leasedUntil: 1 }, settled()), false)
 })

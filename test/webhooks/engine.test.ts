@@ -118,7 +118,7 @@ t.test('a store that fails is asked again, and what could not be noted is made a
   await start()
   await until(() => settles >= 3)
   await until(() => logged.length >= 3)
-  t.match(logged, ['the webhook store could not be asked for deliveries: Error', 'the webhook store is asked for deliveries again', /^how the delivery evt_.* ended could not be noted; it is made again: Error$/])
+  t.match(logged, ['the webhook store could not be asked for deliveries: Error', 'the webhook store is asked for deliveries again', /^an attempt of the delivery evt_.* could not be recorded; it is made again: Error$/])
   clock.advance(30)
   await until(() => settles >= 5)
   t.equal(made, 2, 'at least once')

@@ -167,7 +167,7 @@ for (const [kind, group] of Object.entries(kinds)) {
     }
     await until(async () => (await store.getDelivery(endpoint.workspace, endpoint.id, one.id))?.state === 'delivered')
     t.match(await store.getDelivery(endpoint.workspace, endpoint.id, one.id), { state: 'delivered' })
-    t.strictSame(logged, [`how the delivery ${one.id} ended could not be noted; it is made again: Error`])
+    t.strictSame(logged, [`an attempt of the delivery ${one.id} could not be recorded; it is made again: Error`])
   })
 
   t.test(`${kind}: a store that fails is asked again, which the log says once, and once that it works`, async (t) => {

@@ -7,8 +7,7 @@ import { createBullmqEngine } from 'fastify-latchkey/webhooks/bullmq'
 import { createPgliteWebhookStore, createPostgresWebhookStore } from 'fastify-latchkey/webhooks/postgres'
 import { createRedisWebhookStore } from 'fastify-latchkey/webhooks/redis'
 import { at, delivery, inserted, settled } from '../../lib/testing/webhook-store-drafts.js'
-import { createLayout } from '../../lib/webhooks/redis/layout.js'
-import { createStore } from '../../lib/webhooks/redis/store.js'
+import { createRedisStore } from '../../lib/webhooks/redis/store.js'
 import { createSend } from '../../lib/webhooks/send.js'
 import { keptLog } from '../helpers/contracts.js'
 import { untyped } from '../helpers/limits.js'
@@ -29,18 +28,14 @@ t.test('an endpoint that others change all the time gets no word of a failure, a
   t.equal((await store.getEndpoint('w1', endpoint.id))?.failingSince, undefined)
 })
 
-t.test('whoever reads an endpoint that fails sees since when; a body that is not JSON is Fastify\'s to refuse', async (t) => {
-  const { app, receiver, send, callers } = await webhookApi(t)
+t.test('an endpoint that fails shows since when', async (t) => {
+  const { app, receiver, send } = await webhookApi(t)
   const { endpoint } = await app.latchkey.webhooks.create('w1', { events: ['key.expiring'], url: receiver.url('/broken'), environment: 'production' })
   await app.latchkey.events.emit(notice())
   await until(async () => (await app.latchkey.webhooks.get('w1', endpoint.id)).failingSince !== undefined)
   const read = await send('reader', `GET /webhooks/${endpoint.id}`)
   t.equal(read.statusCode, 200)
   t.match(read.json(), { id: endpoint.id, failingSince: /^\d{4}-\d\d-\d\dT/, enabled: true })
-
-  const malformed = await app.inject({ method: 'POST', url: '/webhooks', headers: { authorization: `Bearer ${callers.writer}`, 'content-type': 'application/json' }, payload: '{' })
-  t.equal(malformed.statusCode, 400)
-  t.match(malformed.json(), { code: 'FST_ERR_CTP_INVALID_JSON_BODY' })
 })
 
 t.test('with no options at all, nothing of this machine is an address', async (t) => {
@@ -50,7 +45,7 @@ t.test('with no options at all, nothing of this machine is an address', async (t
   await app.register(webhooks, {})
   await app.ready()
   await t.rejects(app.latchkey.webhooks.create('w1', { url: 'https://127.0.0.1/' }), { code: 'WEBHOOK_INPUT_INVALID', statusCode: 400 })
-  await t.rejects(app.latchkey.webhooks.create('w1', untyped({ url: 'https://example.com/', events: ['key.forged'] })), { code: 'WEBHOOK_INPUT_INVALID', detail: /^events\.0: / })
+  await t.rejects(app.latchkey.webhooks.create('w1', untyped({ url: 'https://example.com/', events: ['key.forged'] })), { code: 'WEBHOOK_INPUT_INVALID', detail: /^events\.0 must be one of / })
 })
 
 t.test('a store that was left out is a warning at boot that says what to state; one that was stated is none', async (t) => {
@@ -63,7 +58,7 @@ t.test('a store that was left out is a warning at boot that says what to state; 
     await app.ready()
     const lines = log.text().trim().split('\n').filter((line) => line.includes('webhooks'))
     t.equal(lines.length, warnings)
-    for (const line of lines) t.match(JSON.parse(line), { level: 40, msg: /^webhooks\.store is left out: .* gone when it ends; state a store, such as createPostgresWebhookStore\(\)/ })
+    for (const line of lines) t.match(JSON.parse(line), { level: 40, msg: /^webhooks\.store is left out: .* lost with it; pass a store, such as createPostgresWebhookStore\(\)/ })
   }
 })
 
@@ -131,7 +126,7 @@ t.test('a store in Redis forgets what has ended, and looks past what is pending'
 
 t.test('replies that no script of ours gives make nothing up', async (t) => {
   const replies: unknown[] = [null, null, ['', null]]
-  const store = createStore(async () => replies.shift() ?? null, createLayout('mute'))
+  const store = createRedisStore({ command: async () => replies.shift() ?? null, namespace: 'mute' })
   const only = { workspace: 'w1', endpointId: 'whe_1' }
   t.equal(await store.getDelivery('w1', 'whe_1', 'evt_1'), undefined)
   for (let i = 0; i < 2; i++) t.strictSame((await store.claim(0, 1, { limit: 1, perEndpoint: 1, only })).claims, [])

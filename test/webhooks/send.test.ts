@@ -1,12 +1,12 @@
 import { createServer } from 'node:http'
 import { once } from 'node:events'
 import t from 'tap'
-import { createSend, type SendTerms } from '../../lib/webhooks/send.js'
+import { createSend, type SendDeps } from '../../lib/webhooks/send.js'
 import { startReceiver } from '../helpers/receiver.js'
 
 const receiver = await startReceiver(t)
 const message = { headers: { 'webhook-id': 'evt_1' }, body: '{"ä":1}' }
-const sender = (terms: Partial<SendTerms> = {}) => createSend({ anywhere: true, resolve: async () => ['127.0.0.1'], deadline: 10, ca: receiver.cert, ...terms })
+const sender = (terms: Partial<SendDeps> = {}) => createSend({ anywhere: true, resolve: async () => ['127.0.0.1'], deadline: 10, ca: receiver.cert, ...terms })
 const impatient = sender({ deadline: 0.3 })
 
 t.test('a request is what was given, as a POST on a connection of its own', async (t) => {

@@ -5,10 +5,10 @@ export interface PostgresKeyStoreOptions extends PostgresOptions {}
 export interface PgliteKeyStoreOptions extends PgliteOptions {}
 
 /**
- * Keys in Postgres, by `pg`. It must be the primary: a replica may not have heard of a revocation yet. Each reading
- * statement also asks for that, so one that was made a replica is an outage (503) from its first answer on; a former
- * primary that still takes itself for one is the failover manager's to stop. Tables are made with the first use, or by
- * `migrate`.
+ * Keys in Postgres, by `pg`. Connect it to the primary: a replica may not know of a revocation yet. Every read also
+ * asks which server answers, so one that was demoted to a replica is an outage (503) from its first answer on; a
+ * former primary that does not know of its successor must be stopped by your failover manager. Tables are made with
+ * the first use, or by `migrate`.
  *
  * ```ts
  * const store = createPostgresKeyStore({ connectionString: process.env.DATABASE_URL })
@@ -17,26 +17,25 @@ export interface PgliteKeyStoreOptions extends PgliteOptions {}
  * @throws OptionError
  */
 export function createPostgresKeyStore (options: PostgresKeyStoreOptions): SqlKeyStore {
-  const { sql, schema } = openPostgres(options)
-  return createSqlKeyStore(sql, schema)
+  return createSqlKeyStore(openPostgres(options))
 }
 
 /**
- * Keys in an embedded Postgres that is kept in a folder, by `@electric-sql/pglite`: for one process, such as an example
- * or a small server. The same tables and statements as in a Postgres of its own. Where another store has the folder open,
- * on this machine, the first use throws `FolderInUse`; it must not lie on a disk that machines share.
+ * Keys in an embedded Postgres in a folder, by `@electric-sql/pglite`, for one process, such as an example or a small
+ * server; it has the same tables and statements as a Postgres server. The folder is locked with
+ * `fs-native-extensions`: if another store on this machine has it open, the first use throws `FolderInUseError`. The
+ * lock does not reach across machines, so the folder must be on a local disk.
  *
  * @throws OptionError
  */
 export function createPgliteKeyStore (options: PgliteKeyStoreOptions): SqlKeyStore {
-  const { sql, schema } = openPglite(options)
-  return createSqlKeyStore(sql, schema)
+  return createSqlKeyStore(openPglite(options))
 }
 
-export { FolderInUse } from '../../postgres/folder.js'
-export { KeysOnReplica } from '../../postgres/primary.js'
-export { KeySchemaTooNew } from './schema.js'
-export { KeyStoreError, KeyExistsError } from '../../core/store-error.js'
+export { FolderInUseError } from '../../postgres/folder-lock.js'
+export { SchemaTooNewError } from '../../postgres/migrate.js'
+export { ReplicaError } from '../../postgres/primary.js'
+export { StoreError, DuplicateError } from '../../core/store-error.js'
 export type { PostgresPool } from '../../postgres/pg.js'
 export type { PgliteDatabase } from '../../postgres/pglite.js'
 export type { SqlKeyStore } from './store.js'

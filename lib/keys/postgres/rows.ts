@@ -1,11 +1,13 @@
+import type { Row } from '../../postgres/database.js'
 import { readKey } from '../codec.js'
 import type { ApiKey } from '../record.js'
-import type { Row } from '../../postgres/sql.js'
 
-/** Drivers read JSON and big integers each in their own way, so JSON comes as text. */
-export const COLUMNS = 'record::text AS record, created_at, last_used_at, scopes_used::text AS scopes_used'
+export const COLUMNS = 'record, created_at, last_used_at, scopes_used'
 
 /** @param row of `COLUMNS` */
-export function keyOf ({ record, created_at: createdAt, last_used_at: lastUsedAt, scopes_used: scopesUsed }: Row): ApiKey {
-  return readKey(String(record), Number(createdAt), lastUsedAt === null ? undefined : { lastUsedAt: Number(lastUsedAt), scopesUsedAt: JSON.parse(String(scopesUsed)) })
+export function keyOf (row: Row): ApiKey {
+  const use = row.last_used_at === null
+    ? undefined
+    : { lastUsedAt: Number(row.last_used_at), scopesUsedAt: JSON.parse(String(row.scopes_used)) }
+  return readKey(String(row.record), Number(row.created_at), use)
 }

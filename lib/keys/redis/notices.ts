@@ -1,41 +1,52 @@
 import { randomInt } from 'node:crypto'
+import { createScript, textsOf, type Command } from '../../redis/commands.js'
 import type { ApiKey } from '../record.js'
 import type { DueKey, KeyNotices } from '../store.js'
-import type { Command } from '../../redis/client.js'
-import type { Layout } from './layout.js'
-import { fieldsIn, noticedIn, recordOf, textsOf } from './records.js'
 import { CLAIM, MOVE, SETTLE, TAKE } from './notice-scripts.js'
+import { fieldsIn, noticedIn, recordOf } from './records.js'
+import type { RedisKeys } from './redis-keys.js'
 
-/** Milliseconds after which a key is looked at again whose change was announced and could not be seen yet. */
-const AGAIN = 10_000
-/** Announcements have scores of their own, below those of all instants: who saw one sees whether there was another. */
+/** How long to wait for the write of a change that was announced and is not visible yet. */
+const RETRY_AFTER_MS = 10_000
+/**
+ * An announcement has a random score below all times, so that a reader sees whether there was another one meanwhile.
+ */
 const ANNOUNCEMENTS = 2 ** 47
 
 interface Taken { readonly member: string, readonly score: number }
 
+interface RedisNotices {
+  readonly notices: KeyNotices
+  /** Makes a key due before it is written, so that a crash in between loses no notice. */
+  announce (key: ApiKey): Promise<void>
+}
+
 /**
- * A sorted set says where to look, and records, which may lie in other slots, say what is so: an instant in the set is
- * never later than that of the record for longer than `AGAIN`, whatever ends in between.
+ * The sorted set only says which records to read: they may be in other slots, so set and record can't be written
+ * together. The record has the truth. The set never has a later time than the record for longer than
+ * `RETRY_AFTER_MS`, wherever a process ends in between.
  */
-export function createNotices (command: Command, layout: Layout): { readonly notices: KeyNotices, announce (key: ApiKey): Promise<void> } {
+export function createNotices (command: Command, redisKeys: RedisKeys): RedisNotices {
+  const script = createScript(command)
+
   async function announce ({ workspace, id }: Pick<ApiKey, 'workspace' | 'id'>): Promise<void> {
-    await command('zadd', layout.due, String(-randomInt(1, ANNOUNCEMENTS)), JSON.stringify([workspace, id]))
+    await command('zadd', redisKeys.due, String(-randomInt(1, ANNOUNCEMENTS)), JSON.stringify([workspace, id]))
   }
 
-  /** Unless somebody has announced a change meanwhile. @param at '' for a key that needs no look */
+  /** Does nothing if a change was announced meanwhile. @param at '' for a key that needs no notice */
   async function move ({ member, score }: Taken, at: string): Promise<void> {
-    await command('eval', MOVE, '1', layout.due, member, String(score), at)
+    await script(MOVE, [redisKeys.due], [member, score, at])
   }
 
   async function claim (taken: Taken, now: number, until: number): Promise<DueKey | undefined> {
     const [workspace, id]: [string, string] = JSON.parse(taken.member)
-    const reply = textsOf(await command('eval', CLAIM, '1', layout.record(workspace, id), String(now), String(until)))
+    const reply = textsOf(await script(CLAIM, [redisKeys.record(workspace, id)], [now, until]))
     const stored = recordOf(reply)
-    if (stored !== undefined) return { key: stored.key, noticed: noticedIn(fieldsIn(reply)), heldUntil: until }
+    if (stored !== undefined) return { key: stored.key, noticed: noticedIn(fieldsIn(reply)), leasedUntil: until }
     const at = reply.join()
-    const again = now + AGAIN
-    const isUnderWay = taken.score <= 0 && (at === '' || Number(at) > again)
-    await move({ ...taken, score: until }, isUnderWay ? String(again) : at)
+    const retryAt = now + RETRY_AFTER_MS
+    const isBeingWritten = taken.score <= 0 && (at === '' || Number(at) > retryAt)
+    await move({ ...taken, score: until }, isBeingWritten ? String(retryAt) : at)
     return undefined
   }
 
@@ -44,21 +55,22 @@ export function createNotices (command: Command, layout: Layout): { readonly not
     notices: {
       async due (now, lease, limit) {
         const until = now + lease
-        const held: DueKey[] = []
-        while (held.length < limit) {
-          const taken = pairs(await command('eval', TAKE, '1', layout.due, String(now), String(until), String(limit - held.length)))
+        const due: DueKey[] = []
+        while (due.length < limit) {
+          const taken = pairs(await script(TAKE, [redisKeys.due], [now, until, limit - due.length]))
           if (taken.length === 0) break
           const claimed = await Promise.all(taken.map((one) => claim(one, now, until)))
-          held.push(...claimed.filter((one) => one !== undefined))
+          due.push(...claimed.filter((one) => one !== undefined))
         }
-        return held
+        return due
       },
-      async settle ({ key, heldUntil }, noticed, next) {
+      async settle ({ key, leasedUntil }, noticed, next) {
         const { workspace, id, version } = key
         const at = next === undefined ? '' : String(next)
-        const settled = await command('eval', SETTLE, '1', layout.record(workspace, id), String(heldUntil), String(version), JSON.stringify(noticed), at)
+        const record = redisKeys.record(workspace, id)
+        const settled = await script(SETTLE, [record], [leasedUntil, version, JSON.stringify(noticed), at])
         if (settled === null) return false
-        if (settled === at) await move({ member: JSON.stringify([workspace, id]), score: heldUntil }, at)
+        if (settled === at) await move({ member: JSON.stringify([workspace, id]), score: leasedUntil }, at)
         else await announce(key)
         return true
       }
@@ -66,6 +78,7 @@ export function createNotices (command: Command, layout: Layout): { readonly not
   }
 }
 
+/** @param reply members and scores in turn */
 function pairs (reply: unknown): Taken[] {
   const texts = textsOf(reply)
   return texts.flatMap((member, i) => i % 2 === 0 ? [{ member, score: Number(texts[i + 1]) }] : [])

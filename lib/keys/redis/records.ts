@@ -1,8 +1,9 @@
+import { textsOf } from '../../redis/commands.js'
 import { readKey, writeKey, type StoredUse } from '../codec.js'
 import type { ApiKey } from '../record.js'
 import type { KeyUse } from '../store.js'
 
-/** A record as it is kept, with the hashes of its secrets by which it can be opened. */
+/** A record with the hashes of the secrets that open it. */
 export interface StoredRecord {
   readonly key: ApiKey
   /** Hash → generation. */
@@ -32,25 +33,23 @@ export function fieldsIn (texts: readonly string[]): ReadonlyMap<string, string>
   return new Map(texts.flatMap((name, i) => i % 2 === 0 ? [[name, String(texts[i + 1])] as const] : []))
 }
 
-/** Names of notices that a key has had. */
+/** Names of the notices that a key has had. */
 export function noticedIn (fields: ReadonlyMap<string, string>): readonly string[] {
   return JSON.parse(fields.get('noticed') ?? '[]')
-}
-
-export function textsOf (reply: unknown): readonly string[] {
-  if (!Array.isArray(reply)) throw new TypeError('Redis has answered something else than a list')
-  return reply.map(String)
 }
 
 function useOf (fields: ReadonlyMap<string, string>): StoredUse | undefined {
   const lastUsedAt = fields.get('lastUsedAt')
   if (lastUsedAt === undefined) return undefined
-  const scopes = [...fields].filter(([name]) => name.startsWith(USED)).map(([name, at]) => [name.slice(USED.length), Number(at)] as const)
-  return { lastUsedAt: Number(lastUsedAt), scopesUsedAt: Object.fromEntries(scopes) }
+  const scopes = [...fields].filter(([name]) => name.startsWith(USED))
+  return {
+    lastUsedAt: Number(lastUsedAt),
+    scopesUsedAt: Object.fromEntries(scopes.map(([name, at]) => [name.slice(USED.length), Number(at)]))
+  }
 }
 
-/** Fields that a use moves forwards, and where to. */
-export function marksOf ({ lastUsedAt, scopesUsedAt }: KeyUse): string[] {
+/** Fields of a use, each with the time that it is raised to. */
+export function useFieldsOf ({ lastUsedAt, scopesUsedAt }: KeyUse): string[] {
   const scopes = Object.entries(scopesUsedAt).flatMap(([scope, at]) => [USED + scope, String(at.getTime())])
   return ['lastUsedAt', String(lastUsedAt.getTime()), ...scopes]
 }

@@ -1,17 +1,14 @@
 import { hash } from 'node:crypto'
-import { checkOptions } from '../../core/options.js'
-import { commandsOf, redisStoreOptions, type RedisStoreOptions } from '../../redis/commands.js'
+import { openRedis, type RedisStoreOptions } from '../../redis/options.js'
 import type { ReplayStore } from '../replay.js'
 
-/** `timeout` is 0.5 by default, and 60 at most: nobody is let in by a proof that Redis has not answered for. */
+/** `timeout` is 0.5 by default, and 60 at most: a proof that Redis has not answered for lets nobody in. */
 export interface RedisReplayStoreOptions extends RedisStoreOptions {}
 
-const optionsSchema = redisStoreOptions(60)
-
 /**
- * DPoP proofs that were used, remembered by all processes (RFC 9449 §11.1): a proof is good once, at whichever of them.
- * Redis must not evict (`maxmemory-policy noeviction`); one that fails over to a replica may forget the proofs of its last
- * moments, each of which is then good once more within its `maxAge`.
+ * Used DPoP proofs, shared by all processes (RFC 9449 §11.1): each proof is accepted once, by whichever process.
+ * Redis must not evict keys (`maxmemory-policy noeviction`). After a failover to a replica it may have lost the
+ * proofs of the last moments, each of which is then accepted once more within its `maxAge`.
  *
  * ```ts
  * createJwtResolver({ issuers, dpop: { replay: createRedisReplayStore({ redis: app.redis }) } })
@@ -20,14 +17,12 @@ const optionsSchema = redisStoreOptions(60)
  * @throws OptionError
  */
 export function createRedisReplayStore (options: RedisReplayStoreOptions): ReplayStore {
-  checkOptions(optionsSchema, options, '')
-  const { redis, namespace = 'latchkey', timeout = 0.5 } = options
-  const command = commandsOf(redis, timeout)
-
+  const { command, namespace } = openRedis(options, { usual: 0.5, max: 60 })
   return {
     async use (proof, until, now) {
       const name = `${namespace}:dpop:${hash('sha256', proof, 'base64url')}`
-      return await command('set', name, '', 'NX', 'PX', String(Math.max(1, Math.ceil(until - now)))) === 'OK'
+      const milliseconds = Math.max(1, Math.ceil(until - now))
+      return await command('set', name, '', 'NX', 'PX', String(milliseconds)) === 'OK'
     }
   }
 }

@@ -5,25 +5,23 @@ export interface PostgresWebhookStoreOptions extends PostgresOptions {}
 export interface PgliteWebhookStoreOptions extends PgliteOptions {}
 
 /**
- * Endpoints and deliveries in Postgres, by `pg`, beside the keys; any number of processes deliver from it. Tables are
- * made with the first use, or by `migrate`.
+ * Endpoints and deliveries in Postgres, by `pg`; any number of processes deliver from it. Tables are made with the
+ * first use, or by `migrate`.
  *
  * @throws OptionError
  */
 export function createPostgresWebhookStore (options: PostgresWebhookStoreOptions): SqlWebhookStore {
-  const { sql, schema } = openPostgres(options)
-  return createSqlWebhookStore(sql, schema)
+  return createSqlWebhookStore(openPostgres(options))
 }
 
 /**
- * The same in an embedded Postgres, by `@electric-sql/pglite`: for one process. A folder is of one store; keys and
- * webhooks share one by `db`.
+ * The same in an embedded Postgres, by `@electric-sql/pglite`, for one process. A folder belongs to one store; to
+ * keep keys and webhooks in one folder, open it yourself and give both stores the option `db`.
  *
  * @throws OptionError
  */
 export function createPgliteWebhookStore (options: PgliteWebhookStoreOptions): SqlWebhookStore {
-  const { sql, schema } = openPglite(options)
-  return createSqlWebhookStore(sql, schema)
+  return createSqlWebhookStore(openPglite(options))
 }
 
 export type { SqlWebhookStore } from './store.js'

@@ -1,58 +1,74 @@
-import { migrate } from './schema.js'
-import { once, type Row, type Sql } from '../../postgres/sql.js'
-import { readAttempts, readDelivery, readEndpoint, readState, writeAttempts, writeDelivery, writeEndpoint } from '../codec.js'
-import { hears, type Delivery, type WebhookEndpoint } from '../endpoint.js'
-import { EndpointTaken, type ClaimLimit, type WebhookStore } from '../store.js'
-import { statementsOf } from './statements.js'
+import { crc32 } from 'node:zlib'
+import { cutPage } from '../../core/cursor.js'
+import type { Row } from '../../postgres/database.js'
+import { withTables } from '../../postgres/migrate.js'
+import type { OpenDatabase } from '../../postgres/options.js'
+import {
+  readAttempts, readDelivery, readEndpoint, readState, writeAttempts, writeDelivery, writeEndpoint
+} from '../codec.js'
+import { isSubscribed, type Delivery, type WebhookEndpoint } from '../endpoint.js'
+import type { ClaimLimit, WebhookStore } from '../store.js'
+import { tables } from './schema.js'
+import { createStatements } from './statements.js'
 
-/** A webhook store whose tables are made, or brought up to date, with its first use. */
+/** A webhook store that makes its tables, or brings them up to date, with its first use. */
 export interface SqlWebhookStore extends WebhookStore {
-  /** Makes the tables or brings them up to date now, so that a fault is known at boot. May be called by many at once. */
+  /** Migrates now, so that an error is known at boot. Processes may call it at the same time. */
   migrate (): Promise<void>
   close (): Promise<void>
 }
 
-/** Milliseconds for which endpoints are one caller's while it takes their deliveries. */
-const TURN = 5000
-/** Deliveries that one statement forgets. */
-const AT_ONCE = 2000
+/** For how long a process has endpoints to itself while it claims deliveries to them. */
+const ENDPOINT_LEASE_MS = 5000
+/** First half of the advisory lock under which endpoints are added; the second half depends on the workspace. */
+const WORKSPACE_LOCK = 0x6c617465
+/** Seconds for each statement that adds an endpoint, including the wait for those of other calls. */
+const INSERT_TIMEOUT = 5
+/** Deliveries that one statement deletes. */
+const BATCH_SIZE = 2000
 
-export function createSqlWebhookStore (sql: Sql, schema: string): SqlWebhookStore {
-  const statements = statementsOf(schema)
-  const ready = once(() => migrate(sql, schema))
+export function createSqlWebhookStore ({ database, schema }: OpenDatabase): SqlWebhookStore {
+  const statements = createStatements(schema)
+  const { run, transaction, migrate, close } = withTables(database, schema, tables)
 
-  async function run (text: string, values: unknown[]): Promise<readonly Row[]> {
-    await ready()
-    return await sql.run(text, values)
-  }
-
-  async function endpointsOf (workspace: string): Promise<WebhookEndpoint[]> {
+  async function listEndpoints (workspace: string): Promise<WebhookEndpoint[]> {
     return (await run(statements.listEndpoints, [workspace])).map(({ record }) => readEndpoint(String(record)))
   }
 
-  async function lanesFor (now: number, { limit, except = [], only }: ClaimLimit): Promise<string[]> {
-    const rows = only === undefined ? await run(statements.turns, [now, now + TURN, limit, except]) : await run(statements.lane, [only.workspace, only.endpointId])
+  /** Ids of the endpoints to whom deliveries are claimed. */
+  async function leaseEndpoints (now: number, { limit, except = [], only }: ClaimLimit): Promise<string[]> {
+    const rows = only === undefined
+      ? await run(statements.leaseEndpoints, [now, now + ENDPOINT_LEASE_MS, limit, except])
+      : await run(statements.findEndpoint, [only.workspace, only.endpointId])
     return rows.map(({ id }) => String(id))
   }
 
   async function nextFor ({ except = [], only }: ClaimLimit): Promise<number | undefined> {
-    const [row] = only === undefined ? await run(statements.next, [except]) : await run(statements.nextOf, [only.endpointId])
+    const [row] = only === undefined
+      ? await run(statements.nextOfAll, [except])
+      : await run(statements.nextOfOne, [only.endpointId])
     const next = row?.next ?? null
     return next === null ? undefined : Number(next)
   }
 
   return {
-    migrate: ready,
-    async insertEndpoint (endpoint) {
+    migrate,
+    close,
+    async insertEndpoint (endpoint, maxEndpoints) {
       const { id, workspace, createdAt, version } = endpoint
-      const added = await run(statements.insertEndpoint, [id, workspace, createdAt.getTime(), version, writeEndpoint(endpoint)])
-      if (added.length === 0) throw new EndpointTaken()
+      let added = false
+      await transaction(INSERT_TIMEOUT, async (run) => {
+        await run(statements.lockWorkspace, [WORKSPACE_LOCK, crc32(`${schema} ${workspace}`) | 0])
+        const values = [id, workspace, createdAt.getTime(), version, writeEndpoint(endpoint), maxEndpoints]
+        added = (await run(statements.insertEndpoint, values)).length > 0
+      })
+      return added
     },
     async getEndpoint (workspace, id) {
       const [row] = await run(statements.getEndpoint, [workspace, id])
       return row && readEndpoint(String(row.record))
     },
-    listEndpoints: endpointsOf,
+    listEndpoints,
     async updateEndpoint (endpoint) {
       const { id, workspace, version } = endpoint
       return (await run(statements.updateEndpoint, [id, workspace, version, writeEndpoint(endpoint)])).length > 0
@@ -60,16 +76,24 @@ export function createSqlWebhookStore (sql: Sql, schema: string): SqlWebhookStor
     async removeEndpoint (workspace, id) {
       const removed = await run(statements.removeEndpoint, [workspace, id])
       if (removed.length === 0) return false
-      while ((await run(statements.forget, [id, AT_ONCE])).length === AT_ONCE);
+      while ((await run(statements.removeDeliveries, [id, BATCH_SIZE])).length === BATCH_SIZE);
       return true
     },
-    subscribed: async (workspace, type) => (await endpointsOf(workspace)).filter((endpoint) => hears(endpoint, type)),
+    async subscribed (workspace, type) {
+      return (await listEndpoints(workspace)).filter((endpoint) => isSubscribed(endpoint, type))
+    },
 
     async enqueue (deliveries) {
       const column = (of: (delivery: Delivery) => unknown): unknown[] => deliveries.map(of)
       const added = await run(statements.enqueue, [
-        column(({ id }) => id), column(({ endpointId }) => endpointId), column(({ workspace }) => workspace), column(({ createdAt }) => createdAt.getTime()),
-        column(({ state }) => state), column(writeDelivery), column(({ attempts }) => writeAttempts(attempts)), column(({ nextAt }) => nextAt?.getTime() ?? null)
+        column(({ id }) => id),
+        column(({ endpointId }) => endpointId),
+        column(({ workspace }) => workspace),
+        column(({ createdAt }) => createdAt.getTime()),
+        column(({ state }) => state),
+        column(writeDelivery),
+        column(({ attempts }) => writeAttempts(attempts)),
+        column(({ nextAt }) => nextAt?.getTime() ?? null)
       ])
       const ids = new Set(added.map(({ id }) => id))
       return deliveries.map(({ id }) => id).filter((id) => ids.has(id))
@@ -79,29 +103,44 @@ export function createSqlWebhookStore (sql: Sql, schema: string): SqlWebhookStor
       return row && deliveryOf(row)
     },
     async listDeliveries (workspace, endpointId, { limit, after, state }) {
-      const values = [workspace, endpointId, limit + 1, ...state === undefined ? [] : [state], ...after === undefined ? [] : [after.createdAt.getTime(), after.id]]
-      const rows = await run(statements.listing({ state: state !== undefined, after: after !== undefined }), values)
-      const found = rows.map(deliveryOf)
-      const last = found.length > limit ? found[limit - 1] : undefined
-      return { deliveries: found.slice(0, limit), next: last && { createdAt: last.createdAt, id: last.id } }
+      const text = statements.listDeliveries({ state: state !== undefined, after: after !== undefined })
+      const rows = await run(text, [
+        workspace,
+        endpointId,
+        limit + 1,
+        ...state === undefined ? [] : [state],
+        ...after === undefined ? [] : [after.createdAt.getTime(), after.id]
+      ])
+      const [deliveries, next] = cutPage(rows.map(deliveryOf), limit)
+      return { deliveries, next }
     },
     async claim (now, lease, limit) {
-      const heldUntil = now + lease
-      const lanes = await lanesFor(now, limit)
-      const rows = lanes.length === 0 ? [] : await run(statements.take, [lanes, now, heldUntil, limit.perEndpoint, limit.limit])
-      if (limit.only === undefined && lanes.length > 0) await run(statements.pass, [lanes, now + TURN, now])
-      return { claims: rows.map((row) => ({ delivery: deliveryOf(row), heldUntil })), nextAt: await nextFor(limit) }
+      const leasedUntil = now + lease
+      const leased = await leaseEndpoints(now, limit)
+      const rows = leased.length === 0
+        ? []
+        : await run(statements.claim, [leased, now, leasedUntil, limit.perEndpoint, limit.limit])
+      if (limit.only === undefined && leased.length > 0) {
+        await run(statements.releaseEndpoints, [leased, now + ENDPOINT_LEASE_MS, now])
+      }
+      return { claims: rows.map((row) => ({ delivery: deliveryOf(row), leasedUntil })), nextAt: await nextFor(limit) }
     },
-    async settle ({ delivery, heldUntil }, { attempt, state, nextAt }) {
+    async settle ({ delivery, leasedUntil }, { attempt, state, nextAt }) {
       const { endpointId, id, attempts } = delivery
-      const settled = await run(statements.settle, [endpointId, id, heldUntil, state, writeAttempts([...attempts, attempt]), nextAt?.getTime() ?? null])
+      const next = nextAt?.getTime() ?? null
+      const settled = await run(statements.settle, [
+        endpointId, id, leasedUntil, state, writeAttempts([...attempts, attempt]), next
+      ])
       return settled.length > 0
     },
-    prune: async (before, limit) => (await run(statements.prune, [before.getTime(), limit])).length,
-    close: once(sql.close)
+    prune: async (before, limit) => (await run(statements.prune, [before.getTime(), limit])).length
   }
 }
 
 function deliveryOf ({ record, attempts, state, due_at: due }: Row): Delivery {
-  return readDelivery(String(record), { state: readState(String(state)), attempts: readAttempts(String(attempts)), due: due === null ? undefined : Number(due) })
+  return readDelivery(String(record), {
+    state: readState(String(state)),
+    attempts: readAttempts(String(attempts)),
+    due: due === null ? undefined : Number(due)
+  })
 }

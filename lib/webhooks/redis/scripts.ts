@@ -1,6 +1,13 @@
-/** Writes an endpoint of the expected version ('' for a new one). KEYS: endpoint, list. ARGV: expected, version, record, member. */
-export const WRITE = `
-if (redis.call('HGET', KEYS[1], 'version') or '') ~= ARGV[1] then return 0 end
+/** Adds an endpoint, unless its workspace has too many. KEYS: endpoint, list. ARGV: at most, version, record, member. */
+export const INSERT = `
+if redis.call('ZCARD', KEYS[2]) >= tonumber(ARGV[1]) then return 0 end
+redis.call('HSET', KEYS[1], 'version', ARGV[2], 'record', ARGV[3])
+redis.call('ZADD', KEYS[2], 0, ARGV[4])
+return 1`
+
+/** Writes an endpoint of the expected version. KEYS: endpoint, list. ARGV: expected, version, record, member. */
+export const UPDATE = `
+if redis.call('HGET', KEYS[1], 'version') ~= ARGV[1] then return 0 end
 redis.call('HSET', KEYS[1], 'version', ARGV[2], 'record', ARGV[3])
 redis.call('ZADD', KEYS[2], 0, ARGV[4])
 return 1`
@@ -10,7 +17,10 @@ export const REMOVE = `
 redis.call('ZREM', KEYS[2], ARGV[1])
 return redis.call('DEL', KEYS[1])`
 
-/** Adds a delivery to an endpoint that is there. KEYS: endpoint, delivery, due, list, list of its state. ARGV: id, member, due ('' for none), record, attempts, state. */
+/**
+ * Adds a delivery to an endpoint that exists. KEYS: endpoint, delivery, due, list, list of its state. ARGV: id, member,
+ * due ('' for never), record, attempts, state.
+ */
 export const ADD = `
 if redis.call('EXISTS', KEYS[1]) == 0 or redis.call('EXISTS', KEYS[2]) == 1 then return 0 end
 redis.call('HSET', KEYS[2], 'record', ARGV[4], 'attempts', ARGV[5], 'state', ARGV[6], 'due', ARGV[3])
@@ -19,19 +29,25 @@ redis.call('ZADD', KEYS[4], 0, ARGV[2])
 redis.call('ZADD', KEYS[5], 0, ARGV[2])
 return 1`
 
-/** Takes what is due of one endpoint, and says when something is next. KEYS: due. ARGV: now, until, how many, name of deliveries. */
-export const TAKE = `
+/**
+ * Leases the deliveries to one endpoint that are due, and says when the next is ('' for never). KEYS: due. ARGV: now,
+ * until, how many at most, what names of deliveries begin with.
+ */
+export const CLAIM = `
 local ids = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', ARGV[1], 'LIMIT', 0, ARGV[3])
-local taken = {}
+local claimed = {}
 for i, id in ipairs(ids) do
   redis.call('ZADD', KEYS[1], ARGV[2], id)
   redis.call('HSET', ARGV[4] .. id, 'due', ARGV[2])
-  taken[i] = redis.call('HMGET', ARGV[4] .. id, 'record', 'attempts', 'state', 'due')
+  claimed[i] = redis.call('HMGET', ARGV[4] .. id, 'record', 'attempts', 'state', 'due')
 end
 local first = redis.call('ZRANGE', KEYS[1], 0, 0, 'WITHSCORES')
-return {first[2] or '', taken}`
+return {first[2] or '', claimed}`
 
-/** Notes how an attempt ended, for who holds it. KEYS: delivery, due, list of its state, list of the next. ARGV: id, member, held until, state, attempts, due ('' for none). */
+/**
+ * Writes how an attempt ended, unless the lease ran out. KEYS: delivery, due, list of its state, list of the next
+ * state. ARGV: id, member, end of the lease, state, attempts, due ('' for never).
+ */
 export const SETTLE = `
 if redis.call('HGET', KEYS[1], 'due') ~= ARGV[3] then return 0 end
 redis.call('HSET', KEYS[1], 'state', ARGV[4], 'attempts', ARGV[5], 'due', ARGV[6])
@@ -40,46 +56,54 @@ redis.call('ZREM', KEYS[3], ARGV[2])
 redis.call('ZADD', KEYS[4], 0, ARGV[2])
 return 1`
 
-/** Forgets deliveries. KEYS: due, list, lists of states. ARGV: name of deliveries, whether only those that have ended, then ids and members. @returns how many of them are pending */
-export const FORGET = `
-local pending = 0
+/**
+ * Deletes deliveries to one endpoint. KEYS: due, list, lists of states. ARGV: what names of deliveries begin with, 1
+ * to keep those that are pending, then ids and members in turn. @returns how many were kept
+ */
+export const DELETE = `
+local kept = 0
 for i = 3, #ARGV, 2 do
   local name = ARGV[1] .. ARGV[i]
   if ARGV[2] == '1' and (redis.call('HGET', name, 'due') or '') ~= '' then
-    pending = pending + 1
+    kept = kept + 1
   else
     redis.call('DEL', name)
     redis.call('ZREM', KEYS[1], ARGV[i])
     for k = 2, #KEYS do redis.call('ZREM', KEYS[k], ARGV[i + 1]) end
   end
 end
-return pending`
+return kept`
 
-/** Takes endpoints whose turn it is, until an instant. KEYS: turns. ARGV: now, until, how many, then those that are not wanted. */
-export const TURNS = `
-local passed = {}
-for i = 4, #ARGV do passed[ARGV[i]] = true end
+/**
+ * Leases endpoints that are claimable. KEYS: claimable. ARGV: now, until, how many at most, then those to leave out.
+ */
+export const LEASE = `
+local except = {}
+for i = 4, #ARGV do except[ARGV[i]] = true end
 local found = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', ARGV[1], 'LIMIT', 0, ARGV[3] + #ARGV - 3)
-local taken = {}
-for _, lane in ipairs(found) do
-  if not passed[lane] and #taken < tonumber(ARGV[3]) then
-    redis.call('ZADD', KEYS[1], ARGV[2], lane)
-    taken[#taken + 1] = lane
+local leased = {}
+for _, endpoint in ipairs(found) do
+  if not except[endpoint] and #leased < tonumber(ARGV[3]) then
+    redis.call('ZADD', KEYS[1], ARGV[2], endpoint)
+    leased[#leased + 1] = endpoint
   end
 end
-return taken`
+return leased`
 
-/** Gives an endpoint its next turn ('' for none), unless something new has come meanwhile. KEYS: turns. ARGV: lane, until when it was taken, turn. */
-export const PASS = `
+/**
+ * Ends the lease of an endpoint, unless a new delivery ended it before. KEYS: claimable. ARGV: endpoint, end of the
+ * lease, when it is claimable next ('' for never).
+ */
+export const RELEASE = `
 if tonumber(redis.call('ZSCORE', KEYS[1], ARGV[1]) or '') ~= tonumber(ARGV[2]) then return 0 end
 if ARGV[3] == '' then return redis.call('ZREM', KEYS[1], ARGV[1]) end
 redis.call('ZADD', KEYS[1], ARGV[3], ARGV[1])
 return 1`
 
-/** When the first endpoint that is wanted has its turn. KEYS: turns. ARGV: those that are not wanted. */
+/** When the first endpoint is claimable ('' for never). KEYS: claimable. ARGV: endpoints to leave out. */
 export const NEXT = `
-local passed = {}
-for _, lane in ipairs(ARGV) do passed[lane] = true end
+local except = {}
+for _, endpoint in ipairs(ARGV) do except[endpoint] = true end
 local found = redis.call('ZRANGE', KEYS[1], 0, #ARGV, 'WITHSCORES')
-for i = 1, #found, 2 do if not passed[found[i]] then return found[i + 1] end end
+for i = 1, #found, 2 do if not except[found[i]] then return found[i + 1] end end
 return ''`

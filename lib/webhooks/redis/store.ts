@@ -1,159 +1,189 @@
-import type { Command } from '../../redis/client.js'
-import { idOf, memberOf } from '../../keys/redis/layout.js'
-import { textsOf } from '../../keys/redis/records.js'
-import { readAttempts, readDelivery, readEndpoint, readState, writeAttempts, writeDelivery, writeEndpoint } from '../codec.js'
-import { hears, type Delivery, type WebhookEndpoint } from '../endpoint.js'
-import { EndpointTaken, type Claim, type EndpointRef, type WebhookStore } from '../store.js'
-import type { Layout } from './layout.js'
-import { ADD, FORGET, NEXT, PASS, REMOVE, SETTLE, TAKE, TURNS, WRITE } from './scripts.js'
+import { DuplicateError } from '../../core/store-error.js'
+import { createScript, textsOf } from '../../redis/commands.js'
+import { idOf, memberOf } from '../../redis/names.js'
+import type { OpenRedis } from '../../redis/options.js'
+import { readEndpoint, writeAttempts, writeDelivery, writeEndpoint } from '../codec.js'
+import { isSubscribed, type Delivery, type WebhookEndpoint } from '../endpoint.js'
+import type { Claim, EndpointRef, WebhookStore } from '../store.js'
+import { deliveryOf, deliveryRefOf, endpointOf, entryOf, nameOf } from './records.js'
+import { createRedisKeys } from './redis-keys.js'
+import { ADD, CLAIM, DELETE, INSERT, LEASE, NEXT, RELEASE, REMOVE, SETTLE, UPDATE } from './scripts.js'
 
-/** Milliseconds for which endpoints are one caller's while it takes their deliveries. */
-const TURN = 5000
-/** Deliveries that one script, or one command, forgets. */
-const AT_ONCE = 500
+/** For how long a process has endpoints to itself while it claims deliveries to them. */
+const ENDPOINT_LEASE_MS = 5000
+/** Deliveries that one script, or one command, deletes. */
+const BATCH_SIZE = 500
 const STATES = ['pending', 'delivered', 'failed'] as const
 
 /**
- * What is so lies with the workspace; `turns` and `made` say where to look, and are written before what they lead to. A
- * lane that has something new has the turn 0, which whoever looks at it only moves if it is still what he saw.
+ * What is true is stored with the workspace. The sets of all workspaces, `claimable` and `made`, only say where to
+ * look, and are written before what they lead to. An endpoint with a new delivery has the score 0 in `claimable`, so
+ * that a process that has leased it meanwhile sees that its own score is gone.
  */
-export function createStore (command: Command, layout: Layout): WebhookStore {
-  const script = (text: string, keys: readonly string[], args: readonly unknown[]) => command('eval', text, String(keys.length), ...keys, ...args.map(String))
-  const nameOf = ({ workspace, endpointId }: EndpointRef): string => JSON.stringify([workspace, endpointId])
-  /** What `made` has of a delivery. */
-  const entryOf = ({ workspace, endpointId }: EndpointRef, id: string): string => JSON.stringify([workspace, endpointId, id])
-  const listsOf = (lane: EndpointRef): string[] => [layout.list(lane), ...STATES.map((state) => layout.list(lane, state))]
+export function createRedisStore ({ command, namespace }: OpenRedis): WebhookStore {
+  const redisKeys = createRedisKeys(namespace)
+  const script = createScript(command)
+
+  function listsOf (endpoint: EndpointRef): string[] {
+    return [redisKeys.list(endpoint), ...STATES.map((state) => redisKeys.list(endpoint, state))]
+  }
 
   async function getEndpoint (workspace: string, id: string): Promise<WebhookEndpoint | undefined> {
-    const record = await command('hget', layout.endpoint(workspace, id), 'record')
+    const record = await command('hget', redisKeys.endpoint(workspace, id), 'record')
     return typeof record === 'string' ? readEndpoint(record) : undefined
   }
 
   async function listEndpoints (workspace: string): Promise<WebhookEndpoint[]> {
-    const members = textsOf(await command('zrevrangebylex', layout.endpoints(workspace), '+', '-'))
+    const members = textsOf(await command('zrevrangebylex', redisKeys.endpoints(workspace), '+', '-'))
     const found = await Promise.all(members.map((member) => getEndpoint(workspace, idOf(member))))
     return found.filter((endpoint) => endpoint !== undefined)
   }
 
-  async function write (endpoint: WebhookEndpoint, expected: string): Promise<boolean> {
+  /** @param condition what the script compares with what is stored */
+  async function write (text: string, endpoint: WebhookEndpoint, condition: number): Promise<boolean> {
     const { workspace, id, version, createdAt } = endpoint
-    return await script(WRITE, [layout.endpoint(workspace, id), layout.endpoints(workspace)], [expected, version, writeEndpoint(endpoint), memberOf(createdAt, id)]) === 1
+    const names = [redisKeys.endpoint(workspace, id), redisKeys.endpoints(workspace)]
+    return await script(text, names, [condition, version, writeEndpoint(endpoint), memberOf(createdAt, id)]) === 1
   }
 
-  async function getDelivery (lane: EndpointRef, id: string): Promise<Delivery | undefined> {
-    const fields = await command('hmget', layout.deliveries(lane) + id, 'record', 'attempts', 'state', 'due')
-    return deliveryOf(fields)
+  async function getDelivery (endpoint: EndpointRef, id: string): Promise<Delivery | undefined> {
+    return deliveryOf(await command('hmget', redisKeys.deliveries(endpoint) + id, 'record', 'attempts', 'state', 'due'))
   }
 
   async function add (delivery: Delivery): Promise<boolean> {
-    const { id, state, createdAt, nextAt, attempts } = delivery
-    await command('zadd', layout.made, 'NX', String(createdAt.getTime()), entryOf(delivery, id))
-    const keys = [layout.endpoint(delivery.workspace, delivery.endpointId), layout.deliveries(delivery) + id, layout.due(delivery), layout.list(delivery), layout.list(delivery, state)]
-    return await script(ADD, keys, [id, memberOf(createdAt, id), nextAt?.getTime() ?? '', writeDelivery(delivery), writeAttempts(attempts), state]) === 1
+    const { id, workspace, endpointId, state, createdAt, nextAt, attempts } = delivery
+    await command('zadd', redisKeys.made, 'NX', String(createdAt.getTime()), entryOf(delivery, id))
+    const names = [
+      redisKeys.endpoint(workspace, endpointId),
+      redisKeys.deliveries(delivery) + id,
+      redisKeys.due(delivery),
+      redisKeys.list(delivery),
+      redisKeys.list(delivery, state)
+    ]
+    const due = nextAt?.getTime() ?? ''
+    const args = [id, memberOf(createdAt, id), due, writeDelivery(delivery), writeAttempts(attempts), state]
+    return await script(ADD, names, args) === 1
   }
 
-  async function take (lane: EndpointRef, now: number, heldUntil: number, most: number): Promise<{ claims: Claim[], next: string }> {
-    const reply = await script(TAKE, [layout.due(lane)], [now, heldUntil, most, layout.deliveries(lane)])
-    const [next, taken]: unknown[] = Array.isArray(reply) ? reply : []
-    const deliveries = (Array.isArray(taken) ? taken : []).map(deliveryOf).filter((delivery) => delivery !== undefined)
-    return { next: String(next), claims: deliveries.map((delivery) => ({ delivery, heldUntil })) }
+  /** @returns deliveries that are this caller's now, and when the next one is due ('' for never) */
+  async function claimOf (of: EndpointRef, now: number, until: number, limit: number): Promise<[Claim[], string]> {
+    const reply = await script(CLAIM, [redisKeys.due(of)], [now, until, limit, redisKeys.deliveries(of)])
+    const [next, claimed]: unknown[] = Array.isArray(reply) ? reply : []
+    const deliveries = Array.isArray(claimed) ? claimed.map(deliveryOf) : []
+    const claims = deliveries.flatMap((delivery) => delivery === undefined ? [] : [{ delivery, leasedUntil: until }])
+    return [claims, String(next)]
   }
 
-  async function forget (lane: EndpointRef, members: readonly string[], ended: boolean): Promise<number> {
-    return Number(await script(FORGET, [layout.due(lane), ...listsOf(lane)], [layout.deliveries(lane), Number(ended), ...members.flatMap((member) => [idOf(member), member])]))
+  /** @returns how many were kept, since they are pending */
+  async function remove (endpoint: EndpointRef, members: readonly string[], keepPending: boolean): Promise<number> {
+    const ids = members.flatMap((member) => [idOf(member), member])
+    const names = [redisKeys.due(endpoint), ...listsOf(endpoint)]
+    return Number(await script(DELETE, names, [redisKeys.deliveries(endpoint), Number(keepPending), ...ids]))
+  }
+
+  /** Ids of endpoints as members of `claimable`. */
+  async function namesOf (ids: readonly string[]): Promise<string[]> {
+    const workspaces = await Promise.all(ids.map((id) => command('get', redisKeys.id(id))))
+    return ids.map((endpointId, i) => nameOf({ workspace: String(workspaces[i]), endpointId }))
   }
 
   return {
-    async insertEndpoint (endpoint) {
+    async insertEndpoint (endpoint, maxEndpoints) {
       const { id, workspace } = endpoint
-      if (await command('set', layout.id(id), workspace, 'NX') === null) throw new EndpointTaken()
-      await write(endpoint, '')
+      if (await command('set', redisKeys.id(id), workspace, 'NX') === null) throw new DuplicateError()
+      const added = await write(INSERT, endpoint, maxEndpoints)
+      if (!added) await command('del', redisKeys.id(id))
+      return added
     },
     getEndpoint,
     listEndpoints,
-    updateEndpoint: (endpoint) => write(endpoint, String(endpoint.version - 1)),
+    updateEndpoint: (endpoint) => write(UPDATE, endpoint, endpoint.version - 1),
     async removeEndpoint (workspace, id) {
       const endpoint = await getEndpoint(workspace, id)
       if (endpoint === undefined) return false
-      const lane = { workspace, endpointId: id }
-      const removed = await script(REMOVE, [layout.endpoint(workspace, id), layout.endpoints(workspace)], [memberOf(endpoint.createdAt, id)]) === 1
+      const names = [redisKeys.endpoint(workspace, id), redisKeys.endpoints(workspace)]
+      const removed = await script(REMOVE, names, [memberOf(endpoint.createdAt, id)]) === 1
+      const ref = { workspace, endpointId: id }
       for (;;) {
-        const members = textsOf(await command('zrangebylex', layout.list(lane), '-', '+', 'LIMIT', '0', String(AT_ONCE)))
+        const range = ['-', '+', 'LIMIT', '0', String(BATCH_SIZE)]
+        const members = textsOf(await command('zrangebylex', redisKeys.list(ref), ...range))
         if (members.length === 0) break
-        await forget(lane, members, false)
-        await command('zrem', layout.made, ...members.map((member) => entryOf(lane, idOf(member))))
+        await remove(ref, members, false)
+        await command('zrem', redisKeys.made, ...members.map((member) => entryOf(ref, idOf(member))))
       }
-      await command('zrem', layout.turns, nameOf(lane))
+      await command('zrem', redisKeys.claimable, nameOf(ref))
       return removed
     },
-    subscribed: async (workspace, type) => (await listEndpoints(workspace)).filter((endpoint) => hears(endpoint, type)),
+    async subscribed (workspace, type) {
+      return (await listEndpoints(workspace)).filter((endpoint) => isSubscribed(endpoint, type))
+    },
 
     async enqueue (deliveries) {
       const added: Delivery[] = []
       for (const delivery of deliveries) if (await add(delivery)) added.push(delivery)
-      const lanes = new Set(added.map(nameOf))
-      for (const lane of lanes) await command('zadd', layout.turns, '0', lane)
+      for (const endpoint of new Set(added.map(nameOf))) await command('zadd', redisKeys.claimable, '0', endpoint)
       return added.map(({ id }) => id)
     },
     getDelivery: (workspace, endpointId, id) => getDelivery({ workspace, endpointId }, id),
     async listDeliveries (workspace, endpointId, { limit, after, state }) {
-      const lane = { workspace, endpointId }
+      const ref = { workspace, endpointId }
       const from = after === undefined ? '+' : `(${memberOf(after.createdAt, after.id)}`
-      const members = textsOf(await command('zrevrangebylex', layout.list(lane, state), from, '-', 'LIMIT', '0', String(limit + 1)))
-      const found = await Promise.all(members.slice(0, limit).map((member) => getDelivery(lane, idOf(member))))
+      const range = [from, '-', 'LIMIT', '0', String(limit + 1)]
+      const members = textsOf(await command('zrevrangebylex', redisKeys.list(ref, state), ...range))
+      const found = await Promise.all(members.slice(0, limit).map((member) => getDelivery(ref, idOf(member))))
       const deliveries = found.filter((delivery) => delivery !== undefined)
       const last = members.length > limit ? deliveries.at(-1) : undefined
       return { deliveries, next: last && { createdAt: last.createdAt, id: last.id } }
     },
     async claim (now, lease, { limit, perEndpoint, except = [], only }) {
-      const names = await namesOf(except)
-      const lanes = only === undefined ? textsOf(await script(TURNS, [layout.turns], [now, now + TURN, limit, ...names])) : [nameOf(only)]
       const claims: Claim[] = []
-      let next = ''
-      for (const name of lanes) {
-        const [workspace, endpointId]: [string, string] = JSON.parse(name)
-        const taken = await take({ workspace, endpointId }, now, now + lease, Math.min(perEndpoint, limit - claims.length))
-        claims.push(...taken.claims)
-        next = taken.next
-        if (only === undefined) await script(PASS, [layout.turns], [name, now + TURN, next === '' ? '' : Math.max(Number(next), now)])
+      const claimFrom = async (endpoint: EndpointRef): Promise<string> => {
+        const [claimed, next] = await claimOf(endpoint, now, now + lease, Math.min(perEndpoint, limit - claims.length))
+        claims.push(...claimed)
+        return next
       }
-      if (only === undefined) next = String(await script(NEXT, [layout.turns], names))
-      return { claims, nextAt: next === '' ? undefined : Number(next) }
+      if (only !== undefined) return { claims, nextAt: timeOf(await claimFrom(only)) }
+      const names = await namesOf(except)
+      const until = now + ENDPOINT_LEASE_MS
+      for (const name of textsOf(await script(LEASE, [redisKeys.claimable], [now, until, limit, ...names]))) {
+        const next = timeOf(await claimFrom(endpointOf(name)))
+        await script(RELEASE, [redisKeys.claimable], [name, until, next === undefined ? '' : Math.max(next, now)])
+      }
+      return { claims, nextAt: timeOf(String(await script(NEXT, [redisKeys.claimable], names))) }
     },
-    async settle ({ delivery, heldUntil }, { attempt, state, nextAt }) {
+    async settle ({ delivery, leasedUntil }, { attempt, state, nextAt }) {
       const { id, createdAt, attempts } = delivery
-      const keys = [layout.deliveries(delivery) + id, layout.due(delivery), layout.list(delivery, 'pending'), layout.list(delivery, state)]
-      const settled = await script(SETTLE, keys, [id, memberOf(createdAt, id), heldUntil, state, writeAttempts([...attempts, attempt]), nextAt?.getTime() ?? '']) === 1
-      if (settled && nextAt !== undefined) await command('zadd', layout.turns, '0', nameOf(delivery))
+      const names = [
+        redisKeys.deliveries(delivery) + id,
+        redisKeys.due(delivery),
+        redisKeys.list(delivery, 'pending'),
+        redisKeys.list(delivery, state)
+      ]
+      const all = writeAttempts([...attempts, attempt])
+      const args = [id, memberOf(createdAt, id), leasedUntil, state, all, nextAt?.getTime() ?? '']
+      const settled = await script(SETTLE, names, args) === 1
+      if (settled && nextAt !== undefined) await command('zadd', redisKeys.claimable, '0', nameOf(delivery))
       return settled
     },
     async prune (before, limit) {
       let pruned = 0
       for (let offset = 0; pruned < limit;) {
-        const found = textsOf(await command('zrangebyscore', layout.made, '-inf', `(${before.getTime()}`, 'LIMIT', String(offset), '1'))
-        const [member] = found
-        if (member === undefined) break
-        const [workspace, endpointId, id]: [string, string, string] = JSON.parse(member)
-        const lane = { workspace, endpointId }
-        const stored = await getDelivery(lane, id)
-        const pending = stored === undefined ? 0 : await forget(lane, [memberOf(stored.createdAt, id)], true)
-        if (pending === 0) await command('zrem', layout.made, member)
-        offset += pending
-        if (stored !== undefined) pruned += 1 - pending
+        const range = ['-inf', `(${before.getTime()}`, 'LIMIT', String(offset), '1']
+        const [entry] = textsOf(await command('zrangebyscore', redisKeys.made, ...range))
+        if (entry === undefined) break
+        const ref = deliveryRefOf(entry)
+        const stored = await getDelivery(ref, ref.id)
+        const kept = stored === undefined ? 0 : await remove(ref, [memberOf(stored.createdAt, ref.id)], true)
+        if (kept === 0) await command('zrem', redisKeys.made, entry)
+        offset += kept
+        if (stored !== undefined) pruned += 1 - kept
       }
       return pruned
     }
   }
-
-  /** Lanes of endpoints. */
-  async function namesOf (ids: readonly string[]): Promise<string[]> {
-    return await Promise.all(ids.map(async (id) => nameOf({ workspace: String(await command('get', layout.id(id))), endpointId: id })))
-  }
 }
 
-/** @param fields record, attempts, state and due; undefined where there is no record */
-function deliveryOf (fields: unknown): Delivery | undefined {
-  const [record, attempts, state, due] = Array.isArray(fields) ? fields.map((field: unknown) => typeof field === 'string' ? field : '') : []
-  if (record === undefined || record === '') return undefined
-  return readDelivery(record, { state: readState(String(state)), attempts: readAttempts(String(attempts)), due: due === '' ? undefined : Number(due) })
+/** @param score '' for never */
+function timeOf (score: string): number | undefined {
+  return score === '' ? undefined : Number(score)
 }

@@ -138,12 +138,14 @@ export async function createTarget (logger: FastifyServerOptions['logger'], opti
         throw fault(secrets.words.faultMessage, secrets.words.faultProperty, secrets.words.faultCause)
       }
     },
-    onExposed (exposure) {
-      heard.exposures.push(exposure)
-      throw fault(secrets.words.faultMessage, secrets.words.faultProperty, secrets.words.faultCause)
-    },
     ...options
   })
+  if (guarded) {
+    app.latchkey.events.on(['key.exposed', 'token.exposed'], (event) => {
+      heard.exposures.push(event)
+      throw fault(secrets.words.faultMessage, secrets.words.faultProperty, secrets.words.faultCause)
+    })
+  }
   const issue = async (environment: 'production' | 'sandbox', owner: string, ...names: Array<'devices:read' | 'devices:write'>) =>
     (await app.latchkey.keys.issue({ workspace: 'w', environment, owner, scopes: names })).secret
   secrets = createSecrets({

@@ -1,0 +1,108 @@
+import fc from 'fast-check'
+import t from 'tap'
+import { keyApi } from '../helpers/key-routes.js'
+import { refused } from '../helpers/limits.js'
+import '../helpers/seed.js'
+
+const invalid = { status: 400, code: 'KEY_INPUT_INVALID' }
+
+t.test('a field that a body may not have is refused by name, and never used', async (t) => {
+  const { send, app, callers: { plain } } = await keyApi(t)
+  const count = async () => (await app.latchkey.keys.list('w1')).keys.length
+  const before = await count()
+  const own = ['workspace', 'owner', 'hash', 'id', 'createdAt', 'tier', 'secrets', 'revokedAt', 'constructor', 'prototype']
+  for (const field of own) {
+    for (const [request, body] of [['POST /api-keys', { scopes: [] }], [`PATCH /api-keys/${plain.key.id}`, {}], [`POST /api-keys/${plain.key.id}/rotate`, {}], [`POST /api-keys/${plain.key.id}/revoke`, {}]] as const) {
+      const { detail } = refused(t, await send('admin', request, { ...body, [field]: 'x' }), invalid)
+      t.match(detail, `"${field}" is not a field here; the fields are `)
+    }
+  }
+  t.equal((await send('admin', 'POST /api-keys', '{"scopes":[],"__proto__":{"owner":"root"}}')).statusCode, 400)
+  t.same([await count(), await app.latchkey.keys.get('w1', plain.key.id)], [before, plain.key])
+})
+
+t.test('every wrong value is 400 and says what it must be; nothing becomes another type', async (t) => {
+  const { send } = await keyApi(t)
+  const rows: Array<[unknown, RegExp]> = [
+    [{}, /^scopes (is missing; it )?must be an array of at most 1000 items/],
+    [null, /^scopes (is missing; it )?must be an array of at most 1000 items/],
+    [[], /^the body must be an object, not an array of 0$/],
+    [7, /^the body must be an object, not 7$/],
+    [{ scopes: 'devices:read' }, /^scopes (is missing; it )?must be an array of at most 1000 items/],
+    [{ scopes: [1] }, /^scopes\.0 must be a string of at most 256 characters, not 1$/],
+    [{ scopes: ['devices:reed'] }, /^scopes has "devices:reed", which is not declared/],
+    [{ scopes: [], name: 7 }, /^name must be a string of 1 to 256 characters without control characters, not 7$/],
+    [{ scopes: [], name: '' }, /^name must be a string of 1 to 256 characters without control characters, not /],
+    [{ scopes: [], name: 'a\nb' }, /^name must be a string of 1 to 256 characters without control characters, not /],
+    [{ scopes: [], name: null }, /^name must be a string of 1 to 256 characters without control characters, not /],
+    [{ scopes: [], environment: 'moon' }, /^environment must be one of /],
+    ...[null, 7, NaN, '', 'never', '2030-01-01', '2030-13-01T00:00:00Z', '2030-02-30T00:00:00Z', '2029-02-29T00:00:00Z', '2030-01-31T24:00:00Z', '2030-01-31T12:00:00+24:00', '+275760-09-13T00:00:00Z', '2020-01-01T00:00:00Z', '2026-01-01T00:00:00Z'].map((expiresAt): [unknown, RegExp] => [{ scopes: [], expiresAt }, /^expiresAt must be (an RFC 3339 date-time that exists, such as "2030-01-31T12:00:00Z", not|in the future)/]),
+    ...['x', [], { a: {} }, { a: 'x'.repeat(513) }].map((metadata): [unknown, RegExp] => [{ scopes: [], metadata }, /^metadata/])
+  ]
+  for (const [body, detail] of rows) {
+    t.match(refused(t, await send('admin', 'POST /api-keys', JSON.stringify(body)), invalid).detail, detail, JSON.stringify(body))
+  }
+  t.equal((await send('admin', `GET /api-keys/${'x'.repeat(90)}`)).statusCode, 404)
+  refused(t, await send('admin', 'GET /api-keys/a%00b'), { status: 404, code: 'KEY_NOT_FOUND' })
+})
+
+t.test('a body that can\'t be read is refused in the format of the host, and not cached', async (t) => {
+  const problem = await keyApi(t)
+  const short = await keyApi(t, { latchkey: { errors: 'error' } })
+  const rows = [
+    ['{ not json', 'application/json', 400, 'KEY_INPUT_INVALID', 'The body must be JSON.'],
+    ['', 'application/json', 400, 'KEY_INPUT_INVALID', 'scopes is missing; it must be an array of at most 1000 items'],
+    [undefined, undefined, 400, 'KEY_INPUT_INVALID', 'scopes is missing; it must be an array of at most 1000 items'],
+    ['<key/>', 'text/xml', 415, 'UNSUPPORTED_MEDIA_TYPE', 'The body of the request must be application/json.'],
+    ['{}', 'text/plain', 415, 'UNSUPPORTED_MEDIA_TYPE', 'The body of the request must be application/json.'],
+    [JSON.stringify({ scopes: [], name: 'x'.repeat(1_100_000) }), 'application/json', 413, 'PAYLOAD_TOO_LARGE', 'The body of the request is too large.']
+  ] as const
+  for (const [payload, type, status, code, detail] of rows) {
+    const request = ({ callers }: typeof problem) => ({ method: 'POST', url: '/api-keys', headers: { authorization: `Bearer ${callers.admin.secret}`, ...type !== undefined && { 'content-type': type } }, ...payload !== undefined && { payload } } as const)
+    t.equal(refused(t, await problem.app.inject(request(problem)), { status, code }).detail, detail)
+    const answer = await short.app.inject(request(short))
+    t.same([answer.statusCode, answer.json(), answer.headers['cache-control']], [status, { error: code }, 'no-store'])
+  }
+})
+
+t.test('metadata of any name are metadata and nothing else', async (t) => {
+  const { send } = await keyApi(t)
+  const created = await send('admin', 'POST /api-keys', '{"scopes":[],"metadata":{"toString":"x","a":null,"b":true}}')
+  t.same(created.json().key.metadata, { toString: 'x', a: null, b: true })
+})
+
+t.test('only the responses of create and rotate have a secret, and none has a hash', async (t) => {
+  const { send, callers } = await keyApi(t)
+  const { key, secret } = (await send('admin', 'POST /api-keys', { scopes: [] })).json()
+  const rotated = (await send('admin', `POST /api-keys/${key.id}/rotate`, { grace: 60 })).json()
+  const answers = [
+    await send('admin', 'GET /api-keys'), await send('admin', `GET /api-keys/${key.id}`), await send('admin', `PATCH /api-keys/${key.id}`, { name: 'n' }),
+    await send('admin', 'GET /api-keys/workspaces'), await send('admin', `POST /api-keys/${key.id}/rotate`, { version: 1 }), await send('admin', `POST /api-keys/${key.id}/revoke`)
+  ]
+  for (const { body } of answers) {
+    for (const one of [secret, rotated.secret, ...Object.values(callers).map(({ secret }) => secret)]) t.notMatch(body, one.slice(-49, -39))
+    t.notMatch(body, 'hash')
+    t.notMatch(body, '"secret"')
+  }
+})
+
+t.test('whatever a body says, the key is of the caller and may do no more than the caller', async (t) => {
+  const { send, app, callers: { writer } } = await keyApi(t)
+  const field = fc.oneof(
+    fc.tuple(fc.constantFrom('workspace', 'owner', 'tier', 'id', 'hash', 'createdAt', 'secrets', 'version', '__proto__', 'constructor', 'environment', 'name', 'metadata', 'expiresAt', 'scopes'), fc.jsonValue({ maxDepth: 2 })),
+    fc.tuple(fc.constant('scopes'), fc.subarray(['devices:read', 'devices:write', 'devices:manage', 'api_keys:manage', 'api_keys:read'])),
+    fc.tuple(fc.constant('expiresAt'), fc.date({ noInvalidDate: true }).map((date) => date.toISOString())),
+    fc.tuple(fc.constant('metadata'), fc.dictionary(fc.string(), fc.oneof(fc.string(), fc.double(), fc.constant(null)))),
+    fc.tuple(fc.constant('name'), fc.string())
+  )
+  const statuses = new Set<number>()
+  await fc.assert(fc.asyncProperty(fc.array(field, { maxLength: 5 }), async (fields) => {
+    const body = `{${fields.map(([name, value]) => `${JSON.stringify(name)}:${JSON.stringify(value)}`).join(',')}}`
+    const { statusCode, payload } = await send('writer', 'POST /api-keys', body)
+    statuses.add(statusCode)
+    if (statusCode !== 201) return [400, 403].includes(statusCode)
+    const { key } = JSON.parse(payload)
+    return key.workspace === 'w1' && key.environment === 'production' && key.owner === 'ada' && key.tier === 'pro' && key.version === 1 && app.latchkey.keys.grants(writer.key, key.scopes)
+  }), { numRuns: 1000 })
+  t.same([...statuses].sort(), [201, 400, 403])
+})
