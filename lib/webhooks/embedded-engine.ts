@@ -2,6 +2,7 @@ import { Type } from '@sinclair/typebox'
 import { checkOptions } from '../core/options.js'
 import type { FailureLog } from '../core/failure-log.js'
 import type { DeliveryEngine, EngineDeps } from './engine.js'
+import { createPlaces } from './places.js'
 import { createStoreFailureLog, leaseOf, recordAttempt } from './record-attempt.js'
 import type { Claim } from './store.js'
 
@@ -15,18 +16,18 @@ export interface EmbeddedEngineOptions {
   poll?: number | undefined
 }
 
-const places = { minimum: 2, maximum: 10_000, description: 'a whole number from 2 to 10,000' }
+const ofAll = { minimum: 2, maximum: 10_000, description: 'a whole number from 2 to 10,000' }
 const ofEndpoint = { minimum: 1, maximum: 1000, description: 'a whole number from 1 to 1000' }
 const interval = { exclusiveMinimum: 0, maximum: 3600, description: 'seconds above 0 and at most 3600' }
 const optionsSchema = Type.Object({
-  concurrency: Type.Optional(Type.Integer(places)),
+  concurrency: Type.Optional(Type.Integer(ofAll)),
   perEndpoint: Type.Optional(Type.Integer(ofEndpoint)),
   poll: Type.Optional(Type.Number(interval))
 }, { additionalProperties: false })
 
 /**
- * Delivers in this process, from any store; any number of processes may share one. Endpoints that fail get half of the
- * places at most, so that they don't delay the others.
+ * Delivers in this process, from any store; any number of processes may share one. While endpoints whose last attempt
+ * failed have half of the places, they get no more of them, so that they don't delay the others.
  *
  * @throws OptionError
  */
@@ -38,12 +39,10 @@ export function createEmbeddedEngine (options: EmbeddedEngineOptions = {}): Deli
   let polling: Promise<void> | undefined
   let pollAgain = false
   let closed = false
-  /** Attempts in progress by endpoint. */
-  const busy = new Map<string, number>()
-  const failing = new Set<string>()
+  const places = createPlaces({ concurrency, perEndpoint })
   const running = new Set<Promise<void>>()
 
-  /** One poll at a time: whoever asks during one gets another after it. */
+  /** One poll at a time: a call during one makes another one follow. */
   function pollNow (): void {
     if (started === undefined || closed) return
     const { deps, failures } = started
@@ -63,44 +62,35 @@ export function createEmbeddedEngine (options: EmbeddedEngineOptions = {}): Deli
   /** @returns milliseconds until the next poll */
   async function claimAll (deps: EngineDeps): Promise<number> {
     const { store, clock } = deps
-    while (running.size < concurrency) {
+    while (places.free() > 0) {
       if (closed) break
-      const limit = { limit: concurrency - running.size, perEndpoint, except: [...excluded()] }
-      const { claims, nextAt = Infinity } = await store.claim(clock(), leaseOf(deps), limit)
+      const now = clock()
+      const limit = { limit: places.free(), perEndpoint, endpointLimits: places.limits(now) }
+      const { claims, nextAt = Infinity } = await store.claim(now, leaseOf(deps), limit)
       if (claims.length === 0) return Math.min(poll * 1000, Math.max(1, nextAt - clock()))
       for (const claim of claims) begin(deps, claim)
     }
     return poll * 1000
   }
 
-  function excluded (): Set<string> {
-    const places = [...failing].reduce((sum, id) => sum + (busy.get(id) ?? 0), 0)
-    return new Set([...busy.keys(), ...places >= concurrency / 2 ? failing : []])
-  }
-
   function begin (deps: EngineDeps, claim: Claim): void {
-    const { endpointId } = claim.delivery
-    busy.set(endpointId, (busy.get(endpointId) ?? 0) + 1)
-    const run = attempt(deps, claim).finally(() => {
+    places.take(claim.delivery)
+    const run = attempt(deps, claim).then((isPending) => {
       running.delete(run)
-      const left = Number(busy.get(endpointId)) - 1
-      if (left > 0) {
-        busy.set(endpointId, left)
-      } else {
-        busy.delete(endpointId)
-        pollNow()
-      }
+      // A poll also finds out when the delivery is due next.
+      if (places.release(claim.delivery) || isPending) pollNow()
     })
     running.add(run)
   }
 
-  async function attempt (deps: EngineDeps, claim: Claim): Promise<void> {
+  /** @returns whether the delivery is to be attempted again */
+  async function attempt (deps: EngineDeps, claim: Claim): Promise<boolean> {
     const settled = await deps.deliver(claim)
-    if (settled === undefined) return
-    const { endpointId } = claim.delivery
-    if (settled.state === 'delivered' || settled.attempt.outcome === 'disabled') failing.delete(endpointId)
-    else failing.add(endpointId)
+    if (settled === undefined) return false
+    const { state, attempt: { outcome } } = settled
+    places.setFailing(claim.delivery, state !== 'delivered' && outcome !== 'disabled', deps.clock())
     await recordAttempt(deps, claim, settled)
+    return state === 'pending'
   }
 
   return {

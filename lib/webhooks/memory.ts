@@ -91,15 +91,17 @@ export function createMemoryWebhookStore (): WebhookStore {
       const [page, next] = cutPage(found.sort(newestFirst), limit)
       return { deliveries: page.map(deliveryOf), next }
     },
-    async claim (now, lease, { limit, perEndpoint, except = [], only }) {
+    async claim (now, lease, { limit, perEndpoint, endpointLimits = [], only }) {
+      const limits = new Map(endpointLimits.map(({ endpointId, limit }) => [endpointId, limit]))
       const wanted = only === undefined
-        ? [...endpoints.values()].filter(({ id }) => !except.includes(id))
+        ? [...endpoints.values()].filter(({ id }) => limits.get(id) !== 0)
         : [find(only.workspace, only.endpointId)].filter((endpoint) => endpoint !== undefined)
       const claims: Claim[] = []
       claimCount++
       // Those that waited longest come first, so that a long queue of one endpoint delays no other.
       for (const endpoint of wanted.sort((one, other) => one.lastClaim - other.lastClaim)) {
-        const taken = take(endpoint, now, now + lease, Math.min(perEndpoint, limit - claims.length))
+        const ofEndpoint = limits.get(endpoint.id) ?? perEndpoint
+        const taken = take(endpoint, now, now + lease, Math.min(ofEndpoint, limit - claims.length))
         if (taken.length > 0) endpoint.lastClaim = claimCount
         claims.push(...taken)
       }

@@ -74,8 +74,8 @@ export interface DeliveryList {
 export interface ClaimLimit {
   readonly limit: number
   readonly perEndpoint: number
-  /** Endpoints of which none is wanted now. */
-  readonly except?: readonly string[] | undefined
+  /** Endpoints of which fewer than `perEndpoint` are wanted. */
+  readonly endpointLimits?: readonly EndpointLimit[] | undefined
   /** Deliveries to one endpoint alone. */
   readonly only?: EndpointRef | undefined
 }
@@ -86,6 +86,12 @@ export interface EndpointRef {
   readonly endpointId: string
 }
 
+/** How many deliveries to one endpoint are wanted, in place of `perEndpoint`; 0 for none. */
+export interface EndpointLimit extends EndpointRef {
+  readonly limit: number
+}
+
+/** What a call of `claim` returns. */
 export interface Claimed {
   readonly claims: readonly Claim[]
   /**

@@ -1,11 +1,13 @@
 import { Type } from '@sinclair/typebox'
 import { Queue, Worker, type ConnectionOptions, type JobsOptions } from 'bullmq'
 import { describeFault } from '../../core/errors.js'
+import { withTimeout } from '../../core/clock.js'
 import { checkOptions } from '../../core/options.js'
 import { createFailureLog, type FailureLog } from '../../core/failure-log.js'
 import type { DeliveryEngine, EngineDeps } from '../engine.js'
-import { createStoreFailureLog, leaseOf, recordAttempt } from '../record-attempt.js'
+import { createStoreFailureLog } from '../record-attempt.js'
 import type { EndpointRef } from '../store.js'
+import { createEndpointJob, type EndpointJob } from './endpoint-job.js'
 
 /** Where the queue is, and how much this process delivers at a time. */
 export interface BullmqEngineOptions {
@@ -38,6 +40,8 @@ const optionsSchema = Type.Object({
 
 /** Workers that may die during one job before BullMQ gives it up; the next sweep then adds another one. */
 const MAX_STALLS = 10
+/** Seconds in which a queue that works takes the jobs that are being added; one that is down may never do so. */
+const CLOSE_TIMEOUT = 1
 /** Of one sweep. */
 const SWEEP_BATCH_SIZE = 1000
 /** Name of a job that shows whether a queue that failed works again: there may be no other job for a long time. */
@@ -50,8 +54,8 @@ interface Job extends EndpointRef {
 
 /**
  * Delivers by the workers of a BullMQ queue. A job stands for an endpoint, not for a delivery: each endpoint has one at
- * a time, which makes a few attempts and goes to the end of the queue, so an endpoint that fails with a long queue
- * delays nobody. The deliveries are in the store, where a sweep finds them if the queue has lost a job.
+ * a time, which makes a few attempts and goes to the end of the queue, so an endpoint with a long queue delays nobody.
+ * The deliveries are in the store, where a sweep finds them if the queue has lost a job.
  *
  * @throws OptionError
  */
@@ -61,21 +65,32 @@ export function createBullmqEngine (options: BullmqEngineOptions): DeliveryEngin
   const { sweep = 5, stalledAfter = 30 } = options
   const jobOptions = { removeOnComplete: true, removeOnFail: true }
   const queue = new Queue<Job>(queueName, { connection, defaultJobOptions: jobOptions })
+  /** Those that run in this process, by endpoint. */
+  const jobs = new Map<string, EndpointJob>()
   let queueFailures: FailureLog | undefined
   let worker: Worker<Job> | undefined
   let sweepTimer: NodeJS.Timeout | undefined
-  queue.on('error', (fault) => queueFailures?.failed(fault, 'queue'))
+  const adding = new Set<Promise<boolean>>()
+  let closed = false
+  queue.on('error', queueFailed)
+
+  /** A queue that is closed may fail: what it did not take is in the store, where another process finds it. */
+  function queueFailed (fault: unknown): void {
+    if (!closed) queueFailures?.failed(fault, 'queue')
+  }
 
   /** @returns whether the queue has taken the job */
   async function add (name: string, job: Job, options: JobsOptions): Promise<boolean> {
-    try {
-      await queue.add(name, job, options)
+    if (closed) return false
+    const added = queue.add(name, job, options).then(() => {
       queueFailures?.worked('queue')
       return true
-    } catch (fault) {
-      queueFailures?.failed(fault, 'queue')
+    }, (fault: unknown) => {
+      queueFailed(fault)
       return false
-    }
+    })
+    adding.add(added)
+    return await added.finally(() => { adding.delete(added) })
   }
 
   /** Adds the job of an endpoint: to run now, or after the one that is running. */
@@ -90,20 +105,14 @@ export function createBullmqEngine (options: BullmqEngineOptions): DeliveryEngin
     await add('timer', { workspace, endpointId, timer: true }, { delay, deduplication })
   }
 
-  async function deliverTo ({ workspace, endpointId }: EndpointRef, deps: EngineDeps): Promise<void> {
-    const { store, clock, deliver } = deps
-    const only = { workspace, endpointId }
-    const limit = { limit: perEndpoint, perEndpoint, only }
-    const { claims } = await store.claim(clock(), leaseOf(deps), limit)
-    await Promise.all(claims.map(async (claim) => {
-      const settled = await deliver(claim)
-      if (settled !== undefined) await recordAttempt(deps, claim, settled)
-    }))
-    const { nextAt } = await store.claim(clock(), 0, { ...limit, limit: 0 })
+  async function deliverTo (endpoint: EndpointRef, deps: EngineDeps): Promise<void> {
+    const job = createEndpointJob(endpoint, { perEndpoint, interval: sweep }, deps)
+    jobs.set(endpoint.endpointId, job)
+    const nextAt = await job.run().finally(() => { jobs.delete(endpoint.endpointId) })
     if (nextAt === undefined) return
-    const delay = nextAt - clock()
-    if (delay <= 0) await enqueue(only)
-    else await enqueueLater(only, delay)
+    const delay = nextAt - deps.clock()
+    if (delay <= 0) await enqueue(endpoint)
+    else await enqueueLater(endpoint, delay)
   }
 
   /** Adds jobs for all endpoints that have something due. */
@@ -154,11 +163,15 @@ export function createBullmqEngine (options: BullmqEngineOptions): DeliveryEngin
     start,
     async wake (deliveries) {
       const endpoints = new Map(deliveries.map((delivery) => [delivery.endpointId, delivery]))
+      for (const id of endpoints.keys()) jobs.get(id)?.wake()
       for (const endpoint of endpoints.values()) if (!await enqueue(endpoint)) break
     },
     async close () {
       clearInterval(sweepTimer)
+      for (const job of jobs.values()) job.stop()
       await worker?.close()
+      await withTimeout(Promise.all(adding), CLOSE_TIMEOUT, 'the queue').catch(() => {})
+      closed = true
       await queue.close()
     }
   }

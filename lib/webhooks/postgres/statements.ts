@@ -44,9 +44,9 @@ export function createStatements (schema: string) {
       ) due WHERE e.id = due.id RETURNING e.id`,
     findEndpoint: `SELECT id FROM ${endpoints} WHERE workspace = $1 AND id = $2`,
     claim: `UPDATE ${deliveries} d SET due_at = $3 FROM (
-        SELECT due.id FROM unnest($1::text[]) AS endpoint (id) CROSS JOIN LATERAL (
+        SELECT due.id FROM unnest($1::text[], $4::int[]) AS endpoint (id, wanted) CROSS JOIN LATERAL (
           SELECT id FROM ${deliveries} WHERE endpoint_id = endpoint.id AND due_at <= $2
-          ORDER BY due_at, id LIMIT $4 FOR NO KEY UPDATE SKIP LOCKED
+          ORDER BY due_at, id LIMIT endpoint.wanted FOR NO KEY UPDATE SKIP LOCKED
         ) due LIMIT $5
       ) claimed WHERE d.id = claimed.id RETURNING ${COLUMNS}`,
     /** Ends the lease of endpoints, unless a new delivery ended it before. Those that wait since longer come first. */

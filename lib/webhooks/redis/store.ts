@@ -81,12 +81,6 @@ export function createRedisStore ({ command, namespace }: OpenRedis): WebhookSto
     return Number(await script(DELETE, names, [redisKeys.deliveries(endpoint), Number(keepPending), ...ids]))
   }
 
-  /** Ids of endpoints as members of `claimable`. */
-  async function namesOf (ids: readonly string[]): Promise<string[]> {
-    const workspaces = await Promise.all(ids.map((id) => command('get', redisKeys.id(id))))
-    return ids.map((endpointId, i) => nameOf({ workspace: String(workspaces[i]), endpointId }))
-  }
-
   return {
     async insertEndpoint (endpoint, maxEndpoints) {
       const { id, workspace } = endpoint
@@ -135,21 +129,23 @@ export function createRedisStore ({ command, namespace }: OpenRedis): WebhookSto
       const last = members.length > limit ? deliveries.at(-1) : undefined
       return { deliveries, next: last && { createdAt: last.createdAt, id: last.id } }
     },
-    async claim (now, lease, { limit, perEndpoint, except = [], only }) {
+    async claim (now, lease, { limit, perEndpoint, endpointLimits = [], only }) {
+      const limits = new Map(endpointLimits.map((one) => [nameOf(one), one.limit]))
       const claims: Claim[] = []
       const claimFrom = async (endpoint: EndpointRef): Promise<string> => {
-        const [claimed, next] = await claimOf(endpoint, now, now + lease, Math.min(perEndpoint, limit - claims.length))
+        const most = Math.min(limits.get(nameOf(endpoint)) ?? perEndpoint, limit - claims.length)
+        const [claimed, next] = await claimOf(endpoint, now, now + lease, most)
         claims.push(...claimed)
         return next
       }
       if (only !== undefined) return { claims, nextAt: timeOf(await claimFrom(only)) }
-      const names = await namesOf(except)
+      const unwanted = [...limits].filter(([, limit]) => limit === 0).map(([name]) => name)
       const until = now + ENDPOINT_LEASE_MS
-      for (const name of textsOf(await script(LEASE, [redisKeys.claimable], [now, until, limit, ...names]))) {
+      for (const name of textsOf(await script(LEASE, [redisKeys.claimable], [now, until, limit, ...unwanted]))) {
         const next = timeOf(await claimFrom(endpointOf(name)))
         await script(RELEASE, [redisKeys.claimable], [name, until, next === undefined ? '' : Math.max(next, now)])
       }
-      return { claims, nextAt: timeOf(String(await script(NEXT, [redisKeys.claimable], names))) }
+      return { claims, nextAt: timeOf(String(await script(NEXT, [redisKeys.claimable], unwanted))) }
     },
     async settle ({ delivery, leasedUntil }, { attempt, state, nextAt }) {
       const { id, createdAt, attempts } = delivery
