@@ -85,7 +85,7 @@ t.test('of many rotations at once one succeeds, and the others are conflicts', a
 t.test('a change that the store takes after the deadline is published and emitted when it does', async (t) => {
   const store = slowStore()
   const published: Array<[string, number]> = []
-  const { keys, types, opens } = keyring(t, { store }, { deadline: 0.03, publishVersion: async ({ id }, version) => { published.push([id, version]) } })
+  const { keys, types, opens } = keyring(t, { store }, { deadline: 0.2, publishVersion: async ({ id }, version) => { published.push([id, version]) } })
   const { key, secret } = await keys.issue(input)
   const late = gate()
   let writing = false
@@ -108,7 +108,7 @@ t.test('so is a key that was issued too late', async (t) => {
   const store = slowStore()
   const late = gate()
   store.pause = () => late.opened
-  const { keys, types } = keyring(t, { store }, { deadline: 0.03 })
+  const { keys, types } = keyring(t, { store }, { deadline: 0.2 })
   await t.rejects(keys.issue(input), { code: 'KEYS_UNAVAILABLE' })
   t.same(types(), [])
   late.open()
@@ -118,7 +118,7 @@ t.test('so is a key that was issued too late', async (t) => {
 
 t.test('no change is written once its caller was answered', async (t) => {
   const store = slowStore()
-  const { keys } = keyring(t, { store }, { deadline: 0.03 })
+  const { keys } = keyring(t, { store }, { deadline: 0.2 })
   const { key } = await keys.issue(input)
   const writes: number[] = []
   store.update = async (...change) => {

@@ -49,9 +49,12 @@ t.test('no event holds a secret or a hash', async (t) => {
   for (const one of [secret, rotated.secret]) t.notMatch(JSON.stringify(events), one.slice(-45, -40))
 })
 
-t.test('keys work where nobody emits events, or nobody listens', async (t) => {
-  const { keys } = createKeys({ prefix: 'acme' }, { clock: Date.now, scopes: [], deadline: 1 })
-  t.match(await keys.issue({ workspace: 'w1', scopes: [] }), { key: { version: 1 } })
+t.test('keys work without an emitter, without listeners and without a log', async (t) => {
+  const publishVersion = async () => { throw new Error('down') }
+  const { keys, close } = createKeys({ prefix: 'acme' }, { clock: Date.now, scopes: [], deadline: 1, publishVersion })
+  const { key } = await keys.issue({ workspace: 'w1', scopes: [] })
+  t.match(await keys.revoke('w1', key.id), { key: { version: 2 } }, 'nor need anybody log failures')
+  await close()
   const unheard = { hasListeners: () => false, async emit () { throw new Error('was emitted') }, on: () => () => {}, onDurable: () => () => {}, async idle () {} }
   const silent = keyring(t, {}, { events: unheard })
   t.match(await silent.keys.issue({ workspace: 'w1', scopes: [] }), { key: { version: 1 } })

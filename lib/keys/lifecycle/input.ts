@@ -112,20 +112,11 @@ function checkExpiry (expiresAt: Date | undefined, { now }: InputContext): void 
 }
 
 /** What is wrong with a field, and what it must be. */
-export function explain ({ type, path, schema, value }: ValueError): string {
+function explain ({ type, path, schema, value }: ValueError): string {
   const field = path.slice(1).replaceAll('/', '.')
   return type === ValueErrorType.ObjectAdditionalProperties
     ? `${show(field)} is not a field of a key`
     : `${field} must be ${schema.description}, not ${show(value)}`
-}
-
-/**
- * What is wrong with a part of a request, in the validator's words: the descriptions of its schemas are written for the
- * OpenAPI document.
- */
-export function explainPart (error: ValueError, httpPart: string | undefined): string {
-  if (error.type === ValueErrorType.ObjectAdditionalProperties) return explain(error)
-  return `${error.path.slice(1).replaceAll('/', '.') || String(httpPart)}: ${error.message}`
 }
 
 export function invalid (detail: string): AccessError {

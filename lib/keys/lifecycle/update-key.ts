@@ -44,23 +44,29 @@ const MAX_URGENT_PAUSE = 2
 /** Reads, decides, compares and sets; where another change was faster, all of it again until the deadline. */
 export function createUpdateKey (store: KeyStore, deadline: number): UpdateKey {
   return async function updateKey ({ target, decide, onStored, urgent = false }) {
-    let answered = false
+    const answered = new AbortController()
+
+    async function read (): Promise<Decision & { readonly before: ApiKey }> {
+      const before = await findKey(store, target)
+      return { before, ...decide(before) }
+    }
 
     async function replace (): Promise<{ before: ApiKey, key: ApiKey }> {
-      for (let attempt = 1; ; attempt++) {
-        const before = await findKey(store, target)
-        const decision = decide(before)
-        if (decision.key === before) return { before, key: before }
-        // The caller has got 503 and may try again: the change must not happen later by itself.
-        if (answered) throw new Error('the deadline of the change has passed')
-        const key = copyKey({ ...decision.key, version: before.version + 1 })
-        if (await store.update(key, decision.hash)) return { before, key }
+      let decision = await read()
+      // Once the caller has got 503 it may try again: the change must not happen later by itself.
+      for (let attempt = 1; !answered.signal.aborted; attempt++) {
+        const { before, key: wanted, hash } = decision
+        if (wanted === before) return { before, key: before }
+        const key = copyKey({ ...wanted, version: before.version + 1 })
+        if (await store.update(key, hash)) return { before, key }
         await pause(Math.random() * Math.min(2 ** attempt, urgent ? MAX_URGENT_PAUSE : MAX_PAUSE))
+        decision = await read()
       }
+      throw new Error('the deadline of the change has passed')
     }
 
     const work = replace().then(({ before, key }) => ({ key, effectiveWithin: onStored(before, key) }))
-    const { key, effectiveWithin } = await inTime(work, deadline).finally(() => { answered = true })
+    const { key, effectiveWithin } = await inTime(work, deadline).finally(() => answered.abort())
     return { key, effectiveWithin: await effectiveWithin }
   }
 }
