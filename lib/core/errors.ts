@@ -1,5 +1,6 @@
 import { createError } from '@fastify/error'
 import { redact } from './redact.js'
+import { StoreError } from './store-error.js'
 
 interface Refusal {
   readonly statusCode: number
@@ -133,11 +134,12 @@ function challenges (given: string, { realm = 'api', scope = [], resourceMetadat
 }
 
 /**
- * What may be said of something that was thrown: its name and code. Messages and other properties stay behind, since
- * errors of stores carry the arguments of the failed command, and loggers print causes.
+ * What may be logged of something that was thrown: the message of a `StoreError`, and of all else its name and code.
+ * Messages and other properties of a client's errors carry the arguments of the failed command.
  */
 export function describeFault (fault: unknown): string {
   try {
+    if (fault instanceof StoreError) return fault.message
     if (!(fault instanceof Error)) return `a thrown ${fault === null ? 'null' : typeof fault}`
     const code = 'code' in fault && typeof fault.code === 'string' && CODE.test(fault.code) ? ` ${fault.code}` : ''
     return `${NAME.test(fault.name) ? fault.name : 'Error'}${code}`
