@@ -1,6 +1,7 @@
 import { createError } from '@fastify/error'
 import { redact } from './redact.js'
 import { refusals, type Refusal, type RefusalCode } from './refusals.js'
+import { StoreError } from './store-error.js'
 
 /** Parameters that all challenges of a context share. */
 export interface ChallengeParameters {
@@ -88,11 +89,12 @@ function challenges (fallback: string, details: RefusalDetails): string {
 }
 
 /**
- * The name and code of something that was thrown: all of it that may be logged. Its message and other properties may
- * hold the arguments of a failed command, and so secrets.
+ * What may be logged of something that was thrown: the message of a `StoreError`, and of all else its name and code.
+ * Messages and other properties of a client's errors carry the arguments of the failed command.
  */
 export function describeFault (fault: unknown): string {
   try {
+    if (fault instanceof StoreError) return fault.message
     if (!(fault instanceof Error)) return `a thrown ${fault === null ? 'null' : typeof fault}`
     const code = 'code' in fault && typeof fault.code === 'string' && CODE.test(fault.code) ? ` ${fault.code}` : ''
     return `${NAME.test(fault.name) ? fault.name : 'Error'}${code}`

@@ -29,7 +29,8 @@ export async function wrapErrors<T> (work: () => Promise<T>): Promise<T> {
 
 function explain (error: unknown): StoreError {
   const { message, code } = wrapClientError('Postgres', error)
-  const detail = error instanceof Error && code !== undefined && SAFE_CLASSES.test(code) ? `: ${redact(error.message)}` : ''
+  const isSafe = error instanceof Error && code !== undefined && SAFE_CLASSES.test(code)
+  const detail = isSafe ? `: ${redact(error.message)}` : ''
   const fix = FIXES.has(code) ? `; ${FIXES.get(code)}` : ''
   return new StoreError(message + detail + fix, code)
 }

@@ -6,10 +6,10 @@ import { COLUMNS, keyOf } from './rows.js'
 export function createSqlNotices (write: Run, schema: string): KeyNotices {
   // SKIP LOCKED: of processes that ask at once, each takes other rows.
   const due = `WITH due AS (
-      SELECT id, notice_at AS due_at FROM ${schema}.keys WHERE notice_at <= $1
+      SELECT id AS due_id, notice_at AS due_at FROM ${schema}.keys WHERE notice_at <= $1
       ORDER BY notice_at LIMIT $3 FOR NO KEY UPDATE SKIP LOCKED
     ), leased AS (
-      UPDATE ${schema}.keys k SET notice_at = $2, notice_leased_until = $2 FROM due WHERE k.id = due.id
+      UPDATE ${schema}.keys k SET notice_at = $2, notice_leased_until = $2 FROM due WHERE k.id = due_id
       RETURNING ${COLUMNS}, noticed, due_at)
     SELECT * FROM leased ORDER BY due_at`
   const settle = `UPDATE ${schema}.keys SET noticed = $4, notice_leased_until = NULL,

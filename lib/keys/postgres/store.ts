@@ -2,12 +2,12 @@ import { cutPage } from '../../core/cursor.js'
 import { withTables } from '../../postgres/migrate.js'
 import type { OpenDatabase } from '../../postgres/options.js'
 import { rowsFromPrimary } from '../../postgres/primary.js'
-import { newestGeneration, readKey, writeKey } from '../codec.js'
+import { newestGeneration, writeKey } from '../codec.js'
 import { loadKey } from '../record.js'
 import type { KeyNotices, KeyStore, KeyUse } from '../store.js'
 import { mergeUses } from '../verification/merge-usage.js'
 import { createSqlNotices } from './notices.js'
-import { keyOf } from './rows.js'
+import { keyOf, verifiedKeyOf } from './rows.js'
 import { tables } from './schema.js'
 import { createStatements } from './statements.js'
 
@@ -34,7 +34,7 @@ export function createSqlKeyStore ({ database, schema }: OpenDatabase): SqlKeySt
     },
     async findByHash (hash) {
       const [row] = rowsFromPrimary(await read(statements.findByHash, [hash]))
-      return row && loadKey(readKey(String(row.record), Number(row.created_at)), Number(row.generation))
+      return row && loadKey(verifiedKeyOf(row), Number(row.generation))
     },
     async get (workspace, id) {
       const [row] = rowsFromPrimary(await read(statements.get, [workspace, id]))

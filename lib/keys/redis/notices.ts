@@ -41,7 +41,7 @@ export function createNotices (command: Command, redisKeys: RedisKeys): RedisNot
   async function claim (taken: Taken, now: number, until: number): Promise<DueKey | undefined> {
     const [workspace, id]: [string, string] = JSON.parse(taken.member)
     const reply = textsOf(await script(CLAIM, [redisKeys.record(workspace, id)], [now, until]))
-    const stored = recordOf(reply)
+    const stored = recordOf(workspace, id, reply)
     if (stored !== undefined) return { key: stored.key, noticed: noticedIn(fieldsIn(reply)), leasedUntil: until }
     const at = reply.join()
     const retryAt = now + RETRY_AFTER_MS
