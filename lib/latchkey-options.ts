@@ -34,8 +34,12 @@ const latchkeySchema = Type.Object({
   keys: Type.Union([keysSchema, Type.Literal(false)], {
     description: '{ prefix: \'acme\' }, or false with resolvers of your own'
   }),
-  limits: Type.Optional(Type.Union([limitsSchema, Type.Literal(false)], { description: 'an object, or false for no limits' })),
-  events: Type.Optional(Type.Union([eventsSchema, Type.Literal(false)], { description: 'an object, or false for no events' }))
+  limits: Type.Optional(Type.Union([limitsSchema, Type.Literal(false)], {
+    description: 'an object, or false for no limits'
+  })),
+  events: Type.Optional(Type.Union([eventsSchema, Type.Literal(false)], {
+    description: 'an object, or false for no events'
+  }))
 }, { additionalProperties: false })
 
 /**

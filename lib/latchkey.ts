@@ -57,7 +57,9 @@ export const latchkey = fp<LatchkeyOptions>(async function latchkey (app: Fastif
 const NO_STORE = 'keys.store is left out: keys live in this process\'s memory, and are gone when it ends; ' +
   'write a store, such as createPostgresKeyStore(), or createMemoryKeyStore() where that is meant'
 
-function createKeyring (app: FastifyInstance, options: LatchkeyOptions, events: Emitter | undefined): Keyring | undefined {
+function createKeyring (
+  app: FastifyInstance, options: LatchkeyOptions, events: Emitter | undefined
+): Keyring | undefined {
   const { keys, scopes, clock = Date.now, realm, deadline = 1, limits } = options
   if (keys === false) return undefined
   if (keys.store === undefined) app.log.warn(NO_STORE)
