@@ -34,8 +34,7 @@ async function grownIn (environment: NodeJS.ProcessEnv, most: number): Promise<n
     ending.teardown(() => agent.destroy())
     const child = start([
       process.execPath, '--single-threaded', '--expose-gc', '--compact-on-every-full-gc',
-      '--conditions=fastify-latchkey-source', '--import=tsx',
-      fileURLToPath(new URL('../helpers/garbage-server.ts', import.meta.url))
+      fileURLToPath(new URL('../helpers/garbage-server.js', import.meta.url))
     ], undefined, { ...environment, NODE_ENV: 'production' })
     child.stderr.pipe(process.stderr)
     ending.teardown(() => child.kill())

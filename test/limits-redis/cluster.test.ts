@@ -1,12 +1,12 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { compilePolicy, type Take } from 'fastify-latchkey/limits'
-import { LimitStoreUnavailable } from 'fastify-latchkey/limits/redis'
+import { LimitStoreUnavailable, type RedisClient } from 'fastify-latchkey/limits/redis'
 import { Cluster } from 'ioredis'
 import t from 'tap'
 import { clusterSlot, createRedisKeys } from '../../lib/limits/redis/redis-keys.js'
 import { principal } from '../helpers/limits.js'
 import { startPrimaries, startShards } from '../helpers/redis-fleets.js'
-import { redisStore } from '../helpers/redis-store.js'
+import { doubles, redisStore } from '../helpers/redis-store.js'
 import { until } from '../helpers/until.js'
 
 const policies = [compilePolicy({ name: 'p', quota: 1_000, window: 3600 }), compilePolicy({ name: 'all', quota: 10_000, window: 3600, partition: 'workspace' })]
@@ -88,6 +88,29 @@ t.test('a shard that is gone costs those alone who need it, and nobody else is r
   await until(async () => (await store.takeBatch(takes)).every(({ failure }) => failure === undefined), 'everybody is decided again')
   t.match(store.log.lines, [{ message: 'limits: Redis can\'t decide; requests get 503' }, { message: 'limits: Redis decides again' }])
   t.equal(store.log.lines.length, 2)
+})
+
+t.test('a node that was replaced is unavailable no longer, though nobody asks it again', async (t) => {
+  const slots = Array.from({ length: 16_384 }, () => ['old:1'])
+  const redis: RedisClient = {
+    status: 'ready',
+    slots,
+    connect: async () => {},
+    async callBuffer () { return slots[0]?.[0] === 'old:1' ? null : doubles(1_000_000, 0, 0) },
+    info: async () => '',
+    on () {},
+    off () {}
+  }
+  const store = redisStore(t, { redis, clockOfTakes: true, deadline: 10 })
+  const take = async () => store.take({ policies: [], principal: principal('ada'), cost: 1, now: 0 }).then(() => true, () => false)
+  for (let n = 0; n < 4; n++) t.equal(await take(), false)
+  for (const nodes of slots) nodes[0] = 'new:1'
+  t.equal(await take(), true)
+  await until(async () => await take() && store.log.lines.length === 2, 'the log says that it is over')
+  t.match(store.log.lines, [
+    { level: 'warn', message: 'limits: Redis can\'t decide; requests get 503' },
+    { level: 'info', message: 'limits: Redis decides again', fields: { reason: 'another node took over' } }
+  ])
 })
 
 function keyed (take: Take | undefined): Take['principal'] {

@@ -67,5 +67,4 @@ t.test('by Redis\' clock, each window in which a request was refused has an id o
   const ids = () => new Set(emitted.map(({ event }) => event.id)).size
   await until(() => ids() >= windows, 'each has been emitted')
   t.equal(ids(), windows)
-  t.ok(emitted.length <= 2 * windows)
 })

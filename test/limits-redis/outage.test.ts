@@ -80,6 +80,15 @@ t.test('local: what costs more than a share is 503, since waiting would not help
   }
 })
 
+t.test('local: a process whose memory is full of counters answers 503 to newcomers', async (t) => {
+  const store = redisStore(t, { url: await nowhere(), onUnavailable: 'local', processes: 1, deadline: 0.01 })
+  const many = Array.from({ length: 16 }, (_, n) => compilePolicy({ name: `p${n}`, quota: 8, window: 3600 }))
+  const full = await store.takeBatch(Array.from({ length: 62_500 }, (_, n) => ({ ...take, policies: many, principal: principal(`p${n}`) })))
+  t.equal(full.filter(({ failure }) => failure !== undefined).length, 0)
+  await t.rejects(store.take({ ...take, policies: many, principal: principal('newcomer') }), { name: 'LimitStoreUnavailable' })
+  t.equal((await store.take({ ...take, policies: many, principal: principal('p0') })).admitted, true)
+})
+
 t.test('a log that throws keeps nobody waiting: its line is a warning of the process', async (t) => {
   const warnings: Error[] = []
   const collect = (warning: Error) => { warnings.push(warning) }

@@ -218,6 +218,10 @@ t.test('one Redis', async (t) => {
     const name = 'x:{10,2,productionw1}:ada'
     await store.take(take(minute))
     const written = await admin.getBuffer(name) ?? Buffer.alloc(0)
+    const messages: LimitsMessage[] = []
+    const collect = (message: unknown) => { if (isLimitsMessage(message)) messages.push(message) }
+    subscribe('latchkey:limits', collect)
+    let failed = 0
     for (const number of [NaN, Infinity, -Infinity, 1e300, -1e300, 0.5]) {
       for (const at of [written.length - 16, written.length - 8]) {
         const changed = Buffer.from(written)
@@ -227,8 +231,12 @@ t.test('one Redis', async (t) => {
         t.ok(ofAda?.failure instanceof LimitStoreUnavailable || ofAda?.policies.length === 1, `${number} at ${at}`)
         t.same(ofAda?.policies.map(({ reset }) => reset).filter((reset) => reset > 60), [])
         t.equal(ofBob?.admitted, true)
+        if (ofAda?.failure !== undefined) failed++
       }
     }
+    unsubscribe('latchkey:limits', collect)
+    t.ok(failed > 0)
+    t.equal(messages.reduce((sum, { unavailable }) => sum + unavailable, 0), failed)
   })
 
   t.test('what was decided is published, while somebody listens', async (t) => {
