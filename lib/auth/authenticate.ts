@@ -6,12 +6,14 @@ import { andThen, type Step, type StepResult } from '../core/step.js'
 import type { Authenticator, Identity } from './authenticator.js'
 import type { ExposureReport } from './exposure.js'
 
-/** Sets `request.principal`, or says why the request is refused. */
-export function createAuthenticateStep (context: AccessContext, { authenticate }: Authenticator, report: ExposureReport): Step {
+/** Sets `request.principal`, or refuses the request. */
+export function createAuthenticateStep (
+  context: AccessContext, { authenticate }: Authenticator, report: ExposureReport
+): Step {
   function settle (request: FastifyRequest, access: RouteAccess, found: Identity | null): StepResult {
     const identity = found ?? (access.mode === 'optional' ? null : context.refusal('CREDENTIAL_MISSING'))
     if (identity instanceof AccessError) {
-      if (MAY_HIDE_ONE_IN_QUERY.has(identity.code)) report(request, 'query')
+      if (MAY_HAVE_ONE_IN_QUERY.has(identity.code)) report(request, 'query')
       return identity
     }
     if (identity === null) report(request, 'query')
@@ -29,8 +31,8 @@ export function createAuthenticateStep (context: AccessContext, { authenticate }
   }
 }
 
-/** Refusals of requests without one good header: a client that knows no better may have put its credential in the URL. */
-const MAY_HIDE_ONE_IN_QUERY: ReadonlySet<RefusalCode> = new Set(['CREDENTIAL_MISSING', 'CREDENTIAL_MALFORMED'])
+/** Without a valid header, a client may have put its credential into the URL instead. */
+const MAY_HAVE_ONE_IN_QUERY: ReadonlySet<RefusalCode> = new Set(['CREDENTIAL_MISSING', 'CREDENTIAL_MALFORMED'])
 
 /** A real CORS preflight: Fetch standard, "CORS-preflight request". */
 function isPreflight ({ method, headers }: FastifyRequest): boolean {

@@ -1,17 +1,15 @@
 import type { FastifyRequest } from 'fastify'
 import type { AccessContext } from '../core/access-context.js'
-import { isThenable, withTimeout } from '../core/clock.js'
+import { withTimeout } from '../core/clock.js'
 import { AccessError, describeFault } from '../core/errors.js'
 import type { Principal } from '../core/principal.js'
 import { redactSecret } from '../core/redact.js'
 import { attempt } from '../core/step.js'
+import { createEnvironmentCheck, type Environments } from './environment.js'
 import type { FailureBudget } from './failure-budget.js'
 import { readCredential, type Presented } from './header.js'
 import { createResolve, readableBy } from './resolve.js'
-import { InvalidCredential, type Resolver } from './resolver.js'
-
-/** One environment, several, or a function of the request. */
-export type Environments = string | readonly string[] | ((request: FastifyRequest) => string | readonly string[])
+import { InvalidCredential, RateLimited, type Resolver } from './resolver.js'
 
 export interface AuthenticatorDeps {
   readonly context: AccessContext
@@ -27,8 +25,8 @@ export type Identity = Principal | AccessError
 
 export interface Authenticator {
   /**
-   * Who sends a request; null where no credential came. Never throws and never rejects: what goes wrong is a refusal.
-   * @param fresh by the stored record, not by a cache
+   * Who sends a request; null where it carries no credential. Never throws and never rejects: a failure is a refusal.
+   * @param fresh asks the store itself, not a cache
    */
   authenticate (request: FastifyRequest, fresh: boolean): Identity | null | Promise<Identity | null>
 }
@@ -39,7 +37,7 @@ interface Attempt {
   readonly ip: string | undefined
   readonly token: string
   readonly scheme: 'DPoP' | undefined
-  /** It stands in the budget of failed attempts already. */
+  /** The budget of failed attempts counts it already. */
   readonly counted: boolean
 }
 
@@ -49,6 +47,7 @@ export function createAuthenticator (deps: AuthenticatorDeps): Authenticator {
   const { refusal, clock } = context
   const readable = readableBy(resolvers)
   const resolve = createResolve(resolvers)
+  const checkEnvironment = createEnvironmentCheck(environment, context)
   /** Credentials that are being looked up. */
   const pending = new Set<string>()
 
@@ -67,8 +66,8 @@ export function createAuthenticator (deps: AuthenticatorDeps): Authenticator {
 
   function refusalOf (presented: Exclude<Presented, { type: 'none' }>): AccessError {
     if (presented.type === 'too-long') return refusal('CREDENTIAL_INVALID', { reason: 'longer than any credential' })
-    const reason = presented.type === 'malformed' ? presented.reason : 'a credential in the header and access_token in the query'
-    return refusal('CREDENTIAL_MALFORMED', { reason })
+    const twofold = 'a credential in the header and access_token in the query'
+    return refusal('CREDENTIAL_MALFORMED', { reason: presented.type === 'malformed' ? presented.reason : twofold })
   }
 
   function identify (request: FastifyRequest, { token, scheme }: Token, fresh: boolean): Identity | Promise<Identity> {
@@ -76,14 +75,14 @@ export function createAuthenticator (deps: AuthenticatorDeps): Authenticator {
     let counted = false
     return attempt<Identity>(() => {
       const found = resolve(token, { request, fresh, dpop: scheme === 'DPoP', clock })
-      if (!(found instanceof Promise)) return admit(request, found)
+      if (!(found instanceof Promise)) return checkEnvironment(request, found)
       // Read before the wait: the address of a closed socket is gone.
       ip = request.ip
       counted = reserve(token, ip)
       return withTimeout(found, deadline, 'a resolver').then((principal) => {
         if (counted) giveBack(token, ip)
         counted = false
-        return admit(request, principal)
+        return checkEnvironment(request, principal)
       })
     }, (fault) => explain(fault, { ip: ip ?? request.ip, token, scheme, counted }))
   }
@@ -104,31 +103,14 @@ export function createAuthenticator (deps: AuthenticatorDeps): Authenticator {
     budget?.giveBack(ip)
   }
 
-  function admit (request: FastifyRequest, principal: Principal): Identity {
-    const served = servedBy(request)
-    if (served === principal.environment || (typeof served !== 'string' && served.includes(principal.environment))) return principal
-    const here = typeof served === 'string' ? served : served.join(', ') || 'none'
-    return refusal('WRONG_ENVIRONMENT', {
-      reason: `principal ${principal.id}`,
-      detail: `This credential belongs to ${principal.environment}; this host serves ${here}.`,
-      extensions: { credentialEnvironment: principal.environment, hostEnvironment: here }
-    })
-  }
-
-  /** @throws TypeError when the host's function answers something else, which must not let anybody in */
-  function servedBy (request: FastifyRequest): string | readonly string[] {
-    if (typeof environment !== 'function') return environment
-    const served: unknown = environment(request)
-    if (isThenable(served)) served.then(ignore, ignore)
-    if (typeof served === 'string' || isTexts(served)) return served
-    throw new TypeError('the option environment did not answer a string or an array of strings')
-  }
-
-  /** Messages of resolvers may quote the credential, so it is taken out of them; those of other errors stay unread. */
+  /** A resolver's message may quote the credential, so it is removed. Messages of other errors are not read at all. */
   function explain (fault: unknown, { ip, token, scheme, counted }: Attempt): AccessError {
     if (counted) giveBack(token, ip)
     if (isGuess(fault)) budget?.count(ip)
     try {
+      if (fault instanceof RateLimited) {
+        return refusal('RATE_LIMITED', { reason: redactSecret(fault.message, token), retryAfter: fault.retryAfter })
+      }
       if (!(fault instanceof InvalidCredential)) return unavailable(fault)
       const { message, detail, proof } = fault
       return refusal('CREDENTIAL_INVALID', {
@@ -149,18 +131,12 @@ export function createAuthenticator (deps: AuthenticatorDeps): Authenticator {
   return { authenticate }
 }
 
-function isTexts (value: unknown): value is readonly string[] {
-  return Array.isArray(value) && value.every((one) => typeof one === 'string')
-}
-
 /** RFC 6750 §2: a client uses one method a request. */
 function hasTokenInQuery ({ query }: FastifyRequest): boolean {
   return typeof query === 'object' && query !== null && 'access_token' in query
 }
 
-/** A good proof of possession that only needs the server's nonce is no guess; an outage is nobody's. */
+/** A request for a nonce follows a good proof of possession, and an outage is not the client's fault. */
 function isGuess (fault: unknown): boolean {
   return fault instanceof InvalidCredential && fault.proof?.error !== 'use_dpop_nonce'
 }
-
-function ignore (): void {}

@@ -8,10 +8,10 @@ import { readAuthorization, readCredential, type Readable } from './header.js'
 import { createResolve, readableBy } from './resolve.js'
 import { InvalidCredential, UnknownForm, type Resolver } from './resolver.js'
 
-/** Where a credential could be read by others: sent without TLS, or in a URL, which logs and histories keep. */
+/** Where others could read a credential: sent without TLS, or in a URL, which logs and browser histories keep. */
 type Place = 'plain-http' | 'query'
 
-/** Looks up what a refused request exposed. Never delays the answer; only real credentials become events. */
+/** Emits an event for each real credential that a request exposed. The request does not wait for it. */
 export type ExposureReport = (request: FastifyRequest, place: Place) => void
 
 export interface ExposureDeps {
@@ -23,9 +23,9 @@ export interface ExposureDeps {
   readonly events: Emitter | undefined
 }
 
-/** Query parameters that are read; more than these are not a client's mistake. */
-const MAX_PARAMETERS = 8
-/** Seconds between two events of one credential. */
+/** Values that are looked up for one request, so that a query full of guesses costs little. */
+const MAX_VALUES = 8
+/** Seconds between two events about one credential. */
 const PERIOD = 86_400
 
 export function createExposureReport ({ resolvers, clock, deadline, budget, events }: ExposureDeps): ExposureReport {
@@ -34,17 +34,20 @@ export function createExposureReport ({ resolvers, clock, deadline, budget, even
   const readable = readableBy(resolvers)
   const once = createOncePerWindow(clock)
   const resolveAny = createResolve(resolvers)
-  // Any text in a query must not be shown to a resolver that takes any text for a token, such as an introspection endpoint.
+  // A resolver that takes any text, such as an introspection endpoint, would be sent all values of a query.
   const resolveKnown = createResolve(resolvers.filter(({ anyForm }) => anyForm !== true))
 
   async function lookUp (request: FastifyRequest, place: Place): Promise<void> {
     const { ip } = request
-    const inHeader = place === 'query' ? [] : tokensInHeader(request, readable).map((token) => ({ token, resolve: resolveAny }))
-    const inQuery = tokensInQuery(request, readable).map((token) => ({ token, resolve: resolveKnown }))
-    for (const { token, resolve } of [...inHeader, ...inQuery].slice(0, MAX_PARAMETERS)) {
+    const inHeader = place === 'query' ? [] : tokensInHeader(request, readable)
+    const candidates = [
+      ...inHeader.map((token) => ({ token, resolve: resolveAny })),
+      ...tokensInQuery(request, readable).map((token) => ({ token, resolve: resolveKnown }))
+    ]
+    for (const { token, resolve } of candidates.slice(0, MAX_VALUES)) {
       if (budget?.exceeded({ ip }) !== undefined) return
       const principal = await identify(resolve, token, request, ip)
-      if (principal !== undefined) announce(principal)
+      if (principal !== undefined) emitOnce(principal)
     }
   }
 
@@ -61,14 +64,14 @@ export function createExposureReport ({ resolvers, clock, deadline, budget, even
     }
   }
 
-  function announce ({ kind, id, workspace, environment, owner, version = 0 }: Principal): void {
+  function emitOnce ({ kind, id, workspace, environment, owner, version = 0 }: Principal): void {
     const name = `exposed ${kind} ${workspace} ${id}`
     if (!once.isFirst(name, PERIOD)) return
     const now = clock()
     const event = { id: eventId(name, version, Math.floor(now / PERIOD / 1000)), at: new Date(now), workspace }
-    const about = { id, ...owner !== undefined && { owner } }
-    if (kind === 'api-key') emit({ ...event, type: 'key.exposed', data: { key: { ...about, environment } } })
-    else emit({ ...event, type: 'token.exposed', data: { principal: { kind, ...about }, environment } })
+    const subject = { id, ...owner !== undefined && { owner } }
+    if (kind === 'api-key') emit({ ...event, type: 'key.exposed', data: { key: { ...subject, environment } } })
+    else emit({ ...event, type: 'token.exposed', data: { principal: { kind, ...subject }, environment } })
   }
 
   return function report (request, place) {

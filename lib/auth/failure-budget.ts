@@ -11,19 +11,19 @@ export interface FailureQuota {
   window: number
 }
 
-/** Counts failed attempts by address, so that guessing ends before a store is asked. Counts are this process' own. */
+/** Counts failed attempts by address in this process, so that guesses are refused before a store is asked. */
 export interface FailureBudget {
-  /** What an address has used up when it may not try again; undefined while it may. */
+  /** The used-up quota of an address that may not try again now; undefined while it may. */
   exceeded (request: Pick<FastifyRequest, 'ip'>): Allowance | undefined
   count (ip: string | undefined): void
   /** Takes back one `count`. */
   giveBack (ip: string | undefined): void
 }
 
-/** Addresses remembered at once; those that were not seen for longest are forgotten. */
+/** Addresses that are counted at once; of more, those not seen for longest are dropped. */
 const MAX_ADDRESSES = 20_000
 
-/** The longest text of an IPv6 address is 45 characters; behind a proxy that is trusted blindly it can be any text. */
+/** An IPv6 address has at most 45 characters, but `trustProxy: true` takes any text of a client for its address. */
 const MAX_ADDRESS_LENGTH = 64
 
 interface Attempts extends CacheEntry {
@@ -37,7 +37,7 @@ export function createFailureBudget ({ quota, window }: FailureQuota, clock: Clo
   const policy = { name, quota, item: policyItem(name, quota, window) }
   const attempts = createClockCache<Attempts>(MAX_ADDRESSES)
 
-  /** A clock that steps back begins a window anew. */
+  /** A window also ends where the clock steps back before its beginning. */
   function current (address: string, now: number): Attempts | undefined {
     const known = attempts.get(address)
     return known !== undefined && now >= known.from && now < known.from + window * 1000 ? known : undefined
@@ -71,8 +71,8 @@ export function createFailureBudget ({ quota, window }: FailureQuota, clock: Clo
 }
 
 /**
- * What is counted separately. A copy: a part of a header would keep the whole header in memory. Clients of a Unix
- * socket, and those that are gone, share one partition.
+ * What is counted separately: clients of a Unix socket, and those whose connection is closed, share one partition. The
+ * text is copied, because a substring keeps the whole header in memory.
  */
 function partitionOf (ip: string | undefined): string {
   return Buffer.from(normalizeIP(ip ?? 'unknown')).toString('utf8', 0, MAX_ADDRESS_LENGTH)

@@ -16,15 +16,15 @@ declare module '../core/access-context.js' {
   interface Latchkey {
     /**
      * Authenticates a request and sets `request.principal` where the hook has not: on public routes, for hosts that
-     * compose with @fastify/auth. It asks the stores at each request, since nothing is counted here that would say that a
-     * key has changed. Answer `error.statusCode` with `error.headers`, which hold the challenge.
+     * compose with @fastify/auth. It asks the stores themselves at each call, since no limiter reads the version marker
+     * of the key here. Answer an error with `error.statusCode` and `error.headers`, which carry the challenge.
      * @throws AccessError
      */
     authenticate (request: FastifyRequest, reply: FastifyReply): Promise<void>
   }
 }
 
-/** The steps `transport` and `authenticate`, and what they give to `app.latchkey`. */
+/** The steps `transport` and `authenticate`; offers `app.latchkey.authenticate`. */
 export function createAuthentication (app: FastifyInstance, context: AccessContext, options: AuthOptions): Step[] {
   checkOptions(authSchema, options, '')
   const { resolvers, environment, transport, deadline = 1, failures = { quota: 300, window: 60 }, events } = options
@@ -76,8 +76,8 @@ export const auth = fp<AuthOptions>(async function latchkeyAuth (app: FastifyIns
 export { accessContext, type AccessContextOptions } from '../core/access-context.js'
 export type { AuthOptions } from './options.js'
 export { allowPlainHttp } from './transport.js'
-export { InvalidCredential, type Lookup, type ProofFault, type Resolver } from './resolver.js'
+export { InvalidCredential, RateLimited, type Lookup, type ProofFault, type Resolver } from './resolver.js'
 export { readAuthorization, readCredential, MAX_TOKEN_LENGTH, type Presented } from './header.js'
 export { createPermissions, type Permissions, type PermissionsOf } from './permissions.js'
 export type { FailureQuota } from './failure-budget.js'
-export type { Environments } from './authenticator.js'
+export type { Environments } from './environment.js'

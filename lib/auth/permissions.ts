@@ -5,44 +5,44 @@ import { freezePrincipal, type Principal } from '../core/principal.js'
 import { isThenable, withTimeout } from '../core/clock.js'
 import { InvalidCredential } from './resolver.js'
 
-/** Scopes, those that imply others included; undefined or null when the owner is gone. */
+/** Scopes of the owner; undefined or null when the owner is gone. */
 type Answer = readonly string[] | undefined | null
 
-/** What an owner may do in a workspace now, as the host knows it. What it throws is an outage (503). */
+/** The scopes that an owner has in a workspace now, as the host knows them. What it throws is an outage (503). */
 export type PermissionsOf = (owner: string, workspace: string) => Answer | PromiseLike<Answer>
 
 export interface PermissionsDeps {
   readonly permissionsOf: PermissionsOf
-  /** Seconds for which an answer holds, from when it was asked for. */
+  /** Seconds that an answer is cached, from when it was asked for. */
   readonly maxAge: number
   /** All scopes that scopes grant, with what they imply. */
   readonly expand: (scopes: readonly string[]) => readonly string[]
   /** Seconds that the host may take. */
   readonly deadline: number
-  /** Called once, with a scope in an answer that the catalogue does not declare. */
+  /** Called once, with the first scope that is not declared in the catalogue. */
   readonly log?: ((reason: string, message: string) => void) | undefined
 }
 
 export interface Permissions {
   /**
-   * A principal with no more scopes than its owner has; without an owner it acts for itself. Synchronous while the
-   * owner's permissions are cached.
+   * Returns the principal with no more scopes than its owner has; one without an owner as it is. Synchronous while
+   * the owner's permissions are cached.
    * @param fresh asks `permissionsOf` even where an answer is cached
    * @throws InvalidCredential when the owner is gone; whatever `permissionsOf` throws
    */
   bound (principal: Principal, now: number, fresh?: boolean): Principal | Promise<Principal>
-  /** Lets the next request ask again. */
+  /** Drops the cached answer, so that the next request asks again. */
   forget (owner: string, workspace: string): void
 }
 
-/** What an owner was found to have. */
+/** An answer of the host. */
 interface Grant extends CacheEntry {
-  /** Good before this instant, in milliseconds since the epoch; -Infinity once another answer took its place. */
+  /** Valid before this instant, in milliseconds since the epoch; -Infinity once another answer replaced it. */
   until: number
   readonly from: number
-  /** Number of the question that it answers: of two answers, the one that was asked for later is the truth. */
+  /** Number of the call that it answers: of two answers, the one that was asked for later is right. */
   readonly asked: number
-  /** With what they imply; undefined when the owner is gone. */
+  /** With the scopes that they imply; undefined when the owner is gone. */
   readonly scopes: readonly string[] | undefined
 }
 
@@ -51,11 +51,11 @@ interface Bound { grant: Grant, readonly principal: Principal }
 const MAX_OWNERS = 10_000
 const GONE = 'The owner of the credential is gone.'
 
-/** Bounds each credential by the permissions that its owner has when it is used. */
+/** Limits each credential to the permissions that its owner has when it is used. */
 export function createPermissions ({ permissionsOf, maxAge, expand, deadline, log }: PermissionsDeps): Permissions {
   const grants = createClockCache<Grant>(MAX_OWNERS, (grant) => { grant.until = -Infinity })
   const inFlight = new Map<string, Promise<Grant>>()
-  /** What requests share while neither the principal nor the grant of its owner has changed. */
+  /** Shared by requests while neither the principal nor its owner's permissions change. */
   const bounds = new WeakMap<Principal, Bound>()
   let questions = 0
   let warned = false
@@ -72,16 +72,16 @@ export function createPermissions ({ permissionsOf, maxAge, expand, deadline, lo
   function ask (name: string, owner: string, workspace: string, now: number): Grant | Promise<Grant> {
     const asked = ++questions
     const answer: unknown = permissionsOf(owner, workspace)
-    if (!isThenable(answer)) return keep(name, read(answer, now, asked), now)
+    if (!isThenable(answer)) return store(name, read(answer, now, asked), now)
     const pending = withTimeout(answer, deadline, 'permissionsOf')
-      .then((later) => keep(name, read(later, now, asked), now))
+      .then((later) => store(name, read(later, now, asked), now))
       .finally(() => { if (inFlight.get(name) === pending) inFlight.delete(name) })
     inFlight.set(name, pending)
     return pending
   }
 
-  /** Stores an answer unless a later question was answered, or everything asked before was forgotten. */
-  function keep (name: string, grant: Grant, now: number): Grant {
+  /** Stores an answer, unless a later call was answered first or `forget` was called meanwhile. */
+  function store (name: string, grant: Grant, now: number): Grant {
     const latest = grants.get(name)
     if (latest === undefined || latest.asked < grant.asked) {
       grants.set(name, grant)
@@ -101,7 +101,8 @@ export function createPermissions ({ permissionsOf, maxAge, expand, deadline, lo
     const unknown = warned ? undefined : answer.find((scope) => expand([scope]).length === 0)
     if (unknown !== undefined) {
       warned = true
-      log?.(`${show(unknown)} is not declared`, 'permissionsOf answers a scope that grants nothing; this is logged once')
+      const reason = `${show(unknown)} is not declared`
+      log?.(reason, 'permissionsOf answers a scope that grants nothing; this is logged once')
     }
     return { ...grant, scopes: intern(expand(answer)) }
   }

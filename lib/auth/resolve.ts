@@ -4,12 +4,12 @@ import { MAX_TOKEN_LENGTH, type Readable } from './header.js'
 import { UnknownForm, type Lookup, type Resolver } from './resolver.js'
 
 /**
- * Asks the resolvers in order; the first that knows the credential answers. Synchronous as long as they are.
- * @throws InvalidCredential when none knows it
+ * Asks the resolvers in order until one answers a principal. Synchronous as long as they are.
+ * @throws InvalidCredential when none of them knows the credential
  */
 export type Resolve = (token: string, lookup: Lookup) => Principal | Promise<Principal>
 
-/** What header lines a context reads for its resolvers. */
+/** Which credentials a context reads for its resolvers. */
 export function readableBy (resolvers: readonly Resolver[]): Readable {
   return {
     maxLength: Math.max(...resolvers.map(maxLengthOf)),
@@ -41,13 +41,17 @@ export function createResolve (resolvers: readonly Resolver[]): Resolve {
   return (token, lookup) => askFrom(0, token, lookup)
 }
 
+function frozen (scopes: readonly string[]): readonly string[] {
+  return Object.isFrozen(scopes) ? scopes : Object.freeze([...scopes])
+}
+
 function maxLengthOf ({ maxLength = MAX_TOKEN_LENGTH }: Resolver): number {
   return maxLength
 }
 
 /**
- * Checks what a resolver answers and names its scheme on it. A frozen principal is checked once and then shared.
- * @throws TypeError for something else than a principal of the resolver's kind: nobody is let in by a broken resolver
+ * Checks what a resolver answers and sets the principal's `scheme`. A frozen principal is checked once, then shared.
+ * @throws TypeError for anything but a principal of the resolver's kind, so that a broken resolver lets nobody in
  */
 function createVerification ({ kind, scheme }: Resolver): (found: Principal) => Principal {
   const verified = new WeakMap<Principal, Principal>()
@@ -61,7 +65,7 @@ function createVerification ({ kind, scheme }: Resolver): (found: Principal) => 
     const isShared = Object.isFrozen(found) && Object.isFrozen(found.scopes)
     const principal = isShared && found.scheme === scheme
       ? found
-      : Object.freeze({ ...found, scheme, scopes: Object.isFrozen(found.scopes) ? found.scopes : Object.freeze([...found.scopes]) })
+      : Object.freeze({ ...found, scheme, scopes: frozen(found.scopes) })
     if (!isPrincipal(principal)) throw new TypeError(`the principal of ${scheme} changed while it was read`)
     if (isShared) verified.set(found, principal)
     return principal

@@ -2,15 +2,15 @@ import type { FastifyRequest } from 'fastify'
 import type { Clock } from '../core/clock.js'
 import type { Principal } from '../core/principal.js'
 
-/** What a resolver is told about one look-up. */
+/** What a resolver gets to know about one look-up. */
 export interface Lookup {
   /** The request that carries the credential. */
   readonly request: FastifyRequest
-  /** The principal as it is now is wanted: from the store itself, not from a cache. */
+  /** Load the principal from the store itself, not from a cache. */
   readonly fresh: boolean
-  /** The credential came as `Authorization: DPoP` (RFC 9449), so its proof must be checked. */
+  /** The credential came as `Authorization: DPoP` (RFC 9449): check its proof. */
   readonly dpop: boolean
-  /** Reads the time again after a wait: `now` is when the request was read. */
+  /** Reads the time after a wait; `now` is the time before it. */
   readonly clock: Clock
 }
 
@@ -26,37 +26,39 @@ export interface Lookup {
  *     if (!token.startsWith('ptr_')) return undefined
  *     const partner = await findPartner(token)
  *     if (partner === undefined) throw new InvalidCredential('unknown partner')
- *     return { kind: 'api-key', id: partner.id, workspace: partner.id, environment: 'production', scopes: partner.scopes }
+ *     const { id, scopes } = partner
+ *     return { kind: 'api-key', id, workspace: id, environment: 'production', scopes }
  *   }
  * }
  * ```
  */
 export interface Resolver {
-  /** Name of the security scheme that routes name it by, such as `apiKey`. */
+  /** The name of its security scheme in `schema.security`, such as `apiKey`. */
   readonly scheme: string
-  /** The kind of all principals that this resolver makes. */
+  /** The kind of all its principals. */
   readonly kind: Principal['kind']
   /** OpenAPI security scheme object. */
   readonly description: Readonly<Record<string, unknown>>
-  /** Characters of the longest credential that it is asked about; 256 by default. */
+  /** Characters of the longest credential that it takes; 256 by default. It is not asked about longer ones. */
   readonly maxLength?: number
-  /** It takes any text for a credential of its own, so `latchkey` asks it after all others. */
+  /** It takes any text for a credential of its own, so that `latchkey` asks it last. */
   readonly anyForm?: boolean
   /**
-   * Signature algorithms of the DPoP proofs (RFC 9449) that it checks, for the challenge. Without them it is never asked
-   * about what came as `Authorization: DPoP`.
+   * Signature algorithms of the DPoP proofs (RFC 9449) that it checks, for the challenge. Without them it is not asked
+   * about credentials that come as `Authorization: DPoP`.
    */
   readonly dpop?: readonly string[]
   /**
    * @param now milliseconds since the epoch
-   * @returns the principal, or undefined when the credential is not of this resolver's form. A frozen one with frozen
-   * scopes is shared by the requests that carry the credential; of any other, each request gets a frozen copy.
-   * @throws InvalidCredential when it is of its form but not good; any other error counts as an outage (503)
+   * @returns the principal, or undefined when the credential does not have this resolver's form. A frozen principal
+   * with frozen scopes is shared by all requests that carry the credential; otherwise each request gets a frozen copy.
+   * @throws InvalidCredential when the credential has its form but is not valid (401), RateLimited when it is valid but
+   * used too often (429); any other error is an outage (503)
    */
   resolve (token: string, now: number, lookup: Lookup): Principal | undefined | PromiseLike<Principal | undefined>
 }
 
-/** True when `value` can be asked; what a host gives is checked before the first request. */
+/** True when `value` has the shape of a resolver; the option is checked by it at boot. */
 export function isResolver (value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return false
   const candidate: Partial<Record<keyof Resolver, unknown>> = value
@@ -68,16 +70,16 @@ export function isResolver (value: unknown): boolean {
     (candidate.dpop === undefined || Array.isArray(candidate.dpop))
 }
 
-/** What a challenge says of a proof of possession that was refused (RFC 9449 §7.1). */
+/** What a challenge says about a refused proof of possession (RFC 9449 §7.1). */
 export interface ProofFault {
   readonly error: 'invalid_dpop_proof' | 'use_dpop_nonce'
   /** Response headers, such as a new nonce. */
   readonly headers?: Readonly<Record<string, string>>
 }
 
-/** A credential of the right form that must not be let in. */
+/** A resolver throws it for a credential of its form that is not valid. */
 export class InvalidCredential extends Error {
-  /** Public; only for callers who proved possession of the full secret. */
+  /** Public, so only for callers who proved that they have the full secret. */
   readonly detail: string | undefined
   readonly proof: ProofFault | undefined
   /** @param reason for the log only */
@@ -89,7 +91,19 @@ export class InvalidCredential extends Error {
   }
 }
 
-/** A text that no resolver takes for a credential of its own. */
+/** A good credential that is used too often for now, such as with too many DPoP proofs: 429 for its caller alone. */
+export class RateLimited extends Error {
+  /** Seconds after which to try again. */
+  readonly retryAfter: number
+  /** @param reason for the log only */
+  constructor (reason: string, retryAfter: number) {
+    super(reason)
+    this.name = 'RateLimited'
+    this.retryAfter = retryAfter
+  }
+}
+
+/** No resolver knows a credential of this form. */
 export class UnknownForm extends InvalidCredential {
   constructor () {
     super('no resolver knows a credential of this form')

@@ -5,7 +5,7 @@ import type { Step } from '../core/step.js'
 import type { ExposureReport } from './exposure.js'
 
 /**
- * Lets plain HTTP in. For local development and tests: anybody on the network path can read every credential.
+ * Accepts plain HTTP. For local development and tests only: anybody on the network path can read every credential.
  * Import it by name: `transport: allowPlainHttp`.
  */
 export const allowPlainHttp: unique symbol = Symbol.for('fastify-latchkey.allowPlainHttp')
@@ -17,8 +17,8 @@ export function isPlainHttpAllowed (transport: symbol | undefined): boolean {
 }
 
 /**
- * True when the request came over TLS, or through a proxy that Fastify trusts (`trustProxy`) and that says exactly
- * `X-Forwarded-Proto: https`. A peer that is not trusted can't claim it.
+ * True when the request came over TLS, or through a proxy that Fastify trusts (`trustProxy`) and that sends exactly
+ * `X-Forwarded-Proto: https`. Fastify ignores that field from any other peer.
  */
 export function isEncrypted (request: FastifyRequest): boolean {
   return request.protocol === 'https'

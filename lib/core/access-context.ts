@@ -10,20 +10,20 @@ import { headersOf, headerWriters, type Allowance, type RateLimitFormat } from '
 import type { RouteAccess } from './route-access.js'
 import { createRouteReader } from './route-reader.js'
 
-/** What a guarded server offers as `app.latchkey`. Each room adds its own member by declaration merging. */
+/** `app.latchkey`. Each part of Latchkey adds its own member by declaration merging. */
 export interface Latchkey {}
 
 declare module 'fastify' {
   interface FastifyInstance {
-    /** Latchkey of this context: `authenticate`, `keys`, `events` and whatever else was registered. */
+    /** Everything that Latchkey offers in this context, such as `authenticate`, `keys` and `events`. */
     readonly latchkey: Latchkey
   }
 }
 
-/** What all rooms of one guarded context share. */
+/** What all parts of Latchkey share in one guarded context. */
 export interface AccessContext {
   readonly clock: Clock
-  /** What every challenge of this context says; rooms add to it before the first request. */
+  /** Parameters of every challenge of this context; plugins add to them before the first request. */
   readonly challenge: ChallengeParameters
   readonly errors: ErrorFormat
   readonly rateLimitFields: readonly RateLimitFormat[]
@@ -31,15 +31,15 @@ export interface AccessContext {
   readonly routes: readonly RouteAccess[]
   /** Names of the security schemes that this context authenticates by; set by `auth`. */
   schemes: readonly string[]
-  /** Authenticates a request again, by the stored record; set by `auth`. @throws AccessError */
+  /** Authenticates a request again by the stored record, without caches. Set by `auth`. @throws AccessError */
   reauthenticate: (request: FastifyRequest) => Promise<Principal>
   /** What the matched route of a request declares. */
   accessOf (request: FastifyRequest): RouteAccess
-  /** What a route declares, once for each of its methods; for `onRoute` hooks. */
+  /** What a route declares, one item for each of its methods; for `onRoute` hooks. */
   declaredBy (route: RouteOptions): RouteAccess[]
   /** Builds a refusal with this context's challenge. */
   refusal (code: RefusalCode, details?: RefusalDetails): AccessError
-  /** Sends a refusal, or hands it to the host's error handler; only logs it where an answer was sent already. */
+  /** Logs a refusal, and sends it or hands it to the host's error handler unless an answer was sent already. */
   refuse (request: FastifyRequest, reply: FastifyReply, error: AccessError): void
   setRateLimitHeaders (reply: FastifyReply, allowances: readonly Allowance[]): void
   rateLimitHeaders (allowances: readonly Allowance[]): Record<string, string>
@@ -48,8 +48,8 @@ export interface AccessContext {
 const contexts = new WeakMap<Latchkey, AccessContext>()
 
 /**
- * Guards a context: reads what its routes declare, renders refusals, holds the clock.
- * @throws OptionError when the context is guarded already; guarding twice would count twice
+ * Guards a context: reads what its routes declare and renders refusals.
+ * @throws OptionError when the context is guarded already: its requests would be counted twice
  */
 export function createAccessContext (app: FastifyInstance, options: AccessContextOptions): AccessContext {
   checkOptions(contextSchema, options, '')
@@ -103,7 +103,7 @@ export const accessContext = fp<AccessContextOptions>(async function latchkeyCon
 
 const guarded = new WeakMap<object, FastifyInstance[]>()
 
-/** The hooks of an outer and an inner context would both run for the routes of the inner one. */
+/** For routes of an inner guarded context, the hooks of an outer one would run too. */
 function refuseSecondGuard (app: FastifyInstance): void {
   const advice = 'register Latchkey once, in the outermost context that it should guard'
   if (findContext(app) !== undefined) throw new OptionError(`this context is guarded already; ${advice}`)
@@ -120,14 +120,14 @@ function log (request: FastifyRequest, { code, statusCode, reason }: AccessError
   else request.log.info(entry, 'access refused')
 }
 
-/** The access context that `app` belongs to, if it is guarded. */
+/** The access context of `app`; undefined where it is not guarded. */
 export function findContext (app: FastifyInstance): AccessContext | undefined {
   return app.hasDecorator('latchkey') ? contexts.get(app.latchkey) : undefined
 }
 
 /**
- * The access context that `app` belongs to.
- * @throws OptionError when it has none
+ * The access context of `app`.
+ * @throws OptionError where it is not guarded
  */
 export function contextOf (app: FastifyInstance): AccessContext {
   const context = findContext(app)

@@ -7,9 +7,9 @@ import type { Security, Undeclared } from './route-access.js'
 export interface AccessContextOptions {
   /** The body of a refusal; `problem` (RFC 9457) by default. */
   errors?: ErrorFormat | undefined
-  /** What becomes of a route that declares nothing; by default the server refuses to start. */
+  /** What to do with a route that declares nothing; by default the server refuses to start. */
   undeclared?: Undeclared | undefined
-  /** What a route declares by its method alone; a catalogue with levels gives it. */
+  /** What a route without a declaration of its own declares by its method; a catalogue with levels has it. */
   byMethod?: ((method: string) => Security | undefined) | undefined
   /** Which RateLimit fields responses carry; `draft` by default, `false` for none. */
   rateLimitFields?: RateLimitFormat | readonly RateLimitFormat[] | false | undefined

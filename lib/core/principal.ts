@@ -1,5 +1,6 @@
 import type { FastifyRequest } from 'fastify'
 import { intern } from './intern.js'
+import { isName } from './name.js'
 
 /**
  * Who a request is. The same frozen object for API keys and OAuth access tokens; `id` is the `sub` of RFC 7519.
@@ -41,31 +42,29 @@ declare module 'fastify' {
   }
 }
 
-/** True when `value` has the shape of a principal: what a resolver answers is checked by this before it is trusted. */
+/** True when `value` has the shape of a principal. What resolvers answer is checked by this before it is trusted. */
 export function isPrincipal (value: unknown): value is Principal {
   if (typeof value !== 'object' || value === null) return false
   const candidate: Partial<Record<keyof Principal, unknown>> = value
   return (candidate.kind === 'api-key' || candidate.kind === 'access-token') &&
-    isName(candidate.id) && isName(candidate.workspace) && isName(candidate.environment) &&
+    isText(candidate.id) && candidate.id !== '' && isName(candidate.workspace) && isName(candidate.environment) &&
+    (candidate.owner === undefined || isName(candidate.owner)) &&
+    (candidate.tier === undefined || isName(candidate.tier)) &&
     Array.isArray(candidate.scopes) && candidate.scopes.every(isText)
-}
-
-function isName (value: unknown): boolean {
-  return isText(value) && value !== ''
 }
 
 function isText (value: unknown): boolean {
   return typeof value === 'string'
 }
 
-/** A frozen copy. Principals of equal scopes share one frozen list. */
+/** Returns a frozen copy. Principals of equal scopes share one frozen list. */
 export function freezePrincipal (principal: Principal): Principal {
   return Object.freeze({ ...principal, scopes: intern(principal.scopes) })
 }
 
 /**
- * The text that a principal is counted by. A key belongs to one workspace; a user with access tokens may act in several,
- * and is counted separately in each. Lengths keep two callers apart whatever their names contain.
+ * The text that a principal is counted by. A key belongs to one workspace; a user with access tokens may act in several
+ * and is counted separately in each. The lengths keep two callers apart whatever their names contain.
  */
 export function callerOf ({ kind, id, workspace, environment }: Principal): string {
   return kind === 'api-key' ? id : `${environment.length} ${environment} ${workspace.length} ${workspace} ${id}`
@@ -73,7 +72,7 @@ export function callerOf ({ kind, id, workspace, environment }: Principal): stri
 
 /**
  * The principal of a request whose route is guarded.
- * @throws Error when the route is public: there is no principal, and a handler must not guess one.
+ * @throws Error when the route is public: nobody was authenticated
  */
 export function principalOf (request: FastifyRequest): Principal {
   if (request.principal === null || request.principal === undefined) {

@@ -1,10 +1,18 @@
 import type { FastifyInstance, FastifyRequest, RouteOptions } from 'fastify'
-import type { AccessContext } from './access-context.js'
 import type { AccessContextOptions } from './context-options.js'
 import { OptionError } from './options.js'
 import { NO_METHOD, NO_ROUTE, readAccess, type RouteAccess } from './route-access.js'
 
 type AccessByMethod = RouteAccess | Map<string, RouteAccess>
+
+export interface RouteReader {
+  /** The routes of this context that were registered after it was guarded. */
+  readonly routes: readonly RouteAccess[]
+  /** What the matched route of a request declares. */
+  accessOf (request: FastifyRequest): RouteAccess
+  /** What a route declares, once for each of its methods; for `onRoute` hooks. */
+  declaredBy (route: RouteOptions): RouteAccess[]
+}
 
 const kAccess = Symbol('latchkey.access')
 
@@ -13,15 +21,15 @@ declare module 'fastify' {
 }
 
 /**
- * Reads what routes declare: when they are registered, and at their first request for routes that were there before.
- * A route with a faulty declaration keeps the server from starting.
+ * Reads what routes declare: when they are registered, or at their first request where they were registered before
+ * Latchkey. The server refuses to start while a declaration is faulty.
  */
 export function createRouteReader (
   app: FastifyInstance, { undeclared = 'refuse', byMethod = () => undefined }: AccessContextOptions
-): Pick<AccessContext, 'routes' | 'accessOf' | 'declaredBy'> {
+): RouteReader {
   const rules = { undeclared, byMethod }
   const routes: RouteAccess[] = []
-  /** By the config of a route, which Fastify makes anew for each. */
+  /** Routes that were registered before Latchkey, by their config: Fastify makes one for each route. */
   const earlier = new WeakMap<object, AccessByMethod>()
 
   function read (method: string | string[], url: string, schema: RouteOptions['schema']): AccessByMethod {

@@ -3,18 +3,19 @@ import type { AccessContext } from './access-context.js'
 import { describeFault, type AccessError } from './errors.js'
 import type { RouteAccess } from './route-access.js'
 
-/** What a step says of a request: undefined lets it go on, an error refuses it. */
+/** What a step decides: undefined lets the request go on, an error refuses it. */
 export type StepResult = AccessError | undefined
 
-/** One step of a request. It answers at once unless it has to wait for something outside the process. */
-export type Step = (request: FastifyRequest, reply: FastifyReply, access: RouteAccess) => StepResult | Promise<StepResult>
+/** One step of a request. It returns a promise only where it has to wait. */
+export type Step =
+  (request: FastifyRequest, reply: FastifyReply, access: RouteAccess) => StepResult | Promise<StepResult>
 
-/** Goes on with a value, now or once it is there: one code path for synchronous and asynchronous steps. */
+/** Calls `next` with the value, at once or when its promise fulfils: one code path for both. */
 export function andThen<T, R> (value: T | Promise<T>, next: (value: T) => R | Promise<R>): R | Promise<R> {
   return value instanceof Promise ? value.then(next) : next(value)
 }
 
-/** Does work whose failure, now or later, has an answer of its own. */
+/** Does the work; where it throws or rejects, the result is what `recover` makes of the fault. */
 export function attempt<T> (work: () => T | Promise<T>, recover: (fault: unknown) => T): T | Promise<T> {
   try {
     const result = work()
@@ -25,11 +26,13 @@ export function attempt<T> (work: () => T | Promise<T>, recover: (fault: unknown
 }
 
 /**
- * The hook of a guarded context: runs the steps in order, and refuses the request with what the first of them says.
- * A step that throws or rejects refuses too (503): nothing unexpected lets a request in.
+ * The hook of a guarded context: runs the steps in order until one refuses the request.
+ * A step that throws or rejects refuses too (503), so nothing unexpected lets a request in.
  */
 export function createHook (context: AccessContext, steps: readonly Step[]): onRequestHookHandler {
-  function run (index: number, request: FastifyRequest, reply: FastifyReply, access: RouteAccess, done: () => void): void {
+  function run (
+    index: number, request: FastifyRequest, reply: FastifyReply, access: RouteAccess, done: () => void
+  ): void {
     const step = steps[index]
     if (step === undefined) return done()
     const result = attempt(() => step(request, reply, access), refusalOf)

@@ -8,7 +8,7 @@ const key = Type.Object({
   environment: Type.String(),
   name: Type.Optional(Type.String()),
   owner: Type.Optional(Type.String()),
-  hint: Type.Optional(Type.String({ description: 'first characters of the newest secret, to tell keys apart' }))
+  hint: Type.Optional(Type.String({ description: 'first characters of the newest secret' }))
 }, { description: 'the key; never a secret or a hash' })
 
 const aboutKey = <More extends TProperties> (description: string, more: More) =>
@@ -51,7 +51,9 @@ export const eventData = {
   }, { description: 'a caller has used up a policy' })
 }
 
+/** Name of a type of event. */
 export type EventType = keyof typeof eventData
+/** The `data` of an event. */
 export type EventData<T extends EventType = EventType> = Static<typeof eventData[T]>
 
 /** All types of events, in the order of `eventData`. */

@@ -12,6 +12,7 @@ declare module '../core/access-context.js' {
   }
 }
 
+/** Where events and failures are logged. */
 export interface EventsDeps {
   /** Takes what listeners failed with. */
   readonly log: (reason: string, message: string) => void

@@ -1,6 +1,7 @@
 import { Type } from '@sinclair/typebox'
 import type { AuditEntry } from './audit.js'
 
+/** Options of events: `events` of `latchkey`. */
 export interface EventsOptions {
   /** Gets an entry for every event: `true` for the app's log, or a function. */
   audit?: ((entry: AuditEntry) => unknown) | boolean | undefined

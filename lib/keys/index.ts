@@ -10,7 +10,7 @@ declare module '../core/access-context.js' {
   }
 }
 
-/** Offers keys as `app.latchkey.keys`, and emits their notices while the app is up. */
+/** Offers keys as `app.latchkey.keys`, and emits their notices while the app is up. Call it after `accessContext`. */
 export function addKeys (app: FastifyInstance, { keys, notices, close }: Keyring): void {
   offer(app, 'keys', keys)
   app.addHook('onReady', async () => notices?.start())
@@ -32,4 +32,3 @@ export { createSecretFormat, formatSecret, hashSecret, type SecretFormat, type S
 export { createProcessChanges, type ChangedKey, type KeyChanges } from './verification/change-bus.js'
 export { createRecordCache, type RecordCache, type RecordCacheOptions } from './verification/record-cache.js'
 export type { PermissionsOf } from '../auth/index.js'
-

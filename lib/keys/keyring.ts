@@ -21,6 +21,7 @@ import { createUsageStep } from './verification/usage-step.js'
 import { createUsedScopes } from './verification/used-scopes.js'
 import { createVersionMarkers, type PublishVersion } from './verification/version-markers.js'
 
+/** What keys need of the server that they are for. */
 export interface KeysDeps {
   readonly clock: Clock
   /** Declared scopes; scopes of keys must be among them. */
@@ -59,7 +60,18 @@ export interface Keyring {
 const defaultTags = { live: 'production', test: 'sandbox' }
 const DAY = 86_400
 
-/** @throws OptionError */
+/**
+ * The keys of one host. `latchkey` calls it; call it yourself where you compose a server of single plugins:
+ *
+ * ```ts
+ * const keyring = createKeys({ prefix: 'acme', store }, { clock: Date.now, scopes: ['devices:read'], deadline: 1 })
+ * await app.register(accessContext)
+ * await app.register(auth, { resolvers: [keyring.resolver], environment: 'production' })
+ * addKeys(app, keyring)
+ * ```
+ *
+ * @throws OptionError
+ */
 export function createKeys (options: KeysOptions, deps: KeysDeps): Keyring {
   checkOptions(keysOptions, options, 'keys')
   const { prefix, tags = defaultTags, metadata, recordUse = true } = options

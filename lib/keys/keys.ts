@@ -14,10 +14,10 @@ export interface KeyCaller {
   from?: EventOrigin | undefined
 }
 
-/** A key after a change, and how soon every process goes by it. */
+/** A key after a change, and when the change is in force everywhere. */
 export interface Changed {
   readonly key: ApiKey
-  /** Seconds; 0 where every process knows by its next request. */
+  /** Seconds after which every process uses this version at the latest; 0 where each does so at its next request. */
   readonly effectiveWithin: number
 }
 

@@ -4,6 +4,7 @@ import { accepted, withMethods } from '../core/options.js'
 import type { KeyStore } from './store.js'
 import type { KeyChanges } from './verification/change-bus.js'
 
+/** Options of API keys: `keys` of `latchkey`. */
 export interface KeysOptions {
   /** How all secrets of this host begin: lower-case letters, digits and underscores, such as `acme`. */
   prefix: string
@@ -28,12 +29,13 @@ export interface KeysOptions {
   /** Seconds that an answer of `permissionsOf` is used; 10 by default. */
   permissionsMaxAge?: number | undefined
   /**
-   * Emits `key.expiring`, `key.expired` and `key.rotation_due` while somebody listens. Processes over one store share
+   * Emits `key.expiring`, `key.expired` and `key.rotation_due` while anything listens. Processes over one store share
    * the work: `false` in processes whose listeners don't store events.
    */
   notices?: NoticeOptions | false | undefined
 }
 
+/** The cache of key records. */
 export interface CacheOptions {
   /** Records in the cache; 10,000 by default. */
   maxRecords?: number | undefined
@@ -43,6 +45,7 @@ export interface CacheOptions {
   changes?: KeyChanges | undefined
 }
 
+/** When keys need notices, and how often they are checked. */
 export interface NoticeOptions {
   /** Seconds before a key's expiry at which `key.expiring` is emitted: 30, 7 and 1 days by default. */
   thresholds?: readonly number[] | undefined

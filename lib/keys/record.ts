@@ -5,7 +5,7 @@ import { freezePrincipal, type Principal } from '../core/principal.js'
 export interface KeySecret {
   /** 1 for the secret that the key was issued with, one more with each rotation. */
   readonly generation: number
-  /** First characters of the secret, for people to tell secrets apart. */
+  /** First characters of the secret, by which people recognise it. */
   readonly hint: string
   readonly createdAt: Date
   /** Not valid from this instant on; only a secret that was rotated away has one. */
@@ -23,7 +23,7 @@ export interface ApiKey {
   readonly workspace: string
   readonly environment: string
   readonly scopes: readonly string[]
-  /** For people, to tell keys apart. */
+  /** For people. */
   readonly name?: string
   readonly owner?: string
   readonly tier?: string
@@ -34,7 +34,7 @@ export interface ApiKey {
   /** Not valid from this instant on; without it, valid until revoked. */
   readonly expiresAt?: Date
   readonly revokedAt?: Date
-  /** Why it was revoked, in the words of whoever revoked it. */
+  /** Why it was revoked, for people. */
   readonly revokedReason?: string
   /** Grows with every change of the fields above. The fields below are written by `recordUse` and change no version. */
   readonly version: number

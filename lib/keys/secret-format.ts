@@ -80,7 +80,7 @@ export function formatSecret (prefix: string, tag: string, bytes: Uint8Array): s
   return body + base62(BigInt(crc32(body)), CHECKSUM_LENGTH)
 }
 
-/** First characters of the randomness of a secret. They may be shown, so that people can tell secrets apart. */
+/** First characters of the randomness of a secret. They may be shown, so that people recognise a secret. */
 export function hintOf (secret: string): string {
   return secret.slice(-TAIL_LENGTH).slice(0, HINT_LENGTH)
 }

@@ -14,7 +14,7 @@ export interface KeyStore {
   findByHash (hash: string, fresh?: boolean): LoadedKey | undefined | Promise<LoadedKey | undefined>
   /**
    * The key with this hash, if this process has it in memory. Optional: for stores that answer without waiting, and
-   * that are told of every change. After undefined, `findByHash` is asked.
+   * that see every change. After undefined, `findByHash` is asked.
    */
   cached? (hash: string): LoadedKey | undefined
   /** A key of a workspace, from the stored record as it is now. */
@@ -31,7 +31,7 @@ export interface KeyStore {
   update (key: ApiKey, hash?: string): boolean | Promise<boolean>
   /** Writes uses. An instant before the stored one changes nothing, and neither does an unknown key. */
   recordUse (uses: readonly KeyUse[]): void | Promise<void>
-  /** When which key needs a notice. Optional: without it, nobody is notified of keys that are about to expire. */
+  /** When each key needs a notice. Optional: without it, no notices of keys are emitted. */
   readonly notices?: KeyNotices | undefined
   /** Releases what the store has opened itself. */
   close? (): void | Promise<void>
@@ -65,7 +65,7 @@ export interface DueKey {
   readonly key: ApiKey
   /** Names of the notices that it has had, as `settle` stored them. */
   readonly noticed: readonly string[]
-  /** Milliseconds since the epoch; also tells this lease from a later one. */
+  /** Milliseconds since the epoch; also identifies this lease. */
   readonly leasedUntil: number
 }
 

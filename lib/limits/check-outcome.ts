@@ -1,7 +1,7 @@
 import type { CompiledPolicy } from './policy.js'
 
 /**
- * Checks that a store's answer fits its take: one outcome for each policy, in order, that agrees with the whole.
+ * Checks the answer of a limit store: one outcome for each policy of the take, in order, consistent with `admitted`.
  * @throws TypeError
  */
 export function checkOutcome (value: unknown, asked: readonly CompiledPolicy[]): void {

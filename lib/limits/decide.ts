@@ -11,16 +11,16 @@ import type { Profiles } from './profiles.js'
 import { LimitStoreUnavailable, type LimitStore, type Outcome, type PolicyOutcome } from './store.js'
 import { createTakeBatcher } from './take-batcher.js'
 
-/** What the limits say of one request. */
+/** What was decided about one request, and what to do with it. */
 export interface Ruling {
   readonly outcome: 'admitted' | 'limited' | 'too-costly' | 'unavailable'
   readonly policies: readonly PolicyOutcome[]
   readonly error?: AccessError
-  /** The store knows another version of the principal, or none: it must be loaded anew before the request goes on. */
+  /** The version marker differs from the principal's version: load the principal again before the request goes on. */
   readonly stale?: boolean
 }
 
-/** Never throws and never rejects: what goes wrong is an `unavailable` ruling. */
+/** Never throws and never rejects: a failure is an `unavailable` ruling. */
 export type Decide = (access: RouteAccess, principal: Principal) => Ruling | Promise<Ruling>
 
 export interface DecideDeps {
@@ -32,7 +32,7 @@ export interface DecideDeps {
 }
 
 const UNLIMITED: Ruling = { outcome: 'admitted', policies: [] }
-/** Unavailable without an error: the host chose to admit what can't be counted. */
+/** Unavailable without an error: the host chose to admit requests that can't be counted. */
 const UNCOUNTED: Ruling = { outcome: 'unavailable', policies: [] }
 
 /** Profile → cost within capacity → one take of all policies. */
@@ -52,7 +52,7 @@ export function createDecide ({ context, profiles, store, deadline }: DecideDeps
     return store.deadline === undefined ? withTimeout(taken, deadline, 'the limit store') : Promise.resolve(taken)
   }
 
-  /** @throws for an answer that does not fit the take: such a store has not decided */
+  /** @throws TypeError for an answer that does not fit the take */
   function read (outcome: Outcome, policies: readonly CompiledPolicy[], { version }: Principal): Ruling {
     if (outcome.failure !== undefined) throw outcome.failure
     if (outcome.uncounted === true) return UNCOUNTED
@@ -72,7 +72,7 @@ export function createDecide ({ context, profiles, store, deadline }: DecideDeps
     })
   }
 
-  /** A cost that no window of the policy ever holds: waiting does not help. */
+  /** Refuses a cost above the capacity of a policy: waiting would not help. */
   function tooCostly ({ name, capacity }: CompiledPolicy, cost: number): Ruling {
     const error = context.refusal('COST_ABOVE_QUOTA', {
       detail: `This operation costs ${cost}; ${name} allows at most ${capacity} at once.`,
@@ -81,12 +81,13 @@ export function createDecide ({ context, profiles, store, deadline }: DecideDeps
     return { outcome: 'too-costly', policies: [], error }
   }
 
-  /** Our own messages may be logged; those of a store may hold anything. */
+  /** Messages of other errors may hold secrets and are not logged. */
   function unavailable (fault: unknown): Ruling {
     const isOwn = fault instanceof OptionError || fault instanceof LimitStoreUnavailable
     const reason = isOwn ? fault.message : describeFault(fault)
     const retryAfter = fault instanceof LimitStoreUnavailable ? fault.retryAfter : 1
-    return { outcome: 'unavailable', policies: [], error: context.refusal('LIMITER_UNAVAILABLE', { reason, retryAfter }) }
+    const error = context.refusal('LIMITER_UNAVAILABLE', { reason, retryAfter })
+    return { outcome: 'unavailable', policies: [], error }
   }
 
   return function decide (access, principal) {
@@ -97,7 +98,7 @@ export function createDecide ({ context, profiles, store, deadline }: DecideDeps
       const exceeded = policies.find(({ capacity, quota }) => cost > capacity && quota > 0)
       if (exceeded !== undefined) {
         const ruling = tooCostly(exceeded, cost)
-        // A dry run lets the request go on, so its principal must be the current one all the same.
+        // A dry run lets the request go on, so its principal must still be checked against the version marker.
         return mayBeStale ? andThen(ask([], principal, 0), ({ stale = false }) => ({ ...ruling, stale })) : ruling
       }
       return policies.length > 0 || mayBeStale ? ask(policies, principal, cost) : UNLIMITED

@@ -20,7 +20,8 @@ export function createLimiting (
   checkOptions(limitsSchema, options, 'limits')
   const { store: given, maxPartitions, deadline = 0.1, dryRun = false, onDecision } = options
   if (given !== undefined && maxPartitions !== undefined) {
-    throw new OptionError('option limits.maxPartitions is for the memory store; set the size of your limits.store there')
+    throw new OptionError('option limits.maxPartitions is for the memory store; ' +
+      'set the size of your limits.store there')
   }
   const profiles = createProfiles(options)
   const store = given ?? createMemoryLimitStore({ maxPartitions })
@@ -49,7 +50,7 @@ export const limits = fp<LimitsPluginOptions>(async function latchkeyLimits (app
   app.addHook('onRequest', createHook(context, [createLimiting(app, context, options, events)]))
 }, { name: 'latchkey-limits', fastify: '5.x || 6.x' })
 
-/** What of a route's `x-rate-limit` can never apply. */
+/** What is wrong with a route's `x-rate-limit`. */
 function faultsOf ({ mode, profile, cost }: RouteAccess, profiles: Profiles): string[] {
   const faults: string[] = []
   if (profile !== undefined && !profiles.has(profile)) {

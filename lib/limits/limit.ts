@@ -20,19 +20,23 @@ export interface LimitDeps {
 }
 
 /** Counts an authenticated request, and refuses it where a policy is used up. */
-export function createLimitStep ({ context, decide, reload, dryRun, onDecision, limitExceeded }: LimitDeps): Step {
+export function createLimitStep (deps: LimitDeps): Step {
+  const { context, decide, reload, dryRun, onDecision, limitExceeded } = deps
+
   function conclude (
     request: FastifyRequest, reply: FastifyReply, access: RouteAccess, principal: Principal, ruling: Ruling
   ): StepResult {
     const { outcome, policies, error } = ruling
-    if (onDecision !== undefined) report(onDecision, { outcome, principal, cost: access.cost, policies, dryRun }, request)
+    if (onDecision !== undefined) {
+      report(onDecision, { outcome, principal, cost: access.cost, policies, dryRun }, request)
+    }
     if (dryRun) return undefined
     if (outcome === 'limited') limitExceeded?.({ principal, policies })
     if (error === undefined) context.setRateLimitHeaders(reply, policies)
     return error
   }
 
-  /** What `reload` throws says why the changed credential is refused. */
+  /** `reload` throws an AccessError where the changed credential is refused. */
   async function reloadAndConclude (
     request: FastifyRequest, reply: FastifyReply, access: RouteAccess, stale: Principal, ruling: Ruling
   ): Promise<StepResult> {
@@ -54,15 +58,15 @@ export function createLimitStep ({ context, decide, reload, dryRun, onDecision, 
   }
 }
 
-/** A listener's failure changes nothing for the request. */
+/** A failure of the host's function does not fail the request. */
 function report (onDecision: OnDecision, decision: Decision, request: FastifyRequest): void {
   try {
     const result = onDecision(decision, request)
-    if (isThenable(result)) Promise.resolve(result).catch(complain)
+    if (isThenable(result)) Promise.resolve(result).catch(logFault)
   } catch (fault) {
-    complain(fault)
+    logFault(fault)
   }
-  function complain (fault: unknown): void {
+  function logFault (fault: unknown): void {
     request.log.error({ reason: describeFault(fault) }, 'limits.onDecision failed')
   }
 }

@@ -7,13 +7,13 @@ import type { Ruling } from './decide.js'
 import { profileOptions, type ProfileOptions } from './profiles.js'
 import type { LimitStore, PolicyOutcome } from './store.js'
 
-/** What was decided of one request. */
+/** What was decided about one request. */
 export interface Decision {
   readonly outcome: Ruling['outcome']
   readonly principal: Principal
   readonly cost: number
   readonly policies: readonly PolicyOutcome[]
-  /** The request was let in whatever was decided. */
+  /** The request was let in whatever the outcome is. */
   readonly dryRun: boolean
 }
 
@@ -22,7 +22,7 @@ export type OnDecision = (decision: Decision, request: FastifyRequest) => void |
 export interface LimitsOptions extends ProfileOptions {
   /** Where counters live; this process's memory by default. */
   store?: LimitStore | undefined
-  /** Counters that the memory store may hold; 1,000,000 by default. */
+  /** Counters that the memory store keeps at most; 1,000,000 by default. */
   maxPartitions?: number | undefined
   /** Seconds that the store may take before the request gets 503; 0.1 by default. */
   deadline?: number | undefined

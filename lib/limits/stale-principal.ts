@@ -24,13 +24,13 @@ export type Reload = (
 ) => Promise<Reloaded>
 
 /**
- * Re-authenticates a request whose principal is out of date: loads the stored record, publishes its version, and, where
- * other policies apply now, lets them decide.
+ * Re-authenticates a request whose principal is out of date and publishes the version of the loaded record. Where
+ * other policies apply now, they decide.
  *
- * @throws AccessError when the credential is no longer good, or that can't be found out
+ * @throws AccessError when the credential is no longer valid, or when the store fails
  */
 export function createReload ({ context, decide, profiles, store, deadline }: ReloadDeps): Reload {
-  /** Without its marker the next request loads the record once more, so a failure here refuses nothing. */
+  /** Where this fails, the next request loads the record again, so this request goes on. */
   async function publish (request: FastifyRequest, principal: Principal): Promise<void> {
     const { version } = principal
     if (version === undefined || store.publishVersion === undefined) return

@@ -69,7 +69,7 @@ export const dpopSchema = Type.Optional(Type.Union([
     origin: Type.Optional(Type.String({ pattern: '^https?://[^\\s/?#@]+$' })),
     maxAge: Type.Optional(Type.Number({ minimum: 1, maximum: 300 })),
     nonce: Type.Optional(nonceSchema),
-    replay: Type.Optional(withMethods(['use'], 'a replay store: an object with use(proof, until, now)'))
+    replay: Type.Optional(withMethods(['use'], 'a replay store: an object with use(proof, until, now, holder)'))
   }, { additionalProperties: false })
 ], { description: 'true or { algorithms?, origin?, maxAge?, nonce?: { secret?, life? }, replay? }' }))
 
@@ -106,7 +106,7 @@ export function createDpopVerifier (options: DpopOptions): DpopVerifier {
       const fault = { error: 'use_dpop_nonce', headers: { 'dpop-nonce': nonces.issue(now) } } as const
       throw new InvalidCredential('DPoP proof: needs a nonce of this API', undefined, fault)
     }
-    if (!await replay.use(`${jkt} ${jti}`, (iat + maxAge) * 1000 + 1, now)) refuse('was used before')
+    if (!await replay.use(`${jkt} ${jti}`, (iat + maxAge) * 1000 + 1, now, jkt)) refuse('was used before')
   }
 
   return {

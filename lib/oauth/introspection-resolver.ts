@@ -1,7 +1,8 @@
 import { Type } from '@sinclair/typebox'
 import { InvalidCredential, type Resolver } from '../auth/index.js'
+import { isName } from '../core/name.js'
 import { checkOptions } from '../core/options.js'
-import { checkAudience, isText, isTime, readThumbprint } from './claims.js'
+import { checkAudience, isTime, readThumbprint } from './claims.js'
 import { fetchJson, IssuerUnavailable, type Json } from './issuer-http.js'
 import { checkIssuerUrl, urlSchema } from './issuer-url.js'
 import { MAX_ACCESS_TOKEN } from './jwt-resolver.js'
@@ -129,7 +130,7 @@ function readAnswer (answer: Json, { issuer, audiences, now }: ExpectedAnswer): 
   if (exp !== undefined && (!isTime(exp) || now >= exp * 1000)) throw new InvalidCredential('expired')
   if (!isTime(nbf) || nbf * 1000 > now + TOLERANCE_MS) throw new InvalidCredential('not valid yet')
   const subject = sub === undefined ? client : sub
-  if (!isText(client) || !isText(subject)) throw new InvalidCredential('lacks client_id or sub')
+  if (!isName(client) || !isName(subject)) throw new InvalidCredential('has no good client_id or sub')
   if (sub === undefined && username !== undefined && username !== null) {
     throw new InvalidCredential('acts for a user whom it does not name by sub')
   }

@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto'
 import { InvalidCredential } from '../auth/index.js'
+import { isName } from '../core/name.js'
 import { freezePrincipal, type Principal } from '../core/principal.js'
 import { isText } from './claims.js'
 import type { Json } from './issuer-http.js'
@@ -94,8 +95,8 @@ function valueOf (claims: Json, source: ClaimSource): unknown {
 
 function textOf (claims: Json, source: ClaimSource, field: string): string | undefined {
   const value = valueOf(claims, source)
-  if (value === undefined || value === null || isText(value)) return value ?? undefined
-  throw new InvalidCredential(`its ${field} is not a text`)
+  if (value === undefined || value === null || isName(value)) return value ?? undefined
+  throw new InvalidCredential(`its ${field} is not a text of 1 to 256 characters without control characters`)
 }
 
 /** No claim means no scopes; a claim of the wrong type is not guessed about. */

@@ -3,6 +3,7 @@ import {
 } from 'jose'
 import { InvalidCredential } from '../auth/index.js'
 import type { Clock } from '../core/clock.js'
+import { isName } from '../core/name.js'
 import { checkAudience, isText, isTime, readThumbprint } from './claims.js'
 import { parseObject, type Json } from './issuer-http.js'
 import type { Jwks } from './jwks.js'
@@ -40,7 +41,9 @@ export async function verifyAccessToken (token: string, clock: Clock, deps: Veri
   checkAudience(claims.aud, issuer.audiences)
   const expiresAt = checkTimes(claims, clock(), tolerance)
   const { sub: subject, client_id: client, jti } = claims
-  if (!isText(subject) || !isText(client) || !isText(jti)) throw new InvalidCredential('lacks sub, client_id or jti')
+  if (!isName(subject) || !isName(client) || !isText(jti)) {
+    throw new InvalidCredential('has no good sub, client_id or jti')
+  }
   const jkt = readThumbprint(claims)
   const verifyAgainAt = await checkSignature(token, header, issuer, clock)
   return { principal: issuer.principalOf(claims, { client, subject, expiresAt }), expiresAt, jkt, verifyAgainAt }

@@ -1,4 +1,5 @@
-import { readStatement, type RouteAccess, type Security } from '../core/route-access.js'
+import { readDeclaration } from '../core/declaration.js'
+import type { RouteAccess, Security } from '../core/route-access.js'
 import { recordOf, type Json } from './document-parts.js'
 
 /** What an operation requires, as far as documents show it. */
@@ -19,7 +20,7 @@ export function securityOf ({ mode, alternatives }: OperationAccess, schemes: re
 export function readSecurity (security: unknown, schemes: readonly string[]): OperationAccess | undefined {
   if (!Array.isArray(security)) return undefined
   const faults: string[] = []
-  const access = readStatement(security, faults)
+  const access = readDeclaration(security, faults)
   const known = access.alternatives.every(({ scheme }) => schemes.includes(scheme))
   return known && faults.length === 0 && access.alternatives.length > 0 ? access : undefined
 }

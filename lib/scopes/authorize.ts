@@ -7,8 +7,10 @@ import type { Step } from '../core/step.js'
 import { insufficientScope, wrongScheme } from './refusals.js'
 import type { Requirements, Scheme } from './requirement.js'
 
-/** Refuses a request whose principal was not granted what its route declares. */
-export function createAuthorizeStep (context: AccessContext, requirements: Requirements, schemes: readonly Scheme[]): Step {
+/** Refuses a request whose principal lacks what its route declares. */
+export function createAuthorizeStep (
+  context: AccessContext, requirements: Requirements, schemes: readonly Scheme[]
+): Step {
   const kinds = new Map(schemes.map(({ scheme, kind }) => [scheme, kind]))
 
   function refusalOf (request: FastifyRequest, principal: Principal, access: RouteAccess): AccessError {
@@ -27,7 +29,7 @@ export function createAuthorizeStep (context: AccessContext, requirements: Requi
     if (principal !== null) {
       return requirements.satisfiedBy(principal, access) ? undefined : refusalOf(request, principal, access)
     }
-    const needsNobody = access.mode === 'public' || access.mode === 'optional' || access.preflight
-    return needsNobody ? undefined : context.refusal('CREDENTIAL_MISSING')
+    const isOpenToAll = access.mode === 'public' || access.mode === 'optional' || access.preflight
+    return isOpenToAll ? undefined : context.refusal('CREDENTIAL_MISSING')
   }
 }

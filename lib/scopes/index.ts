@@ -11,7 +11,7 @@ import { createRequirements, type Scheme } from './requirement.js'
 export interface ScopesOptions {
   /** What `defineScopes` returned. */
   scopes: ScopeTable
-  /** Security schemes that routes may name, with the kind of principal each stands for. */
+  /** Security schemes that routes may name, each with its kind of principal. */
   schemes: readonly Scheme[]
   /** Where the declared requirement is checked; `onRequest` by default, before any body is parsed. */
   hook?: 'onRequest' | 'preHandler' | undefined
@@ -31,7 +31,7 @@ const scopesSchema = Type.Object({
   })
 }, { additionalProperties: false })
 
-/** The step `authorize`. At boot it checks that each declared requirement can be met at all. */
+/** The step `authorize`. At boot it checks that all declared requirements can be satisfied. */
 export function createAuthorization (
   app: FastifyInstance, context: AccessContext, { scopes, schemes }: Pick<ScopesOptions, 'scopes' | 'schemes'>
 ): Step {
@@ -48,7 +48,7 @@ export function createAuthorization (
  * The scope check alone, for hosts that compose Latchkey themselves: compares what a route declares in
  * `schema.security` with what `request.principal` was granted. Register `accessContext` and `auth` first.
  *
- * @throws OptionError at boot, naming the routes whose declaration can't be met
+ * @throws OptionError at boot, naming the routes whose declaration cannot be satisfied
  */
 export const scopes = fp<ScopesOptions>(async function latchkeyScopes (app, options) {
   checkOptions(scopesSchema, options, '')
@@ -59,4 +59,5 @@ export const scopes = fp<ScopesOptions>(async function latchkeyScopes (app, opti
 }, { name: 'latchkey-scopes', fastify: '5.x || 6.x' })
 
 export { defineScopes, type Catalogue, type Declaration } from './declare.js'
-export type { Resources, ScopesDefinition, ScopesOf, ScopeTable } from './catalogue.js'
+export type { ScopeTable } from './catalogue.js'
+export type { Resources, ScopesDefinition, ScopesOf } from './definition.js'

@@ -7,7 +7,7 @@ import type { Alternative } from '../core/route-access.js'
 
 type Refusing = Pick<AccessContext, 'refusal' | 'challenge'>
 
-/** The refusal of a principal that satisfies none of `alternatives`: says what was required and what was granted. */
+/** Refuses a principal that satisfies none of `alternatives`; names the scopes required and granted. */
 export function insufficientScope (
   context: Refusing, alternatives: readonly Alternative[], principal: Principal, request: FastifyRequest
 ): AccessError {
@@ -16,31 +16,43 @@ export function insufficientScope (
   })
 }
 
-const KINDS: Readonly<Record<Principal['kind'], string>> = { 'api-key': 'an API key', 'access-token': 'an access token' }
+const KINDS: Readonly<Record<Principal['kind'], string>> = {
+  'api-key': 'an API key',
+  'access-token': 'an access token'
+}
 
 /**
- * The refusal of a principal whose scheme no alternative names, whatever it was granted. A client learns by the
- * challenge what token to ask for, where a token is wanted.
+ * Refuses a principal of a scheme that no alternative names, whatever its scopes. Where the route takes an access
+ * token, the challenge says which scopes to request.
  */
 export function wrongScheme (
-  context: Refusing, alternatives: readonly Alternative[], kindOf: (scheme: string) => Principal['kind'] | undefined,
-  { kind, scopes: granted }: Principal, request: FastifyRequest
+  context: Refusing,
+  alternatives: readonly Alternative[],
+  kindOf: (scheme: string) => Principal['kind'] | undefined,
+  { kind, scopes: granted }: Principal,
+  request: FastifyRequest
 ): AccessError {
   const required = scopeLists(alternatives)
   const taken = alternatives.map(({ scheme, scopes }) => {
     const wanted = kindOf(scheme)
-    return `${wanted === undefined ? 'a credential' : KINDS[wanted]} (${scheme})${scopes.length === 0 ? '' : ` with ${scopes.join(' and ')}`}`
+    const credential = wanted === undefined ? 'a credential' : KINDS[wanted]
+    return `${credential} (${scheme})${scopes.length === 0 ? '' : ` with ${scopes.join(' and ')}`}`
   }).join(', or ')
   return context.refusal('INSUFFICIENT_SCOPE', {
     reason: `takes ${taken}`,
     detail: `This operation takes ${taken}; the credential is ${KINDS[kind]}.`,
-    extensions: { required, granted, schemes: [...new Set(alternatives.map(({ scheme }) => scheme))], credentialKind: kind },
+    extensions: {
+      required,
+      granted,
+      schemes: [...new Set(alternatives.map(({ scheme }) => scheme))],
+      credentialKind: kind
+    },
     scope: kind === 'api-key' ? required.slice(0, 1).flat() : [],
     ...challengeOf(context, request)
   })
 }
 
-/** A challenge answers the scheme that the credential came by; read again, since only a refused request needs it. */
+/** The error goes with the challenge of the scheme that the client used. */
 function challengeOf ({ challenge }: Refusing, { headers: { authorization } }: FastifyRequest): { scheme?: 'DPoP' } {
   return challenge.dpop !== undefined && /^dpop /i.test(String(authorization)) ? { scheme: 'DPoP' } : {}
 }

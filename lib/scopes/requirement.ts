@@ -4,31 +4,31 @@ import type { Alternative, RouteAccess } from '../core/route-access.js'
 import type { Bits } from './bits.js'
 import type { ScopeTable } from './catalogue.js'
 
-/** A security scheme that routes may name, with the kind of principal that it stands for. */
+/** A security scheme that routes may name, with its kind of principal. */
 export interface Scheme { readonly scheme: string, readonly kind: Principal['kind'] }
 
 interface Requirement { readonly scheme: string, readonly wanted: Bits }
 
-/** What a route needs, compiled once. */
+/** What a route requires. */
 interface Compiled {
   readonly requirements: readonly Requirement[]
-  /** What of the declaration can never be met. */
+  /** What no principal can satisfy. */
   readonly faults: readonly string[]
 }
 
 export interface Requirements {
   satisfiedBy (principal: Principal, access: RouteAccess): boolean
-  /** The alternatives that a principal's scheme is named in. */
+  /** The alternatives that name the principal's scheme. */
   namedFor (principal: Principal, access: RouteAccess): readonly Alternative[]
-  /** What of a declaration can never be met. */
+  /** What of a declaration no principal can satisfy. */
   faultsOf (access: RouteAccess): readonly string[]
 }
 
 /**
- * Compiles declared alternatives into bit sets, once a route. An alternative is met by a principal that was
- * authenticated by the scheme that it names, not by another scheme of the same kind.
+ * Compiles declared alternatives into bit sets, once for each route. A principal satisfies an alternative only where it
+ * was authenticated by the scheme that the alternative names: another scheme of the same kind does not suffice.
  *
- * @throws OptionError when one scheme stands for two kinds of principal
+ * @throws OptionError when one scheme has two kinds of principal
  */
 export function createRequirements (table: ScopeTable, schemes: readonly Scheme[]): Requirements {
   const kinds = new Map(schemes.map(({ scheme, kind }) => [scheme, kind]))
@@ -44,9 +44,11 @@ export function createRequirements (table: ScopeTable, schemes: readonly Scheme[
     const faults: string[] = []
     for (const { scheme, scopes } of alternatives) {
       const wanted = table.require(scopes)
-      if (!kinds.has(scheme)) faults.push(`names the security scheme ${show(scheme)}; known: ${[...kinds.keys()].join(', ')}`)
-      for (const scope of scopes) {
-        if (!table.has(scope)) faults.push(`requires ${show(scope)}, which is not declared; declared: ${table.names.join(', ')}`)
+      if (!kinds.has(scheme)) {
+        faults.push(`names the security scheme ${show(scheme)}; known: ${[...kinds.keys()].join(', ')}`)
+      }
+      for (const scope of scopes.filter((scope) => !table.has(scope))) {
+        faults.push(`requires ${show(scope)}, which is not declared; declared: ${table.names.join(', ')}`)
       }
       if (kinds.has(scheme) && wanted !== undefined) requirements.push({ scheme, wanted })
     }
@@ -61,7 +63,7 @@ export function createRequirements (table: ScopeTable, schemes: readonly Scheme[
     return made
   }
 
-  /** A principal that the host set itself names no scheme: its kind stands for it. */
+  /** A principal that the host set itself has no scheme, so its kind decides. */
   function isOf (principal: Principal, scheme: string): boolean {
     return principal.scheme === undefined ? kinds.get(scheme) === principal.kind : principal.scheme === scheme
   }
@@ -71,7 +73,8 @@ export function createRequirements (table: ScopeTable, schemes: readonly Scheme[
       if (access.mode !== 'guarded') return access.mode !== 'undeclared'
       if (access.alternatives.length === 0) return true
       const granted = table.grant(principal.scopes)
-      return compiledOf(access).requirements.some(({ scheme, wanted }) => isOf(principal, scheme) && granted.includes(wanted))
+      const { requirements } = compiledOf(access)
+      return requirements.some(({ scheme, wanted }) => isOf(principal, scheme) && granted.includes(wanted))
     },
     namedFor: (principal, { alternatives }) => alternatives.filter(({ scheme }) => isOf(principal, scheme)),
     faultsOf: (access) => compiledOf(access).faults

@@ -3,7 +3,7 @@ import { AccessError, type RefusalCode } from '../core/errors.js'
 import { render, renderers } from '../core/error-formats.js'
 import { findContext } from '../core/access-context.js'
 
-/** Says no in the error format of the request's context; where that is not guarded, as a problem (RFC 9457). */
+/** Refuses in the error format of the request's context; as a problem (RFC 9457) where that is not guarded. */
 export function refuse (request: FastifyRequest, reply: FastifyReply, code: RefusalCode, reason?: string): void {
   const details = reason === undefined ? {} : { reason }
   const context = findContext(request.server)

@@ -33,7 +33,9 @@ const offers = new WeakMap<object, Offer>()
  * routeUpgrades(app)
  * app.get('/events', { schema: scopes.secure('devices:read') }, (request, reply) => {
  *   const upgrade = upgradeOf(request)
- *   if (upgrade === undefined) return reply.code(426).headers({ upgrade: 'websocket', connection: 'upgrade, close' }).send()
+ *   if (upgrade === undefined) {
+ *     return reply.code(426).headers({ upgrade: 'websocket', connection: 'upgrade, close' }).send()
+ *   }
  *   reply.hijack()
  *   websockets.handleUpgrade(request.raw, upgrade.socket, upgrade.head, greet)
  * })
@@ -43,7 +45,8 @@ const offers = new WeakMap<object, Offer>()
  */
 export function routeUpgrades (app: Upgradable): void {
   if (app.server.listenerCount('upgrade') > 0) {
-    throw new OptionError('something listens for upgrades of this server already, and no guard sees what it accepts; call routeUpgrades once and without other listeners')
+    throw new OptionError('something listens for upgrades of this server already, and no guard sees what it accepts; ' +
+      'call routeUpgrades once and without other listeners')
   }
   const open = new Set<Offer>()
 

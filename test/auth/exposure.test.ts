@@ -2,7 +2,7 @@ import t, { type Test } from 'tap'
 import { InvalidCredential, type AuthOptions } from '../../lib/auth/index.js'
 import { createEvents, type AccessEvent } from '../../lib/events/index.js'
 import { deferred, exchange, listen, request } from '../helpers/doors.js'
-import { BEARER, GOOD, guard, isRefusal, open, optional, principal, resolverOf, secured } from '../helpers/guard.js'
+import { BEARER, GOOD, guard, isRefusal, publicRoute, optional, principal, resolverOf, secured } from '../helpers/guard.js'
 
 const START = Date.UTC(2026, 0, 1)
 const report = 'an exposed credential could not be reported'
@@ -27,7 +27,7 @@ async function watched (t: Test, auth: Partial<AuthOptions> = {}) {
     after (app) {
       app.get('/guarded', secured, async () => ({}))
       app.get('/maybe', optional, async () => ({}))
-      app.get('/open', open, async () => ({}))
+      app.get('/public', publicRoute, async () => ({}))
     }
   })
   async function settled (): Promise<void> {
@@ -41,7 +41,7 @@ async function watched (t: Test, auth: Partial<AuthOptions> = {}) {
 t.test('a real key sent over plain HTTP is an event, in the header or in the query', async (t) => {
   const { app, exposed, settled } = await watched(t, { transport: undefined })
   isRefusal(t, await app.inject({ url: '/guarded', headers: BEARER }), 'INSECURE_TRANSPORT')
-  isRefusal(t, await app.inject({ url: `/open?key=${GOOD}2` }), 'INSECURE_TRANSPORT')
+  isRefusal(t, await app.inject({ url: `/public?key=${GOOD}2` }), 'INSECURE_TRANSPORT')
   await settled()
   t.match(exposed, [
     { type: 'key.exposed', at: new Date(START), workspace: 'w1', data: { key: { id: `key-${GOOD.length}`, environment: 'production' } } },
@@ -80,7 +80,7 @@ t.test('one key that is exposed again and again is one event a day', async (t) =
   t.equal(exposed.length, 1)
 })
 
-t.test('text that is no credential, and credentials that are not real, are no events', async (t) => {
+t.test('text that is no credential, and unknown credentials, are no events', async (t) => {
   const { app, resolver, exposed, settled } = await watched(t)
   for (const url of ['/guarded', '/guarded?q=hello', '/guarded?q=', '/guarded?q=two%20words', '/guarded?q=%F0%9F%94%91', '/guarded?api_key=acme_live_unknown', `/guarded?q=${'a'.repeat(300)}`]) await app.inject({ url })
   isRefusal(t, await app.inject({ url: '/guarded?q=hello', headers: { authorization: 'Bearer acme_live_unknown' } }), 'CREDENTIAL_INVALID')
@@ -96,7 +96,7 @@ t.test('a query that is no object is not read', async (t) => {
   }
 })
 
-t.test('values of a query that are no text are passed over', async (t) => {
+t.test('values of a query that are no strings are skipped', async (t) => {
   const emitted = deferred<AccessEvent>()
   const emitter = events()
   emitter.on('key.exposed', emitted.resolve)
@@ -116,14 +116,14 @@ t.test('only the first eight values of a query are read', async (t) => {
   t.strictSame(exposed, [])
 })
 
-t.test('a report never delays the answer, and is given up where a resolver does not answer', async (t) => {
+t.test('a report does not delay the answer, and ends where a resolver does not answer', async (t) => {
   const slow = await watched(t, { transport: undefined, deadline: 0.01, resolvers: [resolverOf(() => new Promise(() => {}))] })
   isRefusal(t, await slow.app.inject({ url: '/guarded', headers: BEARER }), 'INSECURE_TRANSPORT')
   while (!slow.log.entries.some(({ msg }) => msg === report)) await new Promise(setImmediate)
   t.match(slow.log.entries.find(({ msg }) => msg === report), { level: 50, reason: 'DeadlineExceeded' })
 })
 
-t.test('a resolver that fails is logged, and only that', async (t) => {
+t.test('a resolver that fails is logged, without its message', async (t) => {
   const { app, log, settled } = await watched(t, { transport: undefined, resolvers: [resolverOf(() => { throw new RangeError(`secret ${GOOD}`) })] })
   isRefusal(t, await app.inject({ url: '/guarded', headers: BEARER }), 'INSECURE_TRANSPORT')
   await settled()
@@ -140,7 +140,7 @@ t.test('without events, and while nothing listens to them, no resolver is asked'
   }
 })
 
-t.test('credentials that are not real count as failed attempts here too, and are looked up no more beyond the quota', async (t) => {
+t.test('unknown credentials count as failed attempts here too, and are not looked up beyond the quota', async (t) => {
   const { app, resolver, exposed, settled } = await watched(t, { transport: undefined, failures: { quota: 2, window: 60 } })
   const send = async (token: string) => {
     isRefusal(t, await app.inject({ url: '/guarded', headers: { authorization: `Bearer ${token}` } }), 'INSECURE_TRANSPORT')
@@ -151,14 +151,14 @@ t.test('credentials that are not real count as failed attempts here too, and are
   t.strictSame(exposed, [])
 })
 
-t.test('where failures have no quota, all of them are looked up', async (t) => {
+t.test('with failures: false all of them are looked up', async (t) => {
   const { app, resolver, settled } = await watched(t, { transport: undefined, failures: false })
   for (let i = 0; i < 3; i++) await app.inject({ url: '/guarded', headers: { authorization: `Bearer acme_${i}` } })
   await settled()
   t.equal(resolver.asked.length, 3)
 })
 
-t.test('a credential is reported also where its client is gone by then', async (t) => {
+t.test('a credential is reported also where its client has disconnected', async (t) => {
   const asked = deferred<void>()
   const answer = deferred<ReturnType<typeof principal>>()
   const { app, exposed, settled } = await watched(t, {

@@ -7,7 +7,7 @@ import t from 'tap'
 import { allowPlainHttp, auth } from '../../lib/auth/index.js'
 import { accessContext } from '../../lib/core/access-context.js'
 import { exchange, listen, request } from '../helpers/doors.js'
-import { BEARER, GOOD, goodResolver, guard, isRefusal, open, secured } from '../helpers/guard.js'
+import { BEARER, GOOD, goodResolver, guard, isRefusal, publicRoute, secured } from '../helpers/guard.js'
 import { selfSigned } from '../helpers/tls.js'
 
 const strict = { transport: undefined }
@@ -30,11 +30,11 @@ t.test('plain HTTP is refused on every route, whatever is presented, without a r
     auth: strict,
     after (app) {
       app.get('/guarded', secured, async () => ({}))
-      app.get('/open', open, async () => ({}))
+      app.get('/public', publicRoute, async () => ({}))
     }
   })
   const port = await listen(app)
-  for (const target of ['/guarded', '/open', '/nowhere', '/guarded?api_key=x', 'https://localhost/guarded']) {
+  for (const target of ['/guarded', '/public', '/nowhere', '/guarded?api_key=x', 'https://localhost/guarded']) {
     for (const lines of [[], [`Authorization: Bearer ${GOOD}`], ['Upgrade-Insecure-Requests: 1'], ['X-Forwarded-Proto: https'], ['Forwarded: proto=https'], ['X-Forwarded-Ssl: on']]) {
       isRefusal(t, await exchange(port, request(`GET ${target} HTTP/1.1`, 'Host: x', 'Connection: close', ...lines)), 'INSECURE_TRANSPORT')
     }
@@ -71,7 +71,7 @@ t.test('a peer that is not the trusted proxy can\'t claim https', async (t) => {
   t.equal((await app.inject({ url: '/guarded', headers, remoteAddress: '10.0.0.1' })).statusCode, 200)
 })
 
-t.test('boot warns of plain HTTP', async (t) => {
+t.test('allowPlainHttp is warned of at boot', async (t) => {
   const warnings = async (transport: typeof allowPlainHttp | undefined) => {
     const { log } = await guard(t, { auth: { transport } })
     return log.entries.filter(({ level }) => level === 40).map(({ msg }) => msg)
@@ -80,7 +80,7 @@ t.test('boot warns of plain HTTP', async (t) => {
   t.strictSame(await warnings(undefined), [])
 })
 
-t.test('over real TLS the guard goes on to the credential', async (t) => {
+t.test('over TLS the credential is read', async (t) => {
   const app = Fastify({ https: certificate })
   t.teardown(() => app.close())
   await app.register(api)

@@ -7,7 +7,7 @@ app.get('/', async (request) => { requests.push(request) })
 await app.inject('/')
 await app.close()
 
-/** What a resolver is told about a look-up, for tests that ask one directly: a cached answer will do, for a plain request. */
+/** A look-up for tests that call a resolver directly; by default it accepts a cached answer. */
 export function lookup (over: Partial<Lookup> = {}): Lookup {
   const [request] = requests
   if (request === undefined) throw new Error('there is no request to look up for')

@@ -6,7 +6,7 @@ import type { Ending } from './ending.js'
 const READONLY = '-ERR Error running script (call to f_6b1bf486c81ceb7edf3c093f4c48582e38c0e791): @user_script:1: ' +
   '@user_script: 1: -READONLY You can\'t write against a read only replica. \r\n'
 
-/** Speaks as a Redis 6.2 whose role is replica: every script is refused as that version words it. */
+/** Answers as a Redis 6.2 that is a replica: every script is refused in that version's words. */
 export async function startReplica (owner: Ending): Promise<{ readonly port: number, connections (): number }> {
   const sockets = new Set<Socket>()
   let connections = 0

@@ -160,7 +160,7 @@ t.test('a key store that fails is logged by the app once, and again when it work
   app.latchkey.events.on('key.expired', () => {})
   await app.ready()
   await until(() => logged.length === 2)
-  t.same(logged, [[{ reason: 'TypeError' }, FAILED], [WORKS]])
+  t.same(logged, [[{ reason: 'TypeError' }, FAILED], [{}, WORKS]])
 })
 
 t.test('an app without events, or whose store has no notices, scans nothing', async (t) => {

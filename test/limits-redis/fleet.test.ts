@@ -52,11 +52,11 @@ t.test('a dry run in two processes refuses nobody, and reports exactly what the 
     const all = await statuses(urls, tier, 300)
     t.equal(all.filter((status) => status === 200).length, 300, tier)
   }
-  const told = await Promise.all(urls.map(async (url) => {
+  const reports = await Promise.all(urls.map(async (url) => {
     const response = await fetch(`${url}/decisions`)
     const counts: Record<string, number> = JSON.parse(await response.text())
     return counts
   }))
-  const sum = (outcome: string): number => told.reduce((total, counts) => total + (counts[outcome] ?? 0), 0)
+  const sum = (outcome: string): number => reports.reduce((total, counts) => total + (counts[outcome] ?? 0), 0)
   t.same([sum('admitted'), sum('limited'), sum('unavailable')], [200, 400, 0])
 })

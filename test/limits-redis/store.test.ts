@@ -201,7 +201,7 @@ t.test('one Redis', async (t) => {
       await store.reset(ada)
       t.equal(await admin.exists(name), 0, `${kind} is gone after a reset`)
     }
-    t.same(store.log.lines, [{ level: 'warn', message: 'limits: keys in Redis held something else; they count as empty and are overwritten', fields: { keys: 1 } }])
+    t.same(store.log.lines, [{ level: 'warn', message: 'limits: keys in Redis contained something else; they count as empty and are overwritten', fields: { keys: 1 } }])
   })
 
   t.test('the same of the key of a workspace', async (t) => {
@@ -233,14 +233,14 @@ t.test('one Redis', async (t) => {
 
   t.test('what was decided is published, while somebody listens', async (t) => {
     const store = redisStore(t, options)
-    const heard: LimitsMessage[] = []
-    const hear = (message: unknown) => { if (isLimitsMessage(message)) heard.push(message) }
-    subscribe('latchkey:limits', hear)
+    const messages: LimitsMessage[] = []
+    const collect = (message: unknown) => { if (isLimitsMessage(message)) messages.push(message) }
+    subscribe('latchkey:limits', collect)
     await store.takeBatch([take(minute, ada, 5), take(minute), take(minute, principal('bob'))])
-    unsubscribe('latchkey:limits', hear)
+    unsubscribe('latchkey:limits', collect)
     await store.take(take(minute))
-    t.match(heard, [{ takes: 3, admitted: 2, limited: 1, unavailable: 0 }])
-    t.ok((heard[0]?.seconds ?? -1) > 0)
+    t.match(messages, [{ takes: 3, admitted: 2, limited: 1, unavailable: 0 }])
+    t.ok((messages[0]?.seconds ?? -1) > 0)
   })
 
   t.test('a client of the host\'s: lazy, prefixed, with texts for numbers, and it stays open', async (t) => {

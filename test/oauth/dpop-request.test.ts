@@ -187,7 +187,7 @@ t.test('nonces use the clock of the app, also one in fractions or one that diffe
 t.test('a proof is checked by the time at which the JWKS of its token was there', async (t) => {
   const used: string[] = []
   const memory = createMemoryReplayStore()
-  const replay: ReplayStore = { use (proof, until, now) { used.push(`${until - now}`); return memory.use(proof, until, now) } }
+  const replay: ReplayStore = { use (proof, until, now, holder) { used.push(`${until - now}`); return memory.use(proof, until, now, holder) } }
   const { authority, prove, send } = await start(t, { replay })
   authority.answers.set('/jwks', (request, response, body) => {
     authority.clock.advance(61)

@@ -1,7 +1,11 @@
+import { once } from 'node:events'
+import { createServer } from 'node:https'
 import t, { type Test } from 'tap'
 import { allowPlainHttp } from 'fastify-latchkey'
 import { createIntrospectionResolver, createJwtResolver, type JwtResolverOptions } from 'fastify-latchkey/oauth'
+import { portOf } from '../helpers/doors.js'
 import { AUDIENCE, createAuthority, createPair, forge, get, guarded, isRefused, json, leaks, type Answer, type Authority } from '../helpers/oauth.js'
+import { selfSigned } from '../helpers/tls.js'
 
 const faults: Record<string, Answer> = {
   down: (request) => request.socket.destroy(),
@@ -146,6 +150,30 @@ t.test('discovery falls back to OpenID Connect, takes metadata of this issuer on
   authority.answers.set('/.well-known/oauth-authorization-server', json({ issuer: authority.issuer, jwks_uri: `${authority.issuer}/jwks` }))
   authority.clock.advance(1)
   t.equal((await get(app, await authority.issue())).statusCode, 200, 'it is discovered again')
+})
+
+t.test('a plain-http jwks_uri in the metadata of an https issuer is 503, and nobody is asked for it', async (t) => {
+  const { NODE_TLS_REJECT_UNAUTHORIZED: before } = process.env
+  process.env.NODE_TLS_REJECT_UNAUTHORIZED = '0' // the certificate signs itself
+  t.teardown(() => {
+    if (before === undefined) delete process.env.NODE_TLS_REJECT_UNAUTHORIZED
+    else process.env.NODE_TLS_REJECT_UNAUTHORIZED = before
+  })
+  const plain = await createAuthority(t)
+  const server = createServer(await selfSigned(), (_request, response) => response.end(JSON.stringify(metadata)))
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.teardown(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  const issuer = `https://127.0.0.1:${portOf(server)}`
+  const metadata = { issuer, jwks_uri: `${plain.issuer}/jwks` }
+  const { app } = await guarded(t, plain, [createJwtResolver({ issuers: [{ issuer, audience: AUDIENCE }] })])
+  isRefused(t, await get(app, await plain.issue({ iss: issuer })), 'AUTHENTICATION_UNAVAILABLE')
+  t.strictSame(plain.asked, [])
+  const allowed = await guarded(t, plain, [createJwtResolver({ issuers: [{ issuer, audience: AUDIENCE }], transport: allowPlainHttp })])
+  t.equal((await get(allowed.app, await plain.issue({ iss: issuer }))).statusCode, 200, 'unless the host allows it by name')
 })
 
 t.test('an issuer with a path has its metadata where RFC 8414 and OpenID Connect put it', async (t) => {

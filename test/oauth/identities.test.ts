@@ -39,6 +39,19 @@ t.test('a claim with half a surrogate pair is 401, in a JWT and in an introspect
   t.match(whole.json(), { owner: '\ud83d\ude00', workspace: 'w\u00fc\ufffd' }, 'whole characters are texts')
 })
 
+t.test('names from claims have the bounds of names from the host: 1 to 256 characters without control characters', async (t) => {
+  const authority = await createAuthority(t)
+  const { app } = await guarded(t, authority, [jwtOf(authority, { claims: { tier: 'tier' } }), opaqueOf(authority, { claims: { tier: 'tier' } })])
+  for (const field of ['sub', 'client_id', 'workspace', 'tier']) {
+    for (const value of ['a\0b', 'x\n', '\x7f', 'x'.repeat(257), 'x'.repeat(300)]) {
+      isRefused(t, await get(app, await authority.issue({ [field]: value })), 'CREDENTIAL_INVALID', `${field} ${JSON.stringify(value)} in a JWT`)
+      authority.answers.set('/introspect', json({ ...authority.claimsOf({ [field]: value }), active: true, token_type: 'Bearer' }))
+      isRefused(t, await get(app, TOKEN), 'CREDENTIAL_INVALID', `${field} ${JSON.stringify(value)} in an introspection answer`)
+    }
+    t.equal((await get(app, await authority.issue({ [field]: 'ü'.repeat(256) }))).statusCode, 200, field)
+  }
+})
+
 t.test('what a function of the host makes of claims is checked too', async (t) => {
   const authority = await createAuthority(t)
   for (const field of ['workspace', 'environment', 'tier', 'owner', 'scopes'] as const) {

@@ -69,7 +69,7 @@ t.test('so is the one for limits', async (t) => {
 t.test('so is the one for used DPoP proofs', async (t) => {
   const { redis, unused } = await accountOf(t, 'used DPoP proofs')
   const store = createRedisReplayStore({ redis })
-  t.equal(await store.use('a proof', 60_000, 0), true)
-  t.equal(await store.use('a proof', 60_000, 0), false)
+  t.equal(await store.use('a proof', 60_000, 0, 'a holder'), true)
+  t.equal(await store.use('a proof', 60_000, 0, 'a holder'), false)
   t.same(await unused(), [])
 })

@@ -16,7 +16,7 @@ export type EmitKeyEvent = (action: KeyAction, key: ApiKey, caller?: KeyCaller) 
 export interface KeyEventsDeps {
   readonly events: Pick<Emitter, 'emit' | 'hasListeners'> | undefined
   readonly clock: Clock
-  /** The scanner of notices emits `key.expired`, so that whoever makes a key expire has only updated it. */
+  /** The scanner of notices emits `key.expired`; the call that makes a key expire then emits `key.updated`. */
   readonly expiryIsNoticed: boolean
 }
 

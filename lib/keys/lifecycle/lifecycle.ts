@@ -25,7 +25,7 @@ export interface LifecycleDeps extends Pick<InputContext, 'scopes' | 'tagOf' | '
   /** Seconds that the store may take. */
   readonly deadline: number
   readonly privilege: Privilege
-  /** Makes every process go by a key's version. @returns seconds within which they do */
+  /** Makes every process use a key's version. @returns seconds after which they do at the latest */
   readonly publish: (key: ApiKey) => Promise<number>
   readonly emit: EmitKeyEvent
 }

@@ -1,5 +1,6 @@
 import { Type, type TSchema } from '@sinclair/typebox'
 import { accepted } from '../../core/options.js'
+import { MAX_NAME_LENGTH, NAME_PATTERN } from '../../core/name.js'
 import type { ScopeName } from '../../core/scope-registry.js'
 import type { KeyMetadata } from '../record.js'
 import type { Grace } from './transitions.js'
@@ -60,13 +61,10 @@ export interface ListInput {
   environment?: string | undefined
 }
 
-/** Half a surrogate pair is no character: in UTF-8, all of them would be the same one. */
-const CHARACTERS = '^(?:[^\\x00-\\x1f\\x7f-\\x9f\\ud800-\\udfff]|[\\ud800-\\udbff][\\udc00-\\udfff])+$'
-
 const word = (what: string) => Type.String({
   minLength: 1,
-  maxLength: 256,
-  pattern: CHARACTERS,
+  maxLength: MAX_NAME_LENGTH,
+  pattern: NAME_PATTERN,
   description: `${what} of 1 to 256 characters without control characters`
 })
 const orNull = (schema: TSchema) =>

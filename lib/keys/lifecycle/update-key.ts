@@ -27,7 +27,7 @@ export interface Update {
   readonly decide: (key: ApiKey) => Decision
   /**
    * Called once the key is stored, also where that was after the deadline: the change stands.
-   * @returns seconds within which every process goes by it
+   * @returns seconds after which every process uses it at the latest
    */
   readonly onStored: (before: ApiKey, key: ApiKey) => number | Promise<number>
   /** Pauses shortly between attempts, and so gets ahead of other changes: for revocations. */
@@ -51,7 +51,7 @@ export function createUpdateKey (store: KeyStore, deadline: number): UpdateKey {
         const before = await findKey(store, target)
         const decision = decide(before)
         if (decision.key === before) return { before, key: before }
-        // The caller was told 503: what it may try again must not happen later by itself.
+        // The caller has got 503 and may try again: the change must not happen later by itself.
         if (answered) throw new Error('the deadline of the change has passed')
         const key = copyKey({ ...decision.key, version: before.version + 1 })
         if (await store.update(key, decision.hash)) return { before, key }

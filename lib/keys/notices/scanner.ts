@@ -75,7 +75,7 @@ export function createNoticeScanner (deps: ScannerDeps): NoticeScanner {
   }
 
   async function scan (): Promise<void> {
-    // Without listeners nothing is leased: a notice that nobody gets must not count as emitted.
+    // Without listeners nothing is leased: a notice without a receiver must not count as emitted.
     if (closed || !TYPES.some(events.hasListeners)) return
     scanning ??= failures.tried(emitAll).finally(() => { scanning = undefined })
     await scanning

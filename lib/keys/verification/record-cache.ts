@@ -6,6 +6,7 @@ import type { KeyStore } from '../store.js'
 import type { KeyChanges } from './change-bus.js'
 import { createChangeLog } from './change-log.js'
 
+/** Options of `createRecordCache`. */
 export interface RecordCacheOptions {
   /** Records in the cache at most; 10,000 by default. A key with several secrets in use counts once for each. */
   maxRecords?: number | undefined
@@ -149,7 +150,7 @@ export function createRecordCache (store: KeyStore, options: RecordCacheOptions 
       try {
         updated = await store.update(key, hash)
       } finally {
-        // Also where it failed: nobody knows whether the store has written it.
+        // Also where it failed: the store may have written it all the same.
         log.add(key.id, updated ? key.version : 0, clock())
         if (hash !== undefined) inFlight.delete(hash)
       }

@@ -5,7 +5,7 @@ import type { ApiKey } from '../record.js'
 /** Names a key to a store of version markers. */
 type MarkedKey = Pick<ApiKey, 'id' | 'workspace' | 'environment'>
 
-/** Writes the marker that makes every process load a key of an older version anew. */
+/** Writes the marker that makes every process reload a key of an older version. */
 export type PublishVersion = (key: MarkedKey, version: number) => Promise<void>
 
 export interface VersionMarkersDeps {
@@ -20,7 +20,7 @@ export interface VersionMarkersDeps {
 }
 
 export interface VersionMarkers {
-  /** Writes a key's version marker. @returns seconds within which every process goes by the key */
+  /** Writes a key's version marker. @returns seconds after which every process uses this version at the latest */
   publish (key: ApiKey): Promise<number>
   /** Gives up all retries. */
   close (): void

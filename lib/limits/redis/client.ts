@@ -53,14 +53,17 @@ function checkUrl (url: string): string {
   return url
 }
 
-/** Runs a script by its name, and sends it whole where Redis does not know it. Texts in its answer are bytes. */
+/**
+ * Runs a script by its name, and sends it whole where Redis does not know it. Texts in its answer are bytes.
+ * @param until monotonic milliseconds: later, nobody waits for the answer
+ */
 export async function run (
-  client: RedisClient, { lua, sha }: Script, keys: readonly string[], args: readonly string[]
+  client: RedisClient, { lua, sha }: Script, keys: readonly string[], args: readonly string[], until = Infinity
 ): Promise<unknown> {
   try {
     return await client.callBuffer('evalsha', [sha, String(keys.length), ...keys, ...args])
   } catch (error) {
-    if (codeOf(error) !== 'NOSCRIPT') throw error
+    if (codeOf(error) !== 'NOSCRIPT' || performance.now() >= until) throw error
     return client.callBuffer('eval', [lua, String(keys.length), ...keys, ...args])
   }
 }

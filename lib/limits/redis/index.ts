@@ -11,6 +11,7 @@ import { outagePolicyOf, reject, type OutagePolicy } from './outage-policy.js'
 import { checkPermissions, throwIfRefused } from './permissions-check.js'
 import { clusterSlot, createRedisKeys, type Identity } from './redis-keys.js'
 import { publishVersionScript, resetScript, type Script } from './scripts.js'
+import { takeScriptOf } from './take-script.js'
 import { createTakeSender } from './take-sender.js'
 
 /** Counters that processes share, with the version markers by which a change of a key holds in all of them. */
@@ -73,13 +74,14 @@ export function createRedisLimitStore (options: RedisLimitStoreOptions): RedisLi
     }
   })
   const connection = watchConnection(client, nodes.reconnected)
+  const takeScript = takeScriptOf({ markerLifetime: markerLifetime * 1_000_000, clockOfTakes })
   const sendTakes = createTakeSender({
     client,
     connection,
     nodes,
     keysOf,
     deadline: deadline * 1000,
-    markerLifetime: markerLifetime * 1_000_000,
+    takeScript,
     clockOfTakes,
     log
   })
@@ -90,8 +92,7 @@ export function createRedisLimitStore (options: RedisLimitStoreOptions): RedisLi
   }
 
   async function takeOne (take: Take, otherwise: OutagePolicy): Promise<Outcome> {
-    const [outcome] = await sendTakes([take], otherwise)
-    if (outcome === undefined) throw new TypeError('a take was not answered')
+    const [outcome = reject(take, 1, 'no answer')] = await sendTakes([take], otherwise)
     if (outcome.failure !== undefined) throw outcome.failure
     return outcome
   }
@@ -122,7 +123,7 @@ export function createRedisLimitStore (options: RedisLimitStoreOptions): RedisLi
         const reason = reasonOf(lastError() ?? error)
         return log.warn({ reason, onUnavailable }, 'limits: Redis can\'t be reached yet')
       }
-      await checkPermissions(client, namespace, log)
+      await checkPermissions({ client, takeScript, namespace, log })
     },
     inspect (principal, profile) {
       return takeOne({ policies: profile.map(compilePolicy), principal, cost: 0, now: Date.now() }, reject)

@@ -4,7 +4,7 @@ import type { RedisClient } from './client.js'
 /** What is known of one Redis server: the only one, or a node of a Cluster. */
 export interface RedisNode {
   readonly breaker: CircuitBreaker
-  /** µs by which its clock is ahead of ours; undefined until it has told its time over this connection. */
+  /** µs by which its clock is ahead of ours; undefined until its time is known over this connection. */
   offset: number | undefined
 }
 

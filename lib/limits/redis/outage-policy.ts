@@ -35,7 +35,8 @@ function countLocally (processes: number): OutagePolicy {
     if (shares.some(({ quota, capacity }) => quota > 0 && take.cost > capacity)) return reject(take, retryAfter, reason)
     try {
       const { admitted, policies } = store.take({ ...take, policies: shares })
-      return { admitted, policies: policies.map((one, i) => ({ ...one, policy: take.policies[i] ?? one.policy })) }
+      const ofShare = (i: number) => policies.slice(i, i + 1)
+      return { admitted, policies: take.policies.flatMap((policy, i) => ofShare(i).map((one) => ({ ...one, policy }))) }
     } catch {
       return reject(take, retryAfter, reason)
     }

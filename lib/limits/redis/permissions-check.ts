@@ -1,21 +1,26 @@
 import { OptionError } from '../../core/options.js'
 import { codeOf, COMMANDS, reasonOf, run, type RedisClient } from './client.js'
 import type { Log } from './log.js'
-import { publishVersionScript, resetScript } from './scripts.js'
-import { takeScriptOf } from './take-script.js'
+import { publishVersionScript, resetScript, type Script } from './scripts.js'
 
-const TAKE = takeScriptOf({ markerLifetime: 1_000_000, clockOfTakes: false })
 /** Two takes by a policy of a second, of which the second finds the key of the first, at any time. */
 const TWO_TAKES = [String(Number.MAX_SAFE_INTEGER), '2 1 1 ', 'w-checking1000000 1000000 ']
 
+export interface PermissionsCheckDeps {
+  readonly client: RedisClient
+  readonly takeScript: Script
+  readonly namespace: string
+  readonly log: Log
+}
+
 /**
- * Runs everything once that requests will run.
+ * Runs everything once that requests will run, so that Redis knows the scripts too.
  * @throws OptionError when Redis refuses the account; any other failure may pass, and is a line of the log
  */
-export async function checkPermissions (client: RedisClient, namespace: string, log: Log): Promise<void> {
+export async function checkPermissions ({ client, takeScript, namespace, log }: PermissionsCheckDeps): Promise<void> {
   const key = `${namespace}:{!check}`
   try {
-    await run(client, TAKE, [key, key], TWO_TAKES)
+    await run(client, takeScript, [key, key], TWO_TAKES)
     await run(client, resetScript, [key], ['1000'])
     await run(client, publishVersionScript, [key], ['1', '1000'])
     await run(client, resetScript, [key], ['1000'])

@@ -48,19 +48,16 @@ function wellFormed (text: string): string {
   return `!text ${hash('sha256', Buffer.from(text, 'utf16le'), 'base64url')}`
 }
 
-const SLOTS = 16_384
-
-/** CRC-16/XMODEM of each byte, as the Redis Cluster specification wants it. */
-const CRC = Uint16Array.from({ length: 256 }, (_, byte) => {
-  let crc = byte << 8
-  for (let bit = 0; bit < 8; bit++) crc = (crc & 0x8000) === 0 ? crc << 1 : (crc << 1) ^ 0x1021
-  return crc
-})
-
-/** The hash slot of a key: of its first `{…}` where that is not empty, else of the whole key. */
+/**
+ * The hash slot of a key on a Cluster: CRC-16/XMODEM of its first `{…}` where that is not empty, else of the whole key,
+ * modulo 16,384.
+ */
 export function clusterSlot (key: string): number {
   const [, tag = key] = /^[^{]*\{([^}]+)\}/.exec(key) ?? []
   let crc = 0
-  for (const byte of Buffer.from(tag)) crc = ((crc << 8) ^ (CRC[(crc >> 8) ^ byte] ?? 0)) & 0xffff
-  return crc % SLOTS
+  for (const byte of Buffer.from(tag)) {
+    crc ^= byte << 8
+    for (let bit = 0; bit < 8; bit++) crc = (crc & 0x8000) === 0 ? crc << 1 : (crc << 1) ^ 0x1021
+  }
+  return crc & 0x3fff
 }

@@ -55,7 +55,7 @@ export class MalformedAnswer extends Error {
 export interface Answer {
   /** Redis' time in µs. */
   readonly now: number
-  /** Keys that held something else, and counted as empty. */
+  /** Keys that contained something else, and counted as empty. */
   readonly foreign: number
   /**
    * In the order of the takes; undefined in place of one that makes no sense. Absent where the call came too late to be

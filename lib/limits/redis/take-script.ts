@@ -17,7 +17,7 @@ export interface TakeScriptOptions {
  * ARGV[3], …: lists of policies: kind, `w` for a workspace's or `-`, 8 letters of the id, then two numbers (quota and
  * window in µs; of a bucket the µs of one unit and of all), each followed by a space.
  *
- * Answers the time, and unless it is too late the number of keys that held something else; then for each take its
+ * Answers the time, and unless it is too late the number of keys that contained something else; then for each take its
  * marker, and of each policy the remaining units and the reset in seconds, or -1 - reset in µs where the policy
  * refuses. All of it as one text of little-endian doubles, which costs a client less than an array of numbers.
  *

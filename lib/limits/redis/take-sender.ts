@@ -8,8 +8,8 @@ import { publishBatch, publishUnavailable } from './metrics.js'
 import type { Nodes, RedisNode } from './nodes.js'
 import type { OutagePolicy } from './outage-policy.js'
 import type { Identity, KeyNames } from './redis-keys.js'
+import type { Script } from './scripts.js'
 import { encodeTakes, readAnswer, type NamedTake, type TakeCall } from './take-protocol.js'
-import { takeScriptOf } from './take-script.js'
 
 export interface TakeSenderDeps {
   readonly client: RedisClient
@@ -18,9 +18,8 @@ export interface TakeSenderDeps {
   readonly keysOf: (of: Identity) => KeyNames
   /** Milliseconds. */
   readonly deadline: number
-  /** Microseconds that a version marker outlives its last use. */
-  readonly markerLifetime: number
-  /** Time is the `now` of a batch's first take instead of Redis' own. */
+  readonly takeScript: Script
+  /** The script's time is the `now` of a batch's first take instead of Redis' own. */
   readonly clockOfTakes: boolean
   readonly log: Log
 }
@@ -32,7 +31,7 @@ export type SendTakes = (takes: readonly Take[], otherwise: OutagePolicy) => Pro
 export const BATCH_SIZE = 500
 /** Takes that may wait at once; more are answered without Redis, so that nothing piles up. */
 const MAX_WAITING = 10_000
-/** Milliseconds between two warnings about keys that held something else. */
+/** Milliseconds between two warnings about keys that contained something else. */
 const WARNING_MS = 60_000
 
 /** In the order of the takes; undefined in place of an outcome that makes no sense. */
@@ -48,8 +47,7 @@ interface Batch {
 
 /** Sends takes in batches: on a Cluster those of one hash slot together, elsewhere all. */
 export function createTakeSender (deps: TakeSenderDeps): SendTakes {
-  const { client, connection, nodes, keysOf, deadline, markerLifetime, clockOfTakes, log } = deps
-  const script = takeScriptOf({ markerLifetime, clockOfTakes })
+  const { client, connection, nodes, keysOf, deadline, takeScript, clockOfTakes, log } = deps
   let waiting = 0
   let warnedAt = -Infinity
 
@@ -85,7 +83,7 @@ export function createTakeSender (deps: TakeSenderDeps): SendTakes {
     const call = encodeTakes(takes)
     const outcomes = await send(takes, call, node, until)
     if (outcomes !== undefined) return outcomes
-    // The clock of Redis was not known, or was set. The answer has told it.
+    // The clock of Redis was not known, or was set; since this answer it is known.
     const again = performance.now() < until ? await send(takes, call, node, until) : undefined
     if (again === undefined) throw new Undecided('late')
     return again
@@ -95,7 +93,7 @@ export function createTakeSender (deps: TakeSenderDeps): SendTakes {
   async function send (
     takes: readonly NamedTake[], { keys, args }: TakeCall, node: RedisNode, until: number
   ): Promise<Decided | undefined> {
-    const reply = await run(client, script, keys, [instantOf(takes, node, until), ...args])
+    const reply = await run(client, takeScript, keys, [instantOf(takes, node, until), ...args], until)
     const { now, foreign, outcomes } = readAnswer(reply, takes)
     node.offset = nextOffset(node.offset, now - performance.now() * 1000)
     if (foreign > 0) warnOfForeign(foreign)
@@ -114,7 +112,7 @@ export function createTakeSender (deps: TakeSenderDeps): SendTakes {
   function warnOfForeign (keys: number): void {
     if (performance.now() - warnedAt < WARNING_MS) return
     warnedAt = performance.now()
-    log.warn({ keys }, 'limits: keys in Redis held something else; they count as empty and are overwritten')
+    log.warn({ keys }, 'limits: keys in Redis contained something else; they count as empty and are overwritten')
   }
 
   return async function sendTakes (takes, otherwise) {
