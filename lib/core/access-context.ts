@@ -31,7 +31,7 @@ export interface AccessContext {
   readonly routes: readonly RouteAccess[]
   /** Names of the security schemes that this context authenticates by; set by `auth`. */
   schemes: readonly string[]
-  /** Authenticates a request again by the stored record, without caches. Set by `auth`. @throws AccessError */
+  /** Authenticates a request again by the stored record, without caches; set by `auth`. @throws AccessError */
   reauthenticate: (request: FastifyRequest) => Promise<Principal>
   /** What the matched route of a request declares. */
   accessOf (request: FastifyRequest): RouteAccess

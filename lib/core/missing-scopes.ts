@@ -16,7 +16,7 @@ export function describeMissingScopes (
   }
 }
 
-/** Lists of scopes that are enough, each once. */
+/** The lists of scopes that suffice, each once. */
 export function scopeLists (alternatives: readonly Alternative[]): Array<readonly string[]> {
   return [...new Map(alternatives.map(({ scopes }) => [JSON.stringify(scopes), scopes])).values()]
 }

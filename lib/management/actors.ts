@@ -36,7 +36,7 @@ export interface ActorOptions {
 export interface Actors {
   /**
    * Asks the host's session who acts and sets `request.principal`.
-   * @throws AccessError where that is nobody, or may not do what needs `scope`
+   * @throws AccessError where that is nobody, or lacks `scope`
    */
   identify (request: FastifyRequest, scope: string): Promise<void>
   /** Who acts, in the workspace that was asked for. @throws AccessError as for a record that is missing */

@@ -80,7 +80,7 @@ export const Key = Type.Object({
 })
 
 const secret = Type.String({ description: 'What callers of the API present. It is shown this once.' })
-const effectiveWithin = Type.Number({ description: 'Seconds within which every process goes by the change.' })
+const effectiveWithin = Type.Number({ description: 'Seconds within which the change is effective in every process.' })
 const Workspace = Type.Object({ id: Type.String(), name: Type.Optional(Type.String()), current: Type.Boolean() })
 const mayActIn = 'The workspaces that you may act in; `current` is the one of your credential.'
 

@@ -80,32 +80,32 @@ export const claims: readonly WebhookStoreCase[] = [
     async run (store) {
       await claimAll(store, 1e6, { limit: 100, perEndpoint: 100 })
       const [one, other] = [await inserted(store), await inserted(store)]
-      const six = (made: WebhookEndpoint) => Array.from({ length: 6 }, () => delivery(made))
-      await store.enqueue([...six(one), ...six(other)])
-      const { claims } = await store.claim(START + 1, LEASE, {
-        limit: 10, perEndpoint: 4, endpointLimits: [limitOf(one, 3)]
-      })
-      const countOf = ({ id }: WebhookEndpoint) => claims.filter(({ delivery }) => delivery.endpointId === id).length
-      assert.deepStrictEqual([countOf(one), countOf(other)], [3, 4])
+      for (const made of [one, other]) await store.enqueue(Array.from({ length: 6 }, () => delivery(made)))
+      const limit = { limit: 10, perEndpoint: 4, endpointLimits: [limitOf(one, 3)] }
+      const { claims } = await store.claim(START + 1, LEASE, limit)
+      const ids = claims.map(({ delivery }) => delivery.endpointId)
+      const counts = [one, other].map(({ id }) => ids.filter((endpointId) => endpointId === id).length)
+      assert.deepStrictEqual(counts, [3, 4])
       for (const claim of claims) await store.settle(claim, settled())
       await claimAll(store, 1e6, { limit: 100, perEndpoint: 100 })
     }
   },
   {
-    name: 'an endpoint with the limit 0 is left out, also of when the next delivery is due',
+    name: 'an endpoint with the limit 0 is left out, also from when something is due next',
     async run (store) {
       await claimAll(store, 1e6, { limit: 100, perEndpoint: 100 })
       const [one, other] = [await inserted(store), await inserted(store)]
       await store.enqueue([delivery(one), delivery(other), delivery(other, { nextAt: at(100) })])
-      const zero = (...made: WebhookEndpoint[]) => made.map((each) => limitOf(each, 0))
-      const claimed = await claimAll(store, 1, { limit: 10, perEndpoint: 10, endpointLimits: zero(one) })
+      const claimed = await claimAll(store, 1, { limit: 10, perEndpoint: 10, endpointLimits: [limitOf(one, 0)] })
       assert.deepStrictEqual(claimed.map((counts) => [...counts]), [[[other.id, 1]]])
-      const ask = (...without: WebhookEndpoint[]) =>
-        store.claim(START + 1, LEASE, { limit: 10, perEndpoint: 10, endpointLimits: zero(...without) })
-      const first = await ask(one)
+      const ask = (unwanted: readonly WebhookEndpoint[]) => {
+        const endpointLimits = unwanted.map((endpoint) => limitOf(endpoint, 0))
+        return store.claim(START + 1, LEASE, { limit: 10, perEndpoint: 10, endpointLimits })
+      }
+      const first = await ask([one])
       assert.deepStrictEqual(first.claims, [])
       assert.ok(first.nextAt !== undefined && first.nextAt > START + 1 && first.nextAt <= START + 100)
-      const { claims, nextAt = Infinity } = await ask(one, other)
+      const { claims, nextAt = Infinity } = await ask([one, other])
       assert.deepStrictEqual(claims, [])
       assert.ok(nextAt > START + 100, 'not when one of them is due')
       await claimAll(store, 100, { limit: 10, perEndpoint: 10 })

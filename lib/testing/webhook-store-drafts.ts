@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import type {
-  Attempt, Claim, Claimed, Delivery, EndpointLimit, Settled, WebhookEndpoint, WebhookStore
+  Attempt, Claim, Claimed, ClaimLimit, Delivery, Settled, WebhookEndpoint, WebhookStore
 } from '../webhooks/index.js'
 
 /** One rule that every webhook store keeps. */
@@ -13,7 +13,7 @@ export interface WebhookStoreCase {
 
 export const START = Date.UTC(2026, 0, 1)
 export const LEASE = 30_000
-/** Endpoints that a workspace may have, where a case is not about that. */
+/** Endpoints that a workspace may have, where a rule is not about that. */
 export const MAX = 100
 /** @param milliseconds after `START` */
 export const at = (milliseconds: number) => new Date(START + milliseconds)
@@ -75,14 +75,8 @@ export async function one (store: WebhookStore, of: WebhookEndpoint, now: number
   return claim
 }
 
-export interface ClaimAll {
-  readonly limit: number
-  readonly perEndpoint: number
-  readonly endpointLimits?: readonly EndpointLimit[]
-}
-
 /** Claims and settles everything that is due. @returns of each claim, endpoint → how many deliveries to it */
-export async function claimAll (store: WebhookStore, now: number, limit: ClaimAll) {
+export async function claimAll (store: WebhookStore, now: number, limit: ClaimLimit) {
   const all: Array<ReadonlyMap<string, number>> = []
   for (;;) {
     const { claims } = await store.claim(START + now, LEASE, limit)

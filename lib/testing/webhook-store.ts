@@ -22,7 +22,8 @@ const records: readonly WebhookStoreCase[] = [
       assert.deepStrictEqual(stored, made)
       assert.ok(Object.isFrozen(stored))
       assert.equal(await store.getEndpoint('elsewhere', made.id), undefined)
-      await assert.rejects(store.insertEndpoint({ ...made, workspace: word('w') }, MAX), { name: 'DuplicateError' })
+      const elsewhere = { ...made, workspace: word('w') }
+      await assert.rejects(store.insertEndpoint(elsewhere, MAX), { name: 'DuplicateError' })
       assert.deepStrictEqual(await store.getEndpoint(made.workspace, made.id), made)
     }
   },

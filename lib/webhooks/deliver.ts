@@ -2,9 +2,9 @@ import { describeFault } from '../core/errors.js'
 import type { Clock } from '../core/clock.js'
 import type { Attempt, WebhookEndpoint } from './endpoint.js'
 import type { Deliver } from './engine.js'
-import { endpointAfter, settle, type RetryPolicy, type SendResult } from './outcome.js'
+import { endpointAfter, settle, type RetryPolicy } from './outcome.js'
 import type { SecretEncryption } from './secret-encryption.js'
-import { signaturesOf } from './secret.js'
+import { signaturesOf, type Message } from './secret.js'
 import type { Send } from './send.js'
 import type { Claim, WebhookStore } from './store.js'
 
@@ -24,19 +24,47 @@ const MAX_TRIES = 3
 
 /** Makes one attempt: reads the endpoint as it is now, sends the request, and updates the health of the endpoint. */
 export function createDeliver (deps: DeliverDeps): Deliver {
-  const { store, clock, random, log } = deps
+  const { store, send, encryption, clock, random, userAgent, log } = deps
 
   return async function deliver (claim) {
     const { delivery } = claim
     try {
       const endpoint = await store.getEndpoint(delivery.workspace, delivery.endpointId)
       const startedAt = clock()
-      const result = await attempt(deps, endpoint, claim, startedAt)
+      const result = await attempt(endpoint, claim, startedAt)
+      if (result === undefined) return undefined
       const settled = settle({ result, startedAt, now: clock() }, delivery, deps, random())
       if (endpoint !== undefined) await updateEndpointHealth(endpoint, settled.attempt)
       return settled
     } catch (fault) {
       log(describeFault(fault), `the delivery ${delivery.id} could not be attempted; it is due again after its lease`)
+      return undefined
+    }
+  }
+
+  async function attempt (endpoint: WebhookEndpoint | undefined, claim: Claim, now: number): ReturnType<Send> {
+    if (endpoint === undefined || endpoint.disabledAt !== undefined) return { failure: 'disabled' }
+    const { eventId: id, payload: body } = claim.delivery
+    const timestamp = Math.floor(now / 1000)
+    const signature = sign(endpoint, { id, timestamp, body }, now)
+    if (signature === undefined) return { failure: 'undecryptable' }
+    const headers = {
+      'content-type': 'application/json',
+      'user-agent': userAgent,
+      'webhook-id': id,
+      'webhook-timestamp': String(timestamp),
+      'webhook-signature': signature
+    }
+    return await send({ url: endpoint.url, headers, body })
+  }
+
+  /** By all secrets that have not retired, newest first; undefined where one of them can't be read. */
+  function sign ({ id, secrets }: WebhookEndpoint, message: Message, now: number): string | undefined {
+    const valid = secrets.filter(({ retiresAt }) => retiresAt === undefined || now < retiresAt.getTime())
+    try {
+      return signaturesOf(valid.map(({ value }) => encryption.decrypt(value, id)).reverse(), message)
+    } catch (fault) {
+      log(describeFault(fault), `no key of webhooks.secretKeys decrypts the secret of the endpoint ${id}`)
       return undefined
     }
   }
@@ -59,30 +87,4 @@ export function createDeliver (deps: DeliverDeps): Deliver {
       log(describeFault(fault), `the health of the endpoint ${id} could not be updated after an attempt`)
     }
   }
-}
-
-async function attempt (
-  { send, encryption, userAgent }: DeliverDeps,
-  endpoint: WebhookEndpoint | undefined,
-  { delivery }: Claim,
-  now: number
-): Promise<SendResult> {
-  if (endpoint === undefined || endpoint.disabledAt !== undefined) return { failure: 'disabled' }
-  const { eventId: id, payload: body } = delivery
-  const timestamp = Math.floor(now / 1000)
-  const secrets = validSecrets(endpoint, now).map((value) => encryption.decrypt(value, endpoint.id))
-  const headers = {
-    'content-type': 'application/json',
-    'user-agent': userAgent,
-    'webhook-id': id,
-    'webhook-timestamp': String(timestamp),
-    'webhook-signature': signaturesOf(secrets, { id, timestamp, body })
-  }
-  return await send({ url: endpoint.url, headers, body })
-}
-
-/** Newest first. */
-function validSecrets ({ secrets }: WebhookEndpoint, now: number): string[] {
-  const valid = secrets.filter(({ retiresAt }) => retiresAt === undefined || now < retiresAt.getTime())
-  return valid.map(({ value }) => value).reverse()
 }

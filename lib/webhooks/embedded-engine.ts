@@ -42,7 +42,7 @@ export function createEmbeddedEngine (options: EmbeddedEngineOptions = {}): Deli
   const places = createPlaces({ concurrency, perEndpoint })
   const running = new Set<Promise<void>>()
 
-  /** One poll at a time: whoever asks during one gets another after it. */
+  /** One poll at a time: a call during one makes another one follow. */
   function pollNow (): void {
     if (started === undefined || closed) return
     const { deps, failures } = started

@@ -73,9 +73,10 @@ export interface Attempt {
  * - `insecure`: the certificate is not valid
  * - `forbidden-address`: the host is not, or not only, at public addresses
  * - `disabled`: nothing was sent, because the endpoint was disabled or removed meanwhile
+ * - `undecryptable`: nothing was sent, because none of the host's `secretKeys` decrypts the secret of the endpoint
  */
 export type AttemptOutcome = 'delivered' | 'refused' | 'redirected' | 'gone' | 'timeout' | 'unreachable' | 'insecure' |
-  'forbidden-address' | 'disabled'
+  'forbidden-address' | 'disabled' | 'undecryptable'
 
 /** True for an endpoint that is to receive events of this type. */
 export function isSubscribed ({ disabledAt, events }: WebhookEndpoint, type: EventType): boolean {

@@ -4,7 +4,8 @@ import type { Claim, Settled, WebhookStore } from './store.js'
 
 /**
  * Makes one attempt and says what it changes in the delivery. Never throws and never rejects. Undefined where no
- * attempt could be made: the delivery is due again when the lease of its claim has ended.
+ * attempt could be made, or it was given up since the server closes: the delivery is due again when the lease of its
+ * claim has ended.
  */
 export type Deliver = (claim: Claim) => Promise<Settled | undefined>
 
@@ -27,6 +28,6 @@ export interface DeliveryEngine {
   start (deps: EngineDeps): Promise<void>
   /** Called after deliveries were written to the store, so that they need not wait for the next poll. Never rejects. */
   wake (deliveries: readonly Delivery[]): Promise<void>
-  /** Claims nothing more, waits for the attempts in progress (`deadline` at most), and closes what it opened. */
+  /** Claims nothing more, waits for the attempts in progress, and closes what it opened. See `deliver`. */
   close (): Promise<void>
 }

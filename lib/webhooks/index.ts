@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { contextOf, offer } from '../core/access-context.js'
@@ -49,7 +50,8 @@ export const webhooks = fp<WebhooksOptions>(async function latchkeyWebhooks (app
     throw new OptionError('register webhooks after latchkey, in a context where it has events')
   }
   const { clock } = contextOf(app)
-  const { store = createMemoryWebhookStore(), engine = createEmbeddedEngine(), deadline = 15, ca } = options
+  const { store = createMemoryWebhookStore(), engine = createEmbeddedEngine(), ca } = options
+  const { deadline = 15, closeTimeout = 5 } = options
   const { schedule = defaultSchedule, disableAfter = 5 * DAY, retention = 30 * DAY } = options
   const { maxEndpoints = 20, secretKeys = [] } = options
   const anywhere = options.destinations !== undefined
@@ -60,7 +62,10 @@ export const webhooks = fp<WebhooksOptions>(async function latchkeyWebhooks (app
   const log = (reason: string, message: string): void => app.log.error({ reason }, message)
   const inform = (message: string): void => app.log.info(message)
   const encryption = createSecretEncryption(secretKeys)
-  const send = createSend({ anywhere, resolve, deadline, ca })
+  const closing = new AbortController()
+  // Each attempt in progress listens, which is no leak.
+  setMaxListeners(0, closing.signal)
+  const send = createSend({ anywhere, resolve, deadline, ca, signal: closing.signal })
   const userAgent = 'fastify-latchkey'
   const policy = { schedule, disableAfter }
   const deliver = createDeliver({ ...policy, store, send, encryption, clock, random: Math.random, userAgent, log })
@@ -85,7 +90,8 @@ export const webhooks = fp<WebhooksOptions>(async function latchkeyWebhooks (app
   app.addHook('onClose', async function closeEngine () {
     unsubscribe()
     clearInterval(timer)
-    await engine.close()
+    const giveUp = setTimeout(() => closing.abort(), closeTimeout * 1000)
+    await engine.close().finally(() => clearTimeout(giveUp))
   })
 }, { name: 'latchkey-webhooks', fastify: '5.x' })
 

@@ -15,6 +15,11 @@ export interface WebhooksOptions {
   destinations?: typeof allowPrivateAddresses | undefined
   /** Seconds for an attempt, from resolving the name to the end of the response; 15 by default, at most 60. */
   deadline?: number | undefined
+  /**
+   * Seconds that closing the server waits for attempts in progress; 5 by default. What is not finished by then is given
+   * up, and attempted again by another process, or after the next start.
+   */
+  closeTimeout?: number | undefined
   /** Seconds between attempts; those of Standard Webhooks by default. */
   schedule?: readonly number[] | undefined
   /** Seconds of nothing but failures after which an endpoint is disabled; 5 days by default. */
@@ -52,6 +57,7 @@ const schema = Type.Object({
   engine: Type.Optional(withMethods(['start', 'wake', 'close'], 'a delivery engine, such as createEmbeddedEngine()')),
   destinations: Type.Optional(Type.Symbol({ description: symbol })),
   deadline: seconds(MAX_DEADLINE),
+  closeTimeout: seconds(MAX_DEADLINE),
   schedule: Type.Optional(Type.Array(Type.Number({ exclusiveMinimum: 0, maximum: 30 * DAY }), waits)),
   disableAfter: seconds(365 * DAY),
   retention: seconds(3650 * DAY),

@@ -57,6 +57,9 @@ function retryAfterOf (result: SendResult, now: number): number | undefined {
   return isBusy ? readRetryAfter(result.retryAfter, now) : undefined
 }
 
+/** Such attempts say nothing about the receiver. */
+const SENT_NOTHING: ReadonlySet<AttemptOutcome> = new Set(['disabled', 'undecryptable'])
+
 /** The endpoint after an attempt; undefined where nothing changes, as with every further success. */
 export function endpointAfter (
   endpoint: WebhookEndpoint,
@@ -64,7 +67,7 @@ export function endpointAfter (
   { disableAfter }: Pick<RetryPolicy, 'disableAfter'>
 ): WebhookEndpoint | undefined {
   const { failingSince, disabledAt, ...rest } = endpoint
-  if (disabledAt !== undefined || outcome === 'disabled') return undefined
+  if (disabledAt !== undefined || SENT_NOTHING.has(outcome)) return undefined
   const version = endpoint.version + 1
   if (outcome === 'delivered') return failingSince && { ...rest, version }
   if (outcome === 'gone') return { ...endpoint, disabledAt: at, disabledReason: 'gone', version }

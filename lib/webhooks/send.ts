@@ -12,17 +12,19 @@ export interface OutgoingRequest {
   readonly body: string
 }
 
-/** Makes one attempt. Never rejects. */
-export type Send = (outgoing: OutgoingRequest) => Promise<SendResult>
+/** Makes one attempt. Never rejects. Undefined where it was given up, so that nobody knows how it would have ended. */
+export type Send = (outgoing: OutgoingRequest) => Promise<SendResult | undefined>
 
 export interface SendDeps extends DestinationDeps {
   /** Seconds for the whole attempt: name, connection, request and response. */
   readonly deadline: number
   /** Certificates of authorities in PEM that take the place of the well-known ones. */
   readonly ca?: string | readonly string[] | undefined
+  /** Gives up all attempts. */
+  readonly signal: AbortSignal
 }
 
-/** Of a response body that are read; the connection is closed to whoever sends more. */
+/** Of a response body that are read; a receiver that sends more is disconnected. */
 const MAX_BODY_BYTES = 65_536
 
 class ForbiddenAddress extends Error {}
@@ -31,7 +33,7 @@ class ForbiddenAddress extends Error {}
  * Each attempt has a connection of its own, to an address that is checked in the moment of connecting, by two lists:
  * ours and that of request-filtering-agent. Redirects are not followed.
  */
-export function createSend ({ anywhere, resolve, deadline, ca }: SendDeps): Send {
+export function createSend ({ anywhere, resolve, deadline, ca, signal }: SendDeps): Send {
   const lookup: LookupFunction = (name, { all }, done) => {
     resolve(name).then((addresses) => {
       const found = addresses.map((address) => ({ address, family: address.includes(':') ? 6 : 4 }))
@@ -46,19 +48,24 @@ export function createSend ({ anywhere, resolve, deadline, ca }: SendDeps): Send
   const httpAgent = new HttpAgent({ keepAlive: false, lookup })
 
   return async function send ({ url: text, headers: given, body }) {
+    if (signal.aborted) return undefined
     const destination = readDestination(text, anywhere)
     if ('fault' in destination) return { failure: 'forbidden-address' }
     const { url } = destination
     const headers = { ...given, 'content-length': String(Buffer.byteLength(body)), connection: 'close' }
-    return await new Promise<SendResult>((resolve) => {
+    return await new Promise<SendResult | undefined>((resolve) => {
       const request = url.protocol === 'http:'
         ? requestHttp(url, { method: 'POST', headers, agent: httpAgent })
         : requestHttps(url, { method: 'POST', headers, agent: httpsAgent })
       let received: SendResult | undefined
       const timer = setTimeout(() => end({ failure: 'timeout' }), deadline * 1000)
 
-      function end (otherwise: SendResult): void {
+      const giveUp = (): void => end(undefined)
+      signal.addEventListener('abort', giveUp)
+
+      function end (otherwise: SendResult | undefined): void {
         clearTimeout(timer)
+        signal.removeEventListener('abort', giveUp)
         resolve(received ?? otherwise)
         request.destroy()
       }

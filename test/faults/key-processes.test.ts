@@ -6,14 +6,14 @@ import { start } from '../helpers/child.js'
 import { startPostgres } from '../helpers/postgres.js'
 import { startRedis } from '../helpers/redis-server.js'
 
-const file = fileURLToPath(new URL('../helpers/key-server.js', import.meta.url))
+const file = fileURLToPath(new URL('../helpers/key-server.ts', import.meta.url))
 
 interface Process { readonly url: string, readonly manager: string, kill (): Promise<void> }
 interface Issued { readonly key: { readonly id: string, readonly version: number }, readonly secret: string }
 
 /** Starts a server process; it ends with the test. */
 async function startProcess (t: Test, environment: NodeJS.ProcessEnv): Promise<Process> {
-  const child = start([process.execPath, file], undefined, environment)
+  const child = start([process.execPath, '--conditions=fastify-latchkey-source', '--import', 'tsx', file], undefined, environment)
   child.stderr.pipe(process.stderr)
   async function kill (): Promise<void> {
     const ended = once(child, 'exit')
@@ -55,7 +55,7 @@ async function two (t: Test) {
   }
   const issue = (...scopes: string[]) => manage('POST', '', { scopes })
 
-  /** The other process holds the record, and asks for it no more. */
+  /** Makes the process cache the record. */
   async function warm (t: Test, process: Process, secret: string): Promise<void> {
     t.equal((await devices(process, secret)).status, 200)
     const before = await lookups(process)
@@ -67,21 +67,21 @@ async function two (t: Test) {
 
 type Two = Awaited<ReturnType<typeof two>>
 
-/** What takes access away, and what the next request with the old text is answered. */
+/** Changes that take access away, and the answer to the next request with the old secret. */
 const changes: ReadonlyArray<readonly [string, number, RegExp, (id: string, manage: Two['manage'], where?: Process) => ReturnType<Two['manage']>]> = [
   ['a revocation', 401, /The API key was revoked/, (id, manage, where) => manage('POST', `/${id}/revoke`, {}, where)],
   ['a scope that is taken away', 403, /requires devices:read; the credential grants devices:write/, (id, manage, where) => manage('PATCH', `/${id}`, { scopes: ['devices:write'] }, where)],
   ['a rotation without grace', 401, /The API key was rotated/, (id, manage, where) => manage('POST', `/${id}/rotate`, { grace: 0 }, where)]
 ]
 
-t.test('a change in one process holds in the other from its next request on, though that one caches for an hour', async (t) => {
+t.test('a change in one process takes effect in the other with its next request, though that one caches for an hour', async (t) => {
   const { one, other, devices, lookups, manage, issue, warm } = await two(t)
   for (const [what, status, why, change] of changes) {
     for (const [changing, serving] of [[one, other], [other, one]] as const) {
       const { key, secret } = await issue('devices:read', 'devices:write')
       await warm(t, serving, secret)
       const changed = await change(key.id, manage, changing)
-      t.equal(changed.effectiveWithin, 0, 'the answer promises it')
+      t.equal(changed.effectiveWithin, 0, 'the answer says so')
       const refusal = await devices(serving, secret)
       t.equal(refusal.status, status, what)
       t.match(refusal.body, why)
@@ -90,13 +90,13 @@ t.test('a change in one process holds in the other from its next request on, tho
       const before = await lookups(serving)
       if (status === 403) {
         for (let i = 0; i < 20; i++) t.equal((await devices(serving, secret)).status, status)
-        t.equal(await lookups(serving), before, 'and is held as it is now')
+        t.equal(await lookups(serving), before, 'and the new record is cached')
       }
     }
   }
 })
 
-t.test('what is given back opens again from the next request on', async (t) => {
+t.test('a scope that is given back works with the next request', async (t) => {
   const { other, devices, manage, issue, warm } = await two(t)
   const { key, secret } = await issue('devices:read')
   await warm(t, other, secret)
@@ -133,7 +133,7 @@ t.test('a Redis that has forgotten everything revives no key, and costs each pro
   await redis.kill()
   await redis.restart()
   for (let i = 0; i < 100 && (await devices(other, again.secret)).status === 503; i++) await new Promise((resolve) => setTimeout(resolve, 50))
-  t.equal((await devices(other, again.secret)).status, 401, 'nor does one that was replaced')
+  t.equal((await devices(other, again.secret)).status, 401, 'nor does an empty one that replaces it')
 })
 
 t.test('under load in four processes, no request that starts after the change has answered succeeds', async (t) => {
@@ -162,7 +162,7 @@ t.test('under load in four processes, no request that starts after the change ha
 
     const [earlier, later] = [seen.filter(({ began }) => began <= changed), seen.filter(({ began }) => began > changed)]
     t.ok(earlier.filter((one) => one.status === 200).length >= 200, `${what}: it was in use`)
-    t.same(new Set(earlier.map((one) => one.status).filter((one) => one !== 200 && one !== status)), new Set(), 'nothing else was answered on the way')
+    t.same(new Set(earlier.map((one) => one.status).filter((one) => one !== 200 && one !== status)), new Set(), 'no other status')
     for (const n of all.keys()) t.ok(later.filter(({ process }) => process === n).length >= 100, `${what}: process ${n} was asked on`)
     t.same(new Set(later.map((one) => one.status)), new Set([status]), `${what}: zero successes in ${later.length} requests`)
   }

@@ -25,15 +25,15 @@ function work (t: Test, environment: NodeJS.ProcessEnv) {
 }
 
 for (const engine of ['embedded', 'bullmq']) {
-  t.test(`a worker that is killed after it has sent and before it was answered: another delivers it again, with the same webhook-id (${engine})`, async (t) => {
+  t.test(`what a worker has sent when it is killed, and no response has come, another worker sends again with the same webhook-id (${engine})`, async (t) => {
     const redis = await startRedis(t, ['--maxmemory-policy', 'noeviction'])
     const receiver = await startReceiver(t)
     const store = createRedisWebhookStore({ redis: redis.client() })
     const secret = newSecret()
-    const made = await inserted(store, { url: receiver.url('/held'), secrets: [{ value: secret, createdAt: new Date() }] })
+    const made = await inserted(store, { url: receiver.url('/waits'), secrets: [{ value: secret, createdAt: new Date() }] })
     const one = delivery(made, { nextAt: new Date() })
-    let hold = true
-    receiver.made['/held'] = (_request, response) => { if (!hold) response.writeHead(204).end() }
+    let waits = true
+    receiver.made['/waits'] = (_request, response) => { if (!waits) response.writeHead(204).end() }
     await store.enqueue([one])
     const environment = { ENGINE: engine, REDIS_PORT: String(redis.port), CA: receiver.cert }
 
@@ -41,7 +41,7 @@ for (const engine of ['embedded', 'bullmq']) {
     await receiver.count(1)
     await kill()
     t.match(await store.getDelivery(made.workspace, made.id, one.id), { state: 'pending', attempts: [] })
-    hold = false
+    waits = false
     const [killOther, killThird] = [work(t, { ...environment, SKEW: '20000' }), work(t, { ...environment, SKEW: '20000' })]
     const received = await receiver.count(2)
     await until(async () => (await store.getDelivery(made.workspace, made.id, one.id))?.state === 'delivered')

@@ -16,7 +16,7 @@ const behaviours: Readonly<Record<string, Behaviour>> = {
   '/redirect': (_request, response) => { response.writeHead(302, { location: '/ok' }).end() },
   '/gone': (_request, response) => { response.writeHead(410).end() },
   '/busy': (_request, response) => { response.writeHead(429, { 'retry-after': '700' }).end() },
-  '/broken': (_request, response) => { response.writeHead(500).end('a text that nobody keeps') },
+  '/broken': (_request, response) => { response.writeHead(500).end('a text that nobody stores') },
   '/silent': () => {},
   '/slow-headers': ({ socket }) => { socket.write('HTTP/1.1 200 OK\r\nx-slow: ') },
   '/huge-headers': (_request, response) => { response.writeHead(200, { 'x-huge': 'x'.repeat(20_000) }).end() },
@@ -39,15 +39,15 @@ const behaviours: Readonly<Record<string, Behaviour>> = {
   }
 }
 
-/** An HTTPS server on a port of this machine, which keeps what it is sent. */
+/** An HTTPS server on a port of this machine, which records what it receives. */
 export async function startReceiver (t: Ending) {
   const { key, cert } = await selfSigned()
   const received: Received[] = []
-  const hearers = new Set<() => void>()
+  const listeners = new Set<() => void>()
   const server = createServer({ key, cert }, async (request, response) => {
     const { url: path = '', headers } = request
     received.push({ path, headers, body: await text(request) })
-    for (const hear of hearers) hear()
+    for (const listener of listeners) listener()
     const behave = Object.hasOwn(made, path) ? made[path] : behaviours[path]
     if (behave === undefined) response.writeHead(204).end()
     else behave(request, response)
@@ -74,9 +74,9 @@ export async function startReceiver (t: Ending) {
       const all = (): Received[] => received.filter((one) => path === undefined || one.path === path)
       while (all().length < least) {
         const { promise, resolve } = deferred()
-        hearers.add(resolve)
+        listeners.add(resolve)
         await promise
-        hearers.delete(resolve)
+        listeners.delete(resolve)
       }
       return all()
     }

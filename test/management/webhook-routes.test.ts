@@ -56,8 +56,10 @@ t.test('an endpoint is created, shown without its secret, updated, tested, rotat
   t.throws(() => last && verified(secret, last))
   t.ok(last && verified(atOnce.json().secret, last))
 
-  const changed = await send('writer', `PATCH ${path}`, { description: null, events: [], url: receiver.url('/broken'), version: 4 })
-  t.equal(changed.statusCode, 409)
+  for (const version of [4, 2]) {
+    const changed = await send('writer', `PATCH ${path}`, { description: null, events: [], url: receiver.url('/broken'), version })
+    t.match(changed.json(), { status: 409, detail: `The endpoint has the version 3, not ${version}; read it again.` })
+  }
   const { description: _gone, ...rest } = atOnce.json().endpoint
   t.strictSame((await send('writer', `PATCH ${path}`, { description: null, events: [], url: receiver.url('/broken'), version: 3 })).json(), { ...rest, events: [], url: receiver.url('/broken'), version: 4 })
   const disabled = (await send('writer', `PATCH ${path}`, { enabled: false })).json()
@@ -68,6 +70,18 @@ t.test('an endpoint is created, shown without its secret, updated, tested, rotat
   t.equal((await send('admin', `DELETE ${path}`)).statusCode, 204)
   t.equal((await send('admin', `GET ${path}`)).statusCode, 404)
   for (const one of [secret, rotated.json().secret, atOnce.json().secret]) t.notMatch(log.text(), one.slice(10, 30))
+})
+
+t.test('a later rotation gives a secret that retires already no more time, but may give it less', async (t) => {
+  const { send, receiver } = await webhookApi(t, { clock: () => Date.UTC(2026, 0, 1) })
+  const { id } = (await send('writer', 'POST /webhooks', { url: receiver.url() })).json().endpoint
+  const rotate = async (grace: number) => {
+    const { secrets } = (await send('admin', `POST /webhooks/${id}/rotate-secret`, { grace })).json().endpoint
+    return secrets.map(({ retiresAt }: { retiresAt?: string }) => retiresAt)
+  }
+  t.strictSame(await rotate(60), ['2026-01-01T00:01:00.000Z', undefined])
+  t.strictSame(await rotate(3600), ['2026-01-01T00:01:00.000Z', '2026-01-01T01:00:00.000Z', undefined])
+  t.strictSame(await rotate(1), ['2026-01-01T00:00:01.000Z', '2026-01-01T00:00:01.000Z', undefined].slice(-3))
 })
 
 t.test('of many endpoints that are created at the same time, no more are added than a workspace may have', async (t) => {

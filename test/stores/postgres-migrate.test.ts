@@ -57,7 +57,7 @@ t.test('tables of a later release are refused, with the fix', async (t) => {
 t.test('a migration that fails leaves nothing behind, and is tried again with the next use', async (t) => {
   const { store, client } = await open(t, await server.createDatabase())
   await client.query('CREATE SCHEMA latchkey; CREATE TABLE latchkey.secrets ()')
-  await t.rejects(store.migrate(), { name: 'StoreError', code: '42P07', message: 'Postgres failed: error 42P07' })
+  await t.rejects(store.migrate(), { name: 'StoreError', code: '42P07', message: 'Postgres failed: error 42P07: relation "secrets" already exists' })
   t.strictSame((await client.query('SELECT table_name FROM information_schema.tables WHERE table_schema = \'latchkey\'')).rows, [{ table_name: 'secrets' }])
   await client.query('DROP TABLE latchkey.secrets')
   await store.insert(draft('w1'), 'hash')

@@ -74,7 +74,7 @@ async function startNames (t: { teardown (work: () => unknown): void }): Promise
   return `127.0.0.1:${server.address().port}`
 }
 
-t.test('names are asked of name servers; a name without addresses is none', async (t) => {
+t.test('names are resolved by name servers; a name without addresses is an error', async (t) => {
   const resolve = createResolve([await startNames(t)])
   t.strictSame(await resolve('a.test'), ['192.0.2.7'])
   await t.rejects(resolve('b.test'), { message: 'the name has no address, or no name server answers' })

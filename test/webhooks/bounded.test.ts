@@ -5,7 +5,7 @@ import { delivery, inserted, settled } from '../../lib/testing/webhook-store-dra
 import { startRedis } from '../helpers/redis-server.js'
 import { until } from '../helpers/until.js'
 
-t.test('an engine holds what it attempts, and nothing of a long queue', async (t) => {
+t.test('an engine claims what it attempts, and nothing more of a long queue', async (t) => {
   const redis = await startRedis(t)
   const store = createRedisWebhookStore({ redis: redis.client(), timeout: 30 })
   const endpoints = await Promise.all(Array.from({ length: 4 }, () => inserted(store)))

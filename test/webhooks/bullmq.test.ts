@@ -16,7 +16,7 @@ function engineOf (t: Test, deliver: Deliver, options: Partial<BullmqEngineOptio
   return { engine, logged, start: () => engine.start({ store, clock: Date.now, deliver, deadline: 15, log: (reason, message) => { logged.push(`${message}: ${reason}`) }, inform: (message) => { logged.push(message) } }) }
 }
 
-t.test('several workers deliver what is due once, a failed one again when its time comes, and what was there before they started', async (t) => {
+t.test('several workers attempt each delivery once, a failed one again when it is due, and those from before they started', async (t) => {
   const queue = `q${queues++}`
   const store = createMemoryWebhookStore()
   const counts = new Map<string, number>()
@@ -34,15 +34,15 @@ t.test('several workers deliver what is due once, a failed one again when its ti
   for (const { start } of engines) await start()
   const later = batch()
   await store.enqueue(later)
-  const teller = engineOf(t, deliver, { queue, concurrency: 0 }, store)
-  await teller.start()
-  await teller.engine.wake(later)
+  const adder = engineOf(t, deliver, { queue, concurrency: 0 }, store)
+  await adder.start()
+  await adder.engine.wake(later)
   await until(() => counts.size >= 80)
   t.strictSame([counts.size, new Set(counts.values()), new Set(tries.values())], [80, new Set([1]), new Set([2])])
-  t.strictSame([...engines, teller].flatMap(({ logged }) => logged), [])
+  t.strictSame([...engines, adder].flatMap(({ logged }) => logged), [])
 })
 
-t.test('what a queue or a store does wrong is logged, and the sweep finds what was lost', async (t) => {
+t.test('what a store does wrong is logged, and the sweep finds what was lost', async (t) => {
   const memory = createMemoryWebhookStore()
   let faults = 2
   const store: WebhookStore = { ...memory, async claim (...args) { if (faults-- > 0) throw new Error('a secret'); return await memory.claim(...args) } }
@@ -55,35 +55,35 @@ t.test('what a queue or a store does wrong is logged, and the sweep finds what w
   await until(() => logged.length > 1)
   await engine.close()
   for (let i = 0; i < 3; i++) await engine.wake([delivery(one)])
-  t.strictSame(logged, ['the webhook store could not be asked for deliveries: Error', 'the webhook store is asked for deliveries again', 'the queue of webhooks failed: Error'])
+  t.strictSame(logged, ['the webhook store could not be asked for deliveries: Error', 'the webhook store is asked for deliveries again'], 'and nothing after the close')
 })
 
-t.test('while a queue is down the log says so once, and once that it works; what it was not told of is delivered', async (t) => {
+t.test('an outage of the queue is one line of the log when it begins and one when it is over; deliveries of meanwhile are made', async (t) => {
   const redis = await startRedis(t, ['--maxmemory-policy', 'noeviction'])
   const store = createMemoryWebhookStore()
   const made: string[] = []
   const connection = { host: '127.0.0.1', port: redis.port, retryStrategy: () => 10 }
   const settings = { connection, queue: 'down', sweep: 0.05 }
   const worker = engineOf(t, async ({ delivery: { id } }) => { made.push(id); return settled() }, settings, store)
-  const teller = engineOf(t, async () => undefined, { ...settings, concurrency: 0 }, store)
-  for (const { start } of [worker, teller]) await start()
+  const adder = engineOf(t, async () => undefined, { ...settings, concurrency: 0 }, store)
+  for (const { start } of [worker, adder]) await start()
   const one = await inserted(store)
   const [before, meanwhile] = [delivery(one), delivery(one)]
   await store.enqueue([before])
-  await teller.engine.wake([before])
+  await adder.engine.wake([before])
   await until(() => made.length >= 1)
 
   await redis.kill()
-  await until(() => worker.logged.length > 0 && teller.logged.length > 0)
+  await until(() => worker.logged.length > 0 && adder.logged.length > 0)
   await store.enqueue([meanwhile])
-  for (let i = 0; i < 3; i++) await teller.engine.wake([meanwhile])
-  t.match([worker.logged, teller.logged], [[/^the queue of webhooks failed: /], [/^the queue of webhooks failed: /]])
+  for (let i = 0; i < 3; i++) await adder.engine.wake([meanwhile])
+  t.match([worker.logged, adder.logged], [[/^the queue of webhooks failed: /], [/^the queue of webhooks failed: /]])
   await redis.restart()
-  await until(() => worker.logged.length > 1 && teller.logged.length > 1)
+  await until(() => worker.logged.length > 1 && adder.logged.length > 1)
   await until(() => made.length >= 2)
   t.strictSame(made, [before.id, meanwhile.id])
-  for (const { logged } of [worker, teller]) t.match(logged, [/^the queue of webhooks failed: /, /^the queue of webhooks works again$/])
-  for (const { logged } of [worker, teller]) t.equal(logged.length, 2)
+  for (const { logged } of [worker, adder]) t.match(logged, [/^the queue of webhooks failed: /, /^the queue of webhooks works again$/])
+  for (const { logged } of [worker, adder]) t.equal(logged.length, 2)
 })
 
 t.test('each job that is given up is logged', async (t) => {
@@ -98,7 +98,7 @@ t.test('each job that is given up is logged', async (t) => {
   t.strictSame(logged, [line, line])
 })
 
-t.test('a Redis that is not there is no reason for a process to fail: it is logged from the start on', async (t) => {
+t.test('a Redis that is not there does not keep a process from starting: it is logged', async (t) => {
   const logged: string[] = []
   const engine = createBullmqEngine({ connection: { host: '127.0.0.1', port: 1, retryStrategy: () => 20 }, concurrency: 0 })
   t.teardown(() => engine.close())

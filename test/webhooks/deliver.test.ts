@@ -75,7 +75,7 @@ t.test('a name that leads elsewhere in the moment of connecting is not followed'
   t.match((await api.store.listDeliveries('w1', endpoint.id, { limit: 1 })).deliveries[0]?.attempts, [{ outcome: 'forbidden-address' }, { outcome: 'forbidden-address' }, { outcome: 'forbidden-address' }])
 })
 
-t.test('secrets are encrypted in the store; without the key nothing is sent', async (t) => {
+t.test('secrets are encrypted in the store; without the key nothing is sent, and attempts fail by the schedule', async (t) => {
   const secretKeys = [randomBytes(32)]
   const encrypted = await webhookApi(t, { webhooks: { secretKeys } })
   const { endpoint, secret } = await encrypted.app.latchkey.webhooks.create('w1', { events: ['key.expiring'], url: encrypted.receiver.url() })
@@ -86,9 +86,13 @@ t.test('secrets are encrypted in the store; without the key nothing is sent', as
   await encrypted.app.close()
 
   const keyless = await webhookApi(t, { webhooks: { store: encrypted.store } })
-  await keyless.app.latchkey.events.emit(notice())
-  await until(() => keyless.log.text().includes('could not be attempted'))
-  t.match(keyless.log.text(), /could not be attempted; it is due again after its lease/)
+  const event = notice()
+  await keyless.app.latchkey.events.emit(event)
+  const find = async () => await encrypted.store.getDelivery('w1', endpoint.id, `${event.id}.${endpoint.id}`)
+  await until(async () => (await find())?.state === 'failed')
+  t.match((await find())?.attempts, [{ outcome: 'undecryptable' }, { outcome: 'undecryptable' }, { outcome: 'undecryptable' }], 'by the schedule')
+  t.match(keyless.log.text(), new RegExp(`no key of webhooks.secretKeys decrypts the secret of the endpoint ${endpoint.id}`))
+  t.equal((await keyless.app.latchkey.webhooks.get('w1', endpoint.id)).failingSince, undefined, 'it is not the endpoint that fails')
   t.equal(encrypted.receiver.received.length, 1)
 })
 

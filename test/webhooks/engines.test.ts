@@ -6,14 +6,14 @@ import { startRedis } from '../helpers/redis-server.js'
 import { gate } from '../helpers/slow-keys.js'
 import { until } from '../helpers/until.js'
 
-/** What every engine does, whichever it is. */
+/** An engine and its store. */
 interface Bench {
   readonly store: WebhookStore
   readonly logged: string[]
   readonly engine: DeliveryEngine
   start (): Promise<void>
-  /** Adds deliveries and tells the engine. */
-  tell (...deliveries: Delivery[]): Promise<void>
+  /** Adds deliveries to the store and wakes the engine. */
+  add (...deliveries: Delivery[]): Promise<void>
   /** Seconds by which the engine's clock goes ahead. */
   advance (seconds: number): void
   /** Another engine over the same store, as in another process. */
@@ -28,7 +28,7 @@ const DEADLINE = 15
 const { port } = await startRedis(t, ['--maxmemory-policy', 'noeviction'])
 let queues = 0
 
-/** Each call is a group of engines that know of each other. */
+/** Each call makes a group of engines that work together, as those of several processes. */
 const kinds: Readonly<Record<string, () => Open>> = {
   embedded: () => (concurrency, perEndpoint) => createEmbeddedEngine({ concurrency, perEndpoint, poll: 0.05 }),
   BullMQ () {
@@ -48,7 +48,7 @@ function bench (t: Test, open: Open, deliver: Deliver, store: WebhookStore = cre
     logged,
     engine,
     start: () => engine.start({ store, clock, deliver, deadline: DEADLINE, log: (reason, message) => { logged.push(`${message}: ${reason}`) }, inform: (message) => { logged.push(message) } }),
-    async tell (...deliveries) {
+    async add (...deliveries) {
       await store.enqueue(deliveries)
       await engine.wake(deliveries)
     },
@@ -58,10 +58,10 @@ function bench (t: Test, open: Open, deliver: Deliver, store: WebhookStore = cre
 }
 
 for (const [kind, group] of Object.entries(kinds)) {
-  t.test(`${kind}: what is due is attempted once, at once or when its time comes`, async (t) => {
+  t.test(`${kind}: a delivery is attempted once, when it is due`, async (t) => {
     const seen: string[] = []
     let laterAt = 0
-    const { store, tell, start, logged } = bench(t, group(), async ({ delivery: { id } }) => {
+    const { store, add, start, logged } = bench(t, group(), async ({ delivery: { id } }) => {
       seen.push(id)
       if (id === later.id) laterAt = Date.now()
       return settled()
@@ -72,7 +72,7 @@ for (const [kind, group] of Object.entries(kinds)) {
     await store.enqueue([waiting, later])
     await start()
     await until(() => seen.includes(waiting.id))
-    await tell(woken)
+    await add(woken)
     await until(() => seen.length >= 3)
     t.strictSame(seen.toSorted(), [waiting.id, woken.id, later.id].toSorted())
     t.ok(laterAt >= Number(later.nextAt))
@@ -80,23 +80,23 @@ for (const [kind, group] of Object.entries(kinds)) {
     t.strictSame(logged, [])
   })
 
-  t.test(`${kind}: a failed attempt comes again when its time comes`, async (t) => {
+  t.test(`${kind}: a failed attempt is made again when it is due`, async (t) => {
     const times: number[] = []
-    const { store, tell, start } = bench(t, group(), async ({ delivery: { attempts } }) => {
+    const { store, add, start } = bench(t, group(), async ({ delivery: { attempts } }) => {
       times.push(Date.now())
       return attempts.length < 2 ? settled({ attempt: attempt(), state: 'pending', nextAt: new Date(Date.now() + 100) }) : settled()
     })
     await start()
     const made = await inserted(store)
     const one = delivery(made)
-    await tell(one)
+    await add(one)
     await until(async () => (await store.getDelivery(made.workspace, made.id, one.id))?.state === 'delivered')
     t.match(await store.getDelivery(made.workspace, made.id, one.id), { state: 'delivered', attempts: [{}, {}, {}] })
     const [first = NaN, second = NaN, third = NaN] = times
     t.ok(second - first >= 99 && third - second >= 99, String(times))
   })
 
-  t.test(`${kind}: several attempt nothing twice`, async (t) => {
+  t.test(`${kind}: several engines attempt nothing twice`, async (t) => {
     const counts = new Map<string, number>()
     const deliver: Deliver = async ({ delivery: { id } }) => {
       counts.set(id, (counts.get(id) ?? 0) + 1)
@@ -106,17 +106,17 @@ for (const [kind, group] of Object.entries(kinds)) {
     const made = await Promise.all([1, 2, 3].map(() => inserted(one.store)))
     await one.store.enqueue(made.flatMap((each) => Array.from({ length: 30 }, () => delivery(each))))
     await Promise.all([one.start(), one.another(deliver).start()])
-    for (const each of made) await one.tell(delivery(each))
+    for (const each of made) await one.add(delivery(each))
     await until(() => counts.size >= 93)
     t.strictSame([counts.size, new Set(counts.values())], [93, new Set([1])])
   })
 
-  t.test(`${kind}: a dead endpoint with a long queue delays nobody`, async (t) => {
+  t.test(`${kind}: an endpoint that does not answer, with a long queue, delays no other`, async (t) => {
     const { opened, open } = gate()
     let stuck = 0
     let live = 0
     let dead = ''
-    const { store, tell, start } = bench(t, group(), async ({ delivery: { endpointId } }) => {
+    const { store, add, start } = bench(t, group(), async ({ delivery: { endpointId } }) => {
       if (endpointId === dead) {
         stuck++
         await opened
@@ -131,7 +131,7 @@ for (const [kind, group] of Object.entries(kinds)) {
     await store.enqueue(queue)
     await start()
     await until(() => stuck >= EACH)
-    for (let i = 0; i < 40; i++) await tell(delivery(await inserted(store)))
+    for (let i = 0; i < 40; i++) await add(delivery(await inserted(store)))
     await until(() => live >= 40)
     t.strictSame([live, stuck], [40, EACH])
     open()
@@ -142,7 +142,7 @@ for (const [kind, group] of Object.entries(kinds)) {
   t.test(`${kind}: a slow attempt leaves the other places of its endpoint free`, async (t) => {
     const { opened, open } = gate()
     const made: string[] = []
-    const { store, tell, start } = bench(t, group(), async ({ delivery: { id } }) => {
+    const { store, add, start } = bench(t, group(), async ({ delivery: { id } }) => {
       if (id === slow.id) await opened
       made.push(id)
       return settled()
@@ -154,7 +154,7 @@ for (const [kind, group] of Object.entries(kinds)) {
     await until(() => made.length >= 11)
     t.equal(made.length, 11, 'all others, while it lasts')
     const late = delivery(endpoint)
-    await tell(late)
+    await add(late)
     await until(() => made.includes(late.id))
     t.ok(made.includes(late.id), 'and what comes meanwhile')
     open()
@@ -162,7 +162,7 @@ for (const [kind, group] of Object.entries(kinds)) {
     t.equal(made.at(-1), slow.id)
   })
 
-  t.test(`${kind}: what could not be attempted, or not noted, is attempted again when its claim has run out`, async (t) => {
+  t.test(`${kind}: what could not be attempted, or not recorded, is attempted again when its lease has ended`, async (t) => {
     const memory = createMemoryWebhookStore()
     let broken = false
     const store: WebhookStore = {
@@ -173,7 +173,7 @@ for (const [kind, group] of Object.entries(kinds)) {
       }
     }
     let made = 0
-    const { tell, start, advance, logged } = bench(t, group(), async () => {
+    const { add, start, advance, logged } = bench(t, group(), async () => {
       made++
       broken = made === 2
       return made === 1 ? undefined : settled()
@@ -181,7 +181,7 @@ for (const [kind, group] of Object.entries(kinds)) {
     await start()
     const endpoint = await inserted(store)
     const one = delivery(endpoint)
-    await tell(one)
+    await add(one)
     for (const times of [1, 2, 3]) {
       await until(() => made >= times)
       t.equal(made, times)
@@ -193,7 +193,7 @@ for (const [kind, group] of Object.entries(kinds)) {
     t.strictSame(logged, [`an attempt of the delivery ${one.id} could not be recorded; it is made again: Error`])
   })
 
-  t.test(`${kind}: a store that fails is asked again, which the log says once, and once that it works`, async (t) => {
+  t.test(`${kind}: an outage of the store is one line of the log when it begins and one when it is over`, async (t) => {
     const memory = createMemoryWebhookStore()
     let faults = 3
     const store: WebhookStore = {
@@ -213,10 +213,10 @@ for (const [kind, group] of Object.entries(kinds)) {
     t.strictSame(logged, ['the webhook store could not be asked for deliveries: Error', 'the webhook store is asked for deliveries again'])
   })
 
-  t.test(`${kind}: closing takes no more, and waits for what is being attempted`, async (t) => {
+  t.test(`${kind}: closing claims nothing more, and waits for the attempts in progress`, async (t) => {
     const { opened, open } = gate()
     let begun = 0
-    const { store, engine, start, tell } = bench(t, group(), async () => {
+    const { store, engine, start, add } = bench(t, group(), async () => {
       begun++
       await opened
       return settled()
@@ -224,7 +224,7 @@ for (const [kind, group] of Object.entries(kinds)) {
     await start()
     const made = await inserted(store)
     const first = delivery(made)
-    await tell(first)
+    await add(first)
     await until(() => begun >= 1)
     let closed = false
     const closing = engine.close().then(() => { closed = true })

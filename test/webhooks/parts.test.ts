@@ -4,6 +4,7 @@ import t from 'tap'
 import { readState } from '../../lib/webhooks/codec.js'
 import type { WebhookEndpoint } from '../../lib/webhooks/endpoint.js'
 import { endpointAfter, settle, type SendResult } from '../../lib/webhooks/outcome.js'
+import { createPlaces } from '../../lib/webhooks/places.js'
 import { payloadOf } from '../../lib/webhooks/payload.js'
 import { defaultSchedule, nextAttempt, readRetryAfter } from '../../lib/webhooks/schedule.js'
 import { createSecretEncryption } from '../../lib/webhooks/secret-encryption.js'
@@ -63,7 +64,7 @@ t.test('an attempt delivers, ends or postpones its delivery', async (t) => {
   const refusing = [400, 401, 404, 500, 502, 199, 999]
   t.strictSame(refusing.map((status) => after({ status, retryAfter: '700' })), refusing.map((status) => pending('refused', status, 5)))
   t.strictSame([429, 503].map((status) => after({ status, retryAfter: '700' })), [429, 503].map((status) => pending('refused', status, 700)))
-  const failures = ['timeout', 'unreachable', 'forbidden-address', 'insecure'] as const
+  const failures = ['timeout', 'unreachable', 'forbidden-address', 'insecure', 'undecryptable'] as const
   t.strictSame(failures.map((failure) => after({ failure })), failures.map((outcome) => ({ attempt: { ...attempt, outcome }, state: 'pending', nextAt: new Date(NOW + 5000) })))
   t.strictSame(after({ status: 410 }), { attempt: { ...attempt, outcome: 'gone', status: 410 }, state: 'failed' })
   t.strictSame(after({ failure: 'disabled' }), { attempt: { ...attempt, outcome: 'disabled' }, state: 'failed' })
@@ -84,7 +85,7 @@ t.test('an attempt changes the health of its endpoint', async (t) => {
   t.strictSame(after(failing, 'timeout', later), { ...failing, disabledAt: later, disabledReason: 'failing', version: 5 })
   t.strictSame(after(failing, 'delivered'), { ...endpoint, version: 5 })
   t.strictSame(after(endpoint, 'gone'), { ...endpoint, disabledAt: at, disabledReason: 'gone', version: 4 })
-  t.equal(after(endpoint, 'disabled'), undefined)
+  t.strictSame((['disabled', 'undecryptable'] as const).map((outcome) => after(endpoint, outcome)), [undefined, undefined], 'the receiver had no part in it')
   t.equal(after({ ...endpoint, disabledAt: at }, 'refused'), undefined)
 })
 
@@ -100,6 +101,15 @@ t.test('an encrypted secret is decrypted by any of the keys, for its own endpoin
   for (const [keys, of, text] of [[[newer], 'whe_1', value], [[], 'whe_1', value], [[older], 'whe_2', value], [[older], 'whe_1', `${value.slice(0, -2)}AA`], [[older], 'whe_1', 'encrypted.x']] as const) {
     t.throws(() => createSecretEncryption(keys).decrypt(text, of), { message: 'no key of webhooks.secretKeys decrypts a stored secret' })
   }
+})
+
+t.test('an endpoint that failed and was never attempted again counts as failing for an hour', async (t) => {
+  const places = createPlaces({ concurrency: 2, perEndpoint: 2 })
+  const refOf = (endpointId: string) => ({ workspace: 'w1', endpointId })
+  for (let i = 0; i < 1000; i++) places.setFailing(refOf(`whe_${i}`), true, NOW)
+  places.take(refOf('whe_0'))
+  t.equal(places.limits(NOW + 3_599_999).length, 1000, 'failing endpoints have half of the places')
+  t.strictSame(places.limits(NOW + 3_600_000), [{ ...refOf('whe_0'), limit: 1 }])
 })
 
 t.test('a stored state that no release has written is refused', async (t) => {

@@ -16,7 +16,7 @@ import { startRedis } from '../helpers/redis-server.js'
 import { notice, scopes, webhookApi } from '../helpers/webhooks.js'
 import { until } from '../helpers/until.js'
 
-t.test('an endpoint that others change all the time gets no word of a failure, and its delivery ends all the same', async (t) => {
+t.test('an endpoint that is changed all the time keeps its health as it was, and its delivery ends all the same', async (t) => {
   const store = createMemoryWebhookStore()
   let updates = 0
   const { app, receiver } = await webhookApi(t, { webhooks: { store: { ...store, updateEndpoint: async () => { updates++; return false } } } })
@@ -48,7 +48,7 @@ t.test('with no options at all, nothing of this machine is an address', async (t
   await t.rejects(app.latchkey.webhooks.create('w1', untyped({ url: 'https://example.com/', events: ['key.forged'] })), { code: 'WEBHOOK_INPUT_INVALID', detail: /^events\.0 must be one of / })
 })
 
-t.test('a store that was left out is a warning at boot that says what to state; one that was stated is none', async (t) => {
+t.test('a store that is left out is a warning at boot that says what to pass; a store that is passed is none', async (t) => {
   for (const [options, warnings] of [[{}, 1], [{ store: createMemoryWebhookStore() }, 0]] as const) {
     const log = keptLog()
     const app = Fastify({ logger: log.logger })
@@ -67,7 +67,7 @@ t.test('a Node that tries one address alone reaches a receiver too', async (t) =
   const before = getDefaultAutoSelectFamily()
   setDefaultAutoSelectFamily(false)
   t.teardown(() => setDefaultAutoSelectFamily(before))
-  const send = createSend({ anywhere: true, resolve: async () => ['127.0.0.1'], deadline: 10, ca: receiver.cert })
+  const send = createSend({ signal: new AbortController().signal, anywhere: true, resolve: async () => ['127.0.0.1'], deadline: 10, ca: receiver.cert })
   t.match(await send({ url: receiver.url(), headers: {}, body: '{}' }), { status: 204 })
 })
 
@@ -90,7 +90,7 @@ async function forgets (t: Test, store: WebhookStore): Promise<void> {
   t.equal(await store.getDelivery(made.workspace, made.id, done.id), undefined)
 }
 
-t.test('an endpoint with a long history goes with all of it', async (t) => {
+t.test('an endpoint is removed with its long history', async (t) => {
   const embedded = createPgliteWebhookStore({ dataDir: t.testdir() })
   t.teardown(() => embedded.close())
   await forgets(t, embedded)
@@ -106,7 +106,7 @@ t.test('an endpoint with a long history goes with all of it', async (t) => {
   t.equal(await client.zcard('latchkey:webhooks:made'), 1, 'that of another endpoint is there yet')
 })
 
-t.test('a store in Redis forgets what has ended, and looks past what is pending', async (t) => {
+t.test('a store in Redis prunes what has ended, and leaves what is pending', async (t) => {
   const client = (await startRedis(t)).client()
   const store = createRedisWebhookStore({ redis: client, timeout: 30 })
   const made = await inserted(store)
@@ -124,7 +124,7 @@ t.test('a store in Redis forgets what has ended, and looks past what is pending'
   t.equal(await client.zcard('latchkey:webhooks:made'), 0, 'what came too late for it goes with the next pruning')
 })
 
-t.test('replies that no script of ours gives make nothing up', async (t) => {
+t.test('unexpected replies of Redis are no deliveries', async (t) => {
   const replies: unknown[] = [null, null, ['', null]]
   const store = createRedisStore({ command: async () => replies.shift() ?? null, namespace: 'mute' })
   const only = { workspace: 'w1', endpointId: 'whe_1' }
@@ -132,7 +132,7 @@ t.test('replies that no script of ours gives make nothing up', async (t) => {
   for (let i = 0; i < 2; i++) t.strictSame((await store.claim(0, 1, { limit: 1, perEndpoint: 1, only })).claims, [])
 })
 
-t.test('a queue tells of what is due later when its time has come, and logs what a store does wrong', async (t) => {
+t.test('a queue delivers what is due later in time, and logs what a store does wrong', async (t) => {
   const { port } = await startRedis(t, ['--maxmemory-policy', 'noeviction'])
   const memory = createMemoryWebhookStore()
   let broken = false

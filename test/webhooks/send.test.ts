@@ -6,7 +6,7 @@ import { startReceiver } from '../helpers/receiver.js'
 
 const receiver = await startReceiver(t)
 const message = { headers: { 'webhook-id': 'evt_1' }, body: '{"ä":1}' }
-const sender = (terms: Partial<SendDeps> = {}) => createSend({ anywhere: true, resolve: async () => ['127.0.0.1'], deadline: 10, ca: receiver.cert, ...terms })
+const sender = (terms: Partial<SendDeps> = {}) => createSend({ signal: new AbortController().signal, anywhere: true, resolve: async () => ['127.0.0.1'], deadline: 10, ca: receiver.cert, ...terms })
 const impatient = sender({ deadline: 0.3 })
 
 t.test('a request is what was given, as a POST on a connection of its own', async (t) => {
@@ -37,6 +37,12 @@ t.test('receivers that misbehave', async (t) => {
   t.strictSame(await hangs({ url: receiver.url(), ...message }), { failure: 'timeout' }, 'a name that nobody answers for')
 })
 
+t.test('an endless response is cut long before the deadline', async (t) => {
+  const began = performance.now()
+  t.match(await sender({ deadline: 60 })({ url: receiver.url('/endless'), ...message }), { status: 200 })
+  t.ok(performance.now() - began < 30_000)
+})
+
 t.test('certificates must be valid', async (t) => {
   t.strictSame(await sender({ ca: undefined })({ url: receiver.url(), ...message }), { failure: 'insecure' })
   t.strictSame(await sender()({ url: receiver.url().replace('localhost', 'example.com'), ...message }), { failure: 'insecure' }, 'of another name')
@@ -50,8 +56,8 @@ t.test('certificates must be valid', async (t) => {
   t.strictSame(await sender()({ url: `http://localhost:${port}/`, ...message }), { status: 200, retryAfter: undefined }, 'plain HTTP where everything is allowed')
 })
 
-t.test('the address is looked at when it is used', async (t) => {
-  const strict = (...addresses: string[]) => createSend({ anywhere: false, resolve: async () => addresses, deadline: 10 })
+t.test('the address is checked when it is used', async (t) => {
+  const strict = (...addresses: string[]) => createSend({ signal: new AbortController().signal, anywhere: false, resolve: async () => addresses, deadline: 10 })
   const forbidden = { failure: 'forbidden-address' }
   for (const address of ['127.0.0.1', '10.0.0.1', '169.254.169.254', '::1', '::ffff:127.0.0.1', '64:ff9b::7f00:1', 'fe80::1']) {
     t.strictSame(await strict(address)({ url: 'https://example.com/', ...message }), forbidden, address)
@@ -59,5 +65,5 @@ t.test('the address is looked at when it is used', async (t) => {
   }
   t.strictSame(await strict()({ url: 'https://example.com/', ...message }), forbidden, 'none')
   for (const url of ['https://127.0.0.1/', 'https://2130706433/', 'https://[::ffff:7f00:1]/', 'http://example.com/', 'https://example.com:8443/']) t.strictSame(await strict('8.8.8.8')({ url, ...message }), forbidden, url)
-  t.strictSame(await createSend({ anywhere: false, resolve: async () => { throw Object.assign(new Error('no'), { code: 'ENOTFOUND' }) }, deadline: 10 })({ url: 'https://example.com/', ...message }), { failure: 'unreachable' })
+  t.strictSame(await createSend({ signal: new AbortController().signal, anywhere: false, resolve: async () => { throw Object.assign(new Error('no'), { code: 'ENOTFOUND' }) }, deadline: 10 })({ url: 'https://example.com/', ...message }), { failure: 'unreachable' })
 })

@@ -3,7 +3,7 @@ import type { KeyNotices } from '../store.js'
 import { COLUMNS, keyOf } from './rows.js'
 
 /** @param schema its name is part of the statements, so it must have been checked */
-export function createSqlNotices (run: Run, schema: string): KeyNotices {
+export function createSqlNotices (write: Run, schema: string): KeyNotices {
   // SKIP LOCKED: of processes that ask at once, each takes other rows.
   const due = `WITH due AS (
       SELECT id, notice_at AS due_at FROM ${schema}.keys WHERE notice_at <= $1
@@ -19,7 +19,7 @@ export function createSqlNotices (run: Run, schema: string): KeyNotices {
   return {
     async due (now, lease, limit) {
       const leasedUntil = now + lease
-      const rows = await run(due, [now, leasedUntil, limit])
+      const rows = await write(due, [now, leasedUntil, limit])
       return rows.map((row) => ({
         key: keyOf(row),
         noticed: row.noticed === null ? [] : JSON.parse(String(row.noticed)),
@@ -27,7 +27,7 @@ export function createSqlNotices (run: Run, schema: string): KeyNotices {
       }))
     },
     async settle ({ key: { id, workspace, version }, leasedUntil }, noticed, next) {
-      const settled = await run(settle, [id, workspace, leasedUntil, JSON.stringify(noticed), version, next ?? null])
+      const settled = await write(settle, [id, workspace, leasedUntil, JSON.stringify(noticed), version, next ?? null])
       return settled.length > 0
     }
   }

@@ -8,7 +8,7 @@ export interface EndpointJob {
   wake (): void
   /** Claims nothing more. */
   stop (): void
-  /** @returns when something else is due for the endpoint, in milliseconds since the epoch; undefined where nothing is */
+  /** @returns when something else is due, in milliseconds since the epoch; undefined where nothing is pending */
   run (): Promise<number | undefined>
 }
 
@@ -23,8 +23,8 @@ export interface EndpointJobOptions {
 const QUICK_MS = 100
 
 /**
- * Claims as much as there are places. If all attempts are quick, that is all: other endpoints wait for the worker. While
- * some are slow, the places that become free are filled again, for as long as an attempt may take.
+ * Claims as much as there are places. If all attempts are quick, that is all: other endpoints wait for the worker.
+ * While some are slow, the places that become free are filled again, for as long as an attempt may take.
  */
 export function createEndpointJob (
   { workspace, endpointId }: EndpointRef,

@@ -1,6 +1,7 @@
 import { Type } from '@sinclair/typebox'
 import { Queue, Worker, type ConnectionOptions, type JobsOptions } from 'bullmq'
 import { describeFault } from '../../core/errors.js'
+import { withTimeout } from '../../core/clock.js'
 import { checkOptions } from '../../core/options.js'
 import { createFailureLog, type FailureLog } from '../../core/failure-log.js'
 import type { DeliveryEngine, EngineDeps } from '../engine.js'
@@ -39,6 +40,8 @@ const optionsSchema = Type.Object({
 
 /** Workers that may die during one job before BullMQ gives it up; the next sweep then adds another one. */
 const MAX_STALLS = 10
+/** Seconds in which a queue that works takes the jobs that are being added; one that is down may never do so. */
+const CLOSE_TIMEOUT = 1
 /** Of one sweep. */
 const SWEEP_BATCH_SIZE = 1000
 /** Name of a job that shows whether a queue that failed works again: there may be no other job for a long time. */
@@ -51,7 +54,8 @@ interface Job extends EndpointRef {
 
 /**
  * Delivers by the workers of a BullMQ queue. A job stands for an endpoint, not for a delivery: each endpoint has one at
- * a time, which makes a few attempts and goes to the end of the queue, so an endpoint with a long queue delays nobody. The deliveries are in the store, where a sweep finds them if the queue has lost a job.
+ * a time, which makes a few attempts and goes to the end of the queue, so an endpoint with a long queue delays nobody.
+ * The deliveries are in the store, where a sweep finds them if the queue has lost a job.
  *
  * @throws OptionError
  */
@@ -66,18 +70,27 @@ export function createBullmqEngine (options: BullmqEngineOptions): DeliveryEngin
   let queueFailures: FailureLog | undefined
   let worker: Worker<Job> | undefined
   let sweepTimer: NodeJS.Timeout | undefined
-  queue.on('error', (fault) => queueFailures?.failed(fault, 'queue'))
+  const adding = new Set<Promise<boolean>>()
+  let closed = false
+  queue.on('error', queueFailed)
+
+  /** A queue that is closed may fail: what it did not take is in the store, where another process finds it. */
+  function queueFailed (fault: unknown): void {
+    if (!closed) queueFailures?.failed(fault, 'queue')
+  }
 
   /** @returns whether the queue has taken the job */
   async function add (name: string, job: Job, options: JobsOptions): Promise<boolean> {
-    try {
-      await queue.add(name, job, options)
+    if (closed) return false
+    const added = queue.add(name, job, options).then(() => {
       queueFailures?.worked('queue')
       return true
-    } catch (fault) {
-      queueFailures?.failed(fault, 'queue')
+    }, (fault: unknown) => {
+      queueFailed(fault)
       return false
-    }
+    })
+    adding.add(added)
+    return await added.finally(() => { adding.delete(added) })
   }
 
   /** Adds the job of an endpoint: to run now, or after the one that is running. */
@@ -157,6 +170,8 @@ export function createBullmqEngine (options: BullmqEngineOptions): DeliveryEngin
       clearInterval(sweepTimer)
       for (const job of jobs.values()) job.stop()
       await worker?.close()
+      await withTimeout(Promise.all(adding), CLOSE_TIMEOUT, 'the queue').catch(() => {})
+      closed = true
       await queue.close()
     }
   }

@@ -1,4 +1,4 @@
-/** Adds an endpoint, unless its workspace has too many. KEYS: endpoint, list. ARGV: at most, version, record, member. */
+/** Adds an endpoint unless its workspace has too many. KEYS: endpoint, list. ARGV: most, version, record, member. */
 export const INSERT = `
 if redis.call('ZCARD', KEYS[2]) >= tonumber(ARGV[1]) then return 0 end
 redis.call('HSET', KEYS[1], 'version', ARGV[2], 'record', ARGV[3])
