@@ -134,7 +134,7 @@ t.test('the messages that troubleshooting explains are messages of the library',
   const messages = [...boot.matchAll(/^\| (`.*?) \|/gm)].flatMap(([, cell = '']) =>
     [...cell.matchAll(/`([^`]+)`/g)].map(([, message = '']) => message))
   t.ok(messages.length > 30, `${messages.length} messages`)
-  const foreign = /^(The decorator|'principal'|`?3D000|28P01|FolderInUseError|Postgres failed|store\.migrate)/
+  const foreign = /^(The decorator|'principal'|3D000|28P01|28000|FolderInUseError|Postgres failed|store\.migrate)/
   const missing = messages.filter((message) => !foreign.test(message)).flatMap((message) =>
     message.split(/…|"|GET \//).map((part) => part.replace(/^[; ]+| +$/g, ''))
       .filter((part) => part.length >= 8 && !lib.includes(part)))
@@ -156,4 +156,11 @@ t.test('relative links lead to files and anchors that exist', async (t) => {
     return anchor !== undefined && !anchorsOf(pages.get(target) ?? '').has(anchor)
   }).map(({ path, anchor = '' }) => `${page}: ${path}#${anchor}`))
   t.same(broken, [])
+})
+
+t.test('files that CONTRIBUTING and SECURITY name exist', async (t) => {
+  const text = `${pages.get('CONTRIBUTING.md')}${pages.get('SECURITY.md')}`
+  const named = [...text.matchAll(/`((?:lib|test)\/[\w./-]+)`/g)].map(([, path = '']) => path)
+  t.ok(named.length > 15, `${named.length} files`)
+  t.same(named.filter((path) => !existsSync(join(root, path))), [])
 })
