@@ -1,5 +1,6 @@
 import type { FastifyRequest } from 'fastify'
 import { normalizeIP } from '@fastify/rate-limit'
+import { withoutPort } from '../core/address.js'
 import { createClockCache, type CacheEntry } from '../core/clock-cache.js'
 import type { Clock } from '../core/clock.js'
 import { policyItem, type Allowance } from '../core/rate-limit-headers.js'
@@ -75,5 +76,5 @@ export function createFailureBudget ({ quota, window }: FailureQuota, clock: Clo
  * text is copied, because a substring keeps the whole header in memory.
  */
 function partitionOf (ip: string | undefined): string {
-  return Buffer.from(normalizeIP(ip ?? 'unknown')).toString('utf8', 0, MAX_ADDRESS_LENGTH)
+  return Buffer.from(normalizeIP(withoutPort(ip ?? 'unknown'))).toString('utf8', 0, MAX_ADDRESS_LENGTH)
 }

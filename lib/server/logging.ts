@@ -1,4 +1,5 @@
 import type { FastifyServerOptions } from 'fastify'
+import { withoutPort } from '../core/address.js'
 import { pathOf, redact, redactLine } from '../core/redact.js'
 
 /** Fastify's `logger` options, which are pino's. */
@@ -34,7 +35,7 @@ interface LoggedError {
 
 /** A request as the log may show it: no header, no query. */
 export function describeRequest ({ method, url, host, ip }: LoggedRequest): Record<string, string | undefined> {
-  return { method, url: pathOf(url ?? ''), host, remoteAddress: ip }
+  return { method, url: pathOf(url ?? ''), host, remoteAddress: ip === undefined ? undefined : withoutPort(ip) }
 }
 
 /**

@@ -91,6 +91,19 @@ t.test('X-Forwarded-For is read only where its sender is trusted', async (t) => 
   t.equal((await proxied.try({ ...BEARER, 'x-forwarded-for': '198.51.100.2' })).statusCode, 200)
 })
 
+t.test('a port that a proxy writes into X-Forwarded-For is not part of the address', async (t) => {
+  for (const [forms, other] of [
+    [['203.0.113.7:1', '203.0.113.7:65535', '203.0.113.7', '[203.0.113.7]:80'], '203.0.113.8:1'],
+    [['[2001:db8::1]:443', '[2001:db8::1]', '2001:db8::2', '[2001:db8:0:0:9::]:1'], '[2001:db8:0:1::1]:443'],
+    [['::ffff:203.0.113.7:80', '[::ffff:203.0.113.7]:81', '203.0.113.7:'], '::ffff:203.0.113.9:80']
+  ] as const) {
+    const { try: attempt } = await three(t, { fastify: { trustProxy: '192.0.2.1' } })
+    for (let i = 0; i < 3; i++) isRefusal(t, await attempt({ ...wrong, 'x-forwarded-for': `${forms[i % forms.length]}` }), 'CREDENTIAL_INVALID')
+    for (const form of forms) isRefusal(t, await attempt({ ...BEARER, 'x-forwarded-for': form }), 'TOO_MANY_FAILURES', EXHAUSTED)
+    t.equal((await attempt({ ...BEARER, 'x-forwarded-for': other })).statusCode, 200)
+  }
+})
+
 t.test('with trustProxy: true any text is taken for an address, and no more of it is kept than an address is long', async (t) => {
   const { try: attempt } = await three(t, { fastify: { trustProxy: true } })
   const long = 'x'.repeat(64)

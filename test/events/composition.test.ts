@@ -55,6 +55,12 @@ t.test('changes by the management routes say who, and from where', async (t) => 
   t.equal(new Set(events.map(({ id }) => id)).size, 6)
 })
 
+t.test('where a change came from is an address without a port', async (t) => {
+  const { app, callers, take } = await observed(t)
+  await app.inject({ method: 'POST', url: '/api-keys', remoteAddress: '203.0.113.7:1234', headers: { authorization: `Bearer ${callers.admin.secret}` }, payload: { scopes: [] } })
+  t.match(await take(), [{ type: 'key.issued', from: { ip: /^203\.0\.113\.7$/ } }])
+})
+
 t.test('a key that is made to expire is updated by its caller, and has expired once a scan notices it', async (t) => {
   const { app, callers, take } = await observed(t)
   await app.latchkey.keys.expire('w1', callers.plain.key.id, { from: { ip: '192.0.2.1', requestId: 'r1' } })

@@ -20,6 +20,14 @@ t.test('the request log shows method, path, host and address, and neither query,
   t.notMatch(log.text, 'secret')
 })
 
+t.test('the request log shows no port that a proxy writes into X-Forwarded-For', async (t) => {
+  const log = keepLines()
+  const app = Fastify(serverOptions({ logger: { stream: log.stream }, trustProxy: '127.0.0.1' }))
+  t.teardown(() => app.close())
+  await app.inject({ url: '/', remoteAddress: '127.0.0.1', headers: { 'x-forwarded-for': '203.0.113.7:1234' } })
+  t.match(log.entries.find(({ msg }) => msg === 'incoming request')?.req, { remoteAddress: '203.0.113.7' })
+})
+
 t.test('a raw request that the host logs shows no more', async (t) => {
   const log = keepLines()
   const app = Fastify(serverOptions({ logger: { stream: log.stream } }))

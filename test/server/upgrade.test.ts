@@ -127,6 +127,29 @@ t.test('a second request after the handshake is never answered', async (t) => {
   }
 })
 
+t.test('an upgrade that does not wait for the answer to an earlier request closes the connection, and the server goes on', async (t) => {
+  const { app, port, handled, issue } = await start(t)
+  const key = await issue('events:read')
+  for (const first of [request('GET /nothing HTTP/1.1', 'Host: x'), request('GET /plain HTTP/1.1', 'Host: x', `Authorization: Bearer ${key}`)]) {
+    const { text } = await exchange(port, first + handshake('/events', key))
+    t.notMatch(text, '101 Switching')
+    await untilClosed(app)
+  }
+  t.strictSame(handled, [])
+  t.equal((await exchange(port, handshake('/plain', key))).status, 200)
+})
+
+t.test('an upgrade after the answer to an earlier request is served', async (t) => {
+  const { port, issue } = await start(t)
+  const key = await issue('events:read')
+  const { socket, until, closed } = openConnection(port, request('GET /plain HTTP/1.1', 'Host: x', `Authorization: Bearer ${key}`))
+  await until((text) => text.endsWith('{"plain":true}'))
+  socket.write(handshake('/events', key))
+  await until((text) => text.includes('101 Switching'))
+  socket.end()
+  await closed
+})
+
 t.test('upgradeOf is undefined for a request without an upgrade', async (t) => {
   const { port, issue } = await start(t)
   const answer = await exchange(port, request('GET /events HTTP/1.1', 'Host: a', `Authorization: Bearer ${await issue('events:read')}`, 'Connection: close'))
