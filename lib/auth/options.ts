@@ -11,7 +11,7 @@ export interface AuthOptions {
   resolvers: readonly Resolver[]
   /** The environment, or environments, that this host serves; credentials of others get 403. */
   environment: Environments
-  /** `allowPlainHttp` for local development; otherwise requests over plain HTTP get 403. */
+  /** `allowPlainHttp` for local development; otherwise requests over plain HTTP get 403, except on public routes. */
   transport?: typeof allowPlainHttp | undefined
   /** Seconds that a resolver may take before the request gets 503; 1 by default. */
   deadline?: number | undefined

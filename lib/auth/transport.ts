@@ -24,11 +24,14 @@ export function isEncrypted (request: FastifyRequest): boolean {
   return request.protocol === 'https'
 }
 
-/** Refuses plain HTTP before the credential is read, and reports a credential that came that way. */
+/**
+ * Refuses plain HTTP before the credential is read, and reports a credential that came that way. Public routes are
+ * served: load balancers and kubelets ask for them over plain HTTP.
+ */
 export function createTransportStep (context: AccessContext, report: ExposureReport): Step {
-  return function requireTls (request) {
+  return function requireTls (request, _reply, access) {
     if (isEncrypted(request)) return undefined
     report(request, 'plain-http')
-    return context.refusal('INSECURE_TRANSPORT')
+    return access.mode === 'public' ? undefined : context.refusal('INSECURE_TRANSPORT')
   }
 }

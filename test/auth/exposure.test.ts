@@ -41,11 +41,15 @@ async function watched (t: Test, auth: Partial<AuthOptions> = {}) {
 t.test('a real key sent over plain HTTP is an event, in the header or in the query', async (t) => {
   const { app, exposed, settled } = await watched(t, { transport: undefined })
   isRefusal(t, await app.inject({ url: '/guarded', headers: BEARER }), 'INSECURE_TRANSPORT')
-  isRefusal(t, await app.inject({ url: `/public?key=${GOOD}2` }), 'INSECURE_TRANSPORT')
+  isRefusal(t, await app.inject({ url: `/guarded?key=${GOOD}2` }), 'INSECURE_TRANSPORT')
+  t.equal((await app.inject({ url: `/public?key=${GOOD}33` })).statusCode, 200, 'a public route is served all the same')
+  t.equal((await app.inject({ url: '/public', headers: { authorization: `Bearer ${GOOD}444` } })).statusCode, 200)
   await settled()
   t.match(exposed, [
     { type: 'key.exposed', at: new Date(START), workspace: 'w1', data: { key: { id: `key-${GOOD.length}`, environment: 'production' } } },
-    { type: 'key.exposed', at: new Date(START), workspace: 'w1', data: { key: { id: `key-${GOOD.length + 1}`, environment: 'production' } } }
+    { type: 'key.exposed', at: new Date(START), workspace: 'w1', data: { key: { id: `key-${GOOD.length + 1}`, environment: 'production' } } },
+    { type: 'key.exposed', data: { key: { id: `key-${GOOD.length + 2}` } } },
+    { type: 'key.exposed', data: { key: { id: `key-${GOOD.length + 3}` } } }
   ])
 })
 

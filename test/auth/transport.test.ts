@@ -7,7 +7,7 @@ import t from 'tap'
 import { allowPlainHttp, auth } from '../../lib/auth/index.js'
 import { accessContext } from '../../lib/core/access-context.js'
 import { exchange, listen, request } from '../helpers/doors.js'
-import { BEARER, GOOD, goodResolver, guard, isRefusal, publicRoute, secured } from '../helpers/guard.js'
+import { BEARER, GOOD, goodResolver, guard, isRefusal, optional, publicRoute, secured } from '../helpers/guard.js'
 import { selfSigned } from '../helpers/tls.js'
 
 const strict = { transport: undefined }
@@ -25,22 +25,42 @@ async function api (app: FastifyInstance): Promise<void> {
   app.get('/guarded', secured, async ({ principal }) => ({ id: principal?.id }))
 }
 
-t.test('plain HTTP is refused on every route, whatever is presented, without a redirect', async (t) => {
+t.test('plain HTTP is refused on every route but public ones, whatever is presented, without a redirect', async (t) => {
   const { app, resolver } = await guard(t, {
     auth: strict,
     after (app) {
       app.get('/guarded', secured, async () => ({}))
-      app.get('/public', publicRoute, async () => ({}))
+      app.get('/maybe', optional, async () => ({}))
     }
   })
   const port = await listen(app)
-  for (const target of ['/guarded', '/public', '/nowhere', '/guarded?api_key=x', 'https://localhost/guarded']) {
+  for (const target of ['/guarded', '/maybe', '/nowhere', '/guarded?api_key=x', 'https://localhost/guarded']) {
     for (const lines of [[], [`Authorization: Bearer ${GOOD}`], ['Upgrade-Insecure-Requests: 1'], ['X-Forwarded-Proto: https'], ['Forwarded: proto=https'], ['X-Forwarded-Ssl: on']]) {
       isRefusal(t, await exchange(port, request(`GET ${target} HTTP/1.1`, 'Host: x', 'Connection: close', ...lines)), 'INSECURE_TRANSPORT')
     }
   }
   isRefusal(t, await app.inject({ method: 'HEAD', url: '/guarded' }), 'INSECURE_TRANSPORT', { head: true })
   isRefusal(t, await app.inject({ method: 'OPTIONS', url: '/guarded', headers: { origin: 'x', 'access-control-request-method': 'GET' } }), 'INSECURE_TRANSPORT')
+  t.strictSame(resolver.asked, [])
+})
+
+t.test('a public route is served over plain HTTP, and no credential is read for it', async (t) => {
+  const { app, resolver } = await guard(t, {
+    auth: strict,
+    before: (app) => app.get('/early', publicRoute, async () => 'served'),
+    after (app) {
+      app.get('/public', publicRoute, async ({ principal }) => ({ principal }))
+      app.options('/public', publicRoute, async () => 'served')
+    }
+  })
+  const port = await listen(app)
+  for (const lines of [[], [`Authorization: Bearer ${GOOD}`], ['Authorization: Bearer']]) {
+    const answer = await exchange(port, request('GET /public HTTP/1.1', 'Host: x', 'Connection: close', ...lines))
+    t.strictSame([answer.status, answer.body], [200, '{"principal":null}'])
+  }
+  t.equal((await app.inject('/early')).body, 'served')
+  t.equal((await app.inject({ method: 'HEAD', url: '/public' })).statusCode, 200)
+  t.equal((await app.inject({ method: 'OPTIONS', url: '/public' })).body, 'served')
   t.strictSame(resolver.asked, [])
 })
 

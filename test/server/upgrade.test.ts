@@ -99,7 +99,7 @@ t.test('an upgrade is refused like any request, and the connection is closed', a
   await untilClosed(app)
 })
 
-t.test('over plain HTTP an upgrade is refused before its credential is read', async (t) => {
+t.test('over plain HTTP an upgrade of a guarded route is refused before its credential is read', async (t) => {
   const { port, handled, issue } = await start(t, { transport: undefined })
   t.match(await exchange(port, handshake('/events', await issue('events:read'))), { status: 403, headers: { connection: 'close' }, body: /INSECURE_TRANSPORT/ })
   t.strictSame(handled, [])
