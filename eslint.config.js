@@ -1,7 +1,7 @@
 import neostandard, { plugins } from 'neostandard'
 
 export default [
-  ...neostandard({ ts: true, ignores: ['dist/**', '.tap/**', 'node_modules/**'] }),
+  ...neostandard({ ts: true, ignores: ['dist/**', '.build/**', '.tap/**', 'node_modules/**'] }),
   {
     files: ['**/*.ts'],
     plugins: { '@typescript-eslint': plugins['typescript-eslint'].plugin },
@@ -26,6 +26,7 @@ export default [
         selector: 'TSAsExpression > TSAsExpression',
         message: 'A cast through another type silences the compiler.',
       }],
+      '@stylistic/max-len': ['error', { code: 120, ignoreUrls: true }],
       'no-warning-comments': ['error', { terms: ['c8 ignore', 'v8 ignore', 'istanbul ignore', 'node:coverage'] }],
     },
   },

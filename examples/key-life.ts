@@ -18,12 +18,13 @@ const GRACE = 2
 const app = Fastify(serverOptions({ logger }))
 await app.register(latchkey, {
   scopes,
-  keys: {
-    prefix: 'acme',
-    onEvent: ({ type, key, by }) => console.log(`      event ${type} of ${key.name ?? 'a key'}, version ${key.version}, by ${by === undefined ? 'the host' : 'the administrator'}`)
-  },
+  keys: { prefix: 'acme' },
   environment: 'production',
   transport: allowPlainHttp // for this machine alone
+})
+app.latchkey.events.on('*', ({ type, data, by }) => {
+  const name = 'key' in data ? data.key.name ?? 'a key' : 'a caller'
+  console.log(`      event ${type} of ${name}, by ${by === undefined ? 'the host' : 'the administrator'}`)
 })
 await app.register(keyRoutes, { prefix: '/api-keys', rotateEvery: 90 * DAY, issuing: { cost: 10 } })
 app.get('/devices', { schema: scopes.secure('devices:read') }, (request) => ({ workspace: principalOf(request).workspace, devices: [] }))

@@ -6,7 +6,7 @@ import { Counter, Histogram, Registry } from 'prom-client'
 
 /**
  * What the Redis limit store does, as Prometheus reads it: `await app.register(metrics, { scopes })`, after latchkey, for
- * scrapers with a key; or with `scopes.open()` in a context that only they can reach.
+ * scrapers with a key; or with `scopes.public()` in a context that only they can reach.
  */
 export async function metrics (app: FastifyInstance, { scopes }: { scopes: Pick<Catalogue, 'secure'> }): Promise<void> {
   const registry = new Registry()

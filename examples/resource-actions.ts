@@ -1,7 +1,7 @@
 import swagger from '@fastify/swagger'
 import Fastify, { type FastifyRequest } from 'fastify'
 import { allowPlainHttp, defineScopes, latchkey, notFound, principalOf, serverOptions } from 'fastify-latchkey'
-import { scopesHtml } from 'fastify-latchkey/openapi'
+import { scopesHtml, swaggerOptions } from 'fastify-latchkey/openapi'
 import { issueKeys, logger as stderr, type BuildOptions, type Example } from './base.js'
 import { createTable, type ById, type Fields, type Table } from './records.js'
 
@@ -18,7 +18,7 @@ const scopes = defineScopes({
   }
 })
 
-const { anyOf, open, secure } = scopes
+const { anyOf, public: everybody, secure } = scopes
 
 /** What each operation needs. Enforced, shown in the API reference and turned into the table of scopes. */
 const operations = {
@@ -53,7 +53,7 @@ const operations = {
 
 export async function build ({ clock, logger = stderr }: BuildOptions = {}): Promise<Example> {
   const app = Fastify(serverOptions({ logger }))
-  await app.register(swagger, { openapi: { openapi: '3.1.0', info: { title: 'Platform API', version: '1.0.0' } } })
+  await app.register(swagger, swaggerOptions(app, { openapi: { openapi: '3.1.0', info: { title: 'Platform API', version: '1.0.0' } } }))
   await app.register(latchkey, { scopes, keys: { prefix: 'platform' }, environment: 'production', limits: false, transport: allowPlainHttp, clock })
   app.setNotFoundHandler(notFound)
 
@@ -71,9 +71,9 @@ export async function build ({ clock, logger = stderr }: BuildOptions = {}): Pro
   }
 
   app.get('/v1/whoami', { schema: { ...secure(), operationId: 'whoami' } }, (request) => principalOf(request))
-  app.get('/openapi.json', { schema: { ...open(), hide: true } }, () => app.swagger())
-  app.get('/scopes.json', { schema: { ...open(), hide: true } }, () => app.latchkey.scopesByResource())
-  app.get('/scopes', { schema: { ...open(), hide: true } }, (_request, reply) =>
+  app.get('/openapi.json', { schema: { ...everybody(), hide: true } }, () => app.swagger())
+  app.get('/scopes.json', { schema: { ...everybody(), hide: true } }, () => app.latchkey.scopesByResource())
+  app.get('/scopes', { schema: { ...everybody(), hide: true } }, (_request, reply) =>
     reply.type('text/html; charset=utf-8').send(scopesHtml(app.latchkey.scopesByResource(), 'Scopes by resource')))
 
   return {

@@ -3,7 +3,7 @@ import swaggerUi from '@fastify/swagger-ui'
 import { Type, type TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import Fastify from 'fastify'
 import { allowPlainHttp, defineScopes, latchkey, notFound, serverOptions } from 'fastify-latchkey'
-import { scopesHtml } from 'fastify-latchkey/openapi'
+import { scopesHtml, swaggerOptions } from 'fastify-latchkey/openapi'
 import { keyRoutes } from 'fastify-latchkey/management'
 import { createDevices, Device, Name } from './devices.js'
 import { openStorage } from './storage.js'
@@ -29,14 +29,14 @@ const params = Type.Object({ id: Type.String({ examples: ['device_1'] }) })
 export async function build ({ clock, logger = stderr, storage }: BuildOptions = {}): Promise<Example> {
   const app = Fastify(serverOptions({ logger })).withTypeProvider<TypeBoxTypeProvider>()
   app.addHook('onClose', async () => { await storage?.close() })
-  await app.register(swagger, {
+  await app.register(swagger, swaggerOptions(app, {
     openapi: {
       openapi: '3.1.0',
       info: { title: 'Devices API', version: '1.0.0', description: ABOUT, license: { name: 'MIT', identifier: 'MIT' } },
       servers: [{ url: '/' }],
       tags: [{ name: 'devices', description: 'Devices of your workspace' }, { name: 'api keys', description: 'Keys of your workspace' }]
     }
-  })
+  }))
   await app.register(latchkey, {
     scopes,
     keys: { prefix: 'acme', store: storage?.keys },
@@ -49,8 +49,8 @@ export async function build ({ clock, logger = stderr, storage }: BuildOptions =
   await app.register(swaggerUi, { routePrefix: '/docs', staticCSP: PAGE_POLICY, uiConfig: { tryItOutEnabled: true, validatorUrl: null } })
   app.setNotFoundHandler(notFound)
 
-  app.get('/openapi.json', { schema: { ...scopes.open(), hide: true } }, () => app.swagger())
-  app.get('/scopes', { schema: { ...scopes.open(), hide: true } }, (_request, reply) => {
+  app.get('/openapi.json', { schema: { ...scopes.public(), hide: true } }, () => app.swagger())
+  app.get('/scopes', { schema: { ...scopes.public(), hide: true } }, (_request, reply) => {
     reply.type('text/html; charset=utf-8').send(scopesHtml(app.latchkey.scopesByResource(), 'Devices API: scopes'))
   })
 

@@ -4,6 +4,7 @@ import Fastify from 'fastify'
 import { allowPlainHttp, defineScopes, latchkey, notFound, principalOf, serverOptions } from 'fastify-latchkey'
 import { keyRoutes, webhookRoutes } from 'fastify-latchkey/management'
 import { createIntrospectionResolver, createJwtResolver, protectedResource } from 'fastify-latchkey/oauth'
+import { swaggerOptions } from 'fastify-latchkey/openapi'
 import { allowPrivateAddresses, createMemoryWebhookStore, webhooks } from 'fastify-latchkey/webhooks'
 import { issueKeys, logger as stderr, type BuildOptions, type Example } from './base.js'
 import { startFront } from './front.js'
@@ -47,7 +48,7 @@ export async function build ({ clock = Date.now, logger = stderr }: BuildOptions
     transport: allowPlainHttp // between this machine's API and its authorization server
   } as const
 
-  await app.register(swagger, { openapi: { openapi: '3.1.0', info: { title: 'Platform API', version: '2.1.0' }, servers: [{ url: '/' }] } })
+  await app.register(swagger, swaggerOptions(app, { openapi: { openapi: '3.1.0', info: { title: 'Platform API', version: '2.1.0' }, servers: [{ url: '/' }] } }))
   await app.register(latchkey, {
     scopes,
     keys: { prefix: 'platform', tags: { live: 'production' } },

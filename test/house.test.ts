@@ -1,10 +1,8 @@
 import { readFile, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import t from 'tap'
+import { root } from './helpers/child.js'
 import { inspect, type Sources } from './helpers/house.js'
-
-const root = fileURLToPath(new URL('..', import.meta.url))
 
 async function libSources (): Promise<Sources> {
   const entries = await readdir(join(root, 'lib'), { recursive: true })
@@ -26,10 +24,10 @@ async function manifest (): Promise<Manifest> {
 /** A sound house of two rooms, and what is said when the given files are added to it. */
 function faultsWith (files: Record<string, string>): string[] {
   const sound = {
-    'errors.ts': 'export const errors = 1\n',
-    'auth/index.ts': "import { errors } from '../errors.js'\nexport const auth = errors\n",
+    'core/errors.ts': 'export const errors = 1\n',
+    'auth/index.ts': "import { errors } from '../core/errors.js'\nexport const auth = errors\n",
     'keys/index.ts': "export { auth as keys } from '../auth/index.js'\n",
-    'index.ts': "export * from './keys/index.js'\nexport * from './errors.js'\n",
+    'index.ts': "export * from './keys/index.js'\nexport * from './core/errors.js'\n",
   }
   return inspect(new Map(Object.entries({ ...sound, ...files })), ['fastify', '@fastify/error'])
 }
@@ -58,40 +56,40 @@ t.test('a sound house has no faults', async (t) => {
 t.test('an edge between rooms of one floor is sideways', async (t) => {
   t.same(faultsWith({ 'scopes/index.ts': "import { auth } from '../auth/index.js'\n" }),
     ['scopes/index.ts imports auth/index.ts: sideways'])
-  t.same(faultsWith({ 'testing/index.ts': "export type { A } from '../docs/index.js'\n", 'docs/index.ts': '' }),
-    ['testing/index.ts imports docs/index.ts: sideways'])
+  t.same(faultsWith({ 'oauth/index.ts': "export type { A } from '../openapi/index.js'\n", 'openapi/index.ts': '' }),
+    ['oauth/index.ts imports openapi/index.ts: sideways'])
 })
 
 t.test('an edge to a higher floor is upwards, however it is written', async (t) => {
-  const fault = ['auth/index.ts imports docs/index.ts: upwards']
+  const fault = ['auth/index.ts imports openapi/index.ts: upwards']
   for (const line of [
-    "import { a } from '../docs/index.js'",
-    "import type { A } from '../docs/index.js'",
-    "import {\n  a,\n  type B\n} from '../docs/index.js'",
-    "export * from '../docs/index.js'",
-    "import '../docs/index.js'",
-    "const late = await import('../docs/index.js')",
-    "export type A = import('../docs/index.js').A",
-  ]) t.same(faultsWith({ 'auth/index.ts': `${line}\n`, 'docs/index.ts': '' }), fault, line)
+    "import { a } from '../openapi/index.js'",
+    "import type { A } from '../openapi/index.js'",
+    "import {\n  a,\n  type B\n} from '../openapi/index.js'",
+    "export * from '../openapi/index.js'",
+    "import '../openapi/index.js'",
+    "const late = await import('../openapi/index.js')",
+    "export type A = import('../openapi/index.js').A",
+  ]) t.same(faultsWith({ 'auth/index.ts': `${line}\n`, 'openapi/index.ts': '' }), fault, line)
 })
 
 t.test('the ground imports no room, and no room the roof', async (t) => {
-  t.match(faultsWith({ 'errors.ts': "import { a } from './scopes/names.js'\n", 'scopes/index.ts': '', 'scopes/names.ts': '' }),
-    ['errors.ts imports scopes/names.ts: upwards'])
+  t.match(faultsWith({ 'core/errors.ts': "import { a } from '../scopes/names.js'\n", 'scopes/index.ts': '', 'scopes/names.ts': '' }),
+    ['core/errors.ts imports scopes/names.ts: upwards'])
   t.match(faultsWith({ 'keys/index.ts': "import { a } from '../latchkey.js'\n", 'latchkey.ts': '' }),
     ['keys/index.ts imports latchkey.ts: upwards'])
 })
 
 t.test('an import inside a comment or a string is no edge', async (t) => {
-  t.same(faultsWith({ 'auth/index.ts': "// import '../docs/index.js'\nexport const a = \"import '../docs/index.js'\"\n", 'docs/index.ts': '' }), [])
+  t.same(faultsWith({ 'auth/index.ts': "// import '../openapi/index.js'\nexport const a = \"import '../openapi/index.js'\"\n", 'openapi/index.ts': '' }), [])
 })
 
 t.test('ground files may import one another, but not in a circle', async (t) => {
-  const time = "import { errors } from './errors.js'\n"
-  const index = { 'index.ts': "export * from './time.js'\n" }
-  t.same(faultsWith({ ...index, 'time.ts': time }), [])
-  t.same(faultsWith({ ...index, 'time.ts': time, 'errors.ts': "import './time.js'\n" }),
-    ['cycle: errors.ts → time.ts → errors.ts'])
+  const clock = "import { errors } from './errors.js'\n"
+  const index = { 'index.ts': "export * from './core/clock.js'\n" }
+  t.same(faultsWith({ ...index, 'core/clock.ts': clock }), [])
+  t.same(faultsWith({ ...index, 'core/clock.ts': clock, 'core/errors.ts': "import './clock.js'\n" }),
+    ['cycle: core/errors.ts → core/clock.ts → core/errors.ts'])
 })
 
 t.test('the house by its own name, what is outside it, and what nobody declared are refused', async (t) => {

@@ -1,11 +1,12 @@
 import Fastify from 'fastify'
 import latchkey, { allowPlainHttp, defineScopes, latchkey as named, OptionError, type LatchkeyOptions } from 'fastify-latchkey'
 import { createMemoryKeyStore } from 'fastify-latchkey/keys'
-import { testPrincipals } from 'fastify-latchkey/testing'
+import { fakeClock, testPrincipals } from 'fastify-latchkey/testing'
 import t from 'tap'
 import { keepLines } from './helpers/doors.js'
 import { bootError, guarded, refused, scopes, untyped } from './helpers/limits.js'
 
+const good = { scopes, environment: 'production', keys: { prefix: 'acme' }, transport: allowPlainHttp } as const
 const minute = [{ name: 'minute', quota: 5, window: 60 }]
 
 t.test('the plugin is the default export', async (t) => {
@@ -17,8 +18,8 @@ t.test('prefix and environment are all that a host must say', async (t) => {
   t.teardown(() => app.close())
   await app.register(latchkey, { scopes, environment: 'production', keys: { prefix: 'acme' } })
   app.get('/', { schema: scopes.secure('devices:read') }, async () => 'in')
-  const { secret: text } = await app.latchkey.keys.issue({ workspace: 'w1', scopes: ['devices:read'] })
-  const ask = (protocol: string) => app.inject({ url: `${protocol}://api.example/`, headers: { authorization: `Bearer ${text}` } })
+  const { secret } = await app.latchkey.keys.issue({ workspace: 'w1', scopes: ['devices:read'] })
+  const ask = (protocol: string) => app.inject({ url: `${protocol}://api.example/`, headers: { authorization: `Bearer ${secret}` } })
   refused(t, await ask('http'), { status: 403, code: 'INSECURE_TRANSPORT' })
 })
 
@@ -30,7 +31,7 @@ t.test('keys that would be gone with the process are a warning at boot, unless t
     await app.register(latchkey, { scopes, environment: 'production', keys, resolvers })
     return log.entries.map(({ msg }) => msg)
   }
-  t.match(await warned({ prefix: 'acme' }), [/^keys\.store is left out: keys live in this process's memory, and are gone when it ends; state a store, such as createPostgresKeyStore\(\)/])
+  t.match(await warned({ prefix: 'acme' }), [/^keys\.store is left out: keys live in this process's memory, and are gone when it ends; write a store, such as createPostgresKeyStore\(\)/])
   t.same(await warned({ prefix: 'acme', store: createMemoryKeyStore() }), [])
   t.same(await warned(false, [testPrincipals().resolver]), [])
 })
@@ -38,20 +39,20 @@ t.test('keys that would be gone with the process are a warning at boot, unless t
 t.test('resolvers of the host are asked before API keys, and stand beside them', async (t) => {
   const { app, as } = await guarded(t, { keys: { prefix: 'acme' } })
   t.equal((await as.inject(app, { scopes: [] }, '/')).statusCode, 200)
-  const { secret: text } = await app.latchkey.keys.issue({ workspace: 'w1', scopes: [] })
-  t.equal((await app.inject({ url: '/', headers: { authorization: `Bearer ${text}` } })).statusCode, 200)
-  t.equal(app.latchkey.resolvers[0], as.resolver)
-  t.equal(app.latchkey.resolvers.length, 2)
+  const { secret } = await app.latchkey.keys.issue({ workspace: 'w1', scopes: [] })
+  t.equal((await app.inject({ url: '/', headers: { authorization: `Bearer ${secret}` } })).statusCode, 200)
 })
 
-t.test('without keys there is no app.keys', async (t) => {
-  const { app, as } = await guarded(t)
-  t.equal(app.hasDecorator('keys'), false)
-  t.same(app.latchkey.resolvers, [as.resolver])
+t.test('without keys, app.latchkey.keys is undefined, and the server has one decorator and nothing else', async (t) => {
+  const { app } = await guarded(t)
+  t.equal(app.latchkey.keys, undefined)
+  for (const name of ['keys', 'events', 'authenticate', 'reauthenticate', 'resolvers', 'webhooks', 'scopesByResource']) {
+    t.equal(app.hasDecorator(name), false, name)
+  }
 })
 
 t.test('nobody to be authenticated by is refused at boot', async (t) => {
-  t.match(await bootError(t, { keys: false, resolvers: undefined }), /option keys is false and there are no resolvers, so nobody could be authenticated/)
+  t.match(await bootError(t, { keys: false, resolvers: undefined }), /option keys is false and there are no resolvers, so no request could be authenticated/)
   t.match(await bootError(t, { keys: false, resolvers: [] }), /option resolvers must be an array with at least one resolver/)
 })
 
@@ -74,6 +75,32 @@ t.test('options are checked at boot: path, what was given, what to write', async
     [{ hook: 'onSend' }, /option hook must be 'onRequest' or 'preHandler'/],
   ]
   for (const [options, message] of rows) t.match(await bootError(t, untyped(options)), message)
+})
+
+t.test('a missing option is named', async (t) => {
+  for (const name of ['scopes', 'keys', 'environment']) {
+    const app = Fastify()
+    t.teardown(() => app.close())
+    const options = Object.fromEntries(Object.entries(good).filter(([key]) => key !== name))
+    await t.rejects(async () => { await app.register(latchkey, untyped<LatchkeyOptions>(options)) }, { name: 'OptionError', message: new RegExp(`option ${name} is missing; it must be `) })
+  }
+})
+
+t.test('resolvers are asked before keys, and both are counted and checked alike', async (t) => {
+  const app = Fastify()
+  t.teardown(() => app.close())
+  const as = testPrincipals()
+  const clock = fakeClock()
+  await app.register(latchkey, { ...good, resolvers: [as.resolver], clock: clock.now, limits: { environments: { production: [{ name: 'p', quota: 2, window: 60 }] } } })
+  app.get('/', { schema: scopes.secure('devices:read') }, async ({ principal }) => principal?.workspace)
+  const { secret } = await app.latchkey.keys.issue({ workspace: 'w1', scopes: ['devices:read'] })
+  const byKey = () => app.inject({ url: '/', headers: { authorization: `Bearer ${secret}` } })
+  const byTest = () => as.inject(app, { scopes: [] }, '/')
+  t.equal((await byKey()).body, 'w1')
+  t.equal((await byKey()).headers.ratelimit, '"p";r=0;t=60')
+  refused(t, await byKey(), { status: 429, code: 'RATE_LIMITED', retryAfter: 60 })
+  for (let i = 0; i < 2; i++) refused(t, await byTest(), { status: 403, code: 'INSUFFICIENT_SCOPE', challenge: 'Bearer realm="api", error="insufficient_scope", scope="devices:read"' })
+  refused(t, await byTest(), { status: 429, code: 'RATE_LIMITED', retryAfter: 60 })
 })
 
 t.test('an environment that is served and not counted refuses to start', async (t) => {
@@ -131,8 +158,8 @@ t.test('keys and catalogue agree: a scope of levels is issued as one of resource
   const levels = defineScopes({ levels: ['READ', 'WRITE'] })
   const { app } = await guarded(t, { scopes: levels, keys: { prefix: 'acme' } }, (app) => { app.post('/', async () => 'made') })
   const status = async (scope: string) => {
-    const { secret: text } = await app.latchkey.keys.issue({ workspace: 'w1', scopes: [scope] })
-    return (await app.inject({ method: 'POST', url: '/', headers: { authorization: `Bearer ${text}` } })).statusCode
+    const { secret } = await app.latchkey.keys.issue({ workspace: 'w1', scopes: [scope] })
+    return (await app.inject({ method: 'POST', url: '/', headers: { authorization: `Bearer ${secret}` } })).statusCode
   }
   t.same([await status('READ'), await status('WRITE')], [403, 200])
   await t.rejects(app.latchkey.keys.issue({ workspace: 'w1', scopes: ['devices:read'] }), { code: 'KEY_INPUT_INVALID' })

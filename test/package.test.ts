@@ -32,7 +32,7 @@ t.test('the package is built, packed and installed next to fastify in an empty p
 
 t.test('the tarball holds the build, the sources that its maps point at, and the papers', async (t) => {
   const home = join(project, 'node_modules/fastify-latchkey')
-  t.same((await readdir(home)).sort(), ['CHANGELOG.md', 'LICENSE', 'README.md', 'dist', 'lib', 'package.json'])
+  t.same((await readdir(home)).sort(), ['CHANGELOG.md', 'LICENSE', 'README.md', 'SECURITY.md', 'dist', 'docs', 'lib', 'package.json'])
   t.notOk((await readdir(home, { recursive: true })).some((file) => /\.test\.|\.tsbuildinfo$/.test(file)))
   const { sources } = JSON.parse(await readFile(join(home, 'dist/auth/index.js.map'), 'utf8'))
   t.same(sources, ['../../lib/auth/index.ts'])

@@ -1,27 +1,47 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { existsSync } from 'node:fs'
+import { mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { transform } from 'esbuild'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { latchkey, type LatchkeyOptions } from 'fastify-latchkey'
 import t from 'tap'
 import { refusals } from '../lib/core/errors.js'
+import { eventTypes } from '../lib/events/index.js'
 import { root, start } from './helpers/child.js'
 import { complaints } from './helpers/compiler.js'
+import { anchorsOf, relativeLinksOf } from './helpers/markdown.js'
 import { startPostgres } from './helpers/postgres.js'
 import { blocksOf, declaresModule, moduleOf, type Block } from './helpers/readme.js'
 import { options } from './helpers/readme-given.js'
 import { startRedis } from './helpers/redis-server.js'
 
-const readme = await readFile(join(root, 'README.md'), 'utf8')
-const blocks = blocksOf(readme)
+const docs = (await readdir(join(root, 'docs'), { recursive: true })).filter((file) => file.endsWith('.md'))
+const names = ['README.md', 'SECURITY.md', 'CONTRIBUTING.md', 'CHANGELOG.md', ...docs.map((file) => `docs/${file}`)]
+const pages = new Map(await Promise.all(names.map(async (name) =>
+  [name, await readFile(join(root, name), 'utf8')] as const)))
+const readme = pages.get('README.md') ?? ''
+
 /** All but the quick start, which runs by itself below, as modules. */
 const files = new Map<string, Block>()
 const folder = await mkdtemp(join(root, 'test', '.readme-'))
-t.teardown(() => rm(folder, { recursive: true, force: true }))
-for (const block of blocks.slice(1)) {
-  const file = join(folder, `line${block.line}.ts`)
-  await writeFile(file, await moduleOf(block))
-  files.set(file, block)
+/** Where the compiled tests stand, so that the modules import the same. */
+const compiled = join(root, '.build', 'test', basename(folder))
+await mkdir(compiled)
+t.teardown(() => Promise.all([folder, compiled].map((made) => rm(made, { recursive: true, force: true }))))
+for (const [page, text] of pages) {
+  for (const block of blocksOf(page, text)) {
+    if (block.code.startsWith('// server.mjs')) continue
+    const file = join(folder, `${page.replaceAll('/', '-')}-line${block.line}.ts`)
+    const module = await moduleOf(block)
+    await writeFile(file, module)
+    await writeFile(runnable(file), (await transform(module, { loader: 'ts' })).code)
+    files.set(file, block)
+  }
+}
+
+function runnable (file: string): string {
+  return join(compiled, basename(file, '.ts') + '.js')
 }
 
 /** What the module of a block exports. */
@@ -31,7 +51,7 @@ interface Made {
 }
 
 t.test('all code compiles, with what the text around it has imported', async (t) => {
-  t.ok(files.size > 20, `${files.size} blocks`)
+  t.ok(files.size > 40, `${files.size} blocks`)
   const alone = [...files].filter(([, block]) => declaresModule(block)).map(([file]) => file)
   t.same(complaints([...files.keys()].filter((file) => !alone.includes(file))), [])
   for (const file of alone) t.same(complaints([file]), [])
@@ -41,29 +61,30 @@ t.test('all code runs, and what it has registered starts', async (t) => {
   t.teardown(() => {
     delete process.env.DATABASE_URL
     delete process.env.REDIS_URL
+    delete process.env.INTROSPECTION_SECRET
   })
+  process.env.INTROSPECTION_SECRET = 'a secret of the client'
   process.env.DATABASE_URL = await (await startPostgres(t)).createDatabase()
   process.env.REDIS_URL = (await startRedis(t)).url
-  for (const [file, { line }] of files) {
-    const { app, alternatives = [] }: Made = await import(pathToFileURL(file).href)
-    await app?.ready()
-    await app?.close()
-    for (const alternative of alternatives) {
-      const app = Fastify()
-      await app.register(latchkey, { ...options, ...alternative })
-      await app.ready()
-      await app.close()
-    }
-    t.pass(`line ${line}`)
-  }
+  for (const [file, { page, line }] of files) await t.resolves(runs(file), `${page}, line ${line}`)
 })
+
+async function runs (file: string): Promise<void> {
+  const { app, alternatives = [] }: Made = await import(pathToFileURL(runnable(file)).href)
+  await app?.ready()
+  await app?.close()
+  for (const alternative of alternatives) {
+    const app = Fastify()
+    await app.register(latchkey, { ...options, ...alternative })
+    await app.ready()
+    await app.close()
+  }
+}
 
 t.test('the quick start runs as printed and says what the text below it says', async (t) => {
   const code = /```js\n(\/\/ server\.mjs\n.*?)```/s.exec(readme)?.[1] ?? ''
-  const folder = await mkdtemp(join(root, 'test', '.readme-'))
-  t.teardown(() => rm(folder, { recursive: true, force: true }))
-  await writeFile(join(folder, 'server.mjs'), code)
-  const child = start(['node', '--conditions=fastify-latchkey-source', '--import', 'tsx', join(folder, 'server.mjs')], root, { PORT: '0' })
+  await writeFile(join(compiled, 'server.mjs'), code)
+  const child = start(['node', join(compiled, 'server.mjs')], root, { PORT: '0' })
   t.teardown(() => { child.kill() })
   const printed = await new Promise<string>((resolve, reject) => {
     child.stdout?.on('data', (chunk: Buffer) => resolve(String(chunk)))
@@ -82,13 +103,64 @@ t.test('the quick start runs as printed and says what the text below it says', a
   t.equal(anonymous.headers.get('www-authenticate'), 'Bearer realm="api"')
   const refused = await fetch(`${url}/devices/1`, { method: 'DELETE', headers: { authorization } })
   t.equal(refused.status, 403)
-  t.match(await refused.json(), { code: 'INSUFFICIENT_SCOPE', required: [['devices:manage']], granted: ['devices:read'] })
+  t.match(await refused.json(), {
+    code: 'INSUFFICIENT_SCOPE', required: [['devices:manage']], granted: ['devices:read']
+  })
   t.equal((await fetch(`${url}/elsewhere`)).status, 401, 'an unknown path is hidden from strangers')
   t.equal((await fetch(`${url}/elsewhere`, { headers: { authorization } })).status, 404)
 })
 
-t.test('every code has a row that says its status', async (t) => {
-  for (const [code, { statusCode }] of Object.entries(refusals)) {
-    t.match(readme, new RegExp(`^\\| \`${code}\` \\| ${statusCode} \\| .+ \\| .+ \\|$`, 'm'), code)
-  }
+t.test('every error code has a row with an anchor and its status, and there are no others', async (t) => {
+  const rows = (pages.get('docs/errors.md') ?? '').matchAll(/^\| <a id="(\w+)"><\/a>`(\w+)` \| (\d+) \| .+ \| .+ \|$/gm)
+  const listed = [...rows].map(([, id, code, status]) => ({ id, code, status: Number(status) }))
+  const known = Object.entries(refusals).map(([code, { statusCode }]) => ({ id: code, code, status: statusCode }))
+  const byCode = (one: { code: string | undefined }) => String(one.code)
+  t.same(listed.map(byCode).sort(), known.map(byCode).sort())
+  t.same(listed.filter((row) => !known.some((one) => one.id === row.id && one.code === row.code && one.status === row.status)), [])
+})
+
+t.test('every type of event has a row', async (t) => {
+  const text = pages.get('docs/events-and-webhooks.md') ?? ''
+  t.same([...text.matchAll(/^\| `((?:key|token|limit)\.\w+)` \|/gm)].map(([, type]) => type), eventTypes)
+})
+
+t.test('the messages that troubleshooting explains are messages of the library', async (t) => {
+  const text = pages.get('docs/troubleshooting.md') ?? ''
+  const [, boot = ''] = /^## The server does not start$(.*)^## A request is refused$/ms.exec(text) ?? []
+  const sources = (await readdir(join(root, 'lib'), { recursive: true })).filter((file) => file.endsWith('.ts'))
+  const lib = (await Promise.all(sources.map((file) => readFile(join(root, 'lib', file), 'utf8')))).join('\n')
+    .replace(/['`] \+\s*['`]/g, '')
+    .replaceAll("\\'", "'")
+  const messages = [...boot.matchAll(/^\| (`.*?) \|/gm)].flatMap(([, cell = '']) =>
+    [...cell.matchAll(/`([^`]+)`/g)].map(([, message = '']) => message))
+  t.ok(messages.length > 30, `${messages.length} messages`)
+  const foreign = /^(The decorator|'principal'|3D000|28P01|28000|FolderInUseError|Postgres failed|store\.migrate)/
+  const missing = messages.filter((message) => !foreign.test(message)).flatMap((message) =>
+    message.split(/…|"|GET \//).map((part) => part.replace(/^[; ]+| +$/g, ''))
+      .filter((part) => part.length >= 8 && !lib.includes(part)))
+  t.same(missing, [])
+})
+
+t.test('README and pages are short enough to be read', async (t) => {
+  const long = [...pages].filter(([page, text]) => {
+    const lines = text.split('\n').length - 1
+    return page === 'README.md' ? lines > 220 : page.startsWith('docs/') && lines > 250
+  })
+  t.same(long.map(([page]) => page), [])
+})
+
+t.test('relative links lead to files and anchors that exist', async (t) => {
+  const broken = [...pages].flatMap(([page, text]) => relativeLinksOf(text).filter(({ path, anchor }) => {
+    const target = path === '' ? page : join(dirname(page), path)
+    if (!existsSync(join(root, target))) return true
+    return anchor !== undefined && !anchorsOf(pages.get(target) ?? '').has(anchor)
+  }).map(({ path, anchor = '' }) => `${page}: ${path}#${anchor}`))
+  t.same(broken, [])
+})
+
+t.test('files that CONTRIBUTING and SECURITY name exist', async (t) => {
+  const text = `${pages.get('CONTRIBUTING.md')}${pages.get('SECURITY.md')}`
+  const named = [...text.matchAll(/`((?:lib|test)\/[\w./-]+)`/g)].map(([, path = '']) => path)
+  t.ok(named.length > 15, `${named.length} files`)
+  t.same(named.filter((path) => !existsSync(join(root, path))), [])
 })

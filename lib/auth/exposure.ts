@@ -1,71 +1,88 @@
 import type { FastifyRequest } from 'fastify'
+import { withTimeout, type Clock } from '../core/clock.js'
 import { describeFault } from '../core/errors.js'
 import type { Principal } from '../core/principal.js'
-import { withTimeout, type Clock } from '../core/clock.js'
-import type { FailureMeter } from './failures.js'
+import { createOncePerWindow, eventId, type Emitter } from '../events/index.js'
+import type { FailureBudget } from './failure-budget.js'
 import { readAuthorization, readCredential, type Readable } from './header.js'
-import { InvalidCredential, readableBy, resolve, UnknownForm, type Resolver } from './resolver.js'
+import { createResolve, readableBy } from './resolve.js'
+import { InvalidCredential, UnknownForm, type Resolver } from './resolver.js'
 
-/** A real credential that others could read on its way. */
-export interface Exposure {
-  readonly principal: Principal
-  /** `plain-http`: sent without TLS. `query`: sent in a URL, which logs and histories keep. */
-  readonly where: 'plain-http' | 'query'
-  /** Undefined for clients of a Unix socket. */
-  readonly ip: string | undefined
-}
+/** Where others could read a credential: sent without TLS, or in a URL, which logs and browser histories keep. */
+type Place = 'plain-http' | 'query'
 
-interface Parts {
+/** Emits an event for each real credential that a request exposed. The request does not wait for it. */
+export type ExposureReport = (request: FastifyRequest, place: Place) => void
+
+export interface ExposureDeps {
   readonly resolvers: readonly Resolver[]
   readonly clock: Clock
-  /** Seconds. */
+  /** Seconds that a resolver may take. */
   readonly deadline: number
-  readonly meter: FailureMeter | undefined
-  readonly onExposed: ((exposure: Exposure) => void | Promise<void>) | undefined
-  readonly wantsExposed: (() => boolean) | undefined
+  readonly budget: FailureBudget | undefined
+  readonly events: Emitter | undefined
 }
 
-/** Most query parameters that are looked at; more is not a mistake of a client but a probe. */
-const LOOKED_AT = 8
+/** Values that are looked up for one request, so that a query full of guesses costs little. */
+const MAX_VALUES = 8
+/** Seconds between two events about one credential. */
+const PERIOD = 86_400
 
-/** Looks up what a refused request exposed, beside the answer and never in its way; only real credentials are reported. */
-export function createExposureReport ({ resolvers, clock, deadline, meter, onExposed, wantsExposed = () => true }: Parts) {
-  if (onExposed === undefined) return function nobodyListens (): void {}
+export function createExposureReport ({ resolvers, clock, deadline, budget, events }: ExposureDeps): ExposureReport {
+  if (events === undefined) return function reportNothing () {}
+  const { emit, hasListeners } = events
   const readable = readableBy(resolvers)
-  /** Whatever stands in a query must not be shown to who would take any text for a token. */
-  const ofKnownForm = resolvers.filter(({ anyForm }) => anyForm !== true)
+  const once = createOncePerWindow(clock)
+  const resolveAny = createResolve(resolvers)
+  // A resolver that takes any text, such as an introspection endpoint, would be sent all values of a query.
+  const resolveKnown = createResolve(resolvers.filter(({ anyForm }) => anyForm !== true))
 
-  async function look (request: FastifyRequest, where: Exposure['where']): Promise<void> {
+  async function lookUp (request: FastifyRequest, place: Place): Promise<void> {
     const { ip } = request
-    meter?.note(request)
-    const inQuery = tokensInQuery(request, readable).map((token) => ({ token, asked: ofKnownForm }))
-    const tokens = where === 'query' ? inQuery : [...tokenInHeader(request, readable).map((token) => ({ token, asked: resolvers })), ...inQuery]
-    for (const { token, asked } of tokens.slice(0, LOOKED_AT)) {
-      if (await meter?.exceeded(request) !== undefined) return
-      const principal = await identify(request, token, asked)
-      if (principal !== undefined) await onExposed?.({ principal, where, ip })
+    const inHeader = place === 'query' ? [] : tokensInHeader(request, readable)
+    const candidates = [
+      ...inHeader.map((token) => ({ token, resolve: resolveAny })),
+      ...tokensInQuery(request, readable).map((token) => ({ token, resolve: resolveKnown }))
+    ]
+    for (const { token, resolve } of candidates.slice(0, MAX_VALUES)) {
+      if (budget?.exceeded({ ip }) !== undefined) return
+      const principal = await identify(resolve, token, request, ip)
+      if (principal !== undefined) emitOnce(principal)
     }
   }
 
-  async function identify (request: FastifyRequest, token: string, asked: readonly Resolver[]): Promise<Principal | undefined> {
+  async function identify (
+    resolve: typeof resolveAny, token: string, request: FastifyRequest, ip: string
+  ): Promise<Principal | undefined> {
     try {
-      return await withTimeout(Promise.resolve(resolve(asked, token, clock)), deadline, 'a resolver')
+      const found = resolve(token, { request, fresh: false, dpop: false, clock })
+      return await withTimeout(Promise.resolve(found), deadline, 'a resolver')
     } catch (fault) {
       if (!(fault instanceof InvalidCredential)) throw fault
-      if (!(fault instanceof UnknownForm)) await meter?.count(request)
+      if (!(fault instanceof UnknownForm)) budget?.count(ip)
       return undefined
     }
   }
 
-  return function report (request: FastifyRequest, where: Exposure['where']): void {
-    if (!wantsExposed()) return
-    look(request, where).catch((fault: unknown) => {
-      request.log.error({ reason: describeFault(fault) }, 'an exposed credential was not reported')
+  function emitOnce ({ kind, id, workspace, environment, owner, version = 0 }: Principal): void {
+    const name = `exposed ${kind} ${workspace} ${id}`
+    if (!once.isFirst(name, PERIOD)) return
+    const now = clock()
+    const event = { id: eventId(name, version, Math.floor(now / PERIOD / 1000)), at: new Date(now), workspace }
+    const subject = { id, ...owner !== undefined && { owner } }
+    if (kind === 'api-key') emit({ ...event, type: 'key.exposed', data: { key: { ...subject, environment } } })
+    else emit({ ...event, type: 'token.exposed', data: { principal: { kind, ...subject }, environment } })
+  }
+
+  return function report (request, place) {
+    if (!hasListeners('key.exposed') && !hasListeners('token.exposed')) return
+    lookUp(request, place).catch((fault: unknown) => {
+      request.log.error({ reason: describeFault(fault) }, 'an exposed credential could not be reported')
     })
   }
 }
 
-function tokenInHeader ({ raw }: FastifyRequest, readable: Readable): string[] {
+function tokensInHeader ({ raw }: FastifyRequest, readable: Readable): string[] {
   const presented = readCredential(raw, readable)
   return presented.type === 'token' ? [presented.token] : []
 }

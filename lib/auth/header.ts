@@ -7,10 +7,10 @@ export type Presented =
   | { readonly type: 'malformed', readonly reason: string }
   | { readonly type: 'too-long' }
 
-/** Longest credential that is hashed or looked up, where no resolver states another length. */
+/** Characters of the longest credential that is looked up, where no resolver takes longer ones. */
 export const MAX_TOKEN_LENGTH = 256
 
-/** What is read: the longest credential that a resolver is asked about, and whether one of them takes DPoP. */
+/** Which credentials the resolvers take: the longest one's length, and whether one of them takes DPoP. */
 export interface Readable { readonly maxLength: number, readonly dpop: boolean }
 
 const KEYS_ALONE: Readable = { maxLength: MAX_TOKEN_LENGTH, dpop: false }
@@ -21,21 +21,13 @@ const BEARER = /^(bearer)( *)/i
 const BEARER_OR_DPOP = /^(bearer|dpop)( *)/i
 const NOT_ASCII = /[^\x20-\x7e\t]/
 
-/** The bearer credential of a request: RFC 9110 §11.4 with the token68 of RFC 6750 §2.1, scheme in any case. */
-export function readCredential (request: Pick<IncomingMessage, 'rawHeaders'>, readable: Readable = KEYS_ALONE): Presented {
-  return checked(readUnchecked(request, readable))
-}
-
-/** Reads one field value of Authorization. */
-export function readAuthorization (value: string, readable: Readable = KEYS_ALONE): Presented {
-  return checked(readValue(value, readable))
-}
-
 /**
- * As `readCredential`, but a token may be of any form; `checked` looks at it. Reads the raw lines: Node keeps the first of
- * several Authorization lines and drops the rest without a word.
+ * The bearer credential of a request: RFC 9110 §11.4 with the token68 of RFC 6750 §2.1, scheme in any case. It reads
+ * the raw lines, because `headers` keeps only the first of several Authorization lines.
  */
-export function readUnchecked ({ rawHeaders }: Pick<IncomingMessage, 'rawHeaders'>, readable: Readable): Presented {
+export function readCredential (
+  { rawHeaders }: Pick<IncomingMessage, 'rawHeaders'>, readable: Readable = KEYS_ALONE
+): Presented {
   let value: string | undefined
   for (let i = 0; i < rawHeaders.length; i += 2) {
     const name = rawHeaders[i]
@@ -43,15 +35,11 @@ export function readUnchecked ({ rawHeaders }: Pick<IncomingMessage, 'rawHeaders
     if (value !== undefined) return malformed('several Authorization header lines')
     value = rawHeaders[i + 1]
   }
-  return value === undefined ? NONE : readValue(value, readable)
+  return value === undefined ? NONE : readAuthorization(value, readable)
 }
 
-/** Refuses a token that has not the form of one. */
-export function checked (presented: Presented): Presented {
-  return presented.type === 'token' ? faultOf(presented.token) ?? presented : presented
-}
-
-function readValue (value: string, { maxLength, dpop }: Readable): Presented {
+/** Reads one field value of Authorization. */
+export function readAuthorization (value: string, { maxLength, dpop }: Readable = KEYS_ALONE): Presented {
   if (value.startsWith('Bearer ') && value.charCodeAt(7) !== 32) return readToken(value.slice(7), maxLength)
   if (NOT_ASCII.test(value)) return malformed('an octet outside visible ASCII')
   const found = (dpop ? BEARER_OR_DPOP : BEARER).exec(value)
@@ -63,11 +51,9 @@ function readValue (value: string, { maxLength, dpop }: Readable): Presented {
 }
 
 function readToken (token: string, maxLength: number): Presented {
-  return token.length > maxLength ? faultOf(token) ?? TOO_LONG : { type: 'token', token }
-}
-
-function faultOf (token: string): Presented | undefined {
-  return TOKEN68.test(token) ? undefined : malformed(token === '' ? 'no credential after the scheme' : 'an octet outside token68')
+  if (token === '') return malformed('no credential after the scheme')
+  if (!TOKEN68.test(token)) return malformed('an octet outside token68')
+  return token.length > maxLength ? TOO_LONG : { type: 'token', token }
 }
 
 function malformed (reason: string): Presented {

@@ -1,38 +1,64 @@
 import type { FastifyRequest } from 'fastify'
-import { isPrincipal, isSealed, type Principal } from '../core/principal.js'
-import { isThenable, type Clock } from '../core/clock.js'
-import { MAX_TOKEN_LENGTH, type Readable } from './header.js'
+import type { Clock } from '../core/clock.js'
+import type { Principal } from '../core/principal.js'
 
-/** Turns a credential into a principal. Keys and OAuth tokens each bring one; a host may bring its own. */
+/** What a resolver gets to know about one look-up. */
+export interface Lookup {
+  /** The request that carries the credential. */
+  readonly request: FastifyRequest
+  /** Load the principal from the store itself, not from a cache. */
+  readonly fresh: boolean
+  /** The credential came as `Authorization: DPoP` (RFC 9449): check its proof. */
+  readonly dpop: boolean
+  /** Reads the time after a wait; `now` is the time before it. */
+  readonly clock: Clock
+}
+
+/**
+ * Turns a credential into a principal. Keys and OAuth tokens each bring one; a host may bring its own:
+ *
+ * ```ts
+ * const partner: Resolver = {
+ *   scheme: 'partner',
+ *   kind: 'api-key',
+ *   description: { type: 'http', scheme: 'bearer' },
+ *   async resolve (token) {
+ *     if (!token.startsWith('ptr_')) return undefined
+ *     const partner = await findPartner(token)
+ *     if (partner === undefined) throw new InvalidCredential('unknown partner')
+ *     const { id, scopes } = partner
+ *     return { kind: 'api-key', id, workspace: id, environment: 'production', scopes }
+ *   }
+ * }
+ * ```
+ */
 export interface Resolver {
-  /** Name of the security scheme that routes state it by, such as `apiKey`. */
+  /** The name of its security scheme in `schema.security`, such as `apiKey`. */
   readonly scheme: string
-  /** The kind of all principals that this resolver makes. */
+  /** The kind of all its principals. */
   readonly kind: Principal['kind']
   /** OpenAPI security scheme object. */
   readonly description: Readonly<Record<string, unknown>>
-  /** Characters of the longest credential that it is asked about; 256 where left out. */
+  /** Characters of the longest credential that it takes; 256 by default. It is not asked about longer ones. */
   readonly maxLength?: number
-  /** It takes any text for a credential of its own, so `latchkey` asks it after all others. */
+  /** It takes any text for a credential of its own, so that `latchkey` asks it last. */
   readonly anyForm?: boolean
   /**
-   * Signature algorithms of the DPoP proofs (RFC 9449) that it checks, as the challenge tells them. Without them it is
-   * never asked about what came as `Authorization: DPoP`.
+   * Signature algorithms of the DPoP proofs (RFC 9449) that it checks, for the challenge. Without them it is not asked
+   * about credentials that come as `Authorization: DPoP`.
    */
   readonly dpop?: readonly string[]
   /**
    * @param now milliseconds since the epoch
-   * @param fresh the principal as it is now, whatever this process holds of it: something has changed
-   * @param bound the request, where the credential came as `Authorization: DPoP`: its proof is in there
-   * @param clock reads the time anew, for who had to wait: `now` is when the request was read
-   * @returns the principal, or undefined when the credential is not of this resolver's form. A frozen one with frozen
-   * scopes is shared by the requests that carry the credential; of any other each request gets a frozen copy.
-   * @throws InvalidCredential when it is of its form but not good; any other error counts as an outage (503)
+   * @returns the principal, or undefined when the credential does not have this resolver's form. A frozen principal
+   * with frozen scopes is shared by all requests that carry the credential; otherwise each request gets a frozen copy.
+   * @throws InvalidCredential when the credential has its form but is not valid (401), RateLimited when it is valid but
+   * used too often (429); any other error is an outage (503)
    */
-  resolve (token: string, now: number, fresh?: boolean, bound?: FastifyRequest, clock?: Clock): Principal | undefined | PromiseLike<Principal | undefined>
+  resolve (token: string, now: number, lookup: Lookup): Principal | undefined | PromiseLike<Principal | undefined>
 }
 
-/** True when `value` can be asked; what a host gives is looked at before the first request asks it. */
+/** True when `value` has the shape of a resolver; the option is checked by it at boot. */
 export function isResolver (value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return false
   const candidate: Partial<Record<keyof Resolver, unknown>> = value
@@ -44,28 +70,16 @@ export function isResolver (value: unknown): boolean {
     (candidate.dpop === undefined || Array.isArray(candidate.dpop))
 }
 
-/** What header lines a context reads for its resolvers. */
-export function readableBy (resolvers: readonly Resolver[]): Readable {
-  return {
-    maxLength: Math.max(...resolvers.map(maxLengthOf)),
-    dpop: resolvers.some(({ dpop }) => dpop !== undefined)
-  }
-}
-
-function maxLengthOf ({ maxLength = MAX_TOKEN_LENGTH }: Resolver): number {
-  return maxLength
-}
-
-/** What a challenge says of a proof of possession that was refused (RFC 9449 §7.1). */
+/** What a challenge says about a refused proof of possession (RFC 9449 §7.1). */
 export interface ProofFault {
   readonly error: 'invalid_dpop_proof' | 'use_dpop_nonce'
   /** Response headers, such as a new nonce. */
   readonly headers?: Readonly<Record<string, string>>
 }
 
-/** A credential of the right form that must not be let in. */
+/** A resolver throws it for a credential of its form that is not valid. */
 export class InvalidCredential extends Error {
-  /** Public; only for callers who proved possession of the full secret. */
+  /** Public, so only for callers who proved that they have the full secret. */
   readonly detail: string | undefined
   readonly proof: ProofFault | undefined
   /** @param reason for the log only */
@@ -77,76 +91,21 @@ export class InvalidCredential extends Error {
   }
 }
 
-/** A text that no resolver takes for a credential of its own. */
+/** A good credential that is used too often for now, such as with too many DPoP proofs: 429 for its caller alone. */
+export class RateLimited extends Error {
+  /** Seconds after which to try again. */
+  readonly retryAfter: number
+  /** @param reason for the log only */
+  constructor (reason: string, retryAfter: number) {
+    super(reason)
+    this.name = 'RateLimited'
+    this.retryAfter = retryAfter
+  }
+}
+
+/** No resolver knows a credential of this form. */
 export class UnknownForm extends InvalidCredential {
   constructor () {
     super('no resolver knows a credential of this form')
   }
-}
-
-/**
- * Answers for a credential that this process holds, of which nothing has to be looked at again: only the same text has its
- * hash. Undefined for any other.
- * @throws InvalidCredential when it is no longer good
- */
-export type Recall = (token: string, clock: Clock) => Principal | Promise<Principal> | undefined
-
-const recalls = new WeakMap<Resolver, Recall>()
-
-/**
- * Makes a resolver that recalls. Known by the object, which is frozen: one that a host makes of it, with a `resolve` of its
- * own, is asked by that alone.
- */
-export function recalling (resolver: Resolver, recall: Recall): Resolver {
-  recalls.set(resolver, recall)
-  return Object.freeze(resolver)
-}
-
-/** What the first resolvers recall, in their order; nothing beyond one that does not, since it is to be asked first. */
-export function recallOf (resolvers: readonly Resolver[]): Recall {
-  const foremost: Array<{ readonly recall: Recall, readonly maxLength: number }> = []
-  for (const resolver of resolvers) {
-    const recall = recalls.get(resolver)
-    if (recall === undefined) break
-    foremost.push({ recall, maxLength: maxLengthOf(resolver) })
-  }
-  return (token, clock) => {
-    for (const { recall, maxLength } of foremost) {
-      const found = token.length > maxLength ? undefined : recall(token, clock)
-      if (found !== undefined) return found
-    }
-    return undefined
-  }
-}
-
-/**
- * Asks the resolvers in turn; the first that knows the credential answers. Synchronous as long as they are.
- * @throws InvalidCredential when none knows it
- */
-export function resolve (resolvers: readonly Resolver[], token: string, clock: Clock, fresh = false, bound?: FastifyRequest): Principal | Promise<Principal> {
-  const now = clock()
-  for (const resolver of resolvers) {
-    if (token.length > maxLengthOf(resolver) || (bound !== undefined && resolver.dpop === undefined)) continue
-    const found = resolver.resolve(token, now, fresh, bound, clock)
-    if (isSealed(found)) return vouched(found, resolver)
-    if (isThenable(found)) return resolveLater(found, resolver, resolvers.slice(resolvers.indexOf(resolver) + 1), token, clock, fresh, bound)
-    if (found !== undefined) return vouched(found, resolver)
-  }
-  throw new UnknownForm()
-}
-
-async function resolveLater (pending: PromiseLike<Principal | undefined>, resolver: Resolver, others: readonly Resolver[], token: string, clock: Clock, fresh: boolean, bound: FastifyRequest | undefined): Promise<Principal> {
-  const found = await pending
-  return found === undefined ? resolve(others, token, clock, fresh, bound) : vouched(found, resolver)
-}
-
-/** A resolver that answers something else than its kind of principal is broken, and nobody is let in by it. */
-function vouched (found: Principal, { kind, scheme }: Resolver): Principal {
-  if (isSealed(found) && found.kind === kind) return found
-  if (isPrincipal(found) && found.kind === kind) {
-    if (Object.isFrozen(found) && Object.isFrozen(found.scopes)) return found
-    const copy = Object.freeze(Object.assign({}, found, { scopes: Object.freeze([...found.scopes]) }))
-    if (isPrincipal(copy)) return copy
-  }
-  throw new TypeError(`the resolver of ${scheme} did not answer a principal of kind ${kind}`)
 }

@@ -1,4 +1,4 @@
-/** What a bounded map keeps. Whoever uses a value says so on it, which costs less than moving it to the front. */
+/** A cached value. Who uses it sets `used`, which costs less than moving it to the end of the map. */
 export interface CacheEntry { used: boolean }
 
 export interface ClockCache<V extends CacheEntry> {
@@ -8,14 +8,18 @@ export interface ClockCache<V extends CacheEntry> {
   delete (key: string): void
 }
 
-/** Values that were used lately and are passed over before room is made all the same. */
-const SECOND_CHANCES = 64
+/** Used values that one `set` passes over before it removes one anyway. It bounds what a `set` costs. */
+const MAX_SKIPPED = 64
 
 /**
- * A map of at most `most` values; what was not used since the hand last came by goes first (the CLOCK algorithm).
- * @param forget hears of every value that leaves, whatever made it leave
+ * A map with a maximum size. When it is full, it removes a value that was not used since the last round over all values
+ * (the CLOCK algorithm).
+ *
+ * @param onRemove called with each value that leaves the map, also where it is replaced or deleted
  */
-export function createClockCache<V extends CacheEntry> (most: number, forget: (value: V) => void = () => {}): ClockCache<V> {
+export function createClockCache<V extends CacheEntry> (
+  maxSize: number, onRemove: (value: V) => void = () => {}
+): ClockCache<V> {
   const values = new Map<string, V>()
   let hand = values.entries()
 
@@ -23,18 +27,18 @@ export function createClockCache<V extends CacheEntry> (most: number, forget: (v
     const value = values.get(key)
     if (value === undefined) return
     values.delete(key)
-    forget(value)
+    onRemove(value)
   }
 
   function makeRoom (): void {
-    for (let chances = SECOND_CHANCES; values.size >= most; chances--) {
+    for (let skips = MAX_SKIPPED; values.size >= maxSize; skips--) {
       const step = hand.next()
       if (step.done) {
         hand = values.entries()
         continue
       }
       const [key, value] = step.value
-      if (value.used && chances > 0) value.used = false
+      if (value.used && skips > 0) value.used = false
       else remove(key)
     }
   }

@@ -1,7 +1,7 @@
-/** Reads the time: milliseconds since the Unix epoch, as `Date.now` gives it. */
+/** Reads the time: milliseconds since the Unix epoch, as `Date.now` returns it. */
 export type Clock = () => number
 
-/** Raised when something that was waited for did not settle in time. */
+/** Something did not settle in time. */
 export class DeadlineExceeded extends Error {
   constructor (what: string, seconds: number) {
     super(`${what} did not answer within ${seconds} s`)

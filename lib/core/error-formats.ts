@@ -2,15 +2,17 @@ import { STATUS_CODES } from 'node:http'
 import type { AccessError } from './errors.js'
 import { isThenable } from './clock.js'
 
-/** What a refusal looks like on the wire. */
+/** The body of a refusal. */
 export interface Rendering {
-  /** Sent as JSON; text that has a `type` of its own is sent as it is. */
+  /** Sent as JSON; a string with a `type` is sent as it is. */
   body: unknown
   /** Content type; `application/json; charset=utf-8` when left out. */
   type?: string
 }
 
 export type Renderer = (error: AccessError) => Rendering
+
+interface Rendered { readonly text: string, readonly type: string }
 
 /**
  * - `problem`: RFC 9457, with `code` and the members of the refusal
@@ -45,20 +47,24 @@ export function isRendererName (format: string): format is keyof typeof renderer
   return Object.hasOwn(renderers, format)
 }
 
-/** What renders a format; nothing where the host's error handler does. */
+/** The renderer of a format; undefined for `throw`, where the host's error handler writes the body. */
 export function rendererOf (format: ErrorFormat): Renderer | undefined {
   if (typeof format === 'function') return format
   return isRendererName(format) ? renderers[format] : undefined
 }
 
-/** The body as text and its type. A renderer of the host that fails is replaced: the refusal itself must stand. */
-export function render (renderer: Renderer, error: AccessError): { text: string, type: string } {
-  return attempt(renderer, error) ?? attempt(renderers.problem, error) ?? { text: JSON.stringify({ code: error.code }), type: JSON_TYPE }
+/** Renders a refusal. Where the host's renderer fails, the refusal is sent as a problem: it must stand. */
+export function render (renderer: Renderer, error: AccessError): Rendered {
+  return tryRender(renderer, error) ?? tryRender(renderers.problem, error) ?? codeAlone(error)
 }
 
 const JSON_TYPE = 'application/json; charset=utf-8'
 
-function attempt (renderer: Renderer, error: AccessError): { text: string, type: string } | undefined {
+function codeAlone ({ code }: AccessError): Rendered {
+  return { text: JSON.stringify({ code }), type: JSON_TYPE }
+}
+
+function tryRender (renderer: Renderer, error: AccessError): Rendered | undefined {
   try {
     const rendering: unknown = renderer(error)
     if (isThenable(rendering)) rendering.then(ignore, ignore)
@@ -68,7 +74,7 @@ function attempt (renderer: Renderer, error: AccessError): { text: string, type:
   }
 }
 
-function textOf ({ body, type }: Rendering): { text: string, type: string } | undefined {
+function textOf ({ body, type }: Rendering): Rendered | undefined {
   if (typeof body === 'string' && type !== undefined) return { text: body, type }
   const text: unknown = JSON.stringify(body)
   return typeof text === 'string' ? { text, type: type ?? JSON_TYPE } : undefined
@@ -76,8 +82,13 @@ function textOf ({ body, type }: Rendering): { text: string, type: string } | un
 
 function isRendering (value: unknown): value is Rendering {
   return typeof value === 'object' && value !== null && 'body' in value &&
-    (!('type' in value) || value.type === undefined || (typeof value.type === 'string' && /^[\x21-\x7e][\x20-\x7e]*$/.test(value.type)))
+    (!('type' in value) || value.type === undefined || isContentType(value.type))
 }
 
-/** Renderers answer at once; the promise of one that doesn't must not end the process when it rejects. */
+/** Line breaks would let a renderer add headers. */
+function isContentType (type: unknown): boolean {
+  return typeof type === 'string' && /^[\x21-\x7e][\x20-\x7e]*$/.test(type)
+}
+
+/** A renderer must not answer a promise; one that does must not end the process by rejecting it. */
 function ignore (): void {}

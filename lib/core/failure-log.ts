@@ -5,17 +5,21 @@ export interface FailureLogDeps {
   readonly inform: (message: string) => void
 }
 
-/** Something that may fail for a while: one line when it begins to, one when it works again, and none in between. */
+/** Logs an outage as two lines: one when it begins and one when it is over, however often it fails in between. */
 export interface FailureLog {
+  /** The outage is not over. */
   lasts (): boolean
-  /** @param part what of it failed; it works again when all that failed does */
+  /** @param part what failed, where several things can; the outage is over when all of them work again */
   failed (fault: unknown, part?: string): void
   worked (part?: string): void
-  /** Never rejects. @returns undefined where the work fails */
+  /** Does the work and logs its failure. Never rejects. @returns undefined where the work fails */
   tried<T> (work: () => Promise<T>): Promise<T | undefined>
 }
 
-/** @param begins,ends the lines */
+/**
+ * @param begins the line that is logged when it fails
+ * @param ends the line that is logged when it works again
+ */
 export function createFailureLog ({ log, inform }: FailureLogDeps, begins: string, ends: string): FailureLog {
   const failing = new Set<string>()
 

@@ -1,8 +1,8 @@
-/** Lists that are shared at most; beyond it they are only forgotten here, not where they are used. */
+/** Beyond these the lists are dropped here; principals that use one keep it. */
 const MAX_LISTS = 10_000
 const lists = new Map<string, readonly string[]>()
 
-/** One frozen list for all principals of equal scopes: less memory, and what it grants is worked out once. */
+/** Returns one frozen list for all equal scopes: it takes less memory, and what it grants is computed once. */
 export function intern (scopes: readonly string[]): readonly string[] {
   const name = JSON.stringify(scopes)
   let list = lists.get(name)

@@ -1,7 +1,7 @@
 import { Kind, Type, TypeRegistry, type TSchema } from '@sinclair/typebox'
 import { Value, ValueErrorType, type ValueError } from '@sinclair/typebox/value'
 
-/** A mistake of the host, found at boot: names the option, what was given and what to write instead. */
+/** A mistake of the host, found at boot. Its message names the option, what was given and what to write instead. */
 export class OptionError extends TypeError {
   readonly code = 'LATCHKEY_ERR_OPTION'
   constructor (message: string) {
@@ -11,7 +11,7 @@ export class OptionError extends TypeError {
 }
 
 /**
- * Refuses options that do not fit `schema`. A schema's `description` is the mending part of the message.
+ * Refuses options that do not fit `schema`. The message says what to write instead by the schema's `description`.
  * @param path what the options are called in messages, such as `limits`
  * @throws OptionError
  */
@@ -23,14 +23,15 @@ export function checkOptions (schema: TSchema, options: unknown, path: string): 
 const ACCEPTED = 'fastify-latchkey:accepted'
 TypeRegistry.Set<{ accepts: (value: unknown) => boolean }>(ACCEPTED, (schema, value) => schema.accepts(value))
 
-/** What `accepts` takes, such as an instance whose methods are its class's, which a schema's properties can't see. */
+/** A schema of what `accepts` returns true for: properties of a schema miss inherited methods. */
 export function accepted (accepts: (value: unknown) => boolean, description: string): TSchema {
   return Type.Unsafe<unknown>({ [Kind]: ACCEPTED, accepts, description })
 }
 
-/** An object that has these methods, own or inherited. */
+/** A schema of objects that have these methods, own or inherited. */
 export function withMethods (methods: readonly string[], description: string): TSchema {
-  return accepted((value) => typeof value === 'object' && value !== null && methods.every((name) => typeof Reflect.get(value, name) === 'function'), description)
+  return accepted((value) => typeof value === 'object' && value !== null &&
+    methods.every((name) => typeof Reflect.get(value, name) === 'function'), description)
 }
 
 function explain (error: ValueError, path: string): string {
@@ -48,7 +49,7 @@ function expected ({ schema, message }: ValueError): string {
   return schema.description ?? message.replace(/^Expected /, '').replace(/^required property$/, 'given')
 }
 
-/** A value as a message may show it: short, and never more than its beginning. */
+/** Describes a value in a message, in at most 60 characters. */
 export function show (value: unknown): string {
   const text = textOf(value)
   return text.length > 60 ? `${text.slice(0, 57)}…` : text
@@ -58,5 +59,6 @@ function textOf (value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(value)
   if (typeof value === 'function') return 'a function'
   if (typeof value !== 'object' || value === null) return String(value)
-  return Array.isArray(value) ? `an array of ${value.length}` : value instanceof Date ? 'a Date' : `an object with ${Object.keys(value).join(', ') || 'nothing in it'}`
+  if (Array.isArray(value)) return `an array of ${value.length}`
+  return value instanceof Date ? 'a Date' : `an object with ${Object.keys(value).join(', ') || 'nothing in it'}`
 }

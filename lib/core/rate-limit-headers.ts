@@ -1,9 +1,9 @@
-/** What is left of one policy, as response fields tell it. */
+/** What a caller has left of one policy, as the RateLimit fields show it. */
 export interface Allowance {
   readonly policy: {
     readonly name: string
     readonly quota: number
-    /** The policy as an item of RateLimit-Policy: `policyItem` makes it, once. */
+    /** The policy as an item of RateLimit-Policy, made once by `policyItem`. */
     readonly item: string
   }
   readonly remaining: number
@@ -18,7 +18,7 @@ export interface Allowance {
  */
 export type RateLimitFormat = 'draft' | 'trio' | 'x-ratelimit'
 
-/** Where fields are written to; a reply is one. */
+/** What fields are written to, such as a reply. */
 interface Fields { header (name: string, value: string): unknown }
 
 /** Writes the fields of one format; `allowances` holds at least one. */
@@ -36,8 +36,8 @@ export const headerWriters: Record<RateLimitFormat, HeaderWriter> = {
     fields.header('ratelimit', limits)
     fields.header('ratelimit-policy', policies)
   },
-  trio: three('ratelimit'),
-  'x-ratelimit': three('x-ratelimit')
+  trio: threeFields('ratelimit'),
+  'x-ratelimit': threeFields('x-ratelimit')
 }
 
 /** `"production";q=100;w=60`: quota and window (seconds) of a policy. */
@@ -45,18 +45,18 @@ export function policyItem (name: string, quota: number, window: number): string
   return `"${name}";q=${quota};w=${window}`
 }
 
-/** The fields as an object, for an error's headers. */
+/** The fields as an object, for the headers of an error. */
 export function headersOf (writers: readonly HeaderWriter[], allowances: readonly Allowance[]): Record<string, string> {
   const written: Record<string, string> = {}
   for (const write of writers) write(allowances, { header (name, value) { written[name] = value } })
   return written
 }
 
-function three (prefix: string): HeaderWriter {
+function threeFields (prefix: string): HeaderWriter {
   const limit = `${prefix}-limit`
   const remaining = `${prefix}-remaining`
   const reset = `${prefix}-reset`
-  return function writeThree (allowances, fields) {
+  return function writeThreeFields (allowances, fields) {
     const tightest = allowances.reduce((least, one) => one.remaining < least.remaining ? one : least)
     fields.header(limit, String(tightest.policy.quota))
     fields.header(remaining, String(tightest.remaining))

@@ -1,7 +1,7 @@
 /**
- * Takes secrets out of text that is about to be shown: keys and other long random runs, JSON Web Tokens, credentials
+ * Replaces secrets in text that will be shown by `…`: API keys and other long random runs, JSON Web Tokens, credentials
  * after their scheme, user information of URLs, and the query and fragment of everything that looks like a URL.
- * What is cut is marked with `…`. Rather too much than too little: a `?` cuts to the next space.
+ * It removes rather too much than too little: from a `?` to the next space.
  */
 export function redact (text: string): string {
   return conceal(text).replace(QUERY, '$1…')
@@ -18,12 +18,12 @@ export function pathOf (target: string): string {
   return conceal(end < 0 ? target : target.slice(0, end))
 }
 
-/** `text` without `secret`, and scrubbed: for messages of resolvers that quote the credential they refuse. */
+/** Redacts `text` and removes `secret` from it: resolvers may quote the credential that they refuse. */
 export function redactSecret (text: string, secret: string): string {
   return redact(text.replaceAll(secret, '…'))
 }
 
-/** All are linear: each has one place to start at in any run that it reads over. */
+/** All of them take linear time: in a run of characters that one reads over, it can start in one place only. */
 const AFTER_SCHEME = /\b(bearer|basic|dpop) +[\w.~+/-]{16,}=*/gi
 const JSON_WEB_TOKEN = /(?<![\w.-])eyJ[\w.-]{20,}/g
 const AFTER_TAG = /(_[a-z0-9]{1,16}_)[0-9A-Za-z]{20,}/g

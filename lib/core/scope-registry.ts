@@ -1,5 +1,6 @@
 /**
- * Tells Latchkey the host's catalogue, so that scopes are checked at compile time where no catalogue is at hand:
+ * Registers the type of the host's catalogue, so that scopes are checked at compile time also where no catalogue is
+ * passed, such as in tests:
  *
  * ```ts
  * declare module 'fastify-latchkey' {
@@ -10,4 +11,5 @@
 export interface Register {}
 
 /** The scopes of the registered catalogue, or any string where none is registered. */
-export type ScopeName = Register extends { scopes: { readonly names: ReadonlyArray<infer Name extends string> } } ? Name : string
+export type ScopeName =
+  Register extends { scopes: { readonly names: ReadonlyArray<infer Name extends string> } } ? Name : string

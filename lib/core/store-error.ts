@@ -19,3 +19,12 @@ export class DuplicateError extends StoreError {
     super('a record with this id or hash exists')
   }
 }
+
+/** A stored record is not as any release writes it, so nothing is concluded from it. */
+export class RecordError extends StoreError {
+  override readonly name = 'RecordError'
+  /** @param record such as `key "key_1"` @param fault without a value of the record */
+  constructor (record: string, fault: string) {
+    super(`the stored record of ${record} is not valid: ${fault}`)
+  }
+}

@@ -6,20 +6,26 @@ export interface AuditEntry {
   readonly what: EventType
   readonly when: string
   readonly workspace: string
-  /** Id of the key, or of the principal that used up a policy. */
+  /** Id of the key, or of the principal that the event is about. */
   readonly of: string
-  /** Absent where it was the host, or time itself. */
+  /** Absent where the host or the passing of time caused it. */
   readonly who?: EventActor
   readonly from?: EventOrigin
-  /** The rest of what the event says. */
+  /** The rest of the event's data. */
   readonly more: Readonly<Record<string, unknown>>
 }
 
+/** An event as a line of an audit log. */
 export function auditEntryOf ({ id, type, at, workspace, data, by, from }: AccessEvent): AuditEntry {
-  const { of, more } = 'key' in data ? subject(data.key, data, 'key') : subject(data.principal, data, 'principal')
-  return { id, what: type, when: at.toISOString(), workspace, of, ...by !== undefined && { who: by }, ...from !== undefined && { from }, more }
-}
-
-function subject ({ id }: { readonly id: string }, data: object, name: string): { of: string, more: Record<string, unknown> } {
-  return { of: id, more: Object.fromEntries(Object.entries(data).filter(([one]) => one !== name)) }
+  const { key: _key, principal: _principal, ...more }: { key?: unknown, principal?: unknown } = { ...data }
+  return {
+    id,
+    what: type,
+    when: at.toISOString(),
+    workspace,
+    of: 'key' in data ? data.key.id : data.principal.id,
+    ...by !== undefined && { who: by },
+    ...from !== undefined && { from },
+    more
+  }
 }

@@ -1,73 +1,84 @@
-import { describeFault } from '../core/errors.js'
 import { withTimeout } from '../core/clock.js'
+import { describeFault } from '../core/errors.js'
 import type { AccessEvent, EventType } from './event.js'
 
-/** Tells everybody in this process what has happened. */
-export interface AccessEvents {
-  /** Hears of events of a type, of several, or of all ('*'). What it throws or rejects with is logged and changes nothing; nobody waits for it. @returns ends it */
+/** Emits what happens in this process: `app.latchkey.events`. */
+export interface Emitter {
+  /**
+   * Calls a listener after each event of a type, of several types, or of all (`'*'`). Nothing waits for it; what it
+   * throws or rejects with is logged.
+   *
+   * ```ts
+   * app.latchkey.events.on('key.exposed', ({ data }) => warn(data.key.owner))
+   * ```
+   *
+   * @returns unsubscribes
+   */
   on<T extends EventType> (type: T | readonly T[] | '*', listener: (event: AccessEvent<T>) => unknown): () => void
-  /** As `on('*')`, for who keeps events (a queue): a notice of a key counts as told only once all keepers have fulfilled. @returns ends it */
+  /**
+   * Calls a listener that stores events, such as a queue, after each event of any type. A notice of a key counts as
+   * emitted only once all durable listeners have fulfilled; until then it is emitted again.
+   * @returns unsubscribes
+   */
   onDurable (listener: (event: AccessEvent) => unknown): () => void
-  /** Tells everybody. Never throws, never rejects. @returns whether all keepers have it (fulfilled within the deadline) */
+  /** Emits an event. Never throws and never rejects. @returns whether all durable listeners fulfilled in time */
   emit (event: AccessEvent): Promise<boolean>
-}
-
-export interface Emitter extends AccessEvents {
-  /** Whether anybody would hear of an event of this type. */
+  /** True when an event of this type would reach a listener: check it before work that only an event needs. */
   hasListeners (type: EventType): boolean
-  /** Resolves when nobody is being told of anything. */
+  /** Resolves when no durable listener is running. */
   idle (): Promise<void>
 }
 
 export interface EmitterDeps {
-  /** Seconds that a keeper may take. */
+  /** Seconds that a durable listener may take. */
   readonly deadline: number
   readonly log: (reason: string, message: string) => void
 }
 
-/** Rejects with what the host's function throws. */
-type Tell = (event: AccessEvent) => Promise<void>
-
 interface Listener {
   wants (type: EventType): boolean
-  readonly tell: Tell
+  call (event: AccessEvent): Promise<void>
 }
 
-/** Listeners run in a turn of their own: neither what they throw nor what they do at once reaches whoever tells. */
+type DurableListener = (event: AccessEvent) => unknown
+
+/** Listeners run in a later turn of the event loop, so that they neither delay nor fail the caller of `emit`. */
 export function createEmitter ({ deadline, log }: EmitterDeps): Emitter {
   const listeners = new Set<Listener>()
-  const keepers = new Set<Tell>()
-  const telling = new Set<Promise<boolean>>()
+  const durable = new Set<{ readonly call: DurableListener }>()
+  const running = new Set<Promise<boolean>>()
 
-  function add<T> (hearers: Set<T>, hearer: T): () => void {
-    hearers.add(hearer)
-    return () => { hearers.delete(hearer) }
+  function hasListeners (type: EventType): boolean {
+    if (durable.size > 0) return true
+    for (const listener of listeners) if (listener.wants(type)) return true
+    return false
   }
 
-  const hears = (type: EventType): boolean => keepers.size > 0 || [...listeners].some((one) => one.wants(type))
-
-  async function tell (event: AccessEvent): Promise<boolean> {
-    const heard = [...listeners].filter((one) => one.wants(event.type))
-    const kept = [...keepers]
+  async function dispatch (event: AccessEvent): Promise<boolean> {
+    const called = [...listeners].filter((listener) => listener.wants(event.type))
+    const stored = [...durable]
     freeze(event)
     await new Promise(setImmediate)
-    for (const one of heard) one.tell(event).catch((fault: unknown) => log(describeFault(fault), `a listener of ${event.type} failed`))
-    const results = await Promise.all(kept.map((one) => keep(one, event)))
+    for (const listener of called) {
+      listener.call(event).catch((fault: unknown) => log(describeFault(fault), `a listener of ${event.type} failed`))
+    }
+    const results = await Promise.all(stored.map(({ call }) => store(call, event)))
     return results.every(Boolean)
   }
 
-  async function keep (tell: Tell, event: AccessEvent): Promise<boolean> {
+  async function store (call: DurableListener, event: AccessEvent): Promise<boolean> {
+    const work = async (): Promise<unknown> => await call(event)
     try {
-      await withTimeout(tell(event), deadline, 'a keeper of events')
+      await withTimeout(work(), deadline, 'a durable listener of events')
       return true
     } catch (fault) {
-      log(describeFault(fault), `${event.type} ${event.id} was not kept`)
+      log(describeFault(fault), `a durable listener did not store ${event.type} ${event.id}`)
       return false
     }
   }
 
   return {
-    hasListeners: hears,
+    hasListeners,
     on<T extends EventType> (type: T | readonly T[] | '*', listener: (event: AccessEvent<T>) => unknown) {
       const types: ReadonlySet<string> | undefined = type === '*' ? undefined : new Set([type].flat())
       function isWanted (event: AccessEvent): event is AccessEvent & AccessEvent<T> {
@@ -75,27 +86,32 @@ export function createEmitter ({ deadline, log }: EmitterDeps): Emitter {
       }
       return add(listeners, {
         wants: (one) => types?.has(one) ?? true,
-        async tell (event) { if (isWanted(event)) await listener(event) }
+        async call (event) { if (isWanted(event)) await listener(event) }
       })
     },
-    onDurable: (listener) => add(keepers, async (event) => { await listener(event) }),
+    onDurable: (listener) => add(durable, { call: listener }),
     async emit (event) {
-      if (!hears(event.type)) return true
-      const told = tell(event)
-      telling.add(told)
+      if (!hasListeners(event.type)) return true
+      const dispatched = dispatch(event)
+      running.add(dispatched)
       try {
-        return await told
+        return await dispatched
       } finally {
-        telling.delete(told)
+        running.delete(dispatched)
       }
     },
     async idle () {
-      while (telling.size > 0) await Promise.all(telling)
+      while (running.size > 0) await Promise.all(running)
     }
   }
 }
 
-/** All hear of one object, and none may change it for the others. */
+function add<T> (set: Set<T>, one: T): () => void {
+  set.add(one)
+  return () => { set.delete(one) }
+}
+
+/** All listeners share one object, and none may change it for the others. */
 function freeze (value: object): void {
   Object.freeze(value)
   for (const part of Object.values(value)) if (typeof part === 'object' && part !== null) freeze(part)

@@ -1,6 +1,6 @@
-import { Type, type Static } from '@sinclair/typebox'
+import { Type, type Static, type TProperties } from '@sinclair/typebox'
 
-/** ISO 8601, UTC, as `Date.prototype.toISOString` writes it. */
+/** ISO 8601 in UTC, as `Date.prototype.toISOString` writes it. */
 const instant = (description: string) => Type.String({ format: 'date-time', description })
 
 const key = Type.Object({
@@ -8,26 +8,40 @@ const key = Type.Object({
   environment: Type.String(),
   name: Type.Optional(Type.String()),
   owner: Type.Optional(Type.String()),
-  /** First characters of the secret in force, for people who hold it. */
-  hint: Type.String()
+  hint: Type.Optional(Type.String({ description: 'first characters of the newest secret' }))
 }, { description: 'the key; never a secret or a hash' })
 
-const ofKey = <More extends object> (description: string, more: More) => Type.Object({ key, ...more }, { description })
+const aboutKey = <More extends TProperties> (description: string, more: More) =>
+  Type.Object({ key, ...more }, { description })
 
-/** What each event says, by its type: the `data` of events and of webhook payloads. Thin: whoever wants more asks the API. */
+/** Schema of the `data` of each type of event; webhooks send the same. The API tells what an event leaves out. */
 export const eventData = {
-  'key.issued': ofKey('a key was issued', { expiresAt: Type.Optional(instant('not valid from then on')) }),
-  'key.updated': ofKey('fields of a key were changed', { changed: Type.Array(Type.String()) }),
-  'key.rotated': ofKey('a key has another secret; the one before died at once where neither of these is there', {
-    earlierRetiresAt: Type.Optional(instant('until when the secret before it is valid')),
-    earlierRetiresAfterFirstUse: Type.Optional(Type.Number({ description: 'seconds for which the secret before it is valid once the new one is used' }))
+  'key.issued': aboutKey('a key was issued', { expiresAt: Type.Optional(instant('not valid from then on')) }),
+  'key.updated': aboutKey('fields of a key were changed', { changed: Type.Array(Type.String()) }),
+  'key.rotated': aboutKey('a key has a new secret; the previous one ended at once where neither field is there', {
+    earlierRetiresAt: Type.Optional(instant('until when the previous secret is valid')),
+    earlierRetiresAfterFirstUse: Type.Optional(Type.Number({
+      description: 'seconds that the previous secret stays valid after the first use of the new one'
+    }))
   }),
-  'key.revoked': ofKey('a key was revoked, for good', { reason: Type.Optional(Type.String()) }),
-  'key.expiring': ofKey('a key is about to expire', { expiresAt: instant('not valid from then on'), threshold: Type.Integer({ description: 'seconds before the expiry that this notice is for' }) }),
-  'key.expired': ofKey('a key has expired', { expiresAt: instant('when') }),
-  'key.rotation_due': ofKey('the secret in force is older than it should be', { rotatedAt: instant('since when it is in force'), age: Type.Integer({ description: 'seconds after which it is due' }) }),
-  'key.retiring_secret_used': ofKey('a secret that was rotated away is still in use', { retiresAt: instant('not valid from then on') }),
-  'key.exposed': ofKey('a valid text of the key was found where it must not be', {}),
+  'key.revoked': aboutKey('a key was revoked, for good', { reason: Type.Optional(Type.String()) }),
+  'key.expiring': aboutKey('a key is about to expire', {
+    expiresAt: instant('not valid from then on'),
+    threshold: Type.Integer({ description: 'seconds before the expiry that this notice is for' })
+  }),
+  'key.expired': aboutKey('a key has expired', { expiresAt: instant('when') }),
+  'key.rotation_due': aboutKey('the newest secret is older than it should be', {
+    rotatedAt: instant('when it was made'),
+    age: Type.Integer({ description: 'seconds after which it is due' })
+  }),
+  'key.retiring_secret_used': aboutKey('a secret that was rotated away is still in use', {
+    retiresAt: instant('not valid from then on')
+  }),
+  'key.exposed': aboutKey('a valid secret of the key was sent or found where others can read it', {}),
+  'token.exposed': Type.Object({
+    principal: Type.Object({ kind: Type.String(), id: Type.String(), owner: Type.Optional(Type.String()) }),
+    environment: Type.String()
+  }, { description: 'a valid access token was sent where others can read it' }),
   'limit.exceeded': Type.Object({
     policy: Type.String(),
     partition: Type.Union([Type.Literal('principal'), Type.Literal('workspace')]),
@@ -37,31 +51,36 @@ export const eventData = {
   }, { description: 'a caller has used up a policy' })
 }
 
+/** Name of a type of event. */
 export type EventType = keyof typeof eventData
+/** The `data` of an event. */
 export type EventData<T extends EventType = EventType> = Static<typeof eventData[T]>
 
+/** All types of events, in the order of `eventData`. */
 export const eventTypes: readonly EventType[] = Object.keys(eventData).filter(isEventType)
 
+/** True when `name` is the type of an event. */
 export function isEventType (name: string): name is EventType {
   return Object.hasOwn(eventData, name)
 }
 
-/** Who did it, where it was not the host or time itself. */
+/** Who caused an event. */
 export interface EventActor { readonly kind: string, readonly id: string, readonly owner?: string }
 
-/** Where the request came from that did it. */
+/** The request that caused an event. */
 export interface EventOrigin { readonly ip: string, readonly requestId: string }
 
-interface Happened<T extends EventType> {
-  /** `evt_` and letters or digits; the same for the same fact, whichever process tells it, so that it can be told apart from a repetition. */
+interface EventOf<T extends EventType> {
+  /** `evt_` and hexadecimal digits; the same id in every process, so that a consumer recognises a repetition. */
   readonly id: string
   readonly type: T
   readonly at: Date
   readonly workspace: string
   readonly data: EventData<T>
+  /** Absent where the host or the passing of time caused it. */
   readonly by?: EventActor
   readonly from?: EventOrigin
 }
 
-/** Something that has happened; told by `type`. Holds no secret, no text of a key, and no hash. */
-export type AccessEvent<T extends EventType = EventType> = { [Each in T]: Happened<Each> }[T]
+/** Something that has happened; `type` says what `data` holds. Never a secret or a hash. */
+export type AccessEvent<T extends EventType = EventType> = { [Each in T]: EventOf<Each> }[T]

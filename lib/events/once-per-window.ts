@@ -1,38 +1,31 @@
 import { createClockCache, type CacheEntry } from '../core/clock-cache.js'
 import type { Clock } from '../core/clock.js'
 
-/** What happens once in a while is told apart from its repetitions, by name. */
+/** Lets an occurrence through once in a window of time, by its name. */
 export interface OncePerWindow {
-  /** Whether this is the first time for so many seconds that something with this name happens. */
+  /** True for the first occurrence of this name within so many seconds. */
   isFirst (name: string, seconds: number): boolean
-  /** From so many seconds on, the next time is a first again. */
-  again (name: string, seconds: number): void
 }
 
-interface Period extends CacheEntry { readonly from: number, readonly until: number }
+interface Window extends CacheEntry { readonly from: number, readonly until: number }
 
-/** Names that are known at once. One that has to go may be a first again. */
-const MOST = 10_000
+/** Names remembered at once. A name that has to make room may be a first again. */
+const MAX_NAMES = 10_000
 
-/** A clock that steps back begins a period anew. */
+/** For events that requests would otherwise repeat. A clock that steps back opens a new window. */
 export function createOncePerWindow (clock: Clock): OncePerWindow {
-  const periods = createClockCache<Period>(MOST)
-
-  function begin (name: string, now: number, seconds: number): void {
-    periods.set(name, { from: now, until: now + seconds * 1000, used: false })
-  }
+  const windows = createClockCache<Window>(MAX_NAMES)
 
   return {
     isFirst (name, seconds) {
       const now = clock()
-      const known = periods.get(name)
-      if (known !== undefined && known.from <= now && now < known.until) {
-        known.used = true
+      const open = windows.get(name)
+      if (open !== undefined && open.from <= now && now < open.until) {
+        open.used = true
         return false
       }
-      begin(name, now, seconds)
+      windows.set(name, { from: now, until: now + seconds * 1000, used: false })
       return true
-    },
-    again: (name, seconds) => begin(name, clock(), seconds)
+    }
   }
 }

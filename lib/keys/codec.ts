@@ -1,46 +1,108 @@
+import { Type, type Static } from '@sinclair/typebox'
+import { Value } from '@sinclair/typebox/value'
+import { show } from '../core/options.js'
+import { RecordError } from '../core/store-error.js'
 import { copyKey, type ApiKey, type KeySecret } from './record.js'
 
-/** What `recordUse` wrote about a key, in milliseconds since the epoch. */
+/** A key as a store has it. Times are milliseconds since the epoch. */
+export interface StoredKey {
+  readonly id: string
+  readonly workspace: string
+  readonly version: number
+  /** Written by `writeKey`. */
+  readonly record: string
+  readonly createdAt: number
+  readonly use?: StoredUse | undefined
+}
+
+/** What `recordUse` wrote about a key. */
 export interface StoredUse {
   readonly lastUsedAt: number
   readonly scopesUsedAt: Readonly<Record<string, number>>
 }
 
-type Written<T, Dates extends keyof T> = Omit<T, Dates> & { readonly [Name in keyof Pick<T, Dates>]: string }
-type WrittenSecret = Written<KeySecret, 'createdAt' | 'retiresAt'>
-type Unwritten = 'createdAt' | 'lastUsedAt' | 'scopesUsedAt'
-type WrittenKey = Omit<Written<ApiKey, 'expiresAt' | 'revokedAt'>, 'secrets' | Unwritten> & {
-  readonly secrets: readonly WrittenSecret[]
-}
+const writtenSecret = Type.Object({
+  generation: Type.Integer(),
+  hint: Type.String(),
+  createdAt: Type.String(),
+  retiresAt: Type.Optional(Type.String()),
+  graceAfterFirstUse: Type.Optional(Type.Number())
+})
+
+/** Fields that a later release adds are allowed: releases run side by side during a deployment. */
+const writtenKey = Type.Object({
+  id: Type.String(),
+  workspace: Type.String(),
+  environment: Type.String(),
+  scopes: Type.Array(Type.String()),
+  name: Type.Optional(Type.String()),
+  owner: Type.Optional(Type.String()),
+  tier: Type.Optional(Type.String()),
+  metadata: Type.Optional(Type.Record(
+    Type.String(),
+    Type.Union([Type.String(), Type.Number(), Type.Boolean(), Type.Null()])
+  )),
+  secrets: Type.Array(writtenSecret),
+  expiresAt: Type.Optional(Type.String()),
+  revokedAt: Type.Optional(Type.String()),
+  revokedReason: Type.Optional(Type.String()),
+  version: Type.Integer()
+})
 
 /** The part of a record that updates may change: neither `createdAt` nor uses, which `recordUse` alone writes. */
 export function writeKey ({ createdAt: _created, lastUsedAt: _used, scopesUsedAt: _scopes, ...key }: ApiKey): string {
   return JSON.stringify(key)
 }
 
-/** @param text by `writeKey` @param createdAt milliseconds since the epoch */
-export function readKey (text: string, createdAt: number, use?: StoredUse): ApiKey {
-  const { secrets, expiresAt, revokedAt, ...key }: WrittenKey = JSON.parse(text)
+/**
+ * Checks every field: a record that was edited by hand, or restored from elsewhere, must not open more than it says.
+ * @throws RecordError
+ */
+export function readKey ({ id, workspace, version, record, createdAt, use }: StoredKey): ApiKey {
+  const refuse = (fault: string): RecordError => new RecordError(`key ${show(id)}`, fault)
+
+  function time (name: string, value: string | number): Date {
+    const date = new Date(value)
+    // Date turns 30 February into 2 March.
+    const isTime = !Number.isNaN(date.getTime()) &&
+      (typeof value === 'number' || date.toISOString().slice(0, 19) === String(value).slice(0, 19))
+    if (!isTime) throw refuse(`${name} is no time`)
+    return date
+  }
+
+  const written = parse(record, refuse)
+  const row = { id, workspace, version }
+  for (const name of ['id', 'workspace', 'version'] as const) {
+    if (written[name] !== row[name]) throw refuse(`${name} is another than that of its row`)
+  }
+  const { secrets, expiresAt, revokedAt, ...key } = written
   return copyKey({
     ...key,
-    secrets: secrets.map(readSecret),
-    createdAt: new Date(createdAt),
-    ...expiresAt !== undefined && { expiresAt: new Date(expiresAt) },
-    ...revokedAt !== undefined && { revokedAt: new Date(revokedAt) },
-    ...use !== undefined && { lastUsedAt: new Date(use.lastUsedAt), scopesUsedAt: readDates(use.scopesUsedAt) }
+    secrets: secrets.map(({ createdAt, retiresAt, ...secret }, i): KeySecret => ({
+      ...secret,
+      createdAt: time(`secrets.${i}.createdAt`, createdAt),
+      ...retiresAt !== undefined && { retiresAt: time(`secrets.${i}.retiresAt`, retiresAt) }
+    })),
+    createdAt: time('createdAt', createdAt),
+    ...expiresAt !== undefined && { expiresAt: time('expiresAt', expiresAt) },
+    ...revokedAt !== undefined && { revokedAt: time('revokedAt', revokedAt) },
+    ...use !== undefined && {
+      lastUsedAt: time('lastUsedAt', use.lastUsedAt),
+      scopesUsedAt: Object.fromEntries(Object.entries(use.scopesUsedAt).map(([scope, at]) => [scope, time(scope, at)]))
+    }
   })
 }
 
-function readSecret ({ createdAt, retiresAt, ...secret }: WrittenSecret): KeySecret {
-  return {
-    ...secret,
-    createdAt: new Date(createdAt),
-    ...retiresAt !== undefined && { retiresAt: new Date(retiresAt) }
+function parse (record: string, refuse: (fault: string) => RecordError): Static<typeof writtenKey> {
+  let value: unknown
+  try {
+    value = JSON.parse(record)
+  } catch {
+    throw refuse('it is no JSON')
   }
-}
-
-function readDates (times: Readonly<Record<string, number>>): Record<string, Date> {
-  return Object.fromEntries(Object.entries(times).map(([name, at]) => [name, new Date(at)]))
+  if (Value.Check(writtenKey, value)) return value
+  const { path = '', message = '' } = Value.Errors(writtenKey, value).First() ?? {}
+  throw refuse(path === '' ? message : `${path}: ${message}`)
 }
 
 /** Generation of the secret in force, 0 where there is none. */

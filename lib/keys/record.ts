@@ -1,69 +1,70 @@
 import { intern } from '../core/intern.js'
-import { sealPrincipal, type Principal } from '../core/principal.js'
+import { freezePrincipal, type Principal } from '../core/principal.js'
 
-/** One of the secrets that a key has had; the text itself is kept nowhere, and its hash by the store alone. */
+/** One of the secrets that a key has had. The text itself is stored nowhere; its hash is known to the store alone. */
 export interface KeySecret {
   /** 1 for the secret that the key was issued with, one more with each rotation. */
   readonly generation: number
-  /** First characters, for people who hold it. */
+  /** First characters of the secret, by which people recognise it. */
   readonly hint: string
   readonly createdAt: Date
   /** Not valid from this instant on; only a secret that was rotated away has one. */
   readonly retiresAt?: Date
-  /** Seconds that a secret which was rotated away stays valid after its successor's first use. */
+  /** Seconds that a secret which was rotated away stays valid after the first use of the next one. */
   readonly graceAfterFirstUse?: number
 }
 
-/** What a host may note on a key for itself. */
+/** What a host notes on a key. */
 export type KeyMetadata = Readonly<Record<string, string | number | boolean | null>>
 
-/** The stored record of a key. Holds neither a text nor a hash, so it may be listed and logged. */
+/** The stored record of a key. It has neither a secret nor a hash, so it may be listed and logged. */
 export interface ApiKey {
   readonly id: string
   readonly workspace: string
   readonly environment: string
   readonly scopes: readonly string[]
-  /** For people, to tell keys apart. */
+  /** For people. */
   readonly name?: string
   readonly owner?: string
   readonly tier?: string
   readonly metadata?: KeyMetadata
-  /** Oldest first; the last one is the secret in force. At most `MAX_SECRETS`: older ones are forgotten. */
+  /** Oldest first; the last one is the newest. At most `MAX_SECRETS`: older ones are forgotten. */
   readonly secrets: readonly KeySecret[]
   readonly createdAt: Date
   /** Not valid from this instant on; without it, valid until revoked. */
   readonly expiresAt?: Date
   readonly revokedAt?: Date
-  /** Why it was revoked, in the words of who did. */
+  /** Why it was revoked, for people. */
   readonly revokedReason?: string
-  /** Grows with every change of what is above. What follows is noted by use, and changes no version. */
+  /** Grows with every change of the fields above. The fields below are written by `recordUse` and change no version. */
   readonly version: number
   readonly lastUsedAt?: Date
-  /** Scope → when a request last needed it. */
+  /** Scope → when a request last used it. */
   readonly scopesUsedAt?: Readonly<Record<string, Date>>
 }
 
-/** Secrets that a record remembers, so that their holders can be told why they are refused. */
+/** Secrets that a record lists, so that a caller with an earlier one can read why it is refused. */
 export const MAX_SECRETS = 10
 
-/** What one secret of a key opens, worked out once, when a store loads its record. */
+/** What one secret of a key opens: computed when a store loads the record, then shared by all requests. */
 export interface LoadedKey {
-  /** Shared by the requests that present this secret. */
+  /** The principal of every request that presents this secret. */
   readonly principal: Principal
   /** Which of the key's secrets was presented. */
   readonly generation: number
-  /** Good before this instant, in milliseconds since the epoch: what a request looks at first. */
+  /** Valid before this instant, in milliseconds since the epoch. */
   readonly goodUntil: number
   /** Why not from then on. */
   readonly refusal: string
-  /** The secret before this one waits for the first use of this one to begin its grace. */
+  /** The previous secret waits for the first use of this one: that starts its grace period. */
   readonly startsGrace: boolean
 }
 
-/** A record of its own, frozen: dates can't be, so each holder gets others. Assigned, as `sealPrincipal` is. */
+/** A frozen copy with dates of its own, since dates can't be frozen. */
 export function copyKey (key: ApiKey): ApiKey {
   const { scopes, secrets, metadata, createdAt, expiresAt, revokedAt, lastUsedAt, scopesUsedAt } = key
-  return Object.freeze(Object.assign({}, key, {
+  return Object.freeze({
+    ...key,
     scopes: intern(scopes),
     secrets: Object.freeze(secrets.map(copySecret)),
     createdAt: new Date(createdAt),
@@ -72,12 +73,13 @@ export function copyKey (key: ApiKey): ApiKey {
     ...revokedAt !== undefined && { revokedAt: new Date(revokedAt) },
     ...lastUsedAt !== undefined && { lastUsedAt: new Date(lastUsedAt) },
     ...scopesUsedAt !== undefined && { scopesUsedAt: copyDates(scopesUsedAt) }
-  }))
+  })
 }
 
 function copySecret (secret: KeySecret): KeySecret {
   const { createdAt, retiresAt } = secret
-  return Object.freeze(Object.assign({}, secret, { createdAt: new Date(createdAt), ...retiresAt !== undefined && { retiresAt: new Date(retiresAt) } }))
+  const dates = { createdAt: new Date(createdAt), ...retiresAt !== undefined && { retiresAt: new Date(retiresAt) } }
+  return Object.freeze({ ...secret, ...dates })
 }
 
 function copyDates (dates: Readonly<Record<string, Date>>): Readonly<Record<string, Date>> {
@@ -88,21 +90,26 @@ const REVOKED = 'The API key was revoked.'
 const EXPIRED = 'The API key has expired.'
 const ROTATED = 'The API key was rotated; this is an earlier secret of it.'
 
-/** @param generation of the secret that found the key; one that the record does not list is an earlier one */
+/**
+ * What `findByHash` of a store answers.
+ * @param generation of the secret that has the hash; one that the record does not list is an earlier one
+ */
 export function loadKey (key: ApiKey, generation: number): LoadedKey {
   const { id, workspace, environment, scopes, secrets, owner, tier, expiresAt, version } = key
   const secret = secrets.find((one) => one.generation === generation)
+  const previous = secrets.find((one) => one.generation === generation - 1)
   const retiresAt = secret?.retiresAt
   return {
     generation,
-    ...lifeOf(key, secret),
-    startsGrace: secret !== undefined && secrets.some((one) => one.generation === generation - 1 && one.graceAfterFirstUse !== undefined && one.retiresAt === undefined),
-    principal: sealPrincipal({
+    ...validityOf(key, secret),
+    startsGrace: secret !== undefined && previous?.graceAfterFirstUse !== undefined && previous.retiresAt === undefined,
+    principal: freezePrincipal({
       kind: 'api-key',
       id,
       workspace,
       environment,
-      scopes: intern(scopes),
+      scopes,
+      scheme: KEY_SCHEME,
       ...owner !== undefined && { owner },
       ...tier !== undefined && { tier },
       ...expiresAt !== undefined && { expiresAt: new Date(expiresAt) },
@@ -112,7 +119,12 @@ export function loadKey (key: ApiKey, generation: number): LoadedKey {
   }
 }
 
-function lifeOf ({ revokedAt, expiresAt }: ApiKey, secret: KeySecret | undefined): Pick<LoadedKey, 'goodUntil' | 'refusal'> {
+/** Name of the security scheme by which routes declare API keys. */
+export const KEY_SCHEME = 'apiKey'
+
+type Validity = Pick<LoadedKey, 'goodUntil' | 'refusal'>
+
+function validityOf ({ revokedAt, expiresAt }: ApiKey, secret: KeySecret | undefined): Validity {
   const expiry = expiresAt?.getTime() ?? Infinity
   const retirement = secret === undefined ? -Infinity : secret.retiresAt?.getTime() ?? Infinity
   if (revokedAt !== undefined) return { goodUntil: -Infinity, refusal: REVOKED }

@@ -1,91 +1,99 @@
 import type { ApiKey, LoadedKey } from './record.js'
 
-/** Where keys live. Changes are compare-and-set on `version`; only `recordUse` writes without one, and only forwards. */
+/**
+ * Where keys are stored. `update` is compare-and-set on `version`; `recordUse` alone writes without a version, and only
+ * later instants. A store of a host's own is tested by `keyStoreConformance` of `fastify-latchkey/testing`.
+ */
 export interface KeyStore {
-  /** Adds a new key of one secret. @param hash of its text @throws when its id or hash is taken */
+  /** Adds a new key of one secret. @param hash of the secret @throws when its id or hash exists */
   insert (key: ApiKey, hash: string): void | Promise<void>
   /**
-   * The key one of whose texts has this hash, whatever its workspace: the credential names it. One look-up.
-   * @param fresh from the truth as it is now: neither from a cache or a replica, nor an answer that was asked for earlier
+   * The key one of whose secrets has this hash, in whatever workspace: the credential alone names it. One look-up.
+   * @param fresh from the stored record as it is now: not from a cache, a replica, or a look-up that was begun earlier
    */
   findByHash (hash: string, fresh?: boolean): LoadedKey | undefined | Promise<LoadedKey | undefined>
   /**
-   * What this process holds of the key with this hash, without asking anybody. Optional: a store that can't say so at
-   * once leaves it out. Undefined says nothing; `findByHash` is asked then.
+   * The key with this hash, if this process has it in memory. Optional: for stores that answer without waiting, and
+   * that see every change. After undefined, `findByHash` is asked.
    */
-  recall? (hash: string): LoadedKey | undefined
-  /** A key of a workspace, from the truth as it is now. */
+  cached? (hash: string): LoadedKey | undefined
+  /** A key of a workspace, from the stored record as it is now. */
   get (workspace: string, id: string): ApiKey | undefined | Promise<ApiKey | undefined>
-  /** Keys of a workspace, newest first (`createdAt`, then `id`, descending). Costs what the page costs. */
+  /** Keys of a workspace, newest first (`createdAt`, then `id`, descending). */
   list (workspace: string, page: KeyPage): KeyList | Promise<KeyList>
   /**
    * Replaces a key if its stored version is the one before `key.version`. Id, workspace and createdAt never change;
-   * what `recordUse` has noted stays noted. Hashes of secrets that the record lists no more are forgotten.
+   * what `recordUse` has written stays. Hashes of secrets that the record no longer lists are deleted.
    * @param hash of the newest secret, where this update adds one
-   * @returns whether the version was the one before
-   * @throws when the hash is taken
+   * @returns whether the key was replaced
+   * @throws when the hash exists
    */
   update (key: ApiKey, hash?: string): boolean | Promise<boolean>
-  /** Notes uses; an instant that is before the stored one changes nothing, and neither does an unknown key. */
+  /** Writes uses. An instant before the stored one changes nothing, and neither does an unknown key. */
   recordUse (uses: readonly KeyUse[]): void | Promise<void>
-  /** Which keys somebody must be told about, and when. Optional: a store without it can't tell of keys that are about to expire. */
+  /** When each key needs a notice. Optional: without it, no notices of keys are emitted. */
   readonly notices?: KeyNotices | undefined
-  /** Releases what the store opened itself. */
+  /** Releases what the store has opened itself. */
   close? (): void | Promise<void>
 }
 
 /**
- * When each key is next to be looked at, and which notices it has had. `insert` and `update` put a key's instant to 0,
- * which means at once, unless somebody holds it: whoever does hears from `settle` that it has changed. Keys that were
- * there before this was, are at 0.
+ * A queue of the keys that may need a notice (`key.expiring`, `key.expired`, `key.rotation_due`), each with the
+ * instant at which to check it. `insert` and `update` set that instant to 0, which means at once; a key that is leased
+ * out keeps its lease, and `settle` then makes it due at once. Keys that existed before the store had notices are at 0.
  */
 export interface KeyNotices {
   /**
-   * Keys whose instant has come, earliest first, for this caller alone until `now + lease`: their instant becomes that, so
-   * whoever crashes leaves them due again then. Costs what it gives out, not what is stored.
+   * Leases keys whose instant has come, earliest first, to this caller alone until `now + lease`; a process that
+   * crashes leaves them due again then. Costs what it returns, not what is stored.
    * @param now milliseconds since the epoch
    * @param lease milliseconds
    */
   due (now: number, lease: number, limit: number): readonly DueKey[] | Promise<readonly DueKey[]>
   /**
-   * Ends a hold: notes the notices that the key has had, and when it is next to be looked at; at once where it has been
-   * changed meanwhile. Nothing is noted by whoever's hold has run out and was given to another.
-   * @param noticed replaces what was noted
-   * @param next milliseconds since the epoch; undefined for a key that needs no look until it is changed
-   * @returns whether it was noted
+   * Ends a lease: stores which notices the key has had, and when to check it next; at once if it was changed meanwhile.
+   * Does nothing where the lease has run out and the key was leased again.
+   * @param noticed replaces what was stored
+   * @param next milliseconds since the epoch; undefined for a key that needs no check until it is changed
+   * @returns whether it was stored
    */
-  settle (held: DueKey, noticed: readonly string[], next: number | undefined): boolean | Promise<boolean>
+  settle (leased: DueKey, noticed: readonly string[], next: number | undefined): boolean | Promise<boolean>
 }
 
+/** A key that was leased to be checked for notices. */
 export interface DueKey {
   readonly key: ApiKey
-  /** Names of notices that it has had, as `settle` noted them. */
+  /** Names of the notices that it has had, as `settle` stored them. */
   readonly noticed: readonly string[]
-  /** Milliseconds since the epoch; also tells this hold from a later one. */
-  readonly heldUntil: number
+  /** Milliseconds since the epoch; also identifies this lease. */
+  readonly leasedUntil: number
 }
 
+/** Which part of a list of keys is wanted. */
 export interface KeyPage {
   /** Most keys of the page, at least 1. */
   readonly limit: number
-  /** Where the page before ended: `next` of it. */
+  /** Where the previous page ended: its `next`. */
   readonly after?: KeyPosition | undefined
   readonly owner?: string | undefined
   readonly environment?: string | undefined
 }
 
+/** A place in a list of keys. */
 export interface KeyPosition { readonly createdAt: Date, readonly id: string }
 
+/** One page of a list of keys. */
 export interface KeyList {
   readonly keys: readonly ApiKey[]
   /** Undefined on the last page. */
   readonly next: KeyPosition | undefined
 }
 
+/** When a key was last used, and for which scopes. */
 export interface KeyUse {
   readonly workspace: string
   readonly id: string
   readonly lastUsedAt: Date
-  /** Scopes that requests needed, with when. */
+  /** Scope → when a request last used it. */
   readonly scopesUsedAt: Readonly<Record<string, Date>>
 }

@@ -1,14 +1,13 @@
-import type { Principal } from '../core/principal.js'
-import type { Verdict } from './algorithms.js'
+import { createCounters, type Counters, type PolicyTake } from './counters.js'
 import type { CompiledPolicy } from './policy.js'
 import { outcomeOf, type LimitStore, type Outcome, type PolicyOutcome, type Take } from './store.js'
 
 export interface MemoryLimitStoreOptions {
-  /** Counters that may live at once over all policies; 1,000,000 by default. Beyond it new ones are refused (503). */
+  /** Counters of all policies at once; 1,000,000 by default. Takes that need another one are refused (503). */
   maxPartitions?: number | undefined
 }
 
-/** Raised when every counter is live and there is no room for another: forgetting one would let its owner in again. */
+/** There is no room for a new counter. No counter in use is dropped for it, since its caller could begin anew then. */
 export class LimitStoreFull extends Error {
   readonly code = 'LATCHKEY_ERR_LIMIT_STORE_FULL'
   constructor (maxPartitions: number) {
@@ -17,42 +16,34 @@ export class LimitStoreFull extends Error {
   }
 }
 
-/** Counters looked at with each new one: two, so that a pass over all ends before their number doubles. */
-const SWEPT_PER_NEW = 2
-/** Counters looked at with each new one that finds no room: enough to find some soon, too few to be felt. */
-const SWEPT_WHEN_FULL = 1_000
+/** Counters of each policy that are checked for a take that finds no room, so that such a take stays cheap. */
+const CHECKS_WHEN_FULL = 1_000
 
-/** Decides at once, and is known to answer what it should. */
+/** Decides synchronously. */
 export interface MemoryLimitStore extends LimitStore {
   take (take: Take): Outcome
-  /** Counters that it holds. */
+  /** The number of counters. */
   readonly size: number
 }
 
-const made = new WeakSet<LimitStore>()
-
-/** True for what `createMemoryLimitStore` made: it decides at once. */
-export function isMemoryLimitStore (store: LimitStore): store is MemoryLimitStore {
-  return made.has(store)
-}
-
-/** Counters of one process. Exact, synchronous, bounded; a live counter is never dropped to make room. */
-export function createMemoryLimitStore ({ maxPartitions = 1_000_000 }: MemoryLimitStoreOptions = {}): MemoryLimitStore {
-  const ledgers = new Map<string, Ledger>()
+/** Counts in the memory of one process. */
+export function createMemoryLimitStore (options: MemoryLimitStoreOptions = {}): MemoryLimitStore {
+  const { maxPartitions = 1_000_000 } = options
+  const byPolicy = new Map<string, Counters>()
   let size = 0
 
-  function ledgerOf (policy: CompiledPolicy): Ledger {
-    let ledger = ledgers.get(policy.id)
-    if (ledger === undefined) {
-      ledger = createLedger(policy)
-      ledgers.set(policy.id, ledger)
+  function countersOf (policy: CompiledPolicy): Counters {
+    let counters = byPolicy.get(policy.id)
+    if (counters === undefined) {
+      counters = createCounters(policy)
+      byPolicy.set(policy.id, counters)
     }
-    return ledger
+    return counters
   }
 
-  function look ({ policies, principal, cost }: Take, now: number): PolicyTake[] {
+  function decide ({ policies, principal, cost }: Take, now: number): PolicyTake[] {
     const takes: PolicyTake[] = []
-    for (const policy of policies) takes.push(ledgerOf(policy).look(policy, principal, now, cost))
+    for (const policy of policies) takes.push(countersOf(policy).decide(policy, principal, now, cost))
     return takes
   }
 
@@ -62,100 +53,28 @@ export function createMemoryLimitStore ({ maxPartitions = 1_000_000 }: MemoryLim
     return wanted <= maxPartitions
   }
 
-  function lookAfterSweep (take: Take, now: number): PolicyTake[] {
-    for (const ledger of ledgers.values()) size -= ledger.sweep(now, SWEPT_WHEN_FULL)
-    const takes = look(take, now)
+  function makeRoomAndDecide (take: Take, now: number): PolicyTake[] {
+    for (const counters of byPolicy.values()) size -= counters.removeExpired(now, CHECKS_WHEN_FULL)
+    const takes = decide(take, now)
     if (!hasRoom(takes)) throw new LimitStoreFull(maxPartitions)
     return takes
   }
 
-  const store: MemoryLimitStore = {
+  return {
     get size () { return size },
     take (take) {
       const now = Math.floor(take.now * 1000)
-      let takes = look(take, now)
+      let takes = decide(take, now)
       let admitted = true
       for (const { verdict } of takes) if (!verdict.admitted) admitted = false
       const counted = admitted ? take.cost : 0
       if (counted > 0) {
-        if (!hasRoom(takes)) takes = lookAfterSweep(take, now)
-        for (const one of takes) size += one.ledger.keep(one, now)
+        if (!hasRoom(takes)) takes = makeRoomAndDecide(take, now)
+        for (const one of takes) size += one.counters.commit(one, now)
       }
       const policies: PolicyOutcome[] = []
       for (const { policy, verdict } of takes) policies.push(outcomeOf(policy, verdict, counted))
       return { admitted, policies }
     }
   }
-  made.add(store)
-  return store
-}
-
-/** What one policy says of a take, with where it is to be kept. */
-interface PolicyTake {
-  readonly policy: CompiledPolicy
-  readonly ledger: Ledger
-  readonly partition: string
-  /** Undefined for a partition that is not known yet. */
-  readonly state: number[] | undefined
-  readonly verdict: Verdict
-}
-
-/** The states of equal policies, by partition. */
-interface Ledger {
-  look (policy: CompiledPolicy, principal: Principal, now: number, cost: number): PolicyTake
-  /** @returns by how many the number of states has grown */
-  keep (take: PolicyTake, now: number): number
-  /** Looks at up to `most` states, drops those that say nothing any more and returns how many. */
-  sweep (now: number, most: number): number
-}
-
-function createLedger (terms: CompiledPolicy): Ledger {
-  const { algorithm, partitionOf } = terms
-  const states = new Map<string, number[]>()
-  const cursor = rounds(states)
-
-  function settle (state: number[], now: number): void {
-    const settled = algorithm.settle(terms, state, now)
-    if (settled !== state) overwrite(state, settled)
-  }
-
-  function sweep (now: number, most: number): number {
-    let dropped = 0
-    for (let left = Math.min(most, states.size); left > 0 && states.size > 0; left--) {
-      const [partition, state] = cursor.next().value
-      settle(state, now)
-      if (algorithm.expiry(terms, state) <= now && states.delete(partition)) dropped++
-    }
-    return dropped
-  }
-
-  const ledger: Ledger = {
-    look (policy, principal, now, cost) {
-      const partition = partitionOf(principal)
-      const state = states.get(partition)
-      if (state !== undefined) settle(state, now)
-      return { policy, ledger, partition, state, verdict: algorithm.decide(terms, state, now, cost) }
-    },
-    keep ({ partition, state, verdict: { next } }, now) {
-      if (state !== undefined) {
-        overwrite(state, next)
-        return 0
-      }
-      states.set(partition, [...next])
-      return 1 - sweep(now, SWEPT_PER_NEW)
-    },
-    sweep
-  }
-  return ledger
-}
-
-/** All items over and over, from where it was left; must not be asked while there are none. */
-function * rounds<T> (items: Iterable<T>): Generator<T, never> {
-  for (;;) yield * items
-}
-
-/** States are written in place: a look-up less, and nothing left for the garbage collector. */
-function overwrite (state: number[], next: readonly number[]): void {
-  let i = 0
-  for (const number of next) state[i++] = number
 }

@@ -5,7 +5,7 @@ import type { Principal } from '../core/principal.js'
 import { compilePolicy, policySchema, type CompiledPolicy, type Profile } from './policy.js'
 
 export interface ProfileOptions {
-  /** By environment: what applies when neither the route nor the tier says otherwise. */
+  /** By environment, for principals whose route and tier select no profile. */
   environments?: Readonly<Record<string, Profile>> | undefined
   /** By the principal's `tier`. */
   tiers?: Readonly<Record<string, Profile>> | undefined
@@ -13,8 +13,12 @@ export interface ProfileOptions {
   profiles?: Readonly<Record<string, Profile>> | undefined
 }
 
-const profile = Type.Array(policySchema, { maxItems: 16, description: 'an array of at most 16 policies; an empty one is unlimited' })
-const profiles = Type.Record(Type.String(), profile, { description: 'an object of profiles: { name: [{ name, quota, window }] }' })
+const profile = Type.Array(policySchema, {
+  maxItems: 16, description: 'an array of at most 16 policies; an empty one is unlimited'
+})
+const profiles = Type.Record(Type.String(), profile, {
+  description: 'an object of profiles: { name: [{ name, quota, window }] }'
+})
 
 export const profileOptions = {
   environments: Type.Optional(profiles),
@@ -22,13 +26,13 @@ export const profileOptions = {
   profiles: Type.Optional(profiles)
 }
 
-/** 100 a minute in production, 300 in the sandbox, a credential. */
+/** For each credential 100 requests a minute in production, 300 in the sandbox. */
 export const defaultEnvironments: Readonly<Record<string, Profile>> = {
   production: [{ name: 'production', quota: 100, window: 60 }],
   sandbox: [{ name: 'sandbox', quota: 300, window: 60 }]
 }
 
-/** 1,000 an hour with a burst of 100; 10,000 with a burst of 1,000; unlimited. */
+/** For each credential 1,000 requests an hour with a burst of 100, 10,000 with a burst of 1,000, or unlimited. */
 export const defaultTiers: Readonly<Record<string, Profile>> = {
   free: [{ name: 'free', quota: 1_000, window: 3_600, burst: 100 }],
   pro: [{ name: 'pro', quota: 10_000, window: 3_600, burst: 1_000 }],
@@ -36,25 +40,38 @@ export const defaultTiers: Readonly<Record<string, Profile>> = {
 }
 
 export interface Profiles {
-  /** The route's profile, else the tier's, else the environment's. @throws when there is none: nobody goes uncounted by mistake */
+  /**
+   * The route's profile, else the tier's, else the environment's.
+   * @throws OptionError when none is declared, so that nobody goes uncounted by mistake
+   */
   select (access: RouteAccess, principal: Principal): readonly CompiledPolicy[]
   has (profile: string): boolean
   readonly names: readonly string[]
 }
 
-export function createProfiles ({ environments = defaultEnvironments, tiers = defaultTiers, profiles = {} }: ProfileOptions): Profiles {
+interface Selection {
+  readonly profile: string | undefined
+  readonly tier: string | undefined
+  readonly environment: string
+  readonly policies: readonly CompiledPolicy[]
+}
+
+export function createProfiles (options: ProfileOptions): Profiles {
+  const { environments = defaultEnvironments, tiers = defaultTiers, profiles = {} } = options
   const byEnvironment = compile(environments, 'environments')
   const byTier = compile(tiers, 'tiers')
   const byName = compile(profiles, 'profiles')
 
-  function find (profile: string | undefined, tier: string | undefined, environment: string): readonly CompiledPolicy[] {
+  function find (
+    profile: string | undefined, tier: string | undefined, environment: string
+  ): readonly CompiledPolicy[] {
     if (profile !== undefined) return chosen(byName.get(profile), `profiles.${profile}`)
     const ofTier = tier === undefined ? undefined : byTier.get(tier)
     return ofTier ?? chosen(byEnvironment.get(environment), `environments.${environment}`)
   }
 
-  /** Most requests are of the same kind as the one before. */
-  let last: { readonly profile: string | undefined, readonly tier: string | undefined, readonly environment: string, readonly policies: readonly CompiledPolicy[] } | undefined
+  /** Most requests select the same profile as the one before. */
+  let last: Selection | undefined
 
   return {
     names: [...byName.keys()],
@@ -69,14 +86,19 @@ export function createProfiles ({ environments = defaultEnvironments, tiers = de
 }
 
 function chosen (policies: readonly CompiledPolicy[] | undefined, path: string): readonly CompiledPolicy[] {
-  if (policies === undefined) throw new OptionError(`limits.${path} is not declared; add it, with an empty array for unlimited`)
+  if (policies === undefined) {
+    throw new OptionError(`limits.${path} is not declared; add it, with an empty array for unlimited`)
+  }
   return policies
 }
 
 function compile (profiles: Readonly<Record<string, Profile>>, path: string): Map<string, readonly CompiledPolicy[]> {
   return new Map(Object.entries(profiles).map(([name, policies]) => {
     const names = new Set(policies.map((policy) => policy.name))
-    if (names.size !== policies.length) throw new OptionError(`option limits.${path}.${name} has two policies of the same name; responses could not tell them apart`)
+    if (names.size !== policies.length) {
+      throw new OptionError(`option limits.${path}.${name} has two policies of the same name; ` +
+        'responses could not tell them apart')
+    }
     return [name, Object.freeze(policies.map(compilePolicy))]
   }))
 }

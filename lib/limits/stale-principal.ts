@@ -1,45 +1,51 @@
-import type { FastifyInstance, FastifyRequest } from 'fastify'
-import { describeFault } from '../core/errors.js'
+import type { FastifyRequest } from 'fastify'
 import type { AccessContext } from '../core/access-context.js'
-import type { Principal } from '../core/principal.js'
 import { withTimeout } from '../core/clock.js'
-import { judgementOf, type Judgement, type Limiter } from './limiter.js'
+import { describeFault } from '../core/errors.js'
+import type { Principal } from '../core/principal.js'
+import type { RouteAccess } from '../core/route-access.js'
+import type { Decide, Ruling } from './decide.js'
 import type { Profiles } from './profiles.js'
 import type { LimitStore } from './store.js'
 
-interface Parts {
-  readonly app: FastifyInstance
-  readonly ground: AccessContext
-  readonly limiter: Limiter
+export interface ReloadDeps {
+  readonly context: AccessContext
+  readonly decide: Decide
   readonly profiles: Profiles
   readonly store: LimitStore
   /** Seconds. */
   readonly deadline: number
 }
 
-interface Renewed { readonly principal: Principal, readonly judgement: Judgement }
+export interface Reloaded { readonly principal: Principal, readonly ruling: Ruling }
+
+export type Reload = (
+  request: FastifyRequest, access: RouteAccess, stale: Principal, ruling: Ruling
+) => Promise<Reloaded>
 
 /**
- * What becomes of a request whose principal is not the one that the store was marked with: it is authenticated again by
- * the truth, the truth is marked, and where other policies hold now, they decide.
+ * Re-authenticates a request whose principal is out of date and publishes the version of the loaded record. Where
+ * other policies apply now, they decide.
  *
- * @throws AccessError when the credential is no longer good, or nobody can say
+ * @throws AccessError when the credential is no longer valid, or when the store fails
  */
-export function createStalePrincipal ({ app, ground, limiter, profiles, store, deadline }: Parts) {
-  return async function renew (request: FastifyRequest, before: Principal, judgement: Judgement): Promise<Renewed> {
-    const access = ground.accessOf(request)
-    const principal = await app.latchkey.reauthenticate(request)
-    if (principal.version !== undefined) await mark(request, principal, principal.version)
-    const decided = profiles.select(access, principal) === profiles.select(access, before)
-    return { principal, judgement: decided ? judgement : await judgementOf(limiter, limiter.judge(access, principal)) }
+export function createReload ({ context, decide, profiles, store, deadline }: ReloadDeps): Reload {
+  /** Where this fails, the next request loads the record again, so this request goes on. */
+  async function publish (request: FastifyRequest, principal: Principal): Promise<void> {
+    const { version } = principal
+    if (version === undefined || store.publishVersion === undefined) return
+    try {
+      await withTimeout(store.publishVersion(principal, version), deadline, 'the limit store')
+    } catch (fault) {
+      const entry = { reason: describeFault(fault), principal: principal.id }
+      request.log.warn(entry, 'a changed key was loaded, and its version could not be published')
+    }
   }
 
-  /** The principal is the true one, marked or not: without its marker, the next request asks for it again. */
-  async function mark (request: FastifyRequest, principal: Principal, version: number): Promise<void> {
-    try {
-      if (store.publishVersion !== undefined) await withTimeout(store.publishVersion(principal, version), deadline, 'the limit store')
-    } catch (fault) {
-      request.log.warn({ reason: describeFault(fault), principal: principal.id }, 'a key was loaded anew and could not be marked')
-    }
+  return async function reload (request, access, stale, ruling) {
+    const principal = await context.reauthenticate(request)
+    await publish(request, principal)
+    const isDecided = profiles.select(access, principal) === profiles.select(access, stale)
+    return { principal, ruling: isDecided ? ruling : await decide(access, principal) }
   }
 }

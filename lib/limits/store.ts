@@ -1,5 +1,4 @@
 import type { Principal } from '../core/principal.js'
-import type { Clock } from '../core/clock.js'
 import type { Verdict } from './algorithms.js'
 import type { CompiledPolicy } from './policy.js'
 
@@ -7,82 +6,46 @@ import type { CompiledPolicy } from './policy.js'
 export interface Take {
   readonly policies: readonly CompiledPolicy[]
   readonly principal: Principal
-  /** Whole units; 0 is decided and never counted. */
+  /** Whole units; 0 takes none, but is refused like any other cost. */
   readonly cost: number
   /** Milliseconds since the epoch; a store with a clock of its own, shared by processes, uses that. */
   readonly now: number
 }
 
-/** What one policy has left, after the take where it went through. */
+/** What is left of one policy after the take. */
 export interface PolicyOutcome {
-  /** The very object of the take. */
+  /** The policy of the take: the same object. */
   readonly policy: CompiledPolicy
-  /** This policy alone would admit. */
+  /** Whether this policy by itself admits. */
   readonly admitted: boolean
   /** Whole units. */
   readonly remaining: number
-  /** Seconds until more quota comes back; where it does not admit, until it would. Rounded up. */
+  /** Whole seconds until more quota comes back, rounded up; where the policy does not admit, until it would. */
   readonly reset: number
   /**
-   * When the window that is used up closes, in ms since the epoch by a clock that all processes share: what tells it from
-   * the next one. Only of a fixed window that does not admit, by stores with such a clock.
+   * When a used-up fixed window closes, in milliseconds since the epoch; it identifies the window. Only from stores
+   * whose clock all processes share, and only where the policy does not admit.
    */
   readonly closesAt?: number
 }
 
 export interface Outcome {
-  /** All policies admit, and all have counted; otherwise none has. */
+  /** All policies admit and have counted the take; otherwise none has. */
   readonly admitted: boolean
   /** One for each policy of the take, in its order. */
   readonly policies: readonly PolicyOutcome[]
   /**
-   * The largest version that any process has marked the principal with, 0 where no marker is left; left out by stores
-   * that keep none. A principal of another version is loaded anew before its request goes on.
+   * The largest version that any process has published for the principal; 0 where there is none. A principal with
+   * another version is loaded again before its request goes on. Stores without `publishVersion` leave it out.
    */
   readonly versionMarker?: number
   /** Nothing could be counted and `policies` is empty: the host chose to admit such requests. */
   readonly uncounted?: true
+  /** This take could not be decided; its caller gets 503. For stores that decide takes in batches. */
+  readonly failure?: LimitStoreUnavailable
 }
 
-/** A take for a store that has a clock of its own: ours is read only where that one can't be asked. */
-export interface JoinedTake extends Omit<Take, 'now'> {
-  /** What `now` would be. @throws TypeError when the clock does not tell the time */
-  readonly time: Clock
-}
-
-/** A take that is decided together with others. */
-export interface PendingTake {
-  readonly take: JoinedTake
-  /** Settles once all of them are decided, and never rejects; they share it. */
-  readonly decided: Promise<unknown>
-  /** What came of this one, from then on. @throws what `take` would reject with */
-  outcome (): Outcome
-}
-
-/** As `take` of a store that settles by itself; what waits shares one promise, which costs a request less than one of its own. */
-export type Join = (take: JoinedTake) => Outcome | PendingTake
-
-const joins = new WeakMap<LimitStore, { readonly take: LimitStore['take'], readonly join: Join }>()
-
-/** Makes a store that is joined. Known by the object and its `take`: what a host makes of it, with one of its own, is asked by that. */
-export function joinable<S extends LimitStore> (store: S, join: Join): S {
-  joins.set(store, { take: store.take, join })
-  return store
-}
-
-export function joinOf (store: LimitStore): Join | undefined {
-  const known = joins.get(store)
-  return known?.take === store.take ? known.join : undefined
-}
-
-/** Waits for what may be pending. @throws as it does */
-export async function outcomeWhenDecided (taken: Outcome | PendingTake): Promise<Outcome> {
-  if (!('decided' in taken)) return taken
-  await taken.decided
-  return taken.outcome()
-}
-
-/** A store's word that it can't decide now, and when it may again; becomes 503 with `Retry-After`. */
+/** A store that can't decide now throws it; the caller gets 503 with `Retry-After`. */
 export class LimitStoreUnavailable extends Error {
   readonly code = 'LATCHKEY_ERR_LIMIT_STORE_UNAVAILABLE'
   /** @param retryAfter seconds, at least 1 */
@@ -93,30 +56,31 @@ export class LimitStoreUnavailable extends Error {
 }
 
 /**
- * Where counters live. A take is atomic over its policies: counted by all or by none, whatever runs beside it.
- * Whoever can't decide throws or rejects; the hook answers 503.
+ * Where counters live. A take is atomic: counted by all of its policies or by none, whatever runs at the same time. A
+ * store that can't decide throws or rejects; the caller gets 503.
  */
 export interface LimitStore {
-  /** Called once at boot. What it rejects with stops the boot: a store that only can't be reached yet should not. */
+  /** Called once at boot, which fails where it rejects. It should resolve where the store can't be reached yet. */
   ready? (): Promise<void>
-  /** Seconds within which `take` settles by itself, whatever happens; no other deadline is set for it then. */
+  /** Seconds within which every take settles by itself; the option `deadline` does not apply then. */
   readonly deadline?: number
   take (take: Take): Outcome | Promise<Outcome>
+  /** Decides the takes of one event-loop tick in one trip, and answers in their order. */
+  takeBatch? (takes: readonly Take[]): Promise<readonly Outcome[]>
   /**
-   * Marks a principal with the version of its record, for every process that takes from this store. A marker only grows,
-   * and outlives whatever the processes hold of the principal. A store with `mark` answers `marker` to every take of a
-   * principal that has a version, also to one of no policies.
+   * Stores the version of a principal's record as its version marker, which only grows and outlives every cached copy
+   * of the principal. A store with `publishVersion` answers `versionMarker` to every take of a principal that has a
+   * version, also where the take has no policies.
    */
   publishVersion? (principal: Pick<Principal, 'id' | 'workspace' | 'environment'>, version: number): Promise<void>
-  /**
-   * Who of all processes does what is to be done once: true to one of those that ask for a name, then false to all for so
-   * many seconds. No request waits for it. Rejects where nobody can say, and then nobody may do it.
-   * @param name any text of any length
-   */
-  claim? (name: string, seconds: number): Promise<boolean>
 }
 
-/** What a verdict tells the caller, in whole units and seconds. @param counted units that this take took */
-export function outcomeOf (policy: CompiledPolicy, { admitted, available, reset }: Verdict, counted: number): PolicyOutcome {
+/**
+ * A verdict in whole units and seconds.
+ * @param counted units that this take took
+ */
+export function outcomeOf (
+  policy: CompiledPolicy, { admitted, available, reset }: Verdict, counted: number
+): PolicyOutcome {
   return { policy, admitted, remaining: Math.max(0, available - counted), reset: Math.ceil(reset / 1_000_000) }
 }

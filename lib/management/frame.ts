@@ -87,7 +87,7 @@ export function createFrame (app: FastifyInstance, scopes: RouteScopes, options:
   const { grants } = app.latchkey.keys
   const actors = createActors(options, { grants, refusal, codes })
   const bySession = options.session !== undefined
-  const schemes = bySession ? [] : [...new Set(app.latchkey.resolvers.map(({ scheme }) => scheme))]
+  const schemes = bySession ? [] : context.schemes
   // What the guard refuses by itself is in the document already, except where a route has more to say of a status.
   const byGuard: readonly RefusalCode[] = bySession
     ? ['CREDENTIAL_MISSING', 'INSUFFICIENT_SCOPE', 'AUTHENTICATION_UNAVAILABLE']

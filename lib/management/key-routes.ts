@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { Type } from '@sinclair/typebox'
+import { withoutPort } from '../core/address.js'
 import { AccessError } from '../core/errors.js'
 import { EXISTING_INSTANT } from '../core/input.js'
 import { checkOptions, OptionError } from '../core/options.js'
@@ -71,7 +72,7 @@ export async function keyRoutes (app: FastifyInstance, options: KeyRoutesOptions
 
   async function callerOf (request: FastifyRequest<InWorkspaceQuery>) {
     const by = await actors.actorIn(request, request.query.workspace)
-    return { by, from: { ip: request.ip, requestId: request.id } } satisfies KeyCaller
+    return { by, from: { ip: withoutPort(request.ip), requestId: request.id } } satisfies KeyCaller
   }
 
   app.post<InWorkspaceQuery & { Body: Body<typeof CreateBody> }>('/', declare({

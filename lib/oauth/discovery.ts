@@ -1,21 +1,23 @@
 import type { JSONWebKeySet } from 'jose'
 import { fetchJson, IssuerUnavailable, type Json } from './issuer-http.js'
 
-export interface Place {
+export interface JwksLocation {
   readonly issuer: string
-  /** Where its keys are; by discovery where left out. */
+  /** By discovery where left out. */
   readonly jwksUri: string | undefined
   /** Seconds for each request. */
   readonly deadline: number
-  /** Whether an address may be asked. */
-  readonly allows: (url: string) => boolean
+  /** Whether a URL may be requested. */
+  readonly isAllowed: (url: string) => boolean
 }
 
 /**
- * Loads the key set of an issuer, by RFC 8414 or OpenID Connect Discovery where it is not told where the keys are. They
- * are discovered with every load: an issuer may move its keys, and its old address may go on answering.
+ * Loads the JWKS of an issuer, whose URL comes by RFC 8414 or OpenID Connect Discovery unless it is given. It is
+ * discovered with each load: an issuer may move its JWKS while the old URL goes on answering.
  */
-export function createKeySetLoader ({ issuer, jwksUri, deadline, allows }: Place): () => Promise<JSONWebKeySet> {
+export function createJwksLoader (location: JwksLocation): () => Promise<JSONWebKeySet> {
+  const { issuer, jwksUri, deadline, isAllowed } = location
+
   async function discover (): Promise<string> {
     const metadata = await fetchJson({ url: authorizationServerUrl(issuer), deadline })
       .catch(() => fetchJson({ url: openIdConfigurationUrl(issuer), deadline }))
@@ -25,18 +27,18 @@ export function createKeySetLoader ({ issuer, jwksUri, deadline, allows }: Place
   /** RFC 8414 §3.3: metadata of another issuer must not be used. */
   function readMetadata ({ issuer: named, jwks_uri: uri }: Json): string {
     if (named !== issuer) throw new IssuerUnavailable('ISSUER_DIFFERS')
-    if (typeof uri !== 'string' || !allows(uri)) throw new IssuerUnavailable('NO_JWKS_URI')
+    if (typeof uri !== 'string' || !isAllowed(uri)) throw new IssuerUnavailable('NO_JWKS_URI')
     return uri
   }
 
   return async function load () {
     const set = await fetchJson({ url: jwksUri ?? await discover(), deadline })
-    if (isKeySet(set)) return set
-    throw new IssuerUnavailable('NOT_A_KEY_SET')
+    if (isJwks(set)) return set
+    throw new IssuerUnavailable('NOT_A_JWKS')
   }
 }
 
-function isKeySet (value: Json): value is Json & JSONWebKeySet {
+function isJwks (value: Json): value is Json & JSONWebKeySet {
   return Array.isArray(value.keys)
 }
 

@@ -1,13 +1,15 @@
 /**
  * `fastify-latchkey/oauth`: OAuth 2.0 access tokens as principals, for the `resolvers` option. Needs `jose`.
  */
-export { createJwtResolver, MAX_ACCESS_TOKEN, type Algorithm, type JwtIssuer, type JwtResolverOptions } from './jwt.js'
-export { createIntrospectionResolver, type IntrospectionClient, type IntrospectionResolverOptions } from './introspection.js'
-export type { AuthorizationCode, TokenOptions } from './options.js'
-export type { ClaimMap, ClaimSource, Partition } from './principal.js'
+export { createJwtResolver, type Algorithm, type JwtIssuer, type JwtResolverOptions } from './jwt-resolver.js'
+export {
+  createIntrospectionResolver, type IntrospectionClient, type IntrospectionResolverOptions
+} from './introspection-resolver.js'
+export type { AuthorizationCode, TokenOptions } from './token-options.js'
+export type { ClaimMap, ClaimSource, Partition } from './token-principal.js'
 export type { PermissionsOf } from '../auth/index.js'
 export type { CacheOptions } from './token-cache.js'
-export { protectedResource, type ProtectedResourceOptions } from './resource.js'
+export { protectedResource, type ProtectedResourceOptions } from './protected-resource.js'
 export type { DpopOptions } from './dpop.js'
 export { createMemoryReplayStore, ReplayStoreFull, type ReplayStore } from './replay.js'
 export { IssuerUnavailable } from './issuer-http.js'

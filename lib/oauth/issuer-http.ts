@@ -1,10 +1,12 @@
-/** An authorization server that did not answer, or not as it should. Keeps nothing of what it said. */
+/**
+ * The authorization server did not answer, or not as it should: requests get 503. Nothing of its answer is kept.
+ * `code` says in a word what was wrong, such as `STATUS_500`, `TIMEOUT` or `NOT_JSON`.
+ */
 export class IssuerUnavailable extends Error {
-  /** A word for the log, such as `STATUS_500`. */
   readonly code: string
   constructor (code: string) {
     super('the authorization server did not answer as it should')
-    this.name = 'ProviderUnavailable'
+    this.name = 'IssuerUnavailable'
     this.code = code
   }
 }
@@ -20,12 +22,12 @@ export interface IssuerRequest {
 
 export type Json = Readonly<Record<string, unknown>>
 
-/** Metadata, key sets and introspection answers are a few KiB; what is larger is not one. */
+/** Metadata, a JWKS and introspection answers have a few KiB. */
 const MAX_BYTES = 262_144
 
 /**
  * Asks an authorization server for a JSON object. Redirects are not followed.
- * @throws ProviderUnavailable whatever goes wrong
+ * @throws IssuerUnavailable whatever goes wrong
  */
 export async function fetchJson ({ url, deadline, headers, form }: IssuerRequest): Promise<Json> {
   try {
@@ -34,7 +36,7 @@ export async function fetchJson ({ url, deadline, headers, form }: IssuerRequest
       headers: { accept: 'application/json', ...headers },
       ...form !== undefined && { body: form },
       redirect: 'manual',
-      signal: AbortSignal.timeout(Math.ceil(deadline * 1000)) // which takes whole milliseconds alone
+      signal: AbortSignal.timeout(Math.ceil(deadline * 1000)) // it accepts whole milliseconds only
     })
     const { status, body } = response
     if (status === 200 && body !== null) return parseObject(await readBytes(body)) ?? notJson()
@@ -63,7 +65,7 @@ function notJson (): never {
 
 const utf8 = new TextDecoder('utf-8', { fatal: true })
 
-/** A JSON object in UTF-8; undefined for anything else: bytes that are no text must not become one that others share. */
+/** A JSON object in UTF-8, or undefined: other bytes must not be decoded to a text that a good object may have too. */
 export function parseObject (bytes: Uint8Array): Json | undefined {
   try {
     const value: unknown = JSON.parse(utf8.decode(bytes))

@@ -1,19 +1,22 @@
-/** Without user information, and without what `URL` would take away or read as something else: spaces, controls, `\\`, half characters. */
-const HTTP_URI = /^https?:\/\/[^\s\p{Cc}\p{Surrogate}\\/?#@]+([/?#][^\s\p{Cc}\p{Surrogate}\\]*)?$/iu
+import { Type } from '@sinclair/typebox'
+import { allowPlainHttp } from '../auth/index.js'
+import { OptionError } from '../core/options.js'
 
-/**
- * An address as RFC 9449 §4.3 has it compared: without query and fragment, after syntax- and scheme-based normalization
- * (RFC 3986 §6.2.2 and §6.2.3).
- * @returns undefined for what is no absolute http or https URI
- */
-export function addressOf (text: unknown): string | undefined {
-  if (typeof text !== 'string' || !HTTP_URI.test(text) || !URL.canParse(text)) return undefined
-  const { origin, pathname } = new URL(text)
-  return origin + pathname.replace(/%([\dA-F]{2})/gi, normalizeOctet)
+type Transport = { readonly transport?: typeof allowPlainHttp | undefined }
+
+/** Schema of an http or https URL without user information and fragment. */
+export const urlSchema = (description: string) =>
+  Type.String({ pattern: '^https?://[^\\s/?#@]+([/?][^\\s#]*)?$', description })
+
+/** URLs of an authorization server that may be requested: HTTPS, and plain HTTP where the host allows it by name. */
+export function isIssuerUrl (url: string, { transport }: Transport): boolean {
+  if (!URL.canParse(url)) return false
+  return url.startsWith('https://') || (transport === allowPlainHttp && url.startsWith('http://'))
 }
 
-/** §6.2.2.1: hexadecimal digits in capitals; §6.2.2.2: unreserved characters as themselves. */
-function normalizeOctet (encoded: string, digits: string): string {
-  const character = String.fromCharCode(Number.parseInt(digits, 16))
-  return /[\w.~-]/.test(character) ? character : encoded.toUpperCase()
+/** @throws OptionError */
+export function checkIssuerUrl (url: string, option: string, transport: Transport): void {
+  if (isIssuerUrl(url, transport)) return
+  throw new OptionError(`option ${option} must be an https URL; ` +
+    'for an authorization server on this machine write transport: allowPlainHttp')
 }

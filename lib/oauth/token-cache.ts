@@ -2,101 +2,107 @@ import { InvalidCredential } from '../auth/index.js'
 import type { Principal } from '../core/principal.js'
 import type { Clock } from '../core/clock.js'
 
-/** What a good token grants, whoever said that it is good. */
+/** What a good token grants. Instants are in milliseconds since the epoch. */
 export interface Grant {
   readonly principal: Principal
-  /** Milliseconds since the epoch. */
+  /** Undefined where the token has no `exp`. */
   readonly expiresAt: number | undefined
-  /** Thumbprint of the key that its holder must prove to have; undefined for a bearer token. */
+  /** Thumbprint of the JWK whose possession its holder must prove; undefined for a bearer token. */
   readonly jkt: string | undefined
-  /** Milliseconds since the epoch: what it was found good by must be looked at again from then on; undefined for nothing. */
-  readonly until: number | undefined
+  /** When it must be verified again, because its issuer may have withdrawn the signing key. */
+  readonly verifyAgainAt: number | undefined
 }
 
+/** The cache of good tokens. */
 export interface CacheOptions {
-  /** Tokens held at once; the oldest are forgotten. 10,000 by default. */
+  /** Tokens at once; the oldest go first. 10,000 by default. */
   size?: number | undefined
-  /** Seconds that a token is not looked at again, from when that began; a withdrawn grant is noticed after them. 0 holds nothing. */
+  /**
+   * Seconds for which a good token is not verified again, from when its verification began; a withdrawn grant is
+   * noticed after them. 60 by default for JWT, 10 for introspection; 0 caches nothing.
+   */
   maxAge?: number | undefined
 }
 
 export interface TokenCacheDeps {
-  /** @throws InvalidCredential when it is not good; anything else when nobody can tell now */
+  /** @throws InvalidCredential when the token is not good; anything else when that can't be known now */
   readonly verify: (token: string, clock: Clock) => Promise<Grant>
   readonly cache: Readonly<Required<{ [Name in keyof CacheOptions]: number }>> | false
 }
 
-/** Looks at tokens: each is known by a name, its SHA-256. */
+/** Good tokens, by their SHA-256 alone. */
 export interface TokenCache {
-  /** What was found a moment ago. */
-  recall (name: string, now: number): Grant | undefined
-  /** What is found now; those that come while somebody looks share the answer as long as it is no older than one that is held. */
-  share (token: string, name: string, clock: Clock): Promise<Grant>
-  /** What is found now, by a look of one's own. */
-  look (token: string, name: string, clock: Clock): Promise<Grant>
+  /** The grant of a token that was verified a moment ago. */
+  get (tokenHash: string, now: number): Grant | undefined
+  /** Verifies the token, or shares a verification in flight that is no older than a cached grant may be. */
+  getOrVerify (token: string, tokenHash: string, clock: Clock): Promise<Grant>
+  /** Verifies the token whatever is cached or in flight. */
+  verifyUncached (token: string, tokenHash: string, clock: Clock): Promise<Grant>
 }
 
-/** Holds the grant itself, not beside it: what a request looks at is in one place. */
-interface Held extends Grant { readonly heldFrom: number, readonly heldUntil: number }
-interface Flight { readonly work: Promise<Grant>, readonly turn: number, readonly from: number }
+interface CachedGrant extends Grant { readonly cachedAt: number, readonly cachedUntil: number }
+interface Verification { readonly result: Promise<Grant>, readonly number: number, readonly startedAt: number }
 
 export function createTokenCache ({ verify, cache }: TokenCacheDeps): TokenCache {
   const { size, maxAge } = cache === false ? { size: 1, maxAge: 0 } : cache
-  const life = maxAge * 1000
-  const held = new Map<string, Held>()
-  const flights = new Map<string, Flight>()
-  let turn = 0
+  const lifetime = maxAge * 1000
+  const grants = new Map<string, CachedGrant>()
+  const inFlight = new Map<string, Verification>()
+  let started = 0
 
-  function keep (name: string, grant: Grant, from: number): void {
-    const { principal, expiresAt, jkt, until } = grant
-    const heldUntil = Math.min(expiresAt ?? Infinity, until ?? Infinity, from + life)
-    if (heldUntil <= from) return
-    held.delete(name)
-    const [oldest] = held.keys()
-    if (held.size >= size && oldest !== undefined) held.delete(oldest)
-    held.set(name, { principal, expiresAt, jkt, until, heldFrom: from, heldUntil })
+  function keep (tokenHash: string, grant: Grant, startedAt: number): void {
+    const { expiresAt = Infinity, verifyAgainAt = Infinity } = grant
+    const cachedUntil = Math.min(expiresAt, verifyAgainAt, startedAt + lifetime)
+    if (cachedUntil <= startedAt) return
+    grants.delete(tokenHash)
+    const [oldest] = grants.keys()
+    if (grants.size >= size && oldest !== undefined) grants.delete(oldest)
+    grants.set(tokenHash, { ...grant, cachedAt: startedAt, cachedUntil })
   }
 
-  async function look (token: string, name: string, clock: Clock): Promise<Grant> {
-    const from = clock()
+  async function verifyUncached (token: string, tokenHash: string, clock: Clock): Promise<Grant> {
+    const startedAt = clock()
     try {
       const grant = await verify(token, clock)
-      keep(name, grant, from)
+      keep(tokenHash, grant, startedAt)
       return grant
     } catch (fault) {
-      if (fault instanceof InvalidCredential) held.delete(name)
+      if (fault instanceof InvalidCredential) grants.delete(tokenHash)
       throw fault
     }
   }
 
-  function begin (token: string, name: string, clock: Clock): Promise<Grant> {
-    const from = clock()
-    const work = look(token, name, clock).finally(() => {
-      if (flights.get(name)?.work === work) flights.delete(name)
+  function startVerification (token: string, tokenHash: string, clock: Clock): Promise<Grant> {
+    const startedAt = clock()
+    const result = verifyUncached(token, tokenHash, clock).finally(() => {
+      if (inFlight.get(tokenHash)?.result === result) inFlight.delete(tokenHash)
     })
-    flights.set(name, { work, turn: ++turn, from })
-    return work
+    inFlight.set(tokenHash, { result, number: ++started, startedAt })
+    return result
   }
 
   return {
-    recall (name, now) {
-      const found = held.get(name)
-      if (found === undefined || (now >= found.heldFrom && now < found.heldUntil)) return found
-      held.delete(name)
+    get (tokenHash, now) {
+      const grant = grants.get(tokenHash)
+      if (grant === undefined || (now >= grant.cachedAt && now < grant.cachedUntil)) return grant
+      grants.delete(tokenHash)
       return undefined
     },
 
-    async share (token, name, clock) {
-      const arrived = turn
-      /** One that began after this request came is as good as its own, however long it takes. */
-      const isGood = (flight: Flight): boolean => flight.turn > arrived || Math.abs(clock() - flight.from) < life
-      for (let flight = flights.get(name); flight !== undefined && isGood(flight); flight = flights.get(name)) {
-        const grant = await flight.work
-        if (isGood(flight)) return grant
+    async getOrVerify (token, tokenHash, clock) {
+      const startedBefore = started
+      /** One that started after this request came is as good as its own, however long it takes. */
+      const isGood = ({ number, startedAt }: Verification): boolean =>
+        number > startedBefore || Math.abs(clock() - startedAt) < lifetime
+      let verification = inFlight.get(tokenHash)
+      while (verification !== undefined && isGood(verification)) {
+        const grant = await verification.result
+        if (isGood(verification)) return grant
+        verification = inFlight.get(tokenHash)
       }
-      return await begin(token, name, clock)
+      return await startVerification(token, tokenHash, clock)
     },
 
-    look
+    verifyUncached
   }
 }

@@ -1,78 +1,98 @@
-import type { Json } from './document-parts.js'
-import { createResponses, type Refusing, type Responses } from './responses.js'
-import type { StatedSecurity } from './stated.js'
+import type { RouteAccess } from '../core/route-access.js'
+import { isRecord, recordOf, type Json } from './document-parts.js'
+import type { DocumentedContext } from './documented-context.js'
+import { createResponses, type Components } from './responses.js'
+import { readSecurity, securityOf, withoutForbiddenScopes, type OperationAccess } from './security.js'
 
-/** What of a context its document tells. */
-export interface DocumentTerms {
-  readonly ground: Refusing
-  /** OpenAPI security scheme objects by name. */
-  readonly schemes: Readonly<Record<string, Json>>
-  readonly stated: StatedSecurity
+/** The route behind an operation: its context and what it declares, once for each of its methods. */
+export interface DocumentedOperation {
+  readonly context: DocumentedContext
+  readonly accesses: readonly [RouteAccess, ...RouteAccess[]]
 }
 
+/** Where the requirements of operations are found. */
+export interface OperationSources {
+  readonly contexts: readonly DocumentedContext[]
+  /** By the array that an operation has as its `security`. */
+  readonly operations: WeakMap<object, DocumentedOperation>
+}
+
+interface Described { readonly context: DocumentedContext, readonly access: OperationAccess }
+
 /**
- * An OpenAPI 3 document with the security schemes, and on each guarded operation its security and refusals: a new
- * document, in which everything the given one says already stands. Other documents come back as they are.
- * Describing a document twice changes nothing.
+ * A copy of an OpenAPI 3 document in which each guarded operation shows its security and its refusals. What the
+ * document says already stays.
  */
-export function describeAccess<T> (document: T, terms: DocumentTerms): T {
-  if (!isRecord(document) || typeof document.openapi !== 'string' || !document.openapi.startsWith('3.')) return document
-  const responses = createResponses(terms.ground)
-  const paths = mapRecord(document.paths, (item) => describePath(item, terms, responses))
-  const given = recordOf(document.components)
-  const components = {
-    ...given,
-    ...mapRecord(withoutEmpty({ ...responses.components, securitySchemes: terms.schemes }), (parts, kind) => ({ ...recordOf(parts), ...recordOf(given[kind]) }))
+export function describeDocument (document: object, sources: OperationSources): object {
+  const { contexts } = sources
+  const { openapi, components: written, paths } = recordOf(document)
+  const ownComponents = recordOf(written)
+  const schemes = recordOf(ownComponents.securitySchemes)
+  const scopesForOAuthAlone = String(openapi).startsWith('3.0')
+  const added: Components = { responses: {}, headers: {}, schemas: {} }
+  const responses = new Map(contexts.map((context) => [context, createResponses(context.rendering, added)]))
+
+  function describeOperation (operation: unknown, method: string): unknown {
+    if (!isRecord(operation)) return operation
+    const found = findAccess(operation.security, method, sources)
+    if (found === undefined) return operation
+    const { context, access } = found
+    const enforced = securityOf(access, Object.keys(context.schemes))
+    const security = scopesForOAuthAlone ? withoutForbiddenScopes(enforced, schemes) : enforced
+    if (access.mode === 'public') return { ...operation, security }
+    const declared = recordOf(operation.responses)
+    return {
+      ...operation,
+      security,
+      ...withoutCredentials(operation.parameters, Object.values(context.schemes)),
+      responses: { ...declared, ...responses.get(context)?.of(access, declared) }
+    }
   }
-  return { ...document, components, paths }
+
+  const described = mapRecord(paths, (item) => describePath(item, describeOperation))
+  const parts = Object.entries(added).filter(([, named]) => Object.keys(named).length > 0)
+    .map(([kind, named]) => [kind, { ...named, ...recordOf(ownComponents[kind]) }])
+  return { ...document, components: { ...ownComponents, ...Object.fromEntries(parts) }, paths: described }
+}
+
+/** What an operation requires; undefined where no context guards it. An unknown one is read by its `security`. */
+function findAccess (
+  security: unknown, method: string, { contexts, operations }: OperationSources
+): Described | undefined {
+  const operation = Array.isArray(security) ? operations.get(security) : undefined
+  if (operation !== undefined) {
+    const { context, accesses } = operation
+    return { context, access: accesses.find((one) => one.method === method) ?? accesses[0] }
+  }
+  for (const context of contexts) {
+    const access = readSecurity(security, Object.keys(context.schemes))
+    if (access !== undefined) return { context, access }
+  }
+  return undefined
 }
 
 const METHODS = new Set(['get', 'put', 'post', 'delete', 'options', 'head', 'patch', 'trace', 'query'])
 
-function describePath (item: unknown, terms: DocumentTerms, responses: Responses): unknown {
+function describePath (item: unknown, describe: (operation: unknown, method: string) => unknown): unknown {
   if (!isRecord(item)) return item
   return mapRecord(item, (part, field) => {
-    if (field === 'additionalOperations') return mapRecord(part, (operation, method) => describeOperation(operation, method, terms, responses))
-    return METHODS.has(field) ? describeOperation(part, field.toUpperCase(), terms, responses) : part
+    if (field === 'additionalOperations') return mapRecord(part, describe)
+    return METHODS.has(field) ? describe(part, field.toUpperCase()) : part
   })
 }
 
-function describeOperation (operation: unknown, method: string, { stated, schemes }: DocumentTerms, responses: Responses): unknown {
-  if (!isRecord(operation)) return operation
-  const shown = stated.find(operation.security, method)
-  if (shown === undefined) return operation
-  const { access, security } = shown
-  if (access.mode === 'open') return { ...operation, security }
-  const declared = recordOf(operation.responses)
-  return {
-    ...operation,
-    security,
-    ...Array.isArray(operation.parameters) && { parameters: operation.parameters.filter((parameter) => !carriesCredential(parameter, Object.values(schemes))) },
-    responses: { ...declared, ...responses.of(access, declared) }
-  }
+/** Parameters without those that are the credential: OpenAPI wants these described by the security scheme alone. */
+function withoutCredentials (parameters: unknown, schemes: readonly Json[]): { parameters?: unknown[] } {
+  if (!Array.isArray(parameters)) return {}
+  const isCredential = (parameter: unknown) => schemes.some((scheme) => isCredentialOf(scheme, recordOf(parameter)))
+  return { parameters: parameters.filter((parameter) => !isCredential(parameter)) }
 }
 
-/** A parameter that OpenAPI has said already by a security scheme. */
-function carriesCredential (parameter: unknown, schemes: readonly Json[]): boolean {
-  if (!isRecord(parameter)) return false
-  return schemes.some((scheme) => {
-    const [place, name] = scheme.type === 'apiKey' ? [scheme.in, scheme.name] : ['header', 'authorization']
-    return parameter.in === place && String(parameter.name).toLowerCase() === String(name).toLowerCase()
-  })
-}
-
-function isRecord (value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
-
-function recordOf (value: unknown): Record<string, unknown> {
-  return isRecord(value) ? value : {}
+function isCredentialOf (scheme: Json, parameter: Json): boolean {
+  const [place, name] = scheme.type === 'apiKey' ? [scheme.in, scheme.name] : ['header', 'authorization']
+  return parameter.in === place && String(parameter.name).toLowerCase() === String(name).toLowerCase()
 }
 
 function mapRecord (record: unknown, change: (value: unknown, key: string) => unknown): Record<string, unknown> {
   return Object.fromEntries(Object.entries(recordOf(record)).map(([key, value]) => [key, change(value, key)]))
-}
-
-function withoutEmpty (parts: Readonly<Record<string, Json>>): Record<string, Json> {
-  return Object.fromEntries(Object.entries(parts).filter(([, part]) => Object.keys(part).length > 0))
 }

@@ -1,79 +1,53 @@
 import type { FastifyInstance } from 'fastify'
-import fp from 'fastify-plugin'
-import { Type } from '@sinclair/typebox'
 import type { RouteAccess } from '../core/route-access.js'
-import { contextOf, offer } from '../core/access-context.js'
-import { checkOptions, OptionError } from '../core/options.js'
+import { offer, type AccessContext } from '../core/access-context.js'
+import type { Resolver } from '../auth/index.js'
 import type { ScopeTable } from '../scopes/index.js'
-import { createStatedSecurity } from './stated.js'
-import { createAccessDocument, type AccessDocument } from './swagger.js'
+import { addDocumentedContext } from './documented-context.js'
 import { createScopesTable, type ResourceScopes } from './scopes-table.js'
 
-export interface DocsOptions {
-  /** What `defineScopes` returned. */
-  scopes: ScopeTable
+/** What `createOpenApi` works with. */
+export interface OpenApiDeps {
+  /** The catalogue of the context. */
+  readonly scopes: ScopeTable
+  /** The security schemes that the context authenticates by. */
+  readonly schemes: ReadonlyArray<Pick<Resolver, 'scheme' | 'description'>>
 }
-
-const kDocument = Symbol('latchkey.document')
 
 declare module '../core/access-context.js' {
   interface Latchkey {
-    /** Each declared scope with the operations it permits, taken from the routes. Complete once the app is ready. */
+    /** Each declared scope with the operations that it permits. Complete once the app is ready. */
     scopesByResource (): ResourceScopes[]
-    [kDocument]: AccessDocument
   }
 }
 
-const docsOptions = Type.Object({ scopes: Type.Object({}, { description: 'what defineScopes returned' }) }, { additionalProperties: false })
+/** Collects the routes of a guarded context for `swaggerOptions` and for `app.latchkey.scopesByResource`. */
+export function createOpenApi (app: FastifyInstance, context: AccessContext, { scopes, schemes }: OpenApiDeps): void {
+  const accesses = new Set<RouteAccess>()
+  const visible: RouteAccess[] = []
 
-/**
- * Documents what the other rooms enforce, from the same declarations. Where @fastify/swagger is registered, in this
- * context, an outer or an inner one, before or after, the OpenAPI 3 document that `app.swagger()` answers shows the
- * security schemes, each operation's security (defaults as well) and what a refused request is answered. Documents of
- * Swagger 2.0 are left alone.
- */
-export const docs = fp<DocsOptions>(async function latchkeyDocs (app: FastifyInstance, options: DocsOptions) {
-  checkOptions(docsOptions, options, 'docs')
-  const ground = contextOf(app)
-  const operations: RouteAccess[] = []
-  const contexts = new Set([app])
-  const schemes = Object.fromEntries(app.latchkey.resolvers.map(({ scheme, description }) => [scheme, description]))
-  const stated = createStatedSecurity(Object.keys(schemes))
-  const document = createAccessDocument({ ground, schemes, stated })
-
-  app.addHook('onRoute', function documentRoute (route) {
-    const accesses = ground.statedBy(route)
+  app.addHook('onRoute', function collectRoute (route) {
     const { schema = {} } = route
-    route.schema = { ...schema, security: stated.show(accesses, schema.security) }
-    if (!('hide' in schema && schema.hide === true)) operations.push(...accesses)
-    contexts.add(this)
+    const hidden = 'hide' in schema && schema.hide === true
+    for (const access of context.declaredBy(route)) {
+      accesses.add(access)
+      if (!hidden) visible.push(access)
+    }
   })
-  app.addHook('onReady', async function shareDocument () {
-    for (const context of contexts) document.shareWith(context)
+  addDocumentedContext({
+    app,
+    rendering: context,
+    schemes: Object.fromEntries(schemes.map(({ scheme, description }) => [scheme, description])),
+    accessesOf (route) {
+      const declared = context.declaredBy(route)
+      if (declared.length > 0) return declared.filter((access) => accesses.has(access))
+      // @fastify/swagger copies some HEAD routes before the hooks of a context that is registered later.
+      return [...accesses].filter(({ method, url }) => url === route.url && [route.method].flat().includes(method))
+    }
   })
-  document.shareWith(app)
-
-  offer(app, kDocument, document)
-  offer(app, 'scopesByResource', () => createScopesTable(options.scopes, operations))
-}, { name: 'latchkey-docs', fastify: '5.x', dependencies: ['latchkey-auth'] })
-
-/**
- * For the `transformObject` option of @fastify/swagger, where the document is made under another `decorator`, or is
- * wanted as real YAML. Under another decorator, state `openapi.components.securitySchemes` as well:
- * @fastify/swagger looks the schemes of operations up there before `transformObject` is asked.
- *
- * ```ts
- * await app.register(swagger, { openapi, transformObject: accessDocument(app) })
- * ```
- *
- * @throws OptionError when the document is made while `app` is not guarded
- */
-export function accessDocument (app: FastifyInstance) {
-  return function transformObject<Two extends object, Three extends object> (given: { swaggerObject: Two } | { openapiObject: Three }): Two | Three {
-    if (!app.hasDecorator('latchkey')) throw new OptionError('accessDocument needs an app that Latchkey guards: register Latchkey in its context, or in an outer one')
-    return 'openapiObject' in given ? app.latchkey[kDocument].describe(given.openapiObject) : given.swaggerObject
-  }
+  offer(app, 'scopesByResource', () => createScopesTable(scopes, visible))
 }
 
-export { scopesHtml, scopesMarkdown } from './render.js'
+export { scopesHtml, scopesMarkdown } from './render-scopes.js'
+export { swaggerOptions, type SwaggerOptions } from './swagger-options.js'
 export type { ResourceScopes, ScopePermissions } from './scopes-table.js'

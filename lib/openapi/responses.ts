@@ -1,15 +1,15 @@
+import { isDeepStrictEqual } from 'node:util'
 import type { RouteAccess } from '../core/route-access.js'
 import type { AccessError, RefusalCode } from '../core/errors.js'
 import { render, rendererOf } from '../core/error-formats.js'
 import type { AccessContext } from '../core/access-context.js'
-import type { Principal } from '../core/principal.js'
-import { insufficientScope } from '../scopes/require.js'
+import { describeMissingScopes } from '../core/missing-scopes.js'
 import { bodies, challenge, noStore, rateLimit, retryAfter, type Json } from './document-parts.js'
 
-/** What a context says of its refusals. */
-export type Refusing = Pick<AccessContext, 'errors' | 'rateLimitFields' | 'refusal'>
+/** How a context answers what it refuses. */
+export type RefusalRendering = Pick<AccessContext, 'errors' | 'rateLimitFields' | 'refusal'>
 
-/** Reusable parts that the responses refer to; they hold what was referred to, and nothing else. */
+/** Reusable parts of a document: those that its responses refer to. */
 export interface Components {
   readonly responses: Record<string, Json>
   readonly headers: Record<string, Json>
@@ -19,28 +19,86 @@ export interface Components {
 export interface Responses {
   /** The refusals of a guarded operation by status, without those that it declares itself. */
   of (access: Pick<RouteAccess, 'alternatives'>, declared: Json): Record<string, Json>
-  readonly components: Components
 }
 
-interface Answer {
+interface Refusals {
   readonly name: string
   readonly description: string
   readonly codes: readonly RefusalCode[]
   readonly headers: Readonly<Record<string, Json>>
 }
 
-/** Who has no scope at all, in examples. */
-const NOBODY: Principal = { kind: 'api-key', id: 'example', workspace: 'example', environment: 'example', scopes: [] }
-
-/** Responses and their parts, in the error format and with the RateLimit fields of a context. */
-export function createResponses (ground: Refusing): Responses {
-  const { errors, rateLimitFields, refusal } = ground
-  const components: Components = { responses: {}, headers: {}, schemas: {} }
+/**
+ * Responses in the error format and with the RateLimit fields of one context.
+ * @param components gains the parts that the responses refer to
+ */
+export function createResponses (rendering: RefusalRendering, components: Components): Responses {
+  const { errors, rateLimitFields, refusal } = rendering
+  const references = new Map<string, string>()
   const renderer = rendererOf(errors)
   const body = typeof errors === 'string' && errors !== 'throw' ? bodies[errors] : { type: 'object' }
-  const fields: Answer['headers'] = Object.assign({}, ...rateLimitFields.map((format) => rateLimit[format]))
+  const refusals = refusalsByStatus(Object.assign({}, ...rateLimitFields.map((format) => rateLimit[format])))
 
-  const answers: Readonly<Record<string, Answer>> = {
+  /** Contexts of other error formats share a document: a part that differs from theirs gets a name of its own. */
+  function refer (kind: keyof Components, name: string, make: () => Json): Json {
+    const before = references.get(`${kind} ${name}`)
+    if (before !== undefined) return { $ref: before }
+    const part = make()
+    let free = name
+    for (let n = 2; isTaken(components[kind][free], part); n++) free = `${name}${n}`
+    components[kind][free] = part
+    const reference = `#/components/${kind}/${free}`
+    references.set(`${kind} ${name}`, reference)
+    return { $ref: reference }
+  }
+
+  function responseOf (description: string, headers: Refusals['headers'], errors: readonly AccessError[]): Json {
+    const referred = Object.entries(headers).map(([name, header]) => [name, refer('headers', name, () => header)])
+    return { description, headers: Object.fromEntries(referred), content: contentOf(errors) }
+  }
+
+  /** Examples come from the renderer that answers requests, so they are what is sent. */
+  function contentOf (errors: readonly AccessError[]): Json {
+    const schema = (): Json => refer('schemas', 'AccessRefusal', () => body)
+    if (renderer === undefined) return { 'application/json': { schema: schema() } }
+    const content: Record<string, { schema: Json, examples: Record<string, Json> }> = {}
+    for (const error of errors) {
+      const { text, type } = render(renderer, error)
+      const { examples } = content[type.replace(/;.*/, '')] ??= { schema: schema(), examples: {} }
+      examples[error.code] = { value: JSON.parse(text) }
+    }
+    return content
+  }
+
+  function sharedResponse ({ name, description, headers, codes }: Refusals): Json {
+    return refer('responses', name, () => responseOf(description, headers, codes.map((code) => refusal(code))))
+  }
+
+  /** The 403 of an operation that requires scopes names them. */
+  function scopesResponse (wanted: string, { headers }: Refusals, alternatives: RouteAccess['alternatives']): Json {
+    const example = refusal('INSUFFICIENT_SCOPE', describeMissingScopes(alternatives, { scopes: [] }))
+    return responseOf(`Requires ${wanted}.`, { ...challenge, ...headers }, [example])
+  }
+
+  return {
+    of ({ alternatives }, declared) {
+      const wanted = describeScopes(alternatives)
+      const missing = Object.entries(refusals).filter(([status]) => !Object.hasOwn(declared, status))
+      return Object.fromEntries(missing.map(([status, one]) => [
+        status,
+        status === '403' && wanted !== undefined ? scopesResponse(wanted, one, alternatives) : sharedResponse(one)
+      ]))
+    }
+  }
+}
+
+function isTaken (present: Json | undefined, part: Json): boolean {
+  return present !== undefined && !isDeepStrictEqual(present, part)
+}
+
+/** @param fields the RateLimit fields of a context */
+function refusalsByStatus (fields: Refusals['headers']): Readonly<Record<string, Refusals>> {
+  return {
     400: {
       name: 'BadRequest',
       description: 'The Authorization header could not be read.',
@@ -67,52 +125,15 @@ export function createResponses (ground: Refusing): Responses {
     },
     503: {
       name: 'ServiceUnavailable',
-      description: 'Whether the request may pass can not be decided at the moment.',
+      description: 'The API cannot decide at the moment whether the request may pass.',
       codes: ['AUTHENTICATION_UNAVAILABLE', 'LIMITER_UNAVAILABLE'],
       headers: { ...retryAfter, ...noStore }
     }
   }
-
-  function refer (kind: keyof Components, name: string, make: () => Json): Json {
-    components[kind][name] ??= make()
-    return { $ref: `#/components/${kind}/${name}` }
-  }
-
-  function responseOf (description: string, headers: Answer['headers'], refusals: readonly AccessError[]): Json {
-    return {
-      description,
-      headers: Object.fromEntries(Object.entries(headers).map(([name, header]) => [name, refer('headers', name, () => header)])),
-      content: contentOf(refusals)
-    }
-  }
-
-  /** Examples come from the renderer that answers requests, so they are what is sent. */
-  function contentOf (refusals: readonly AccessError[]): Json {
-    const schema = refer('schemas', 'AccessRefusal', () => body)
-    if (renderer === undefined) return { 'application/json': { schema } }
-    const content: Record<string, { schema: Json, examples: Record<string, Json> }> = {}
-    for (const error of refusals) {
-      const { text, type } = render(renderer, error)
-      const { examples } = content[type.replace(/;.*/, '')] ??= { schema, examples: {} }
-      examples[error.code] = { value: JSON.parse(text) }
-    }
-    return content
-  }
-
-  return {
-    components,
-    of ({ alternatives }, declared) {
-      const wanted = wantedOf(alternatives)
-      const missing = Object.entries(answers).filter(([status]) => !Object.hasOwn(declared, status))
-      return Object.fromEntries(missing.map(([status, { name, description, headers, codes }]) => [status, status === '403' && wanted !== undefined
-        ? responseOf(`Requires ${wanted}.`, { ...challenge, ...headers }, [insufficientScope(ground, alternatives, NOBODY)])
-        : refer('responses', name, () => responseOf(description, headers, codes.map((code) => refusal(code))))]))
-    }
-  }
 }
 
-/** The scopes as a sentence has them; nothing where any credential will do. */
-function wantedOf (alternatives: RouteAccess['alternatives']): string | undefined {
+/** The scopes in words; undefined where any credential will do. */
+function describeScopes (alternatives: RouteAccess['alternatives']): string | undefined {
   if (alternatives.every(({ scopes }) => scopes.length === 0)) return undefined
   const wanted = alternatives.map(({ scheme, scopes }) => scopes.join(' and ') || `any credential of ${scheme}`)
   return [...new Set(wanted)].join(', or ')

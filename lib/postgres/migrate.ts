@@ -19,7 +19,7 @@ export interface Tables {
 }
 
 /** A database whose tables are made, or brought up to date, before the first statement runs. */
-export interface MigratedDatabase extends Database {
+export interface MigratedDatabase extends Pick<Database, 'read' | 'write' | 'transaction' | 'close'> {
   /** Migrates now, so that an error is known at boot. @throws SchemaTooNewError, ReplicaError, StoreError */
   migrate (): Promise<void>
 }
@@ -39,15 +39,17 @@ const MIGRATION_TIMEOUT = 60
 /** @param schema its name is part of the statements, so it must have been checked */
 export function withTables (database: Database, schema: string, tables: Tables): MigratedDatabase {
   const migrate = once(() => migrateTables(database, schema, tables))
+  const afterMigration = (run: Run): Run => async (text, values) => {
+    await migrate()
+    return await run(text, values)
+  }
   return {
     migrate,
-    async run (text, values) {
-      await migrate()
-      return await database.run(text, values)
-    },
+    read: afterMigration(database.read),
+    write: afterMigration(database.write),
     async transaction (timeout, work) {
       await migrate()
-      await database.transaction(timeout, work)
+      return await database.transaction(timeout, work)
     },
     close: once(database.close)
   }
@@ -57,9 +59,9 @@ export function withTables (database: Database, schema: string, tables: Tables):
  * One transaction under an advisory lock, so any number of processes may start at once. An account without the right to
  * create tables can use those that exist.
  */
-async function migrateTables ({ run, transaction }: Database, schema: string, tables: Tables): Promise<void> {
+async function migrateTables ({ read, transaction }: Database, schema: string, tables: Tables): Promise<void> {
   const { migrations, versions, lock } = tables
-  if (await versionOf(run, schema, tables) === migrations.length) return
+  if (await versionOf(read, schema, tables) === migrations.length) return
   await transaction(MIGRATION_TIMEOUT, async (run) => {
     await run('SELECT pg_advisory_xact_lock($1, $2)', [lock, crc32(schema) | 0])
     const version = await versionOf(run, schema, tables)

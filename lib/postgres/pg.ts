@@ -1,4 +1,5 @@
-import { once, wrapErrors, type Database, type Row, type Run } from './database.js'
+import { once, type Database, type Row, type Run } from './database.js'
+import { wrapErrors } from './errors.js'
 
 interface Query {
   readonly text: string
@@ -41,7 +42,6 @@ export function hostPool (pool: PostgresPool, timeout: number): Database {
 
 /** A pool that is opened by the first statement. @param timeout seconds for a statement, and for a connection */
 export function ownPool ({ connectionString, connection, max }: OwnPool, timeout: number): Database {
-  const milliseconds = timeout * 1000
   const open = once(async () => {
     const { default: { Pool } } = await import('pg')
     const pool = new Pool({
@@ -50,9 +50,7 @@ export function ownPool ({ connectionString, connection, max }: OwnPool, timeout
       ...connectionString !== undefined && { connectionString },
       max,
       keepAlive: true,
-      connectionTimeoutMillis: milliseconds,
-      statement_timeout: milliseconds,
-      idle_in_transaction_session_timeout: milliseconds
+      connectionTimeoutMillis: timeout * 1000
     })
     // An idle connection that breaks raises this event, which would end the process. The pool opens another by itself.
     pool.on('error', () => {})
@@ -64,28 +62,58 @@ export function ownPool ({ connectionString, connection, max }: OwnPool, timeout
 }
 
 function databaseOf (pool: () => Promise<PostgresPool>, timeout: number, close: () => Promise<void>): Database {
-  return {
-    run: (text, values) => wrapErrors(async () => (await (await pool()).query(query(text, values, timeout))).rows),
-    async transaction (timeout, work) {
-      const client = await wrapErrors(async () => await (await pool()).connect())
-      const run: Run = (text, values) => wrapErrors(async () => (await client.query(query(text, values, timeout))).rows)
-      try {
-        await run('BEGIN ISOLATION LEVEL READ COMMITTED', [])
-        await run(`SELECT set_config('statement_timeout', $1, true),
-          set_config('idle_in_transaction_session_timeout', $1, true)`, [String(timeout * 1000)])
-        await work(run)
-        await run('COMMIT', [])
-      } catch (error) {
-        // Closing the connection rolls back, whatever state the transaction is in.
-        client.release(true)
-        throw error
-      }
-      client.release()
-    },
-    close
+  /** The last read failed. It may have timed out, and still wait for a lock in Postgres. */
+  let isStuck = false
+
+  async function read (text: string, values: unknown[]): Promise<readonly Row[]> {
+    try {
+      const rows = isStuck ? await write(text, values) : await runOn(pool, timeout)(text, values)
+      isStuck = false
+      return rows
+    } catch (error) {
+      // From now on Postgres itself ends reads that wait too long, or they would use up its connections.
+      isStuck = true
+      throw error
+    }
   }
+
+  function write (text: string, values: unknown[]): Promise<readonly Row[]> {
+    return transaction(timeout, (run) => run(text, values))
+  }
+
+  async function transaction<T> (timeout: number, work: (run: Run) => Promise<T>): Promise<T> {
+    const client = await wrapErrors(async () => await (await pool()).connect())
+    const run = runOn(async () => client, timeout)
+    try {
+      await run(begin(timeout), [])
+      const result = await work(run)
+      await run('COMMIT', [])
+      client.release()
+      return result
+    } catch (error) {
+      // Closing the connection rolls back, whatever state the transaction is in.
+      client.release(true)
+      throw error
+    }
+  }
+
+  return { read, write, transaction, close }
 }
 
-function query (text: string, values: unknown[], timeout: number): Query {
-  return { text, values, query_timeout: timeout * 1000 + CANCEL_TIMEOUT_MS, types: asText }
+type Queries = Pick<PostgresPool, 'query'>
+
+function runOn (queries: () => Promise<Queries>, timeout: number): Run {
+  const milliseconds = timeout * 1000 + CANCEL_TIMEOUT_MS
+  return (text, values) => wrapErrors(async () =>
+    (await (await queries()).query({ text, values, query_timeout: milliseconds, types: asText })).rows)
+}
+
+/**
+ * Begins a transaction in which Postgres cancels a statement in time. PgBouncer refuses time-outs as parameters of a
+ * connection, and would share one that was set for a session with others.
+ */
+function begin (timeout: number): string {
+  const milliseconds = Math.ceil(timeout * 1000)
+  return 'BEGIN ISOLATION LEVEL READ COMMITTED; ' +
+    `SET LOCAL statement_timeout = ${milliseconds}; SET LOCAL idle_in_transaction_session_timeout = ${milliseconds}`
 }

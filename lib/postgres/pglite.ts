@@ -1,4 +1,5 @@
-import { once, wrapErrors, type Database, type Row } from './database.js'
+import { once, type Database, type Row, type Run } from './database.js'
+import { wrapErrors } from './errors.js'
 import { lockFolder } from './folder-lock.js'
 
 interface Queries {
@@ -10,7 +11,7 @@ const asText = { parsers: Object.fromEntries([16, 20, 23, 25, 114, 3802].map((ty
 
 /** The part of a database of `@electric-sql/pglite` that is used. */
 export interface PgliteDatabase extends Queries {
-  transaction (work: (transaction: Queries) => Promise<void>): Promise<unknown>
+  transaction<T> (work: (transaction: Queries) => Promise<T>): Promise<T>
 }
 
 /** A database that the host opened and closes. */
@@ -46,17 +47,13 @@ async function openFolder (dataDir: string): Promise<OpenPglite> {
 }
 
 function databaseOf (db: () => Promise<PgliteDatabase>, close: () => Promise<void>): Database {
+  const runOn = (queries: Queries): Run => (text, values) =>
+    wrapErrors(async () => (await queries.query(text, values, asText)).rows)
+  const run: Run = async (text, values) => await runOn(await db())(text, values)
   return {
-    async run (text, values) {
-      const opened = await db()
-      return await wrapErrors(async () => (await opened.query(text, values, asText)).rows)
-    },
-    async transaction (_timeout, work) {
-      const opened = await db()
-      await opened.transaction(async (transaction) => {
-        await work((text, values) => wrapErrors(async () => (await transaction.query(text, values, asText)).rows))
-      })
-    },
+    read: run,
+    write: run,
+    transaction: async (_timeout, work) => await (await db()).transaction((transaction) => work(runOn(transaction))),
     close
   }
 }

@@ -1,4 +1,4 @@
-/** An immutable set of whole numbers from 0 on, 32 to a word. Requests share it, so nobody can add to it. */
+/** An immutable set of whole numbers from 0, 32 to a word. */
 export class Bits {
   readonly #words: number[] = []
 

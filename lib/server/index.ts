@@ -1,4 +1,4 @@
-/** The doors that no hook sees: what Fastify and Node answer, log or hand over by themselves. */
+/** For what no hook sees: requests that Fastify or Node answers by itself, log lines, and protocol upgrades. */
 export { serverOptions } from './options.js'
 export { loggerOptions } from './logging.js'
 export { notFound } from './router.js'

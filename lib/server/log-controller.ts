@@ -5,10 +5,12 @@ type Controller = typeof LogController
 type ControllerOptions = ConstructorParameters<Controller>[0]
 
 /**
- * Fastify's own log lines that hold the URL or an error's message as text, where no serializer reaches.
- * @param Base Fastify's class; older versions have none, and leave it to `notFound` and the scrubbed line
+ * Replaces log lines of Fastify that carry the URL or an error's message as text, which serializers do not see.
+ * @param Base Fastify's class; older versions of Fastify have none, so `loggerOptions` alone redacts the line there
  */
-export function logControllerOption (Base: Controller | undefined, options: ControllerOptions): { logController?: LogController } {
+export function logControllerOption (
+  Base: Controller | undefined, options: ControllerOptions
+): { logController?: LogController } {
   if (Base === undefined) return {}
   class QuietLogController extends Base {
     override routeNotFound (request: FastifyRequest): void {

@@ -1,22 +1,23 @@
 import type { FastifyServerOptions } from 'fastify'
+import { withoutPort } from '../core/address.js'
 import { pathOf, redact, redactLine } from '../core/redact.js'
 
 /** Fastify's `logger` options, which are pino's. */
 type LoggerOptions = Extract<FastifyServerOptions['logger'], object>
 
-/** What of them is composed here, for every kind of server; all others pass through. */
+/** The options that are changed here, for every kind of server; all others are passed on. */
 interface Composed {
   serializers?: object
   redact?: string[] | { paths: string[] }
   hooks?: { streamWrite?: (line: string) => string }
 }
 
-/** The header fields that carry credentials, where hosts and their serializers usually log them. */
-const credentialPaths = ['', 'headers.', 'req.headers.', 'request.headers.', 'res.headers.'].flatMap((place) => [
-  `${place}authorization`, `${place}["proxy-authorization"]`, `${place}cookie`, `${place}["set-cookie"]`
+/** Paths of the header fields that carry credentials, where hosts and their serializers usually log them. */
+const credentialPaths = ['', 'headers.', 'req.headers.', 'request.headers.', 'res.headers.'].flatMap((parent) => [
+  `${parent}authorization`, `${parent}["proxy-authorization"]`, `${parent}cookie`, `${parent}["set-cookie"]`
 ].map((path) => path.replace('.[', '[')))
 
-/** Fastify's request, or Node's where a host logs that. */
+/** Fastify's request, or Node's where a host logs that one. */
 interface LoggedRequest {
   readonly method?: string | undefined
   readonly url?: string | undefined
@@ -24,19 +25,33 @@ interface LoggedRequest {
   readonly ip?: string | undefined
 }
 
+interface LoggedError {
+  readonly name?: unknown
+  readonly code?: unknown
+  readonly statusCode?: unknown
+  readonly message?: unknown
+  readonly stack?: unknown
+}
+
 /** A request as the log may show it: no header, no query. */
 export function describeRequest ({ method, url, host, ip }: LoggedRequest): Record<string, string | undefined> {
-  return { method, url: pathOf(url ?? ''), host, remoteAddress: ip }
+  return { method, url: pathOf(url ?? ''), host, remoteAddress: ip === undefined ? undefined : withoutPort(ip) }
 }
 
 /**
- * An error as the log may show it. Its own properties stay behind: a parser error holds the request's bytes, an HTTP
- * client's the header it sent, a store's the arguments of its command; and causes are printed with all of theirs.
+ * An error as the log may show it. Further properties may hold secrets and are left out: an error of the parser has the
+ * bytes of the request, one of an HTTP client the header it sent, one of a store the arguments of its command.
  */
 export function describeError (error: unknown): unknown {
   if (typeof error !== 'object' || error === null) return plain(error)
-  const { name, code, statusCode, message, stack }: Partial<Record<'name' | 'code' | 'statusCode' | 'message' | 'stack', unknown>> = error
-  return { type: plain(name), code: plain(code), statusCode: plain(statusCode), message: plain(message), stack: plain(stack) }
+  const { name, code, statusCode, message, stack }: LoggedError = error
+  return {
+    type: plain(name),
+    code: plain(code),
+    statusCode: plain(statusCode),
+    message: plain(message),
+    stack: plain(stack)
+  }
 }
 
 function plain (value: unknown): string | number | undefined {
@@ -46,11 +61,14 @@ function plain (value: unknown): string | number | undefined {
 export const serializers = { req: describeRequest, err: describeError, error: describeError }
 
 /**
- * Logger options that show no credential and no query: for a pino of the host's own,
- * `Fastify(serverOptions({ loggerInstance: pino(loggerOptions({ level: 'info' })) }))`.
+ * Logger options that keep credentials and queries out of the log, for a pino that the host creates:
  *
- * The host's options stand. Its serializers replace those of the same name, and its `redact` and `hooks.streamWrite`
- * are added to: whatever they let through, every line is scrubbed (`scrubLine`) as it is written.
+ * ```ts
+ * const app = Fastify(serverOptions({ loggerInstance: pino(loggerOptions({ level: 'info' })) }))
+ * ```
+ *
+ * The host's serializers replace those of the same name. Its `redact` and `hooks.streamWrite` are kept, and every line
+ * is redacted after them.
  */
 export function loggerOptions<T extends LoggerOptions> (options: T): T {
   return composeLogger(options)
@@ -58,11 +76,16 @@ export function loggerOptions<T extends LoggerOptions> (options: T): T {
 
 export function composeLogger<T extends Composed> (options: T): T {
   const { redact = [], hooks } = options
-  const theirs = hooks?.streamWrite
+  const hostsWrite = hooks?.streamWrite
   return {
     ...options,
     serializers: { ...serializers, ...options.serializers },
-    redact: Array.isArray(redact) ? [...credentialPaths, ...redact] : { ...redact, paths: [...credentialPaths, ...redact.paths] },
-    hooks: { ...hooks, streamWrite: theirs === undefined ? redactLine : (line: string) => redactLine(theirs(line)) }
+    redact: Array.isArray(redact)
+      ? [...credentialPaths, ...redact]
+      : { ...redact, paths: [...credentialPaths, ...redact.paths] },
+    hooks: {
+      ...hooks,
+      streamWrite: hostsWrite === undefined ? redactLine : (line: string) => redactLine(hostsWrite(line))
+    }
   }
 }

@@ -10,10 +10,12 @@ const refusalOf = new Map<string, RefusalCode>([
 ])
 
 /**
- * Answers what Node's HTTP parser refuses, before there is a request, and logs the code alone: the error carries the
- * bytes of the request (`rawPacket`). Connections that broke, or that are in the middle of an answer, are just closed.
+ * Answers requests that Node's HTTP parser refuses. It logs the code alone, since the error carries the bytes of the
+ * request (`rawPacket`). Connections that broke, or that an answer is being written to, are just closed.
  */
-export function answerClientError (this: Pick<FastifyInstance, 'log'>, { code = 'unknown' }: { readonly code?: string }, socket: Socket): void {
+export function answerClientError (
+  this: Pick<FastifyInstance, 'log'>, { code = 'unknown' }: { readonly code?: string }, socket: Socket
+): void {
   this.log.trace({ code }, 'client error')
   const refusal = refusalOf.get(code) ?? (code.startsWith('HPE_') ? 'BAD_REQUEST' : undefined)
   if (refusal === undefined || !socket.writable || isAnswering(socket)) {
@@ -24,13 +26,13 @@ export function answerClientError (this: Pick<FastifyInstance, 'log'>, { code = 
   }
 }
 
-/** As Node's own handling does, looks at the response that the socket is assigned to. */
+/** Reads the property that Node's own handler reads; there is no public one. */
 function isAnswering (socket: Socket): boolean {
   const response: unknown = Reflect.get(socket, '_httpMessage')
   return response instanceof ServerResponse && response.headersSent
 }
 
-/** A whole response: RFC 9112 §6.3 wants its length or its end, RFC 9110 §6.6.1 its date. */
+/** A complete response: RFC 9112 §6.3 requires its length, RFC 9110 §6.6.1 its date. */
 function messageOf (error: AccessError): string {
   const { text, type } = render(renderers.problem, error)
   const headers = {

@@ -3,11 +3,11 @@ import { AccessError, type RefusalCode } from '../core/errors.js'
 import { render, renderers } from '../core/error-formats.js'
 import { findContext } from '../core/access-context.js'
 
-/** Says no in the error format of the request's context; where that is not guarded, as a problem (RFC 9457). */
+/** Refuses in the error format of the request's context; as a problem (RFC 9457) where that is not guarded. */
 export function refuse (request: FastifyRequest, reply: FastifyReply, code: RefusalCode, reason?: string): void {
   const details = reason === undefined ? {} : { reason }
-  const ground = findContext(request.server)
-  if (ground !== undefined) return ground.refuse(request, reply, ground.refusal(code, details))
+  const context = findContext(request.server)
+  if (context !== undefined) return context.refuse(request, reply, context.refusal(code, details))
   const error = new AccessError(code, details)
   const { text, type } = render(renderers.problem, error)
   reply.code(error.statusCode).headers(error.headers).type(type).send(text)

@@ -3,7 +3,7 @@ import type { RefusalCode } from '../core/errors.js'
 import { refuse } from './refuse.js'
 
 /**
- * The 404 of an API: in its error format, without the URL that Fastify's own repeats in log and body.
+ * Answers 404 in the API's error format. Fastify's own 404 repeats the URL in its log and body.
  *
  * ```ts
  * app.setNotFoundHandler(notFound)
@@ -19,6 +19,8 @@ const refusalOf = new Map<string, RefusalCode>([
 ])
 
 /** Answers what the router refuses before any hook runs; Fastify's own messages repeat the path and query. */
-export function answerFrameworkError ({ code }: { readonly code: string }, request: FastifyRequest, reply: FastifyReply): void {
+export function answerFrameworkError (
+  { code }: { readonly code: string }, request: FastifyRequest, reply: FastifyReply
+): void {
   refuse(request, reply, refusalOf.get(code) ?? 'SERVER_FAULT', code)
 }

@@ -5,11 +5,11 @@ import type { Principal } from '../core/principal.js'
 import type { ScopeName } from '../core/scope-registry.js'
 import type { Clock } from '../core/clock.js'
 
-/** A clock that stands still until it is told. */
+/** A clock that stands still until `advance` is called. */
 export interface FakeClock {
   /** What the `clock` option takes. */
   readonly now: Clock
-  /** Moves on by seconds, to whole milliseconds; back, where negative. */
+  /** Moves forward by seconds, or back where they are negative; rounds to whole milliseconds. */
   advance (seconds: number): void
 }
 
@@ -22,25 +22,27 @@ export function fakeClock (start: number = Date.UTC(2026, 0, 1)): FakeClock {
   }
 }
 
-/** Who a test speaks as; everything but the scopes has a default. The kind is that of all principals of a `testPrincipals`. */
+/** The principal of a request. Everything but the scopes has a default; the kind is an option of `testPrincipals`. */
 export interface TestPrincipal extends Partial<Omit<Principal, 'scopes' | 'kind'>> {
   scopes: readonly ScopeName[]
 }
 
 export interface TestPrincipalsOptions extends Partial<Omit<Principal, 'scopes'>> {
-  /** The security scheme that routes state; `apiKey` by default. */
+  /** The security scheme that routes name; `apiKey` by default. */
   scheme?: string
 }
 
 export interface TestPrincipals {
-  /** For the `resolvers` option of the app under test. Knows a principal while `inject` speaks as it. */
+  /** For the `resolvers` option of the app under test. It knows a principal as long as `inject` runs. */
   readonly resolver: Resolver
-  /** `app.inject` as this principal: the request carries a credential that means exactly it. */
-  inject (app: FastifyInstance, principal: TestPrincipal, request: InjectOptions | string): Promise<LightMyRequestResponse>
+  /** `app.inject` with a credential of this principal. */
+  inject (
+    app: FastifyInstance, principal: TestPrincipal, request: InjectOptions | string
+  ): Promise<LightMyRequestResponse>
 }
 
 /**
- * Speaks to an app as any principal, through the whole guard.
+ * Sends requests to an app as any principal, through all of Latchkey.
  *
  * ```ts
  * const as = testPrincipals()
@@ -49,20 +51,21 @@ export interface TestPrincipals {
  * ```
  *
  * @param options what its principals have in common; by default an API key `test-principal` of `test-workspace` in
- * `production`. Another kind wants the scheme that stands for it: `testPrincipals({ kind: 'access-token', scheme: 'oauth' })`
+ * `production`. For another kind name its scheme too: `testPrincipals({ kind: 'access-token', scheme: 'oauth' })`
  */
-export function testPrincipals ({ scheme = 'apiKey', kind = 'api-key', ...common }: TestPrincipalsOptions = {}): TestPrincipals {
-  const spoken = new Map<string, Principal>()
+export function testPrincipals (options: TestPrincipalsOptions = {}): TestPrincipals {
+  const { scheme = 'apiKey', kind = 'api-key', ...common } = options
+  const principals = new Map<string, Principal>()
   return {
     resolver: {
       scheme,
       kind,
       description: { type: 'http', scheme: 'bearer' },
-      resolve: (token) => spoken.get(token)
+      resolve: (token) => principals.get(token)
     },
     async inject (app, principal, request) {
       const token = `test-${randomBytes(24).toString('base64url')}`
-      spoken.set(token, Object.freeze({
+      principals.set(token, Object.freeze({
         id: 'test-principal',
         workspace: 'test-workspace',
         environment: 'production',
@@ -74,7 +77,7 @@ export function testPrincipals ({ scheme = 'apiKey', kind = 'api-key', ...common
       try {
         return await app.inject(withToken(typeof request === 'string' ? { url: request } : request, token))
       } finally {
-        spoken.delete(token)
+        principals.delete(token)
       }
     }
   }
@@ -87,5 +90,7 @@ function withToken (request: InjectOptions, token: string): InjectOptions {
 
 export { keyStoreConformance } from './key-store.js'
 export type { KeyStoreCase } from './key-store-drafts.js'
+export { limitStoreConformance } from './limit-store.js'
+export type { LimitStoreCase } from './limit-store-drafts.js'
 export { webhookStoreConformance } from './webhook-store.js'
 export type { WebhookStoreCase } from './webhook-store-drafts.js'

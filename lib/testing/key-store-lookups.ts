@@ -86,6 +86,7 @@ export const lookups: readonly KeyStoreCase[] = [
           workspace,
           environment: 'production',
           scopes: ['devices:read'],
+          scheme: 'apiKey',
           owner: 'ada',
           tier: 'pro',
           expiresAt: at(5000),

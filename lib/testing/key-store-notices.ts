@@ -39,7 +39,7 @@ export const notices: readonly KeyStoreCase[] = [
     const more = { name: 'CI', owner: 'ada', tier: 'pro', metadata: { team: 'a' }, expiresAt: new Date(START + 5) }
     const { key } = await inserted(store, workspace, more)
     const leased = await oneOf(notices, workspace, START)
-    assert.deepStrictEqual(leased, { key, noticed: [], heldUntil: START + LEASE })
+    assert.deepStrictEqual(leased, { key, noticed: [], leasedUntil: START + LEASE })
     assert.deepStrictEqual(await dueOf(notices, workspace, START), [], 'it is leased')
   }),
   ofNotices('a lease that is not ended runs out', async (notices, store) => {
@@ -48,7 +48,7 @@ export const notices: readonly KeyStoreCase[] = [
     const crashed = await oneOf(notices, workspace, START)
     assert.deepStrictEqual(await dueOf(notices, workspace, START + LEASE - 1), [])
     const leased = await oneOf(notices, workspace, START + LEASE)
-    assert.deepStrictEqual(leased, { ...crashed, heldUntil: START + 2 * LEASE })
+    assert.deepStrictEqual(leased, { ...crashed, leasedUntil: START + 2 * LEASE })
     assert.equal(await notices.settle(crashed, ['late'], undefined), false, 'the first lease ran out')
     assert.equal(await notices.settle(leased, ['sent'], START + LATER), true)
     assert.equal(await notices.settle(leased, ['again'], undefined), false, 'the second has ended')
@@ -58,7 +58,7 @@ export const notices: readonly KeyStoreCase[] = [
   ofNotices('a key that nobody has leased cannot be settled', async (notices, store) => {
     const workspace = newWorkspace()
     const { key } = await inserted(store, workspace)
-    assert.equal(await notices.settle({ key, noticed: [], heldUntil: START + LEASE }, ['early'], undefined), false)
+    assert.equal(await notices.settle({ key, noticed: [], leasedUntil: START + LEASE }, ['early'], undefined), false)
     assert.deepStrictEqual((await oneOf(notices, workspace, START)).noticed, [])
   }),
   ofNotices('a key is returned when it is due, and not before', async (notices, store) => {

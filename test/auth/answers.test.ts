@@ -15,9 +15,9 @@ const bodies: ReadonlyArray<readonly [ErrorFormat | undefined, unknown, string]>
   ['throw', { statusCode: 401, code: 'CREDENTIAL_MISSING', error: 'Unauthorized', message: 'Authentication credentials were not provided.' }, 'application/json; charset=utf-8']
 ]
 
-t.test('every format keeps status, challenge and no-store, on routes and on unknown paths', async (t) => {
+t.test('every format has the same status, challenge and no-store, on routes and on unknown paths', async (t) => {
   for (const [errors, body, type] of bodies) {
-    const { app } = await guard(t, { ground: { ...errors !== undefined && { errors } } })
+    const { app } = await guard(t, { context: { ...errors !== undefined && { errors } } })
     for (const url of ['/guarded', '/nowhere']) {
       const answer = await app.inject({ url })
       t.equal(answer.statusCode, 401)
@@ -29,7 +29,7 @@ t.test('every format keeps status, challenge and no-store, on routes and on unkn
 
 t.test('a HEAD request gets the same headers and no body', async (t) => {
   for (const [errors] of bodies) {
-    const { app } = await guard(t, { ground: { ...errors !== undefined && { errors } } })
+    const { app } = await guard(t, { context: { ...errors !== undefined && { errors } } })
     const get = await app.inject({ url: '/guarded' })
     const head = await app.inject({ method: 'HEAD', url: '/guarded' })
     t.equal(head.statusCode, 401)
@@ -40,10 +40,10 @@ t.test('a HEAD request gets the same headers and no body', async (t) => {
 
 const lossy = { type: 'object', properties: { nothing: { type: 'null' } }, additionalProperties: false }
 
-t.test('response schemas, serializers and hooks of the host leave the body of a refusal whole', async (t) => {
+t.test('response schemas, serializers and hooks of the host do not change the body of a refusal', async (t) => {
   for (const [errors, body] of bodies.filter(([errors]) => errors !== 'throw')) {
     const { app } = await guard(t, {
-      ground: { ...errors !== undefined && { errors } },
+      context: { ...errors !== undefined && { errors } },
       before (app) {
         app.setReplySerializer(() => 'serialized')
         app.setErrorHandler(async () => ({ handled: true }))
@@ -58,10 +58,10 @@ t.test('response schemas, serializers and hooks of the host leave the body of a 
   }
 })
 
-t.test('thrown, a refusal reaches the host\'s error handler whole, with status and headers set', async (t) => {
+t.test('with errors: \'throw\', the host\'s error handler gets the refusal, with status and headers set', async (t) => {
   const seen: unknown[] = []
   const { app } = await guard(t, {
-    ground: { errors: 'throw' },
+    context: { errors: 'throw' },
     before: (app) => app.setErrorHandler((error, _request, reply) => {
       seen.push(error)
       return reply.send({ oops: true })
@@ -78,9 +78,9 @@ t.test('thrown, a refusal reaches the host\'s error handler whole, with status a
   t.match(error, { name: 'AccessError', code: 'CREDENTIAL_MISSING', statusCode: 401, headers: { 'www-authenticate': CHALLENGE }, reason: undefined })
 })
 
-t.test('thrown, a host\'s error handler that fails itself changes nothing but the body', async (t) => {
+t.test('with errors: \'throw\', an error handler that fails itself changes only the body', async (t) => {
   const { app } = await guard(t, {
-    ground: { errors: 'throw' },
+    context: { errors: 'throw' },
     before: (app) => app.setErrorHandler(async (error) => { throw error })
   })
   const answer = await app.inject({ url: '/guarded' })
@@ -88,7 +88,7 @@ t.test('thrown, a host\'s error handler that fails itself changes nothing but th
   t.equal(answer.headers['www-authenticate'], CHALLENGE)
 })
 
-t.test('an error handler that the host sets, before or after, still gets the host\'s own errors', async (t) => {
+t.test('an error handler of the host still gets the host\'s own errors, wherever it is set', async (t) => {
   const fail = (app: FastifyInstance) => app.get('/guarded', secured, async () => { throw new Error('the host\'s') })
   const handle = (app: FastifyInstance) => app.setErrorHandler(async (error, _request, reply) => {
     reply.code(418)
@@ -102,7 +102,7 @@ t.test('an error handler that the host sets, before or after, still gets the hos
   }
 })
 
-t.test('a hook of the host that fails or answers before the guard keeps the handler from running', async (t) => {
+t.test('where a hook of the host fails before the guard, the handler does not run', async (t) => {
   const nothing: unknown = null
   for (const [hook, status] of [
     [async () => { throw new Error('x') }, 500],
@@ -119,7 +119,7 @@ t.test('a hook of the host that fails or answers before the guard keeps the hand
   }
 })
 
-t.test('a reply that the host has sent or taken over meanwhile is left alone', async (t) => {
+t.test('a reply that the host has sent or hijacked meanwhile is left alone', async (t) => {
   for (const answered of [true, false]) {
     let ran = false
     let asked = () => {}
@@ -155,15 +155,15 @@ t.test('a renderer of the host that fails is replaced, and the refusal stands', 
     () => ({ body: {}, type: 'text/plain\r\nset-cookie: a=b' }), async () => ({ body: {} }), async () => { throw new Error('x') }
   ]
   for (const renderer of broken) {
-    const { app } = await guard(t, { ground: { errors: new Proxy(() => ({ body: {} }), { apply: renderer }) } })
+    const { app } = await guard(t, { context: { errors: new Proxy(() => ({ body: {} }), { apply: renderer }) } })
     isRefusal(t, await app.inject({ url: '/guarded' }), 'CREDENTIAL_MISSING')
   }
 })
 
-t.test('text of a renderer that names its type is sent as it is; without a type it is JSON', async (t) => {
-  const plain = await guard(t, { ground: { errors: ({ message }) => ({ body: message, type: 'text/plain; charset=utf-8' }) } })
+t.test('a renderer\'s string with a type is sent as it is, and without one as JSON', async (t) => {
+  const plain = await guard(t, { context: { errors: ({ message }) => ({ body: message, type: 'text/plain; charset=utf-8' }) } })
   const answer = await plain.app.inject({ url: '/guarded' })
   t.strictSame([answer.statusCode, answer.headers['content-type'], answer.body], [401, 'text/plain; charset=utf-8', 'Authentication credentials were not provided.'])
-  const json = await guard(t, { ground: { errors: ({ code }) => ({ body: code }) } })
+  const json = await guard(t, { context: { errors: ({ code }) => ({ body: code }) } })
   t.strictSame((await json.app.inject({ url: '/guarded' })).json(), 'CREDENTIAL_MISSING')
 })

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { deferred, listen, request, wire } from '../helpers/doors.js'
+import { deferred, listen, request, openConnection } from '../helpers/doors.js'
 import { BEARER, GOOD, guard, isRefusal, secured } from '../helpers/guard.js'
 
 /** A guarded `POST /things` that says which of the body's stages were reached. */
@@ -39,7 +39,7 @@ t.test('without a credential, bad JSON, an unknown type and an invalid body are 
   t.strictSame(reached, [])
 })
 
-t.test('with one, they are what Fastify makes of them', async (t) => {
+t.test('with a credential, they get the answers of Fastify', async (t) => {
   const { app } = await things(t)
   const post = async (type: string, payload: string) => (await app.inject({ method: 'POST', url: '/things', headers: { ...BEARER, 'content-type': type }, payload })).statusCode
   t.equal(await post('application/json', '{"broken'), 400)
@@ -54,7 +54,7 @@ t.test('a body of 10 MB is refused by its headers, before it is sent', async (t)
   const head = (...lines: string[]) => request('POST /things HTTP/1.1', 'Host: x', 'Content-Type: application/json', ...lines)
 
   for (const lines of [['Content-Length: 10485760'], ['Transfer-Encoding: chunked']]) {
-    const connection = wire(port, head(...lines))
+    const connection = openConnection(port, head(...lines))
     t.match(await connection.until((text) => text.includes('CREDENTIAL_MISSING')), /^HTTP\/1\.1 401 /)
     connection.socket.destroy()
     await connection.closed
@@ -62,11 +62,11 @@ t.test('a body of 10 MB is refused by its headers, before it is sent', async (t)
   t.strictSame(reached, [])
 })
 
-t.test('a body that is sent all the same is thrown away, and the connection serves the next request', async (t) => {
+t.test('a body that is sent all the same is discarded, and the connection serves the next request', async (t) => {
   const { app, reached } = await things(t)
   const port = await listen(app)
   const body = '{"name":"n"}'
-  const connection = wire(port, request('POST /things HTTP/1.1', 'Host: x', 'Content-Type: application/json', `Content-Length: ${body.length}`) + body +
+  const connection = openConnection(port, request('POST /things HTTP/1.1', 'Host: x', 'Content-Type: application/json', `Content-Length: ${body.length}`) + body +
     request('POST /things HTTP/1.1', 'Host: x', 'Content-Type: application/json', `Content-Length: ${body.length}`, `Authorization: Bearer ${GOOD}`, 'Connection: close') + body)
   const text = await connection.until((text) => text.includes('HTTP/1.1 200'))
   t.match(text, /^HTTP\/1\.1 401 [^]*CREDENTIAL_MISSING[^]*HTTP\/1\.1 200 /)
@@ -93,7 +93,7 @@ t.test('a client that goes away while its credential is looked up leaves nothing
     before: (app) => app.addHook('onRequestAbort', async (_request) => closed.resolve())
   })
   const port = await listen(app)
-  const connection = wire(port, request('GET /guarded HTTP/1.1', 'Host: x', `Authorization: Bearer ${GOOD}`))
+  const connection = openConnection(port, request('GET /guarded HTTP/1.1', 'Host: x', `Authorization: Bearer ${GOOD}`))
   await asked.promise
   connection.socket.destroy()
   await closed.promise

@@ -2,7 +2,7 @@ import fastifyAuth from '@fastify/auth'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import t from 'tap'
 import { AccessError } from '../../lib/core/errors.js'
-import { BEARER, guard, open, resolverOf, principal, secured } from '../helpers/guard.js'
+import { BEARER, guard, publicRoute, resolverOf, principal, secured } from '../helpers/guard.js'
 import { InvalidCredential } from '../../lib/auth/index.js'
 
 const bySession = async ({ headers }: FastifyRequest) => {
@@ -12,11 +12,11 @@ const bySession = async ({ headers }: FastifyRequest) => {
 /** Open to the guard, so that @fastify/auth decides. */
 async function composed (app: FastifyInstance) {
   await app.register(fastifyAuth)
-  app.get('/either', { ...open, preHandler: app.auth([bySession, app.latchkey.authenticate]) }, async ({ principal }) => ({ id: principal?.id ?? null }))
-  app.get('/both', { ...open, preHandler: app.auth([bySession, app.latchkey.authenticate], { relation: 'and' }) }, async ({ principal }) => ({ id: principal?.id ?? null }))
+  app.get('/either', { ...publicRoute, preHandler: app.auth([bySession, app.latchkey.authenticate]) }, async ({ principal }) => ({ id: principal?.id ?? null }))
+  app.get('/both', { ...publicRoute, preHandler: app.auth([bySession, app.latchkey.authenticate], { relation: 'and' }) }, async ({ principal }) => ({ id: principal?.id ?? null }))
 }
 
-t.test('with @fastify/auth a request may show a credential or something else', async (t) => {
+t.test('with @fastify/auth a request may present a credential or something else', async (t) => {
   const { app } = await guard(t, { after: composed })
   t.strictSame((await app.inject({ url: '/either', headers: BEARER })).json(), { id: 'key-1' })
   const session = await app.inject({ url: '/either', headers: { 'x-session': 'good' } })
@@ -30,7 +30,7 @@ t.test('with @fastify/auth a request may show a credential or something else', a
   t.match(none.json(), { statusCode: 401, code: 'CREDENTIAL_MISSING' })
 })
 
-t.test('with @fastify/auth a request may have to show both', async (t) => {
+t.test('with @fastify/auth a request may have to present both', async (t) => {
   const { app } = await guard(t, { after: composed })
   t.strictSame((await app.inject({ url: '/both', headers: { ...BEARER, 'x-session': 'good' } })).json(), { id: 'key-1' })
   const wrong = await app.inject({ url: '/both', headers: { 'x-session': 'good', authorization: 'Bearer wrong' } })
@@ -38,10 +38,10 @@ t.test('with @fastify/auth a request may have to show both', async (t) => {
   t.equal(wrong.headers['www-authenticate'], 'Bearer realm="api", error="invalid_token"')
 })
 
-t.test('authenticate throws an AccessError, and answers nothing itself', async (t) => {
+t.test('authenticate throws an AccessError, and sends no answer itself', async (t) => {
   const seen: unknown[] = []
   const { app } = await guard(t, {
-    after: (app) => app.get('/', open, async (request: FastifyRequest, reply: FastifyReply) => {
+    after: (app) => app.get('/', publicRoute, async (request: FastifyRequest, reply: FastifyReply) => {
       await app.latchkey.authenticate(request, reply).catch((fault: unknown) => seen.push(fault))
       return { principal: request.principal }
     })
@@ -54,16 +54,16 @@ t.test('authenticate throws an AccessError, and answers nothing itself', async (
   t.match(seen, [{ code: 'CREDENTIAL_MISSING' }, { code: 'CREDENTIAL_INVALID' }, { code: 'CREDENTIAL_MALFORMED' }])
 })
 
-t.test('authenticate asks once: not after the guard, not twice', async (t) => {
+t.test('authenticate asks the resolver once, and not after the guard', async (t) => {
   const resolver = resolverOf(() => principal())
   const { app } = await guard(t, {
     auth: { resolvers: [resolver] },
     after (app) {
       app.get('/guarded', { ...secured, preHandler: app.latchkey.authenticate }, async () => ({}))
-      app.get('/open', { ...open, preHandler: [app.latchkey.authenticate, app.latchkey.authenticate] }, async () => ({}))
+      app.get('/public', { ...publicRoute, preHandler: [app.latchkey.authenticate, app.latchkey.authenticate] }, async () => ({}))
     }
   })
-  for (const url of ['/guarded', '/open']) t.equal((await app.inject({ url, headers: BEARER })).statusCode, 200)
+  for (const url of ['/guarded', '/public']) t.equal((await app.inject({ url, headers: BEARER })).statusCode, 200)
   t.equal(resolver.asked.length, 2)
 })
 
@@ -78,21 +78,16 @@ t.test('authenticate refuses plain HTTP too, also in a hook that runs before the
   t.strictSame(resolver.asked, [])
 })
 
-t.test('authenticate turns an outage into a refusal, and never lets what was thrown through', async (t) => {
+t.test('authenticate turns an outage into a refusal, and never rethrows what a resolver threw', async (t) => {
   for (const resolve of [() => { throw new Error('secret') }, async () => { throw new Error('secret') }, () => { throw new InvalidCredential('no') }]) {
     for (const environment of ['production', () => { throw new Error('secret') }]) {
       const { app } = await guard(t, {
         auth: { resolvers: [resolverOf(resolve)], environment },
-        after: (app) => app.get('/', { ...open, preHandler: app.latchkey.authenticate }, async () => ({}))
+        after: (app) => app.get('/', { ...publicRoute, preHandler: app.latchkey.authenticate }, async () => ({}))
       })
       const answer = await app.inject({ url: '/', headers: BEARER })
       t.ok(['AUTHENTICATION_UNAVAILABLE', 'CREDENTIAL_INVALID'].includes(answer.json().code))
       t.notMatch(answer.body, 'secret')
     }
   }
-})
-
-t.test('the context says what it can authenticate by', async (t) => {
-  const { app, resolver } = await guard(t)
-  t.strictSame(app.latchkey.resolvers, [resolver])
 })

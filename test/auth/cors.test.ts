@@ -1,7 +1,7 @@
 import cors from '@fastify/cors'
 import type { FastifyInstance } from 'fastify'
 import t from 'tap'
-import { BEARER, guard, isRefusal, open, secured } from '../helpers/guard.js'
+import { BEARER, guard, isRefusal, publicRoute, secured } from '../helpers/guard.js'
 
 const origin = 'https://app.example.com'
 const preflight = { origin, 'access-control-request-method': 'GET', 'access-control-request-headers': 'authorization' }
@@ -27,14 +27,14 @@ t.test('a preflight passes with @fastify/cors before the guard or after it, also
   }
 })
 
-t.test('with @fastify/cors before the guard, browsers may read refusals', async (t) => {
+t.test('with @fastify/cors before the guard, browsers can read refusals', async (t) => {
   const { app } = await guard(t, { before: registerCors })
   const answer = await app.inject({ url: '/guarded', headers: { origin } })
   isRefusal(t, answer, 'CREDENTIAL_MISSING')
   t.equal(answer.headers['access-control-allow-origin'], origin)
 })
 
-t.test('every other OPTIONS is guarded', async (t) => {
+t.test('every other OPTIONS request is guarded', async (t) => {
   const { app } = await guard(t, {
     async after (app) {
       await registerCors(app)
@@ -52,21 +52,21 @@ t.test('every other OPTIONS is guarded', async (t) => {
   }
 })
 
-t.test('the headers of a preflight on another method are nothing', async (t) => {
+t.test('the headers of a preflight have no effect on another method', async (t) => {
   const { app } = await guard(t)
   for (const method of ['GET', 'HEAD', 'POST', 'TRACE'] as const) {
     isRefusal(t, await app.inject({ method, url: method === 'POST' ? '/nowhere' : '/guarded', headers: preflight }), 'CREDENTIAL_MISSING', { head: method === 'HEAD' })
   }
 })
 
-t.test('a host\'s own route for OPTIONS alone passes preflights where it states nothing, and none where it states something', async (t) => {
+t.test('a host\'s own route for OPTIONS alone lets preflights pass where it declares nothing', async (t) => {
   const { app } = await guard(t, {
     before: (app) => app.options('/early', secret),
     after (app) {
       app.options('/silent', secret)
       app.route({ method: ['OPTIONS'], url: '/listed', handler: secret })
       app.options('/secured', secured, secret)
-      app.options('/open', open, secret)
+      app.options('/public', publicRoute, secret)
     }
   })
   for (const url of ['/early', '/silent', '/listed']) {
@@ -75,12 +75,12 @@ t.test('a host\'s own route for OPTIONS alone passes preflights where it states 
     t.equal((await app.inject({ method: 'OPTIONS', url, headers: BEARER })).statusCode, 200, url)
   }
   isRefusal(t, await app.inject({ method: 'OPTIONS', url: '/secured', headers: preflight }), 'CREDENTIAL_MISSING')
-  t.equal((await app.inject({ method: 'OPTIONS', url: '/open' })).statusCode, 200)
+  t.equal((await app.inject({ method: 'OPTIONS', url: '/public' })).statusCode, 200)
 })
 
-t.test('a handler that serves OPTIONS beside other methods never runs for a preflight alone', async (t) => {
+t.test('a handler for OPTIONS and other methods does not run for a preflight without a credential', async (t) => {
   const { app } = await guard(t, {
-    ground: { undeclared: 'authenticate' },
+    context: { undeclared: 'authenticate' },
     before: (app) => app.all('/early', secret),
     after (app) {
       app.all('/all', secret)
@@ -94,7 +94,7 @@ t.test('a handler that serves OPTIONS beside other methods never runs for a pref
   }
 })
 
-t.test('a handler for OPTIONS and more that states nothing refuses to start', async (t) => {
+t.test('a route for OPTIONS and other methods that declares nothing refuses to start', async (t) => {
   const { app } = await guard(t, { after: (app) => app.route({ method: ['GET', 'OPTIONS'], url: '/both', handler: secret }) })
-  await t.rejects(async () => { await app.ready() }, { name: 'OptionError', message: /GET \/both states nothing[^]*OPTIONS \/both states nothing/ })
+  await t.rejects(async () => { await app.ready() }, { name: 'OptionError', message: /GET \/both declares nothing[^]*OPTIONS \/both declares nothing/ })
 })

@@ -20,21 +20,21 @@ t.test('a credential of another environment is 403 with both environments named,
   }
 })
 
-t.test('one of the environments served is enough, and a function hears the request', async (t) => {
+t.test('one of the environments served is enough, and a function gets the request', async (t) => {
   for (const environment of ['sandbox', ['production', 'sandbox'], () => 'sandbox', () => ['sandbox'], ({ headers }: FastifyRequest) => headers.host === 'sandbox.example.com' ? 'sandbox' : 'production'] as const) {
     const { app } = await guard(t, serving(environment))
     for (const headers of [BEARER, later]) t.equal((await app.inject({ url: '/guarded', headers: { ...headers, host: 'sandbox.example.com' } })).statusCode, 200)
   }
 })
 
-t.test('a name that only contains, or only looks like, the environment is another', async (t) => {
+t.test('a name that only contains or resembles the environment is another one', async (t) => {
   for (const environment of ['sandbox-eu', 'Sandbox', 'sand', ['sandbox-eu', 'box'], 'sandbox ', () => 'sandboxes']) {
     const { app } = await guard(t, serving(environment))
     isRefusal(t, await app.inject({ url: '/guarded', headers: BEARER }), 'WRONG_ENVIRONMENT', { detail: /belongs to sandbox/ })
   }
 })
 
-t.test('a function that throws or answers nonsense lets nobody in: 503', async (t) => {
+t.test('a function that throws or returns nonsense lets nobody in: 503', async (t) => {
   const nothing: unknown = undefined
   const nonsense: Array<() => unknown> = [
     () => { throw new Error('secret') }, () => { throw nothing }, () => undefined, () => null, () => 5, () => ({}), () => true,

@@ -1,56 +1,90 @@
 import t, { type Test } from 'tap'
-import { InvalidCredential, type AuthOptions, type Exposure } from '../../lib/auth/index.js'
+import { InvalidCredential, type AuthOptions } from '../../lib/auth/index.js'
+import { createEvents, type AccessEvent } from '../../lib/events/index.js'
 import { deferred, exchange, listen, request } from '../helpers/doors.js'
-import { BEARER, GOOD, guard, isRefusal, open, optional, principal, resolverOf, secured } from '../helpers/guard.js'
+import { BEARER, GOOD, guard, isRefusal, publicRoute, optional, principal, resolverOf, secured } from '../helpers/guard.js'
 
+const START = Date.UTC(2026, 0, 1)
+const report = 'an exposed credential could not be reported'
+
+/** Knows `GOOD`, and each text that begins with it as a key of its own; refuses what else begins like a key. */
 const known = () => resolverOf((token) => {
   if (token.startsWith('acme_')) throw new InvalidCredential('unknown key')
-  return token === GOOD ? principal() : undefined
+  return token.startsWith(GOOD) ? principal({ id: `key-${token.length}` }) : undefined
 })
 
-/** A guard that reports to a list. */
+const events = () => createEvents({}, { log () {}, inform () {} })
+
+/** A guard whose events go to a list. */
 async function watched (t: Test, auth: Partial<AuthOptions> = {}) {
-  const exposed: Exposure[] = []
+  const exposed: AccessEvent[] = []
   const resolver = known()
+  const emitter = events()
+  emitter.on('*', (event) => { exposed.push(event) })
   const made = await guard(t, {
-    auth: { resolvers: [resolver], onExposed: (exposure) => { exposed.push(exposure) }, ...auth },
+    context: { clock: () => START },
+    auth: { resolvers: [resolver], events: emitter, ...auth },
     after (app) {
       app.get('/guarded', secured, async () => ({}))
       app.get('/maybe', optional, async () => ({}))
-      app.get('/open', open, async () => ({}))
+      app.get('/public', publicRoute, async () => ({}))
     }
   })
-  return { ...made, resolver, exposed, settled: () => new Promise(setImmediate) }
+  async function settled (): Promise<void> {
+    await new Promise(setImmediate)
+    await emitter.idle()
+    await new Promise(setImmediate)
+  }
+  return { ...made, resolver, exposed, settled }
 }
 
-t.test('a real key sent over plain HTTP is reported, in the header or in the query', async (t) => {
+t.test('a real key sent over plain HTTP is an event, in the header or in the query', async (t) => {
   const { app, exposed, settled } = await watched(t, { transport: undefined })
-  isRefusal(t, await app.inject({ url: '/guarded', headers: BEARER, remoteAddress: '192.0.2.7' }), 'INSECURE_TRANSPORT')
-  isRefusal(t, await app.inject({ url: `/open?key=${GOOD}`, remoteAddress: '192.0.2.8' }), 'INSECURE_TRANSPORT')
+  isRefusal(t, await app.inject({ url: '/guarded', headers: BEARER }), 'INSECURE_TRANSPORT')
+  isRefusal(t, await app.inject({ url: `/guarded?key=${GOOD}2` }), 'INSECURE_TRANSPORT')
+  t.equal((await app.inject({ url: `/public?key=${GOOD}33` })).statusCode, 200, 'a public route is served all the same')
+  t.equal((await app.inject({ url: '/public', headers: { authorization: `Bearer ${GOOD}444` } })).statusCode, 200)
   await settled()
-  t.strictSame(exposed, [
-    { principal: principal(), where: 'plain-http', ip: '192.0.2.7' },
-    { principal: principal(), where: 'plain-http', ip: '192.0.2.8' }
+  t.match(exposed, [
+    { type: 'key.exposed', at: new Date(START), workspace: 'w1', data: { key: { id: `key-${GOOD.length}`, environment: 'production' } } },
+    { type: 'key.exposed', at: new Date(START), workspace: 'w1', data: { key: { id: `key-${GOOD.length + 1}`, environment: 'production' } } },
+    { type: 'key.exposed', data: { key: { id: `key-${GOOD.length + 2}` } } },
+    { type: 'key.exposed', data: { key: { id: `key-${GOOD.length + 3}` } } }
   ])
 })
 
-t.test('a real key in the query is reported, whatever the parameter is called', async (t) => {
+t.test('an access token that was exposed is an event of its own kind', async (t) => {
+  const token = { ...resolverOf(() => principal({ kind: 'access-token', owner: 'o1' })), kind: 'access-token' as const }
+  const { app, exposed, settled } = await watched(t, { transport: undefined, resolvers: [token] })
+  await app.inject({ url: '/guarded', headers: BEARER })
+  await settled()
+  t.match(exposed, [{ type: 'token.exposed', workspace: 'w1', data: { principal: { kind: 'access-token', id: 'key-1', owner: 'o1' }, environment: 'production' } }])
+})
+
+t.test('a real key in the query is an event, whatever the parameter is called', async (t) => {
   const { app, exposed, settled, log } = await watched(t)
-  for (const url of [`/guarded?access_token=${GOOD}`, `/guarded?api_key=${GOOD}`, `/guarded?a=1&b=${GOOD}`, `/guarded?k=x&k=${GOOD}`, `/nowhere?${GOOD}=${GOOD}`]) {
+  const urls = ['/guarded?access_token=KEY1', '/guarded?api_key=KEY22', '/guarded?a=1&b=KEY333', '/guarded?k=x&k=KEY4444', '/nowhere?KEY=KEY55555'].map((url) => url.replaceAll('KEY', GOOD))
+  for (const url of urls) {
     const answer = await app.inject({ url })
     isRefusal(t, answer, 'CREDENTIAL_MISSING')
     t.notMatch(answer.body + JSON.stringify(answer.headers), GOOD)
   }
-  isRefusal(t, await app.inject({ url: `/guarded?access_token=${GOOD}`, headers: { authorization: 'Bearer other' } }), 'CREDENTIAL_MALFORMED')
-  isRefusal(t, await app.inject({ url: `/guarded?x=${GOOD}`, headers: { authorization: 'Bearer' } }), 'CREDENTIAL_MALFORMED')
-  t.equal((await app.inject({ url: `/maybe?api_key=${GOOD}` })).statusCode, 200)
+  isRefusal(t, await app.inject({ url: `/guarded?access_token=${GOOD}666666`, headers: { authorization: 'Bearer other' } }), 'CREDENTIAL_MALFORMED')
+  isRefusal(t, await app.inject({ url: `/guarded?x=${GOOD}7777777`, headers: { authorization: 'Bearer' } }), 'CREDENTIAL_MALFORMED')
+  t.equal((await app.inject({ url: `/maybe?api_key=${GOOD}88888888` })).statusCode, 200)
   await settled()
-  t.equal(exposed.length, 8)
-  for (const one of exposed) t.strictSame(one, { principal: principal(), where: 'query', ip: '127.0.0.1' })
+  t.strictSame(exposed.map(({ type }) => type), Array.from({ length: 8 }, () => 'key.exposed'))
   t.notMatch(log.entries.filter(({ msg }) => msg === 'access refused').map((entry) => JSON.stringify(entry)).join(''), GOOD)
 })
 
-t.test('text that is no credential, and credentials that are not real, are not reported', async (t) => {
+t.test('one key that is exposed again and again is one event a day', async (t) => {
+  const { app, exposed, settled } = await watched(t)
+  for (let i = 0; i < 5; i++) await app.inject({ url: `/guarded?key=${GOOD}` })
+  await settled()
+  t.equal(exposed.length, 1)
+})
+
+t.test('text that is no credential, and unknown credentials, are no events', async (t) => {
   const { app, resolver, exposed, settled } = await watched(t)
   for (const url of ['/guarded', '/guarded?q=hello', '/guarded?q=', '/guarded?q=two%20words', '/guarded?q=%F0%9F%94%91', '/guarded?api_key=acme_live_unknown', `/guarded?q=${'a'.repeat(300)}`]) await app.inject({ url })
   isRefusal(t, await app.inject({ url: '/guarded?q=hello', headers: { authorization: 'Bearer acme_live_unknown' } }), 'CREDENTIAL_INVALID')
@@ -59,24 +93,26 @@ t.test('text that is no credential, and credentials that are not real, are not r
   t.strictSame(resolver.asked, ['hello', 'acme_live_unknown', 'acme_live_unknown'])
 })
 
-t.test('a query that is no object is not looked at', async (t) => {
+t.test('a query that is no object is not read', async (t) => {
   for (const query of ['null', '"x"']) {
-    const { app } = await guard(t, { fastify: { routerOptions: { querystringParser: () => JSON.parse(query) } }, auth: { onExposed: () => { t.fail('nothing was exposed') } } })
+    const { app } = await guard(t, { fastify: { routerOptions: { querystringParser: () => JSON.parse(query) } }, auth: { events: events() } })
     isRefusal(t, await app.inject({ url: `/guarded?k=${GOOD}` }), 'CREDENTIAL_MISSING')
   }
 })
 
-t.test('values of a query that are no text are passed over', async (t) => {
-  const told = deferred<Exposure>()
+t.test('values of a query that are no strings are skipped', async (t) => {
+  const emitted = deferred<AccessEvent>()
+  const emitter = events()
+  emitter.on('key.exposed', emitted.resolve)
   const { app } = await guard(t, {
     fastify: { routerOptions: { querystringParser: () => ({ deep: { key: GOOD }, number: 5, list: [null, GOOD] }) } },
-    auth: { onExposed: told.resolve }
+    auth: { events: emitter }
   })
   isRefusal(t, await app.inject({ url: '/guarded?x' }), 'CREDENTIAL_MISSING')
-  t.match(await told.promise, { where: 'query' })
+  t.match(await emitted.promise, { type: 'key.exposed' })
 })
 
-t.test('only the first eight values of a query are looked at', async (t) => {
+t.test('only the first eight values of a query are read', async (t) => {
   const { app, resolver, exposed, settled } = await watched(t)
   await app.inject({ url: `/guarded?${Array.from({ length: 50 }, (_, i) => `p${i}=v${i}`).join('&')}&k=${GOOD}` })
   await settled()
@@ -84,41 +120,31 @@ t.test('only the first eight values of a query are looked at', async (t) => {
   t.strictSame(exposed, [])
 })
 
-t.test('a report never delays the answer, nor outlives it where it hangs', async (t) => {
-  const told = deferred<void>()
-  const { app } = await watched(t, { transport: undefined, onExposed: () => { told.resolve(); return new Promise(() => {}) } })
-  isRefusal(t, await app.inject({ url: '/guarded', headers: BEARER }), 'INSECURE_TRANSPORT')
-  await told.promise
-
+t.test('a report does not delay the answer, and ends where a resolver does not answer', async (t) => {
   const slow = await watched(t, { transport: undefined, deadline: 0.01, resolvers: [resolverOf(() => new Promise(() => {}))] })
   isRefusal(t, await slow.app.inject({ url: '/guarded', headers: BEARER }), 'INSECURE_TRANSPORT')
-  await new Promise((resolve) => setTimeout(resolve, 30))
-  t.match(slow.log.entries.find(({ msg }) => msg === 'an exposed credential was not reported'), { level: 50, reason: 'DeadlineExceeded' })
+  while (!slow.log.entries.some(({ msg }) => msg === report)) await new Promise(setImmediate)
+  t.match(slow.log.entries.find(({ msg }) => msg === report), { level: 50, reason: 'DeadlineExceeded' })
 })
 
-t.test('an onExposed or a resolver that fails is logged, and only that', async (t) => {
-  for (const [failing, reason] of [
-    [{ onExposed: () => { throw new Error(`secret ${GOOD}`) } }, 'Error'],
-    [{ onExposed: async () => { throw new TypeError(`secret ${GOOD}`) } }, 'TypeError'],
-    [{ onExposed: async () => { throw new InvalidCredential('gone meanwhile') } }, 'InvalidCredential'],
-    [{ resolvers: [resolverOf(() => { throw new RangeError(`secret ${GOOD}`) })] }, 'RangeError']
-  ] as const) {
-    const { app, log, settled } = await watched(t, { transport: undefined, ...failing })
+t.test('a resolver that fails is logged, without its message', async (t) => {
+  const { app, log, settled } = await watched(t, { transport: undefined, resolvers: [resolverOf(() => { throw new RangeError(`secret ${GOOD}`) })] })
+  isRefusal(t, await app.inject({ url: '/guarded', headers: BEARER }), 'INSECURE_TRANSPORT')
+  await settled()
+  t.match(log.entries.find(({ msg }) => msg === report), { level: 50, reason: 'RangeError' })
+  t.notMatch(log.text, GOOD)
+})
+
+t.test('without events, and while nothing listens to them, no resolver is asked', async (t) => {
+  for (const emitter of [undefined, events()]) {
+    const resolver = known()
+    const { app } = await guard(t, { auth: { resolvers: [resolver], transport: undefined, events: emitter } })
     isRefusal(t, await app.inject({ url: '/guarded', headers: BEARER }), 'INSECURE_TRANSPORT')
-    await settled()
-    t.match(log.entries.find(({ msg }) => msg === 'an exposed credential was not reported'), { level: 50, reason })
-    t.notMatch(log.text, GOOD)
+    t.strictSame(resolver.asked, [])
   }
 })
 
-t.test('without onExposed nobody is asked', async (t) => {
-  const resolver = known()
-  const { app } = await guard(t, { auth: { resolvers: [resolver], transport: undefined } })
-  isRefusal(t, await app.inject({ url: '/guarded', headers: BEARER }), 'INSECURE_TRANSPORT')
-  t.strictSame(resolver.asked, [])
-})
-
-t.test('credentials that are not real are metered here too, and looked up no more once that is used up', async (t) => {
+t.test('unknown credentials count as failed attempts here too, and are not looked up beyond the quota', async (t) => {
   const { app, resolver, exposed, settled } = await watched(t, { transport: undefined, failures: { quota: 2, window: 60 } })
   const send = async (token: string) => {
     isRefusal(t, await app.inject({ url: '/guarded', headers: { authorization: `Bearer ${token}` } }), 'INSECURE_TRANSPORT')
@@ -129,25 +155,24 @@ t.test('credentials that are not real are metered here too, and looked up no mor
   t.strictSame(exposed, [])
 })
 
-t.test('where failures are not metered, all of them are looked up', async (t) => {
+t.test('with failures: false all of them are looked up', async (t) => {
   const { app, resolver, settled } = await watched(t, { transport: undefined, failures: false })
   for (let i = 0; i < 3; i++) await app.inject({ url: '/guarded', headers: { authorization: `Bearer acme_${i}` } })
   await settled()
   t.equal(resolver.asked.length, 3)
 })
 
-t.test('the address is the one that sent it, also when that is gone by the time of the report', async (t) => {
+t.test('a credential is reported also where its client has disconnected', async (t) => {
   const asked = deferred<void>()
   const answer = deferred<ReturnType<typeof principal>>()
-  const reported = deferred<Exposure>()
-  const { app } = await watched(t, {
+  const { app, exposed, settled } = await watched(t, {
     transport: undefined,
-    resolvers: [resolverOf(() => { asked.resolve(); return answer.promise })],
-    onExposed: reported.resolve
+    resolvers: [resolverOf(() => { asked.resolve(); return answer.promise })]
   })
   const port = await listen(app)
   isRefusal(t, await exchange(port, request('GET /guarded HTTP/1.1', 'Host: x', `Authorization: Bearer ${GOOD}`, 'Connection: close')), 'INSECURE_TRANSPORT')
   await asked.promise
   answer.resolve(principal())
-  t.strictSame(await reported.promise, { principal: principal(), where: 'plain-http', ip: '127.0.0.1' })
+  await settled()
+  t.match(exposed, [{ type: 'key.exposed' }])
 })

@@ -44,7 +44,7 @@ t.test('a resolver that throws or rejects anything but InvalidCredential is an o
   }
 })
 
-t.test('a resolver that answers something else than a principal lets nobody in', async (t) => {
+t.test('a resolver that answers anything but a principal lets nobody in', async (t) => {
   const good = principal()
   const garbage: unknown[] = [
     null, true, false, 0, '', 'principal', Symbol('x'), [], {}, new Map(), () => good, new Date(),
@@ -64,7 +64,7 @@ t.test('a resolver that answers something else than a principal lets nobody in',
   }
 })
 
-t.test('a resolver that does not settle is given up at the deadline, and its late answer changes nothing', async (t) => {
+t.test('a resolver that does not settle gets a time-out at the deadline, and its late answer changes nothing', async (t) => {
   let late: (principal: Principal) => void = () => {}
   const resolver = resolverOf(() => new Promise((resolve) => { late = resolve }))
   const { app, ran, log } = await watched(t, { resolvers: [resolver], deadline: 0.02 })
@@ -86,7 +86,7 @@ t.test('a resolver that rejects after the deadline does not end the process', as
   await new Promise(setImmediate)
 })
 
-t.test('resolvers are asked in turn, synchronous or not, until one knows the credential', async (t) => {
+t.test('resolvers are asked in order, synchronous or not, until one knows the credential', async (t) => {
   const none = resolverOf(() => undefined)
   const later = resolverOf(async () => undefined)
   const good = resolverOf((token) => token === GOOD ? principal({ id: 'third' }) : undefined)
@@ -103,7 +103,7 @@ t.test('resolvers are asked in turn, synchronous or not, until one knows the cre
   }
 })
 
-t.test('the first resolver that takes a credential for its own decides', async (t) => {
+t.test('the first resolver that knows a credential decides', async (t) => {
   const bad = resolverOf(() => { throw new InvalidCredential('revoked') })
   const badLater = resolverOf(async () => { throw new InvalidCredential('revoked') })
   const good = resolverOf(() => principal())
@@ -115,17 +115,17 @@ t.test('the first resolver that takes a credential for its own decides', async (
   }
 })
 
-t.test('a resolver sees the time of the injected clock; a clock that fails is an outage', async (t) => {
+t.test('a resolver gets the time of the injected clock; a clock that fails is an outage', async (t) => {
   let seen = 0
   const resolver = resolverOf((_token, now) => { seen = now; return principal() })
-  const { app } = await watched(t, { resolvers: [resolver] }, { ground: { clock: () => 1234 } })
+  const { app } = await watched(t, { resolvers: [resolver] }, { context: { clock: () => 1234 } })
   await app.inject({ url: '/guarded', headers: BEARER })
   t.equal(seen, 1234)
-  const broken = await watched(t, { resolvers: [resolver] }, { ground: { clock: () => { throw new Error('no time') } } })
+  const broken = await watched(t, { resolvers: [resolver] }, { context: { clock: () => { throw new Error('no time') } } })
   isRefusal(t, await broken.app.inject({ url: '/guarded', headers: BEARER }), 'AUTHENTICATION_UNAVAILABLE', unavailable)
 })
 
-t.test('what a resolver says of a refusal goes to the log, its detail to the caller, the credential to neither', async (t) => {
+t.test('a resolver\'s reason goes to the log, its detail to the caller, the credential to neither', async (t) => {
   const resolver = resolverOf((token) => { throw new InvalidCredential(`key ${token} has expired`, `The key ${token} has expired.`) })
   const { app, log } = await watched(t, { resolvers: [resolver] })
   const answer = await app.inject({ url: '/guarded', headers: BEARER })
@@ -143,7 +143,7 @@ t.test('a refusal whose own message can\'t be read is an outage', async (t) => {
   }
 })
 
-t.test('requests share a frozen principal; of any other each gets a frozen copy', async (t) => {
+t.test('requests share a frozen principal; otherwise each gets a frozen copy', async (t) => {
   const shared = principal()
   const loose = { ...shared, scopes: ['devices:read'] }
   const half = Object.freeze({ ...shared, scopes: ['devices:read'] })
@@ -152,10 +152,11 @@ t.test('requests share a frozen principal; of any other each gets a frozen copy'
     auth: { resolvers: [resolverOf((token) => token === 'shared' ? shared : token === 'half' ? half : loose)] },
     after: (app) => app.get('/guarded', secured, async ({ principal }) => { seen.push(principal) })
   })
-  for (const token of ['shared', 'loose', 'half']) await app.inject({ url: '/guarded', headers: { authorization: `Bearer ${token}` } })
+  for (const token of ['shared', 'loose', 'half', 'shared']) await app.inject({ url: '/guarded', headers: { authorization: `Bearer ${token}` } })
   loose.scopes.push('devices:manage')
   half.scopes.push('devices:manage')
-  t.equal(seen[0], shared)
+  t.equal(seen[3], seen[0], 'one object for all requests of a frozen principal')
+  t.strictSame(seen[0], { ...shared, scheme: 'apiKey' })
   for (const principal of seen) {
     t.ok(Object.isFrozen(principal) && Object.isFrozen(principal?.scopes))
     t.strictSame(principal?.scopes, ['devices:read'])

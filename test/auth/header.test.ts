@@ -5,7 +5,7 @@ import { BEARER, GOOD, guard, isRefusal } from '../helpers/guard.js'
 
 const get = (...lines: string[]) => request('GET /guarded HTTP/1.1', 'Host: api.example.com', 'Connection: close', ...lines)
 
-t.test('over a socket, these are one good credential', async (t) => {
+t.test('over a socket, these headers present a valid credential', async (t) => {
   const { app } = await guard(t)
   const port = await listen(app)
   for (const line of [
@@ -21,7 +21,7 @@ t.test('over a socket, these are one good credential', async (t) => {
   }
 })
 
-t.test('over a socket, these are malformed and no resolver is asked', async (t) => {
+t.test('over a socket, these headers are malformed and no resolver is asked', async (t) => {
   const { app, resolver } = await guard(t)
   const port = await listen(app)
   for (const lines of [
@@ -55,7 +55,7 @@ t.test('over a socket, these are malformed and no resolver is asked', async (t) 
   t.strictSame(resolver.asked, [])
 })
 
-t.test('over a socket, these are nobody', async (t) => {
+t.test('over a socket, these headers present no credential', async (t) => {
   const { app, resolver } = await guard(t)
   const port = await listen(app)
   for (const lines of [
@@ -78,7 +78,7 @@ t.test('over a socket, these are nobody', async (t) => {
   t.strictSame(resolver.asked, [])
 })
 
-t.test('HTTP/1.0 without a Host is guarded like any other', async (t) => {
+t.test('an HTTP/1.0 request without a Host is guarded like any other', async (t) => {
   const { app } = await guard(t)
   const port = await listen(app)
   isRefusal(t, await exchange(port, request('GET /guarded HTTP/1.0')), 'CREDENTIAL_MISSING')
@@ -86,7 +86,7 @@ t.test('HTTP/1.0 without a Host is guarded like any other', async (t) => {
   t.equal((await exchange(port, request('GET /guarded HTTP/1.0', `Authorization: Bearer ${GOOD}`))).status, 200)
 })
 
-t.test('a NUL or a line folded into the credential never reaches the guard as one', async (t) => {
+t.test('a NUL or a folded line in a credential does not reach the guard as a credential', async (t) => {
   const { app, resolver } = await guard(t)
   const port = await listen(app)
   for (const line of [`Authorization: Bearer ${GOOD}\0`, `Authorization: Bearer\r\n ${GOOD}`, `Authorization : Bearer ${GOOD}`, `Author\0ization: Bearer ${GOOD}`]) {
@@ -106,7 +106,7 @@ t.test('a credential of 256 characters is looked up, a longer one is neither has
   t.equal(resolver.asked.length, 1)
 })
 
-t.test('a header that the server would join instead of dropping is still two lines', async (t) => {
+t.test('two header lines that a server joins are still two lines', async (t) => {
   const { app } = await guard(t, { fastify: { http: { joinDuplicateHeaders: true } } })
   const port = await listen(app)
   isRefusal(t, await exchange(port, get(`Authorization: Bearer ${GOOD}`, `Authorization: Bearer ${GOOD}`)), 'CREDENTIAL_MALFORMED')
@@ -129,7 +129,7 @@ t.test('a credential in the header and access_token in the query is malformed, w
   t.equal((await app.inject({ url: '/guarded?a=1', headers: BEARER })).statusCode, 200)
 })
 
-t.test('a query parser that answers nothing usable changes nothing', async (t) => {
+t.test('a query parser that returns nonsense changes nothing', async (t) => {
   for (const answer of ['null', '"access_token"', '5', '[]']) {
     const { app } = await guard(t, { fastify: { routerOptions: { querystringParser: () => JSON.parse(answer) } } })
     t.equal((await app.inject({ url: '/guarded?access_token=x', headers: BEARER })).statusCode, 200)
@@ -150,7 +150,7 @@ t.test('names of Object.prototype in header and query mean nothing', async (t) =
   }
 })
 
-t.test('the reader takes header lines as Node gives them, and field values without them', async (t) => {
+t.test('readCredential reads raw header lines, readAuthorization one field value', async (t) => {
   t.strictSame(readCredential({ rawHeaders: ['Host', 'x', 'Authorization', 'Bearer a'] }), { type: 'token', token: 'a' })
   t.strictSame(readCredential({ rawHeaders: ['X-Some-Header', 'Bearer a'] }), { type: 'none' })
   t.strictSame(readCredential({ rawHeaders: ['Authorization'] }), { type: 'none' })

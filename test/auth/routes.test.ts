@@ -3,12 +3,12 @@ import t from 'tap'
 import { auth, allowPlainHttp, type AuthOptions } from '../../lib/auth/index.js'
 import { accessContext } from '../../lib/core/access-context.js'
 import { exchange, listen, request } from '../helpers/doors.js'
-import { BEARER, GOOD, goodResolver, guard, isRefusal, open, optional, principal, resolverOf, secured, statuses } from '../helpers/guard.js'
+import { BEARER, GOOD, goodResolver, guard, isRefusal, publicRoute, optional, principal, resolverOf, secured, statuses } from '../helpers/guard.js'
 
 const who = async ({ principal }: FastifyRequest) => ({ id: principal?.id ?? null })
 const options = (): AuthOptions => ({ resolvers: [goodResolver()], environment: 'production', transport: allowPlainHttp })
 
-t.test('a route and a child context registered before the guard are guarded, with their HEAD twins', async (t) => {
+t.test('a route and a child context registered before the guard are guarded, with their HEAD routes', async (t) => {
   const { app } = await guard(t, {
     before (app) {
       app.get('/early', secured, who)
@@ -25,26 +25,26 @@ t.test('a route and a child context registered before the guard are guarded, wit
   isRefusal(t, await app.inject({ url: '/early' }), 'CREDENTIAL_MISSING')
 })
 
-t.test('an early route is read for what it states, and refused to everybody where it states nothing', async (t) => {
+t.test('a route registered before the guard has its declaration, and refuses everybody where it declares nothing', async (t) => {
   const shared = { config: {} }
   const { app, log } = await guard(t, {
     before (app) {
-      app.get('/open', { ...open, ...shared }, who)
+      app.get('/public', { ...publicRoute, ...shared }, who)
       app.get('/secured', { ...secured, ...shared }, who)
       app.get('/silent', shared, who)
       app.get('/bare', who)
     }
   })
-  t.strictSame(await statuses(app, { url: '/open' }), [200, 200, 200])
+  t.strictSame(await statuses(app, { url: '/public' }), [200, 200, 200])
   t.strictSame(await statuses(app, { url: '/secured' }), [401, 401, 200])
   for (const url of ['/silent', '/bare']) {
     t.strictSame(await statuses(app, { url }), [401, 401, 403])
     isRefusal(t, await app.inject({ url, headers: BEARER }), 'ROUTE_UNDECLARED')
   }
-  t.match(log.text, /GET \/silent states nothing/)
+  t.match(log.text, /GET \/silent declares nothing/)
 })
 
-t.test('early routes of several methods are read by method', async (t) => {
+t.test('routes of several methods registered before the guard are read by method', async (t) => {
   const { app } = await guard(t, {
     before (app) {
       app.route({ method: ['GET', 'POST'], url: '/several', ...secured, handler: who })
@@ -68,7 +68,7 @@ t.test('an unknown path or method is 401 before it is 404', async (t) => {
   t.strictSame(await statuses(app, { method: 'OPTIONS', url: '/guarded' }), [401, 401, 404])
 })
 
-t.test('the host\'s own not-found handlers answer only who is known', async (t) => {
+t.test('the host\'s own not-found handlers run only for valid credentials', async (t) => {
   const { app } = await guard(t, {
     before: (app) => app.setNotFoundHandler((_request, reply) => reply.code(404).send({ lost: true })),
     async after (app) {
@@ -126,12 +126,12 @@ t.test('a prefix with and without its slash is the same route', async (t) => {
   }
 })
 
-t.test('routes of one path that constraints tell apart are each read for themselves', async (t) => {
+t.test('routes of one path with different constraints each have their own declaration', async (t) => {
   const { app } = await guard(t, {
     after (app) {
       app.get('/x', { ...secured, constraints: { version: '1.0.0' } }, who)
-      app.get('/x', { ...open, constraints: { version: '2.0.0' } }, who)
-      app.get('/y', { ...open, constraints: { host: 'public.example.com' } }, who)
+      app.get('/x', { ...publicRoute, constraints: { version: '2.0.0' } }, who)
+      app.get('/y', { ...publicRoute, constraints: { host: 'public.example.com' } }, who)
       app.get('/y', secured, who)
     }
   })
@@ -143,14 +143,14 @@ t.test('routes of one path that constraints tell apart are each read for themsel
   t.strictSame(await statuses(app, { url: '/y', headers: { host: 'other.example.com' } }), [401, 401, 200])
 })
 
-t.test('a path that the router rewrites is judged as the route that it becomes', async (t) => {
+t.test('a path that the router rewrites has the declaration of the route that it becomes', async (t) => {
   const { app } = await guard(t, {
     fastify: { rewriteUrl: ({ url = '' }) => url.replace('/public/', '/') },
   })
   t.strictSame(await statuses(app, { url: '/public/guarded' }), [401, 401, 200])
 })
 
-t.test('who may come without a credential is let in without one, and refused with a bad one', async (t) => {
+t.test('an optional route lets a request in without a credential, and refuses an invalid one', async (t) => {
   const { app } = await guard(t, { after: (app) => app.get('/maybe', optional, who) })
   t.strictSame((await app.inject({ url: '/maybe' })).json(), { id: null })
   t.strictSame((await app.inject({ url: '/maybe', headers: { authorization: 'Basic dTpw' } })).json(), { id: null })
@@ -159,9 +159,9 @@ t.test('who may come without a credential is let in without one, and refused wit
   isRefusal(t, await app.inject({ url: '/maybe', headers: { authorization: 'Bearer' } }), 'CREDENTIAL_MALFORMED')
 })
 
-t.test('on an open route nobody is asked', async (t) => {
-  const { app, resolver } = await guard(t, { after: (app) => app.get('/open', open, who) })
-  t.strictSame((await app.inject({ url: '/open', headers: BEARER })).json(), { id: null })
+t.test('on a public route no resolver is asked', async (t) => {
+  const { app, resolver } = await guard(t, { after: (app) => app.get('/public', publicRoute, who) })
+  t.strictSame((await app.inject({ url: '/public', headers: BEARER })).json(), { id: null })
   t.strictSame(resolver.asked, [])
 })
 
@@ -184,7 +184,7 @@ t.test('a hook that changes the method after the routing gains nothing', async (
   t.strictSame(await statuses(app, { url: '/one', headers: preflight }), [401, 401, 200])
 })
 
-t.test('registered in a child context, that context is guarded and no other', async (t) => {
+t.test('registered in a child context, Latchkey guards that context and no other', async (t) => {
   const app = Fastify()
   t.teardown(() => app.close())
   app.get('/outside', who)
@@ -202,7 +202,7 @@ t.test('registered in a child context, that context is guarded and no other', as
   t.notOk(app.hasDecorator('authenticate'))
 })
 
-t.test('two sibling contexts are guarded apart, each by its own resolvers', async (t) => {
+t.test('two sibling contexts are guarded separately, each by its own resolvers', async (t) => {
   const app = Fastify()
   t.teardown(() => app.close())
   for (const name of ['a', 'b']) {
@@ -217,7 +217,7 @@ t.test('two sibling contexts are guarded apart, each by its own resolvers', asyn
   isRefusal(t, await app.inject({ url: '/a' }), 'CREDENTIAL_MISSING', { realm: 'a' })
 })
 
-t.test('a context is guarded once, from within or from outside', async (t) => {
+t.test('a context can be guarded once only, from within or from outside', async (t) => {
   const app = Fastify()
   await app.register(accessContext)
   await t.rejects(async () => { await app.register(accessContext) }, { name: 'OptionError', message: /guarded already; register Latchkey once, in the outermost context/ })

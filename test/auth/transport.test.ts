@@ -7,7 +7,7 @@ import t from 'tap'
 import { allowPlainHttp, auth } from '../../lib/auth/index.js'
 import { accessContext } from '../../lib/core/access-context.js'
 import { exchange, listen, request } from '../helpers/doors.js'
-import { BEARER, GOOD, goodResolver, guard, isRefusal, open, secured } from '../helpers/guard.js'
+import { BEARER, GOOD, goodResolver, guard, isRefusal, optional, publicRoute, secured } from '../helpers/guard.js'
 import { selfSigned } from '../helpers/tls.js'
 
 const strict = { transport: undefined }
@@ -25,22 +25,42 @@ async function api (app: FastifyInstance): Promise<void> {
   app.get('/guarded', secured, async ({ principal }) => ({ id: principal?.id }))
 }
 
-t.test('plain HTTP is refused on every route, whatever is presented, without a redirect', async (t) => {
+t.test('plain HTTP is refused on every route but public ones, whatever is presented, without a redirect', async (t) => {
   const { app, resolver } = await guard(t, {
     auth: strict,
     after (app) {
       app.get('/guarded', secured, async () => ({}))
-      app.get('/open', open, async () => ({}))
+      app.get('/maybe', optional, async () => ({}))
     }
   })
   const port = await listen(app)
-  for (const target of ['/guarded', '/open', '/nowhere', '/guarded?api_key=x', 'https://localhost/guarded']) {
+  for (const target of ['/guarded', '/maybe', '/nowhere', '/guarded?api_key=x', 'https://localhost/guarded']) {
     for (const lines of [[], [`Authorization: Bearer ${GOOD}`], ['Upgrade-Insecure-Requests: 1'], ['X-Forwarded-Proto: https'], ['Forwarded: proto=https'], ['X-Forwarded-Ssl: on']]) {
       isRefusal(t, await exchange(port, request(`GET ${target} HTTP/1.1`, 'Host: x', 'Connection: close', ...lines)), 'INSECURE_TRANSPORT')
     }
   }
   isRefusal(t, await app.inject({ method: 'HEAD', url: '/guarded' }), 'INSECURE_TRANSPORT', { head: true })
   isRefusal(t, await app.inject({ method: 'OPTIONS', url: '/guarded', headers: { origin: 'x', 'access-control-request-method': 'GET' } }), 'INSECURE_TRANSPORT')
+  t.strictSame(resolver.asked, [])
+})
+
+t.test('a public route is served over plain HTTP, and no credential is read for it', async (t) => {
+  const { app, resolver } = await guard(t, {
+    auth: strict,
+    before: (app) => app.get('/early', publicRoute, async () => 'served'),
+    after (app) {
+      app.get('/public', publicRoute, async ({ principal }) => ({ principal }))
+      app.options('/public', publicRoute, async () => 'served')
+    }
+  })
+  const port = await listen(app)
+  for (const lines of [[], [`Authorization: Bearer ${GOOD}`], ['Authorization: Bearer']]) {
+    const answer = await exchange(port, request('GET /public HTTP/1.1', 'Host: x', 'Connection: close', ...lines))
+    t.strictSame([answer.status, answer.body], [200, '{"principal":null}'])
+  }
+  t.equal((await app.inject('/early')).body, 'served')
+  t.equal((await app.inject({ method: 'HEAD', url: '/public' })).statusCode, 200)
+  t.equal((await app.inject({ method: 'OPTIONS', url: '/public' })).body, 'served')
   t.strictSame(resolver.asked, [])
 })
 
@@ -71,30 +91,16 @@ t.test('a peer that is not the trusted proxy can\'t claim https', async (t) => {
   t.equal((await app.inject({ url: '/guarded', headers, remoteAddress: '10.0.0.1' })).statusCode, 200)
 })
 
-t.test('boot warns of plain HTTP, of a numeric trustProxy and of one that trusts everybody, each where it holds', async (t) => {
-  const warnings = async (transport: typeof allowPlainHttp | undefined, trustProxy: boolean | number | string) => {
-    const { log } = await guard(t, { auth: { transport }, fastify: trusting(trustProxy) })
+t.test('allowPlainHttp is warned of at boot', async (t) => {
+  const warnings = async (transport: typeof allowPlainHttp | undefined) => {
+    const { log } = await guard(t, { auth: { transport } })
     return log.entries.filter(({ level }) => level === 40).map(({ msg }) => msg)
   }
-  t.match(await warnings(allowPlainHttp, false), [/^allowPlainHttp: .* never let this run in production$/])
-  t.match(await warnings(undefined, 1), [/^trustProxy is a number, .* state the addresses of your proxies instead$/])
-  t.match(await warnings(undefined, true), [/^trustProxy is true: whoever reaches this port can claim HTTPS/])
-  t.match(await warnings(allowPlainHttp, 2), [/^allowPlainHttp/, /^trustProxy is a number/])
-  t.strictSame(await warnings(undefined, false), [])
-  t.strictSame(await warnings(undefined, '127.0.0.1'), [])
+  t.match(await warnings(allowPlainHttp), [/^allowPlainHttp: .* never let this run in production$/])
+  t.strictSame(await warnings(undefined), [])
 })
 
-t.test('in a child context, boot still sees how the server trusts', async (t) => {
-  const { log } = await guard(t, { fastify: trusting(1) })
-  t.match(log.text, /trustProxy is a number/)
-  const lines: string[] = []
-  const app = Fastify({ ...trusting(1), logger: { stream: { write (line: string) { lines.push(line) } } } })
-  t.teardown(() => app.close())
-  await app.register(api)
-  t.match(lines.join(''), /trustProxy is a number/)
-})
-
-t.test('over real TLS the guard goes on to the credential', async (t) => {
+t.test('over TLS the credential is read', async (t) => {
   const app = Fastify({ https: certificate })
   t.teardown(() => app.close())
   await app.register(api)

@@ -1,27 +1,23 @@
-import { cp, mkdir, mkdtemp, readFile, readdir, realpath, rm, writeFile } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { execFile } from 'node:child_process'
+import { mkdir, mkdtemp, realpath, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import ts from 'typescript'
+import { promisify } from 'node:util'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const cache = join(root, 'node_modules', '.cache')
 
-const options: ts.CompilerOptions = {
-  target: ts.ScriptTarget.ES2022,
-  module: ts.ModuleKind.ESNext,
-  isolatedModules: true
-}
-
 /**
- * Translates lib/ and test/bench/ as tsc does, types aside, so that servers are measured as they ship:
- * a loader that translates on the fly wraps every closure to keep its name, on the request path too.
- * @param use gets the folder that mirrors the repository; it is gone afterwards
+ * Compiles lib/ and test/bench/servers/ with the compiler options of the published package, because a loader that
+ * compiles on the fly adds code to each closure and would be measured too.
+ * @param use gets the folder, which has the layout of the repository and is removed afterwards
  */
 export async function withCompiled<T> (use: (folder: string) => Promise<T>): Promise<T> {
   await mkdir(cache, { recursive: true })
   const folder = await realpath(await mkdtemp(join(cache, 'latchkey-bench-')))
   try {
-    await Promise.all(['lib', join('test', 'bench')].map((part) => translate(part, folder)))
+    const tsc = join(root, 'node_modules/typescript/bin/tsc')
+    await promisify(execFile)(process.execPath, [tsc, '-p', join(root, 'test/bench'), '--outDir', folder])
     await writeFile(join(folder, 'package.json'), JSON.stringify({
       name: 'fastify-latchkey',
       type: 'module',
@@ -31,16 +27,4 @@ export async function withCompiled<T> (use: (folder: string) => Promise<T>): Pro
   } finally {
     await rm(folder, { recursive: true, force: true })
   }
-}
-
-async function translate (part: string, folder: string): Promise<void> {
-  const entries = await readdir(join(root, part), { recursive: true, withFileTypes: true })
-  await Promise.all(entries.filter((entry) => entry.isFile()).map(async ({ parentPath, name }) => {
-    const file = join(parentPath, name)
-    const target = join(folder, file.slice(root.length))
-    await mkdir(dirname(target), { recursive: true })
-    if (!name.endsWith('.ts')) return cp(file, target)
-    const { outputText } = ts.transpileModule(await readFile(file, 'utf8'), { compilerOptions: options, fileName: file })
-    await writeFile(target.replace(/\.ts$/, '.js'), outputText)
-  }))
 }

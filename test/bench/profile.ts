@@ -1,75 +1,64 @@
-import { relative } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { speed, type Row } from './contenders.js'
-import { CpuProfile, Done } from './messages.js'
-import type { BenchRedis } from './redis.js'
-import { round, startServer, type Plan } from './rounds.js'
-import { table } from './table.js'
+import type { Profiler, Runtime } from 'node:inspector'
+import { pathToFileURL } from 'node:url'
+import { load } from './load.js'
+import type { Plan } from './plan.js'
+import { warmUp } from './rounds.js'
+import { startServer, type Site } from './server-process.js'
 
-interface Cost { readonly area: string, readonly name: string, readonly micros: number }
+/** Functions that are listed of each group. */
+const TOP = 12
 
-/** Where the CPU time of a request goes, in µs a request: by area for all contenders, by function for Latchkey. */
-export async function profile (folder: string, plan: Plan, redis: BenchRedis): Promise<string> {
-  const costs = new Map<string, Cost[]>()
-  for (const row of speed) costs.set(row.name, await costsOf(folder, row, plan, redis))
-  const plain = costs.get('plain') ?? []
-  return [byArea(costs), ...['latchkey-memory', 'latchkey-redis'].map((name) => byFunction(name, costs.get(name) ?? [], plain))].join('\n\n')
-}
-
-async function costsOf (folder: string, row: Row, plan: Plan, redis: BenchRedis): Promise<Cost[]> {
-  const server = await startServer(folder, row, plan)
+/** Where the CPU time of a request goes: self time of functions, grouped, in microseconds for each request. */
+export async function profile (site: Site, plan: Plan): Promise<string> {
+  const [row = 'plain'] = plan.rows
+  const [workload] = plan.workloads
+  if (workload === undefined) throw new TypeError('--profile needs a row and a workload')
+  const server = await startServer(site, row)
   try {
-    for (let n = 0; n < plan.warmups; n++) await round(server, plan, redis)
-    await server.child.ask('profile', null, Done)
-    const { requests } = await round(server, { ...plan, seconds: 4 * plan.seconds }, redis)
-    const { nodes, samples, timeDeltas } = await server.child.ask('profiled', null, CpuProfile)
-    const micros = new Map<number, number>()
-    samples.forEach((node, n) => micros.set(node, (micros.get(node) ?? 0) + (timeDeltas[n + 1] ?? 0)))
-    return nodes
-      .filter(({ callFrame }) => callFrame.functionName !== '(idle)')
-      .map(({ id, callFrame }) => ({ ...locate(callFrame, folder), micros: (micros.get(id) ?? 0) / requests }))
+    await warmUp(server, plan)
+    await server.ask('start-profile')
+    const { requests } = await load(server, workload, plan.seconds)
+    const groups = selfTimes(await server.ask('stop-profile'), requests, pathToFileURL(site.folder).href)
+    return render(`${row} ${workload.name}, self time in µs a request`, groups)
   } finally {
-    await server.child.stop()
+    await server.stop()
   }
 }
 
-function locate ({ functionName, url, lineNumber }: CpuProfile['nodes'][number]['callFrame'], folder: string): { area: string, name: string } {
-  const name = functionName === '' ? '(anonymous)' : functionName
-  if (url === '') return { area: name === '(garbage collector)' ? 'garbage collector' : 'native', name }
-  if (url.startsWith('node:')) return { area: 'node', name: `${name} ${url}` }
-  const file = relative(folder, fileURLToPath(url))
-  const [, packageName] = /node_modules\/((?:@[^/]+\/)?[^/]+)\/(?!.*node_modules)/.exec(url.replace(folder, '')) ?? []
-  const [, room] = /^lib\/(?:([a-z]+)\/)?/.exec(file) ?? []
-  const area = file.startsWith('lib/') ? `latchkey ${room ?? 'ground'}` : file.startsWith('test/') ? 'the server\'s own' : packageName ?? 'other'
-  return { area, name: `${name} ${file.replace(/^.*node_modules\//, '')}:${lineNumber + 1}` }
+type Groups = Map<string, Map<string, number>>
+
+function selfTimes (profile: Profiler.Profile, requests: number, folder: string): Groups {
+  const { nodes, samples = [], timeDeltas = [] } = profile
+  const frames = new Map(nodes.map(({ id, callFrame }) => [id, callFrame]))
+  const groups: Groups = new Map()
+  samples.forEach((id, n) => {
+    const frame = frames.get(id)
+    if (frame === undefined || frame.functionName === '(idle)') return
+    const [group, name] = locate(frame, folder)
+    const functions = groups.get(group) ?? new Map<string, number>()
+    groups.set(group, functions.set(name, (functions.get(name) ?? 0) + (timeDeltas[n + 1] ?? 0) / requests))
+  })
+  return groups
 }
 
-function sum (costs: readonly Cost[], by: (cost: Cost) => string): Map<string, number> {
-  const sums = new Map<string, number>()
-  for (const cost of costs) sums.set(by(cost), (sums.get(by(cost)) ?? 0) + cost.micros)
-  return sums
+function locate ({ functionName, url, lineNumber }: Runtime.CallFrame, folder: string): [group: string, name: string] {
+  const file = url.replace(`${folder}/`, '').replace(/^.*\/node_modules\//, '')
+  const name = `${functionName || '(anonymous)'} ${file}:${lineNumber + 1}`
+  if (url === '') return ['V8 and native code', functionName]
+  if (url.startsWith('node:')) return ['node internals', name]
+  if (!url.startsWith(folder)) return [/^(?:@[^/]+\/)?[^/]+/.exec(file)?.[0] ?? file, name]
+  return [file.startsWith('lib/') ? 'latchkey' : 'the server itself', name]
 }
 
-function byArea (costs: ReadonlyMap<string, readonly Cost[]>): string {
-  const columns = [...costs.values()].map((list) => sum(list, ({ area }) => area))
-  const most = (area: string): number => Math.max(...columns.map((sums) => sums.get(area) ?? 0))
-  const areas = [...new Set(columns.flatMap((sums) => [...sums.keys()]))].filter((area) => most(area) >= 0.01)
-  return table([
-    ['µs per request in', ...costs.keys()],
-    ...areas.sort((a, b) => most(b) - most(a)).map((area) => [area, ...columns.map((sums) => (sums.get(area) ?? 0).toFixed(2))]),
-    ['all', ...columns.map((sums) => [...sums.values()].reduce((a, b) => a + b, 0).toFixed(2))]
-  ])
-}
-
-/** What Latchkey costs over plain Fastify, dearest first: its own functions, and those of others that it makes run longer. */
-function byFunction (of: string, costs: readonly Cost[], plain: readonly Cost[]): string {
-  const without = sum(plain, ({ name }) => name)
-  const top = [...sum(costs, ({ name }) => name)]
-    .map(([name, micros]) => ({ name, micros, added: micros - (without.get(name) ?? 0) }))
-    .sort((a, b) => b.added - a.added)
-    .slice(0, 40)
-  return table([
-    [`self time in ${of}, µs per request`, 'added', 'all'],
-    ...top.map(({ name, micros, added }) => [name, added.toFixed(3), micros.toFixed(3)])
-  ])
+function render (title: string, groups: Groups): string {
+  const sum = (numbers: Iterable<number>): number => [...numbers].reduce((all, one) => all + one, 0)
+  const line = (micros: number, text: string): string => `${micros.toFixed(2).padStart(8)}  ${text}`
+  const totals = [...groups].map(([group, functions]) => ({ group, functions, total: sum(functions.values()) }))
+  return [
+    line(sum(totals.map(({ total }) => total)), title),
+    ...totals.sort((a, b) => b.total - a.total).flatMap(({ group, functions, total }) => [
+      line(total, group),
+      ...[...functions].sort(([, a], [, b]) => b - a).slice(0, TOP).map(([name, micros]) => line(micros, `  ${name}`))
+    ])
+  ].join('\n')
 }

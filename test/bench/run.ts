@@ -1,93 +1,94 @@
+import { execFile } from 'node:child_process'
 import { availableParallelism, loadavg } from 'node:os'
-import { parseArgs } from 'node:util'
+import { parseArgs, promisify } from 'node:util'
+import { withEnding } from '../helpers/ending.js'
+import { startRedis } from '../helpers/redis-server.js'
 import { withCompiled } from './compile.js'
-import { counterCosts } from './counters.js'
-import { fleets, latencies } from './fleet.js'
-import { growth, held, speed, type Row } from './contenders.js'
-import { heapPerCredential } from './heap.js'
+import { pick, ROWS, WORKLOADS, type Plan } from './plan.js'
 import { profile } from './profile.js'
-import { asJson, asText, type Results } from './report.js'
-import { withRedis, type BenchRedis } from './redis.js'
-import { compare, type Plan } from './rounds.js'
-import { keyStores } from './stores.js'
-import { webhookFigures } from './webhooks.js'
+import { measure, type Results } from './rounds.js'
+import { checkServer } from './server-process.js'
 
-const HELP = `npm run bench -- [--json] [--smoke] [--profile] [--only speed|growth|held|heap|stores|redis|webhooks] [--rows NAMES] [--threads]
-  --json     one JSON object on stdout, nothing else
-  --smoke    few requests: shows that everything runs, its numbers say nothing
-  --profile  where the CPU time of a request goes, instead of how much it is
-  --only     one part
-  --rows     these rows of speed, growth and held alone, by name and comma; what they are compared to is measured too
-  --threads  with V8's threads, as in production: CPU times then differ from process to process, plain Fastify's by a fifth
-It starts redis-server and, for load, wrk: apt-get install redis-server wrk`
+const names = { rows: [...ROWS.keys()].join(), workloads: [...WORKLOADS.keys()].join() }
+const HELP = `npm run bench -- [options]          (needs redis-server and wrk)
+  --json                  one JSON object for each version of Node.js, one on each line
+  --smoke                 short: checks that all rows answer as they should; its figures mean nothing
+  --profile ROW WORKLOAD  where the CPU time of a request goes, instead of how much it is
+  --nodes NAMES           installed,24 by default
+  --rows NAMES            ${names.rows}
+  --workloads NAMES       ${names.workloads}
+  --rounds N              7 by default
+  --seconds N             2 by default: of load, for each row and workload in each round`
 
-const { values: { help, json, smoke, profile: profiling, only, rows, threads } } = parseArgs({
+const { values: { smoke, ...values }, positionals } = parseArgs({
+  allowPositionals: process.argv.includes('--profile'),
   options: {
     help: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
     smoke: { type: 'boolean', default: false },
-    profile: { type: 'boolean', default: false },
-    only: { type: 'string' },
-    rows: { type: 'string' },
-    threads: { type: 'boolean', default: false }
+    profile: { type: 'string' },
+    nodes: { type: 'string', default: 'installed,24' },
+    rows: { type: 'string', default: names.rows },
+    workloads: { type: 'string' },
+    rounds: { type: 'string' },
+    seconds: { type: 'string' }
   }
 })
 
-const parts = ['speed', 'growth', 'held', 'heap', 'stores', 'redis', 'webhooks']
-if (only !== undefined && !parts.includes(only)) throw new TypeError(`--only is one of ${parts.join(', ')}, not ${only}`)
-
-const plan: Plan = smoke
-  ? { groups: 1, warmups: 1, rounds: 1, seconds: 0.1, connections: 50, threads }
-  : { groups: 5, warmups: 16, rounds: 9, seconds: 0.5, connections: 50, threads }
-const credentials = smoke ? 10_000 : 1_000_000
-
-/** @throws TypeError where no row has one of these names */
-function chosen (all: readonly Row[]): readonly Row[] {
-  if (rows === undefined) return all
-  const names = new Set(rows.split(','))
-  const wanted = all.filter(({ name }) => names.has(name))
-  if (wanted.length === 0) throw new TypeError(`--rows is some of ${all.map(({ name }) => name).join(', ')}`)
-  const others = new Set(wanted.flatMap(({ base, rival = base }) => [base, rival]))
-  return all.filter((row) => wanted.includes(row) || others.has(row.name))
-}
-
-function say (progress: string): void {
-  console.error(progress)
-}
-
-async function measure (folder: string, redis: BenchRedis): Promise<Results> {
-  const wants = (part: string): boolean => only === undefined || only === part
+function readPlan (): Plan {
+  const rows = pick(ROWS, values.profile ?? values.rows)
   return {
-    ...wants('speed') && { speed: await compare(folder, chosen(speed), plan, redis, say) },
-    ...wants('growth') && { growth: await compare(folder, chosen(growth), plan, redis, say) },
-    ...wants('heap') && { heap: await heapPerCredential(folder, credentials, say) },
-    ...wants('held') && { held: await compare(folder, chosen(held), plan, redis, say) },
-    ...wants('stores') && { stores: await keyStores(credentials, smoke ? 20 : 400, say) },
-    ...wants('redis') && { redis: await overRedis(folder, redis) },
-    ...wants('webhooks') && { webhooks: await webhookFigures(folder, redis, smoke ? 100 : 4000, smoke ? 1000 : 100_000, say) }
+    // All other rows are compared to plain.
+    rows: values.profile === undefined ? ['plain', ...rows.filter((row) => row !== 'plain')] : rows,
+    workloads: pick(WORKLOADS, positionals[0] ?? values.workloads ?? (smoke ? 'at-once-10,wait-10' : names.workloads)),
+    rounds: Number(values.rounds ?? (smoke ? 1 : 7)),
+    seconds: Number(values.seconds ?? (smoke ? 1 : 2))
   }
 }
 
-async function overRedis (folder: string, redis: BenchRedis): Promise<NonNullable<Results['redis']>> {
-  return {
-    latencies: await latencies(folder, plan, say),
-    fleets: await fleets(folder, plan, redis, say),
-    counters: await counterCosts(redis.port, credentials, smoke ? 1_000 : 200_000, redis, say)
-  }
+/** @param name `installed` for the Node.js that runs this, or a version that npm provides, as in `24` */
+async function findNode (name: string): Promise<{ version: string, path: string }> {
+  if (name === 'installed') return { version: process.version, path: process.execPath }
+  const script = 'console.log(JSON.stringify({ version: process.version, path: process.execPath }))'
+  const { stdout } = await promisify(execFile)('npx', ['-y', '-p', `node@${name}`, '--', 'node', '--eval', script])
+  return JSON.parse(stdout)
 }
 
-async function report (folder: string): Promise<string> {
-  return withRedis(async (redis) => {
-    if (profiling) return profile(folder, plan, redis)
-    const results = await measure(folder, redis)
-    return json ? asJson(results) : asText(results)
+function runOn (node: { version: string, path: string }, folder: string, plan: Plan): Promise<void> {
+  return withEnding(async (ending) => {
+    const { port: redisPort, client } = await startRedis(ending)
+    const redis = client()
+    const redisCpu = async (): Promise<number> => {
+      const seconds = (await redis.info('cpu')).matchAll(/^used_cpu_(?:user|sys):(\S+)/gm)
+      return [...seconds].reduce((sum, [, value]) => sum + Number(value) * 1e6, 0)
+    }
+    const site = { node: node.path, folder, redisPort, redisCpu }
+    if (values.profile !== undefined) return console.log(`Node ${node.version}\n${await profile(site, plan)}\n`)
+    for (const row of plan.rows) await checkServer(site, row)
+    console.error(`Node ${node.version}: all rows answer as they should`)
+    const rows = await measure(site, plan, console.error)
+    if (values.json) console.log(JSON.stringify({ node: node.version, rows }))
+    else printTables(node.version, rows)
   })
 }
 
-if (help) {
+function printTables (node: string, results: Results): void {
+  const rows = Object.entries(results)
+  for (const workload of Object.keys(rows[0]?.[1] ?? {})) {
+    console.log(`Node ${node}, ${workload}`)
+    console.table(Object.fromEntries(rows.map(([row, figures]) => [row, figures[workload]])))
+  }
+}
+
+if (values.help) {
   console.log(HELP)
 } else {
+  const plan = readPlan()
   const [busy = 0] = loadavg()
-  if (busy > availableParallelism() / 2) say(`the machine is busy (load average ${busy.toFixed(1)}): all numbers rise, plain's most, and ratios with them`)
-  console.log(await withCompiled(report))
+  if (busy > availableParallelism() / 2) console.error(`The machine is busy (load ${busy}): do not trust the figures.`)
+  const nodes = await Promise.all(values.nodes.split(',').map(findNode))
+  const byVersion = new Map(nodes.map((node) => [node.version, node]))
+  await withCompiled(async (folder) => {
+    for (const node of byVersion.values()) await runOn(node, folder, plan)
+  })
 }

@@ -94,7 +94,7 @@ t.test('"The Platform API uses scopes to define fine-grained access control.", "
   const { key, secret: text } = await app.latchkey.keys.issue({ workspace: 'acme', scopes: ['devices:read', 'deployments:stage'] })
   t.strictSame(key.scopes, ['devices:read', 'deployments:stage'])
   const response = await as(app, text)('GET /v1/whoami')
-  answered(t, response, 200, { kind: 'api-key', id: key.id, workspace: 'acme', environment: 'production', scopes: ['devices:read', 'deployments:stage'], version: 1 })
+  answered(t, response, 200, { kind: 'api-key', scheme: 'apiKey', id: key.id, workspace: 'acme', environment: 'production', scopes: ['devices:read', 'deployments:stage'], version: 1 })
   for (const scope of ['devices:*', '*', 'devices', 'devices:Read', 'devices:read devices:manage', 'config_instances:update', '__proto__']) {
     await t.rejects(app.latchkey.keys.issue({ workspace: 'acme', scopes: [scope] }), { code: 'KEY_INPUT_INVALID', statusCode: 400 }, scope)
   }

@@ -1,29 +1,27 @@
-import { createRecordCache, createMemoryKeyStore } from 'fastify-latchkey/keys'
 import t from 'tap'
 import { createClockCache } from '../../lib/core/clock-cache.js'
-import { record, slowStore } from '../helpers/slow-keys.js'
 
-t.test('a full map lets go of what was not used, and says so', async (t) => {
-  const gone: string[] = []
-  const map = createClockCache<{ used: boolean, name: string }>(3, ({ name }) => { gone.push(name) })
+t.test('a full cache removes values that were not used, and reports each', async (t) => {
+  const removed: string[] = []
+  const map = createClockCache<{ used: boolean, name: string }>(3, ({ name }) => { removed.push(name) })
   const add = (name: string) => map.set(name, { name, used: false })
   for (const name of ['a', 'b', 'c']) add(name)
-  t.same(gone, [])
+  t.same(removed, [])
   for (const name of ['a', 'c']) {
     const value = map.get(name)
     if (value !== undefined) value.used = true
   }
   add('d')
-  t.same(gone, ['b'], 'a was used')
+  t.same(removed, ['b'], 'a was used')
   add('e')
-  t.same(gone, ['b', 'd'], 'c was used, a second time round nothing was')
+  t.same(removed, ['b', 'd'], 'c was used, and in the second round nothing')
   add('a')
   map.delete('e')
-  map.delete('never there')
-  t.same([gone, map.size], [['b', 'd', 'a', 'e'], 2], 'what is replaced or deleted is let go of, too')
+  map.delete('unknown')
+  t.same([removed, map.size], [['b', 'd', 'a', 'e'], 2], 'what is replaced or deleted is reported too')
 })
 
-t.test('room is made though everything was used', async (t) => {
+t.test('a full cache makes room also where all values were used', async (t) => {
   const map = createClockCache<{ used: boolean }>(1000)
   for (let n = 0; n < 1100; n++) map.set(`${n}`, { used: true })
   t.equal(map.size, 1000)
@@ -32,27 +30,26 @@ t.test('room is made though everything was used', async (t) => {
   t.same([one.size, one.get('9')], [1, { used: true }])
 })
 
-t.test('twenty thousand keys are all reached through a cache of a hundred', async (t) => {
-  const memory = createMemoryKeyStore()
-  const cache = createRecordCache({ ...memory, findByHash: async (hash) => await memory.findByHash(hash) }, { maxRecords: 100 })
+t.test('of twenty thousand values a cache of a hundred keeps a hundred', async (t) => {
+  const cache = createClockCache<{ used: boolean, n: number }>(100)
   const total = 20_000
-  for (let n = 0; n < total; n++) await memory.insert(record({ id: `key_${n}` }), `h${n}`)
   for (let n = 0; n < total; n++) {
-    if ((await cache.findByHash(`h${n}`))?.principal.id !== `key_${n}`) t.fail(`key ${n} is not reached`)
+    cache.set(`key_${n}`, { used: false, n })
+    if (cache.get(`key_${n}`)?.n !== n) t.fail(`key ${n} is not cached`)
   }
-  let held = 0
-  for (let n = 0; n < total; n++) if (cache.recall(`h${n}`) !== undefined) held++
-  t.equal(held, 100)
+  let kept = 0
+  for (let n = 0; n < total; n++) if (cache.get(`key_${n}`) !== undefined) kept++
+  t.equal(kept, 100)
 })
 
-t.test('what is asked for all the time stays, whatever passes by', async (t) => {
-  const store = slowStore()
-  store.pause = async () => {}
-  const cache = createRecordCache(store, { maxRecords: 50 })
-  for (let n = 0; n < 2000; n++) await store.memory.insert(record({ id: `key_${n}` }), `h${n}`)
-  await cache.findByHash('h0')
+t.test('a value that is used all the time stays, whatever else is added', async (t) => {
+  const cache = createClockCache<{ used: boolean }>(50)
+  cache.set('key_0', { used: false })
   for (let n = 1; n < 2000; n++) {
-    await cache.findByHash(`h${n}`)
-    if (cache.recall('h0') === undefined) t.fail(`dropped by ${n}`)
+    const value = cache.get('key_0')
+    if (value === undefined) t.fail(`removed by ${n}`)
+    else value.used = true
+    cache.set(`key_${n}`, { used: false })
   }
+  t.ok(cache.get('key_0'))
 })

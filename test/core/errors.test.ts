@@ -5,7 +5,7 @@ import { isRendererName, render, rendererOf, renderers } from '../../lib/core/er
 import { contextOf } from '../../lib/core/access-context.js'
 import { isPrincipal, principalOf } from '../../lib/core/principal.js'
 import { DeadlineExceeded, isThenable, withTimeout } from '../../lib/core/clock.js'
-import { BEARER, guard, open, principal, secured } from '../helpers/guard.js'
+import { BEARER, guard, publicRoute, principal, secured } from '../helpers/guard.js'
 
 const isCode = (code: string): code is RefusalCode => Object.hasOwn(refusals, code)
 const codes = Object.keys(refusals).filter(isCode)
@@ -26,20 +26,20 @@ t.test('401, 400 of a malformed credential and 403 of a scope carry a challenge,
   for (const code of codes) if (refusals[code].statusCode === 401) t.ok(challenged.includes(code))
 })
 
-t.test('a refusal takes further headers, but not in place of its own', async (t) => {
+t.test('a refusal takes further headers, which do not replace its own', async (t) => {
   const { headers } = new AccessError('RATE_LIMITED', { retryAfter: 0.2, headers: { ratelimit: 'x', 'retry-after': '99' } })
   t.strictSame(headers, { 'cache-control': 'no-store', ratelimit: 'x', 'retry-after': '1' })
   t.equal(new AccessError('CREDENTIAL_MISSING', { headers: { 'cache-control': 'public', 'www-authenticate': 'Basic' } }).headers['cache-control'], 'no-store')
   t.equal(new AccessError('CREDENTIAL_MISSING', { headers: { 'www-authenticate': 'Basic' } }).headers['www-authenticate'], 'Bearer realm="api"')
 })
 
-t.test('Retry-After is at least one whole second, whatever was reckoned', async (t) => {
+t.test('Retry-After is at least one whole second, whatever number it is made of', async (t) => {
   for (const [seconds, text] of [[0, '1'], [-5, '1'], [0.001, '1'], [1.001, '2'], [60, '60'], [NaN, '1'], [Infinity, '1']] as const) {
     t.equal(new AccessError('RATE_LIMITED', { retryAfter: seconds }).headers['retry-after'], text)
   }
 })
 
-t.test('of a fault only name and code are told', async (t) => {
+t.test('of a fault only its name and code are described', async (t) => {
   const fault = Object.assign(new Error('SET key secret'), { code: 'ECONNREFUSED', command: 'secret' })
   t.equal(describeFault(fault), 'Error ECONNREFUSED')
   t.equal(describeFault(new TypeError('secret')), 'TypeError')
@@ -61,7 +61,7 @@ t.test('each rendering is a pure function of the error', async (t) => {
   t.strictSame([rendererOf('throw'), rendererOf('error'), rendererOf(own)], [undefined, renderers.error, own])
 })
 
-t.test('where not even the problem can be written, the code is', async (t) => {
+t.test('where not even the problem can be rendered, the code is sent', async (t) => {
   const error = new AccessError('NOT_FOUND', { extensions: { big: 1n } })
   t.strictSame(render(renderers.problem, error), { text: '{"code":"NOT_FOUND"}', type: 'application/json; charset=utf-8' })
 })
@@ -69,18 +69,18 @@ t.test('where not even the problem can be written, the code is', async (t) => {
 const allowance = (name: string, quota: number, remaining: number, reset: number): Allowance => ({ policy: { name, quota, item: policyItem(name, quota, 60) }, remaining, reset })
 const two = [allowance('minute', 100, 7, 30), allowance('burst', 10, 3, 2)]
 
-t.test('the draft\'s fields list all policies, the older ones tell the tightest', async (t) => {
+t.test('the fields of the draft list all policies, the older ones show the tightest', async (t) => {
   t.strictSame(headersOf([headerWriters.draft], two), { ratelimit: '"minute";r=7;t=30, "burst";r=3;t=2', 'ratelimit-policy': '"minute";q=100;w=60, "burst";q=10;w=60' })
   t.strictSame(headersOf([headerWriters.trio], two), { 'ratelimit-limit': '10', 'ratelimit-remaining': '3', 'ratelimit-reset': '2' })
   t.strictSame(headersOf([headerWriters['x-ratelimit']], [...two].reverse()), { 'x-ratelimit-limit': '10', 'x-ratelimit-remaining': '3', 'x-ratelimit-reset': '2' })
   t.strictSame(headersOf([], two), {})
 })
 
-t.test('a reply carries the fields that the host chose, and none where nothing is counted', async (t) => {
+t.test('a reply has the fields that the host chose, and none where nothing is counted', async (t) => {
   const announced = async (rateLimitFields: 'draft' | 'trio' | false | Array<'draft' | 'trio' | 'x-ratelimit'> | undefined, allowances: Allowance[]) => {
     const { app } = await guard(t, {
-      ground: { rateLimitFields },
-      after: (app) => app.get('/', open, async (_request, reply) => { contextOf(app).announce(reply, allowances); return contextOf(app).fields(allowances) })
+      context: { rateLimitFields },
+      after: (app) => app.get('/', publicRoute, async (_request, reply) => { contextOf(app).setRateLimitHeaders(reply, allowances); return contextOf(app).rateLimitHeaders(allowances) })
     })
     const answer = await app.inject('/')
     const fields = Object.keys(answer.headers).filter((name) => name.includes('ratelimit'))
@@ -94,27 +94,27 @@ t.test('a reply carries the fields that the host chose, and none where nothing i
   t.strictSame(await announced(['draft', 'trio'], []), [])
 })
 
-t.test('the principal of a guarded request is there; of any other, asking for it is the handler\'s mistake', async (t) => {
+t.test('principalOf returns the principal of a guarded request, and throws for any other', async (t) => {
   const { app } = await guard(t, {
     after (app) {
       app.get('/guarded', secured, async (request) => ({ workspace: principalOf(request).workspace }))
-      app.get('/open', open, async (request) => ({ workspace: principalOf(request).workspace }))
+      app.get('/public', publicRoute, async (request) => ({ workspace: principalOf(request).workspace }))
       app.setNotFoundHandler(async (request) => { Object.assign(request, { principal: undefined }); principalOf(request) })
     }
   })
   t.strictSame((await app.inject({ url: '/guarded', headers: BEARER })).json(), { workspace: 'w1' })
-  const answer = await app.inject({ url: '/open', headers: BEARER })
-  t.strictSame([answer.statusCode, answer.json().message], [500, 'principalOf: GET /open was not authenticated; declare what it needs in schema.security'])
+  const answer = await app.inject({ url: '/public', headers: BEARER })
+  t.strictSame([answer.statusCode, answer.json().message], [500, 'principalOf: GET /public was not authenticated; declare what it needs in schema.security'])
   t.match((await app.inject({ url: '/nowhere', headers: BEARER })).json(), { message: /principalOf: GET an unknown route was not authenticated/ })
 })
 
-t.test('a principal is told by its shape', async (t) => {
+t.test('a principal is recognised by its shape', async (t) => {
   t.ok(isPrincipal(principal()))
   t.ok(isPrincipal(principal({ kind: 'access-token', owner: 'o', tier: 't', scopes: [] })))
   for (const other of [null, undefined, 'x', {}, { ...principal(), scopes: [1] }, { ...principal(), id: '' }]) t.notOk(isPrincipal(other))
 })
 
-t.test('waiting ends with the work or with the deadline, whatever comes first', async (t) => {
+t.test('withTimeout settles with the work or at the deadline, whichever is first', async (t) => {
   t.equal(await withTimeout(Promise.resolve(5), 1, 'work'), 5)
   await t.rejects(withTimeout(Promise.reject(new TypeError('x')), 1, 'work'), { name: 'TypeError' })
   await t.rejects(withTimeout(new Promise(() => {}), 0.001, 'work'), DeadlineExceeded)

@@ -6,7 +6,7 @@ function outage () {
   return { lines, ...createFailureLog({ log: (reason, message) => lines.push(`${message}: ${reason}`), inform: (message) => lines.push(message) }, 'it fails', 'it works again') }
 }
 
-t.test('what fails for a while has a line when it begins and one when it ends, and none in between', async (t) => {
+t.test('an outage is logged when it begins and when it is over, and not in between', async (t) => {
   const { lines, tried, lasts } = outage()
   const fails = async () => { throw new RangeError('a secret') }
   t.equal(await tried(async () => 1), 1)
@@ -19,7 +19,7 @@ t.test('what fails for a while has a line when it begins and one when it ends, a
   t.strictSame(lines, ['it fails: RangeError', 'it works again', 'it fails: RangeError'], 'the next one is another')
 })
 
-t.test('what has parts works again when all do that failed', async (t) => {
+t.test('an outage of several parts is over when all of them work again', async (t) => {
   const { lines, failed, worked, lasts } = outage()
   worked('one')
   failed(new Error(), 'one')

@@ -6,10 +6,10 @@ import { accessContext, contextOf } from '../../lib/core/access-context.js'
 import { accepted, checkOptions, OptionError, show, withMethods } from '../../lib/core/options.js'
 import { BEARER, goodResolver, guard, principal, secured } from '../helpers/guard.js'
 
-/** Registers `ground`, and `auth` where its options are given, from plain JavaScript's point of view. */
-async function boot (grounds: Record<string, unknown>, auths?: Record<string, unknown>): Promise<void> {
+/** Registers `accessContext`, and `auth` where its options are given, without the help of types. */
+async function boot (contexts: Record<string, unknown>, auths?: Record<string, unknown>): Promise<void> {
   const app = Fastify()
-  await app.register(accessContext, Object.assign<object, object>({}, grounds))
+  await app.register(accessContext, Object.assign<object, object>({}, contexts))
   const good: AuthOptions = { resolvers: [goodResolver()], environment: 'production', transport: allowPlainHttp }
   if (auths !== undefined) await app.register(auth, Object.assign(good, auths))
   await app.ready()
@@ -23,19 +23,19 @@ async function isOptionError (t: Test, booting: Promise<void>, ...said: Array<st
   for (const text of said) t.match(String(error), text)
 }
 
-t.test('good options of every kind boot', async (t) => {
-  for (const grounds of [
+t.test('an app with valid options of every kind boots', async (t) => {
+  for (const contexts of [
     {}, { errors: 'problem' }, { errors: 'error' }, { errors: 'detail' }, { errors: 'error-message' }, { errors: 'throw' }, { errors: () => ({ body: {} }) },
     { undeclared: 'refuse' }, { undeclared: 'authenticate' }, { undeclared: () => 'public' }, { rateLimitFields: 'draft' }, { rateLimitFields: false }, { rateLimitFields: [] },
     { rateLimitFields: ['draft', 'trio', 'x-ratelimit'] }, { realm: 'Acme API (v1)' }, { clock: () => 0 }, { byMethod: () => undefined }, { errors: undefined, realm: undefined }
-  ]) await t.resolves(boot(grounds))
+  ]) await t.resolves(boot(contexts))
   for (const auths of [
     {}, { environment: ['a', 'b'] }, { environment: () => 'a' }, { deadline: 0.001 }, { deadline: 60 }, { failures: false }, { failures: { quota: 1, window: 86_400 } },
-    { onExposed () {} }, { transport: undefined }, { deadline: undefined, failures: undefined, onExposed: undefined }
+    { transport: undefined }, { deadline: undefined, failures: undefined, events: undefined }
   ]) await t.resolves(boot({}, auths))
 })
 
-t.test('a wrong option of the ground is refused with its path, what was given and what to write', async (t) => {
+t.test('a wrong option of the context is refused with its path, what was given and what to write', async (t) => {
   const cases: ReadonlyArray<readonly [Record<string, unknown>, string]> = [
     [{ errors: 'Problem' }, 'option errors must be \'problem\', \'error\', \'detail\', \'error-message\', \'throw\' or a function of the error, not "Problem"'],
     [{ errors: null }, 'option errors must be \'problem\''],
@@ -67,7 +67,7 @@ t.test('a wrong option of the ground is refused with its path, what was given an
   }
 })
 
-t.test('a wrong option of auth is refused likewise', async (t) => {
+t.test('a wrong option of auth is refused in the same way', async (t) => {
   const resolver = goodResolver()
   const cases: ReadonlyArray<readonly [Record<string, unknown>, string]> = [
     [{ environment: undefined }, 'option environment must be the environment this host serves, such as \'production\', an array of them or a function of the request, not undefined'],
@@ -78,7 +78,7 @@ t.test('a wrong option of auth is refused likewise', async (t) => {
     [{ resolvers: [] }, 'option resolvers must be an array with at least one resolver, not an array of 0'],
     [{ resolvers: undefined }, 'option resolvers must be an array with at least one resolver, not undefined'],
     [{ resolvers: resolver }, 'option resolvers must be an array with at least one resolver, not an object with scheme'],
-    [{ resolvers: [resolver, () => {}] }, 'option resolvers.1 must be a resolver: { scheme, kind: \'api-key\' or \'access-token\', description, resolve (token, now) }, not a function'],
+    [{ resolvers: [resolver, () => {}] }, 'option resolvers.1 must be a resolver: { scheme, kind: \'api-key\' or \'access-token\', description, resolve (token, now, lookup) }, not a function'],
     [{ resolvers: [null] }, 'option resolvers.0 must be a resolver'],
     [{ resolvers: [{ ...resolver, resolve: undefined }] }, 'option resolvers.0 must be a resolver'],
     [{ resolvers: [{ ...resolver, scheme: '' }] }, 'option resolvers.0 must be a resolver'],
@@ -95,7 +95,7 @@ t.test('a wrong option of auth is refused likewise', async (t) => {
     [{ deadline: NaN }, 'at most 60, not NaN'],
     [{ deadline: Infinity }, 'at most 60, not Infinity'],
     [{ deadline: '1' }, 'at most 60, not "1"'],
-    [{ failures: true }, 'option failures must be { quota, window } in whole attempts and seconds of at least 1, or false, not true'],
+    [{ failures: true }, 'option failures must be { quota, window }, a quota of at least 1 attempt and a window of 1 to 86400 whole seconds, or false, not true'],
     [{ failures: { quota: 0, window: 60 } }, 'option failures must be'],
     [{ failures: { quota: 1.5, window: 60 } }, 'option failures must be'],
     [{ failures: { quota: '300', window: 60 } }, 'option failures must be'],
@@ -103,8 +103,7 @@ t.test('a wrong option of auth is refused likewise', async (t) => {
     [{ failures: { quota: 300, window: 86_401 } }, 'option failures must be'],
     [{ failures: { max: 300, timeWindow: 60 } }, 'not an object with max, timeWindow'],
     [{ failures: { quota: 300, window: 60, ban: 1 } }, 'not an object with quota, window, ban'],
-    [{ onExposed: 'log' }, 'option onExposed must be a function of the exposure, not "log"'],
-    [{ enviroment: 'production' }, 'unknown option enviroment; known here: resolvers, environment, transport, deadline, failures, onExposed'],
+    [{ enviroment: 'production' }, 'unknown option enviroment; known here: resolvers, environment, transport, deadline, failures, events'],
     [{ keys: {} }, 'unknown option keys']
   ]
   for (const [options, text] of cases) {
@@ -114,13 +113,13 @@ t.test('a wrong option of auth is refused likewise', async (t) => {
   }
 })
 
-t.test('a missing option is called missing', async (t) => {
+t.test('a missing option is reported as missing', async (t) => {
   const app = Fastify()
   await app.register(accessContext)
   await isOptionError(t, Promise.resolve(app.register(auth, Object.assign({ resolvers: [goodResolver()] }))).then(() => {}), /option environment is missing; it must be the environment this host serves/)
 })
 
-t.test('a resolver may be an instance of a class, with its method there', async (t) => {
+t.test('a resolver may be an instance of a class', async (t) => {
   class Sessions {
     readonly scheme = 'session'
     readonly kind = 'api-key'
@@ -131,13 +130,13 @@ t.test('a resolver may be an instance of a class, with its method there', async 
   t.strictSame((await app.inject({ url: '/guarded', headers: BEARER })).json(), { id: 'session' })
 })
 
-t.test('rooms without a ground are refused', async (t) => {
+t.test('a plugin without an access context is refused', async (t) => {
   const app = Fastify()
-  t.throws(() => contextOf(app), { name: 'OptionError', message: /register the `ground` plugin \(or `latchkey`, which does\) before the rooms that stand on it/ })
-  await isOptionError(t, Promise.resolve(app.register(auth, { resolvers: [goodResolver()], environment: 'production' })).then(() => {}), /register the `ground` plugin/)
+  t.throws(() => contextOf(app), { name: 'OptionError', message: /this server is not guarded; register `latchkey`, or `accessContext` before single plugins/ })
+  await isOptionError(t, Promise.resolve(app.register(auth, { resolvers: [goodResolver()], environment: 'production' })).then(() => {}), /this server is not guarded/)
 })
 
-t.test('options are described from the schema where it has no words of its own', async (t) => {
+t.test('a schema without a description is described by its type', async (t) => {
   const schema = Type.Object({ deep: Type.Object({ size: Type.Integer() }), list: Type.Optional(Type.Array(Type.String())) }, { additionalProperties: false })
   t.doesNotThrow(() => checkOptions(schema, { deep: { size: 1 } }, 'x'))
   t.throws(() => checkOptions(schema, { deep: { size: 'big' } }, 'limits'), { message: 'fastify-latchkey: option limits.deep.size must be integer, not "big"' })
@@ -147,7 +146,7 @@ t.test('options are described from the schema where it has no words of its own',
   t.throws(() => checkOptions(schema, null, 'limits'), { message: 'fastify-latchkey: option limits must be object, not null' })
 })
 
-t.test('what is accepted is asked with the value, wherever it stands', async (t) => {
+t.test('accepted checks values at any depth', async (t) => {
   const even = accepted((value) => typeof value === 'number' && value % 2 === 0, 'an even number')
   const schema = Type.Object({ one: even, many: Type.Optional(Type.Array(even)) })
   t.doesNotThrow(() => checkOptions(schema, { one: 2, many: [4] }, ''))
@@ -156,14 +155,14 @@ t.test('what is accepted is asked with the value, wherever it stands', async (t)
   t.throws(() => checkOptions(schema, {}, ''), { message: /option one is missing; it must be an even number/ })
 })
 
-t.test('what has methods may have them from its class', async (t) => {
+t.test('withMethods finds inherited methods', async (t) => {
   class Store { take () {} }
   const schema = Type.Object({ store: withMethods(['take'], 'a store') })
   for (const store of [new Store(), { take () {} }, Object.create({ take () {} })]) t.doesNotThrow(() => checkOptions(schema, { store }, ''))
   for (const store of [{}, { take: 1 }, null, 'x', Store]) t.throws(() => checkOptions(schema, { store }, ''), { message: /option store must be a store, not / })
 })
 
-t.test('a value is shown short', async (t) => {
+t.test('a value in a message is short', async (t) => {
   for (const [value, text] of [
     ['a', '"a"'], [1n, '1'], [undefined, 'undefined'], [() => 'secret', 'a function'], [null, 'null'], [NaN, 'NaN'], [Symbol('s'), 'Symbol(s)'], [[], 'an array of 0'], [[1, 2], 'an array of 2'],
     [{}, 'an object with nothing in it'], [{ a: 1, b: 2 }, 'an object with a, b'], [new Date(NaN), 'a Date'], ['x'.repeat(100), `"${'x'.repeat(56)}…`], [Object.create(null), 'an object with nothing in it']

@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import t from 'tap'
 import { NO_METHOD, NO_ROUTE, readAccess, type AccessRules } from '../../lib/core/route-access.js'
 import { contextOf } from '../../lib/core/access-context.js'
-import { BEARER, guard, isRefusal, open, secured, statuses } from '../helpers/guard.js'
+import { BEARER, guard, isRefusal, publicRoute, secured, statuses } from '../helpers/guard.js'
 
 const refuse: AccessRules = { undeclared: 'refuse', byMethod: () => undefined }
 const levels: AccessRules = { undeclared: 'refuse', byMethod: (method) => method === 'GET' ? [{ apiKey: ['READ'] }] : undefined }
@@ -16,7 +16,7 @@ const security = (security: unknown) => read({ security })
 
 t.test('security is read as OpenAPI reads it', async (t) => {
   const all = { alternatives: [{ scheme: 'apiKey', scopes: ['a', 'b'] }], faults: [] }
-  t.match(security([]), { mode: 'open', alternatives: [], faults: [] })
+  t.match(security([]), { mode: 'public', alternatives: [], faults: [] })
   t.match(security([{ apiKey: [] }]), { mode: 'guarded', alternatives: [{ scheme: 'apiKey', scopes: [] }], faults: [] })
   t.match(security([{ apiKey: ['a', 'b'] }]), { mode: 'guarded', ...all })
   t.match(security([{ apiKey: ['a', 'b'] }, {}]), { mode: 'optional', ...all })
@@ -26,7 +26,7 @@ t.test('security is read as OpenAPI reads it', async (t) => {
   t.match(security([{ apiKey: ['a'] }, { oauth: ['b'] }]), { mode: 'guarded', alternatives: [{ scheme: 'apiKey', scopes: ['a'] }, { scheme: 'oauth', scopes: ['b'] }] })
 })
 
-t.test('what looks like nothing is no invitation: a malformed statement is a fault, and nobody may', async (t) => {
+t.test('a malformed declaration is a fault and lets nobody in, also where it looks empty', async (t) => {
   for (const [stated, said] of [
     [null, 'not null'], ['apiKey', 'not "apiKey"'], [{ apiKey: ['a'] }, 'not an object with apiKey'], [true, 'not true'], [0, 'not 0'], ['', 'not ""']
   ] as const) {
@@ -51,7 +51,7 @@ t.test('what looks like nothing is no invitation: a malformed statement is a fau
   }
 })
 
-t.test('a statement that its author changes later is what it was', async (t) => {
+t.test('a declaration that its author changes later stays as it was read', async (t) => {
   const scopes = ['devices:manage']
   const access = security([{ apiKey: scopes }])
   scopes.length = 0
@@ -59,8 +59,8 @@ t.test('a statement that its author changes later is what it was', async (t) => 
 })
 
 t.test('x-rate-limit names a profile and a cost', async (t) => {
-  const limited = (declared: unknown) => read({ ...open.schema, 'x-rate-limit': declared })
-  t.match(limited(undefined), { mode: 'open', profile: undefined, cost: 1, faults: [] })
+  const limited = (declared: unknown) => read({ ...publicRoute.schema, 'x-rate-limit': declared })
+  t.match(limited(undefined), { mode: 'public', profile: undefined, cost: 1, faults: [] })
   t.match(limited({}), { profile: undefined, cost: 1, faults: [] })
   t.match(limited({ profile: 'heavy', cost: 5 }), { profile: 'heavy', cost: 5, faults: [] })
   t.match(limited({ cost: 0 }), { cost: 0, faults: [] })
@@ -75,16 +75,16 @@ t.test('x-rate-limit names a profile and a cost', async (t) => {
   }
 })
 
-t.test('a route that states nothing is what its method states, else what the host says of it', async (t) => {
-  t.match(read(undefined), { mode: 'undeclared', faults: [/^states nothing: add schema\.security/] })
+t.test('a route that declares nothing has the declaration of its method, else what the host chose', async (t) => {
+  t.match(read(undefined), { mode: 'undeclared', faults: [/^declares nothing: add schema\.security/] })
   t.match(read({}), { mode: 'undeclared' })
   t.match(read({}, levels), { mode: 'guarded', alternatives: [{ scopes: ['READ'] }] })
   t.match(read({}, levels, { method: 'PURGE' }), { mode: 'undeclared' })
-  t.match(read({ security: [] }, levels), { mode: 'open' })
+  t.match(read({ security: [] }, levels), { mode: 'public' })
   t.match(read({}, { ...refuse, undeclared: 'authenticate' }), { mode: 'guarded', alternatives: [] })
 
   const answers = new Map<unknown, object>([
-    ['refuse', { mode: 'undeclared' }], ['public', { mode: 'open' }], ['authenticate', { mode: 'guarded', alternatives: [] }],
+    ['refuse', { mode: 'undeclared' }], ['public', { mode: 'public' }], ['authenticate', { mode: 'guarded', alternatives: [] }],
     [[{ apiKey: ['metrics:read'] }], { mode: 'guarded', alternatives: [{ scheme: 'apiKey', scopes: ['metrics:read'] }] }],
     [undefined, { mode: 'undeclared', faults: [/must be an array of security requirements, not undefined/] }],
     ['Public', { mode: 'undeclared', faults: [/not "Public"/] }], [true, { mode: 'undeclared' }], [null, { mode: 'undeclared' }], [Promise.resolve('public'), { mode: 'undeclared' }]
@@ -98,17 +98,17 @@ t.test('a route that states nothing is what its method states, else what the hos
   t.match(read({}, { ...refuse, undeclared: () => { throw new RangeError('secret') } }), { mode: 'undeclared', faults: ['the option undeclared threw RangeError'] })
 })
 
-t.test('only a route for OPTIONS alone that states nothing lets preflights pass', async (t) => {
+t.test('only a route for OPTIONS alone that declares nothing lets preflights pass', async (t) => {
   t.match(read({}, refuse, { method: 'OPTIONS' }), { preflight: true, mode: 'guarded' })
   t.match(read(undefined, refuse, { method: 'OPTIONS' }), { preflight: true, mode: 'guarded' })
   t.match(read({}, refuse, { method: 'OPTIONS', shared: true }), { preflight: false, mode: 'undeclared' })
   t.match(read(secured.schema, refuse, { method: 'OPTIONS' }), { preflight: false, mode: 'guarded' })
-  t.match(read(open.schema, refuse, { method: 'OPTIONS' }), { preflight: false, mode: 'open' })
+  t.match(read(publicRoute.schema, refuse, { method: 'OPTIONS' }), { preflight: false, mode: 'public' })
   t.match(read(secured.schema), { preflight: false })
   t.match([NO_ROUTE, NO_METHOD], [{ mode: 'guarded', preflight: true }, { mode: 'undeclared', preflight: false }])
 })
 
-t.test('boot is refused with the names of all routes that have faults, in every context', async (t) => {
+t.test('boot fails with the names of all routes that have faults, in every context', async (t) => {
   const { app } = await guard(t, {
     async after (app) {
       app.get('/silent', async () => ({}))
@@ -118,19 +118,19 @@ t.test('boot is refused with the names of all routes that have faults, in every 
     }
   })
   const message = await app.ready().then(() => 'booted', String)
-  for (const line of ['GET /silent states nothing', 'PUT /several states nothing', 'PATCH /several states nothing', 'DELETE /v1/deep schema[\'x-rate-limit\'].cost must be']) t.ok(message.includes(line), line)
+  for (const line of ['GET /silent declares nothing', 'PUT /several declares nothing', 'PATCH /several declares nothing', 'DELETE /v1/deep schema[\'x-rate-limit\'].cost must be']) t.ok(message.includes(line), line)
   t.notMatch(message, '/fine')
   t.match(message, /^OptionError: fastify-latchkey: /)
 })
 
-t.test('with authenticate, what states nothing needs any credential', async (t) => {
-  const { app } = await guard(t, { ground: { undeclared: 'authenticate' }, before: (app) => app.get('/early', async () => ({})), after: (app) => app.get('/late', async () => ({})) })
+t.test('with undeclared: \'authenticate\', routes that declare nothing need any valid credential', async (t) => {
+  const { app } = await guard(t, { context: { undeclared: 'authenticate' }, before: (app) => app.get('/early', async () => ({})), after: (app) => app.get('/late', async () => ({})) })
   for (const url of ['/early', '/late']) t.strictSame(await statuses(app, { url }), [401, 401, 200])
 })
 
-t.test('with a function, the host says what becomes of routes that it can\'t edit, early ones too', async (t) => {
+t.test('a function decides about routes that the host can\'t edit, also those registered earlier', async (t) => {
   const { app } = await guard(t, {
-    ground: {
+    context: {
       undeclared: ({ method, url }) => {
         if (url === '/throw') throw new Error('secret')
         return url === '/health' ? 'public' : method === 'POST' ? [{ apiKey: [] }] : url.startsWith('/docs') ? 'authenticate' : 'refuse'
@@ -151,23 +151,23 @@ t.test('with a function, the host says what becomes of routes that it can\'t edi
   }
 })
 
-t.test('hooks for routes see what a route states, once a method', async (t) => {
+t.test('onRoute hooks can read what a route declares, once for each method', async (t) => {
   const seen: string[][] = []
   const { app } = await guard(t, {
     after (app) {
-      app.addHook('onRoute', (route) => { seen.push(contextOf(app).statedBy(route).map(({ method, mode }) => `${method} ${mode}`)) })
-      app.get('/one', { ...open, exposeHeadRoute: false }, async () => ({}))
+      app.addHook('onRoute', (route) => { seen.push(contextOf(app).declaredBy(route).map(({ method, mode }) => `${method} ${mode}`)) })
+      app.get('/one', { ...publicRoute, exposeHeadRoute: false }, async () => ({}))
       app.route({ method: ['PUT', 'POST'], url: '/two', ...secured, handler: async () => ({}) })
     }
   })
   await app.ready()
-  t.strictSame(seen, [['GET open'], ['PUT guarded', 'POST guarded']])
+  t.strictSame(seen, [['GET public'], ['PUT guarded', 'POST guarded']])
 })
 
-t.test('rooms read what routes state from the ground', async (t) => {
+t.test('plugins can read what all routes declare', async (t) => {
   const { app } = await guard(t, { after: (app) => app.get('/x', { schema: { ...secured.schema, operationId: 'readX' } }, async () => ({})) })
-  const { routes, statedBy } = contextOf(app)
+  const { routes, declaredBy } = contextOf(app)
   t.match(routes, [{ method: 'GET', url: '/x', operationId: 'readX' }, { method: 'HEAD', url: '/x' }])
-  t.strictSame(statedBy({ method: 'GET', url: '/never-registered', handler: async () => ({}) }), [])
+  t.strictSame(declaredBy({ method: 'GET', url: '/never-registered', handler: async () => ({}) }), [])
   await app.ready()
 })

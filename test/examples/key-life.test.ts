@@ -3,7 +3,7 @@ import t from 'tap'
 import { root, run } from '../helpers/child.js'
 
 t.test('the example lives a key\'s whole life over HTTP, and ends', async (t) => {
-  const { code, stdout, stderr } = await run([process.execPath, '--conditions=fastify-latchkey-source', '--import', 'tsx', join(root, 'examples/key-life.ts')], root, { LOG_LEVEL: 'silent' })
+  const { code, stdout, stderr } = await run([process.execPath, join(root, '.build/examples/key-life.js')], root, { LOG_LEVEL: 'silent' })
   t.equal(code, 0)
   t.equal(stderr, '')
   t.same(stdout.trimEnd().split('\n').map((line) => line.replace(/\d{4}-\d\d-\d\d/g, 'DATE')), [

@@ -1,56 +1,62 @@
 import { Agent, get } from 'node:http'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
 import t from 'tap'
-import { withCompiled } from '../bench/compile.js'
-import { speed, type Row } from '../bench/contenders.js'
-import { Bytes, Done, type Listening } from '../bench/messages.js'
-import { withRedis } from '../bench/redis.js'
-import { startServer } from '../bench/rounds.js'
+import { start } from '../helpers/child.js'
+import { withEnding } from '../helpers/ending.js'
 import { leastGrowth } from '../helpers/heap.js'
+import { startRedis } from '../helpers/redis-server.js'
 
 const PROCESSES = 5
 const ROUNDS = 4
 const REQUESTS = 2_000
 const CONNECTIONS = 50
-/** Bytes a request. On some versions of Node, ioredis leaves a command for each call of many takes. */
-const MOST = 100
-const MOST_BY_REDIS = 300
+/** Most bytes a request may leave. On some versions of Node, ioredis leaves a command for each call of many takes. */
+const ROWS = { 'latchkey-memory': 100, 'latchkey-redis': 300, tokens: 100 }
 
 /**
  * What a request leaves must be gone with the next minor collection. What an old object still points to is kept until a full
  * one, and with it whatever came after, so a slip of one object can keep all of them: real processes, real load. By chance
  * such a chain begins in Node itself, in some processes again and again: what is ours is there in all of them.
  */
-for (const row of speed.filter(({ name }) => ['latchkey-memory', 'latchkey-redis', 'jwt-cached'].includes(name))) {
-  t.test(`requests of ${row.name} leave nothing to a full collection`, async (t) => {
-    const most = row.redis === true ? MOST_BY_REDIS : MOST
-    const grown = await withRedis(() => withCompiled((folder) => leastGrowth(most, PROCESSES, () => grownIn(folder, row, most))))
+for (const [row, most] of Object.entries(ROWS)) {
+  t.test(`requests of ${row} leave nothing to a full collection`, async (t) => {
+    const { port } = await startRedis(t)
+    const grown = await leastGrowth(most, PROCESSES, () => grownIn({ ROW: row, REDIS_PORT: String(port) }, most))
     t.ok(grown < most, `${grown.toFixed(1)} bytes a request`)
   })
 }
 
-/** Bytes a request, of a new process. */
-async function grownIn (folder: string, row: Row, most: number): Promise<number> {
-  const { child, listening } = await startServer(folder, row, { threads: false })
-  const agent = new Agent({ keepAlive: true, maxSockets: CONNECTIONS })
-  try {
-    await send(listening, agent)
+/** Bytes a request, of a new process. One thread of V8, so that collections come at the same points of every run. */
+async function grownIn (environment: NodeJS.ProcessEnv, most: number): Promise<number> {
+  return withEnding(async (ending) => {
+    const agent = new Agent({ keepAlive: true, maxSockets: CONNECTIONS })
+    ending.teardown(() => agent.destroy())
+    const child = start([
+      process.execPath, '--single-threaded', '--expose-gc', '--compact-on-every-full-gc',
+      fileURLToPath(new URL('../helpers/garbage-server.js', import.meta.url))
+    ], undefined, { ...environment, NODE_ENV: 'production' })
+    child.stderr.pipe(process.stderr)
+    ending.teardown(() => child.kill())
+    const { value } = await createInterface(child.stdout)[Symbol.asyncIterator]().next()
+    const { url, keys, weigher } = JSON.parse(value)
+    const outlived = async (path: string): Promise<number> => Number(await (await fetch(weigher + path)).text())
+
+    await send(url, keys, agent)
     return await leastGrowth(most, ROUNDS, async () => {
-      await child.ask('settle', null, Done)
-      await send(listening, agent)
-      const before = await child.ask('outlived', null, Bytes)
-      await send(listening, agent)
-      return Math.abs(await child.ask('outlived', null, Bytes) - before) / REQUESTS // less where so much was left that V8 began a full collection
+      await outlived('/settled')
+      await send(url, keys, agent)
+      const before = await outlived('/outlived')
+      await send(url, keys, agent)
+      return Math.abs(await outlived('/outlived') - before) / REQUESTS // less where so much was left that V8 began a full collection
     })
-  } finally {
-    agent.destroy()
-    await child.stop()
-  }
+  })
 }
 
 /** Over connections that stay, with one request on its way each. */
-async function send ({ port, paths: [path], keys }: Listening, agent: Agent): Promise<void> {
+async function send (url: string, keys: readonly string[], agent: Agent): Promise<void> {
   await Promise.all(Array.from({ length: REQUESTS }, (_, n) => new Promise<void>((resolve, reject) => {
-    get({ agent, port, path, headers: { authorization: `Bearer ${keys[n % keys.length]}` } }, (response) => {
+    get(url, { agent, headers: { authorization: `Bearer ${keys[n % keys.length]}` } }, (response) => {
       if (response.statusCode !== 200) reject(new Error(`${response.statusCode} from a server that is asked by its own keys`))
       response.resume().once('end', resolve)
     }).once('error', reject)

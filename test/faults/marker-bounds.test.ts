@@ -11,163 +11,163 @@ import { startRedis } from '../helpers/redis-server.js'
 import { redisStore } from '../helpers/redis-store.js'
 import { until } from '../helpers/until.js'
 
-/** Seconds for which records are held here: what holds where a process can't be told of a change. */
+/** Seconds that a cached record is used where its process can't learn of a change. */
 const MAX_AGE = 30
 const scopes = defineScopes({ resources: { devices: ['read', 'write'] } })
 const tiers = { pro: [{ name: 'pro', quota: 500, window: 60 }], free: [] }
 
-/** A server as a process of its own would be: it shares with others what it is given, and a clock that stands still. */
+/** A server like a process of its own: it shares only what it is given, and a clock that stands still. */
 async function server (t: Test, store: KeyStore, clock: () => number, limits: LatchkeyOptions['limits'], cache?: { changes: ReturnType<typeof createProcessChanges> }) {
   const app = Fastify()
   await app.register(latchkey, { scopes, environment: 'production', keys: { prefix: 'acme', store, cache: cache && { maxAge: MAX_AGE, ...cache } }, limits, transport: allowPlainHttp, failures: false, clock, deadline: 5 })
   app.get('/', { schema: scopes.secure('devices:read') }, async ({ principal }) => principal)
-  app.get('/open', { schema: scopes.open(), preHandler: app.latchkey.authenticate }, async ({ principal }) => principal)
+  app.get('/open', { schema: scopes.public(), preHandler: app.latchkey.authenticate }, async ({ principal }) => principal)
   await app.ready()
-  return { keys: app.latchkey.keys, close: () => app.close(), ask: async (text: string, url = '/') => await app.inject({ url, headers: { authorization: `Bearer ${text}` } }) }
+  return { keys: app.latchkey.keys, close: () => app.close(), ask: async (secret: string, url = '/') => await app.inject({ url, headers: { authorization: `Bearer ${secret}` } }) }
 }
 
-/** Two of them: one changes keys, the other holds their records and is asked. Each has its own connection to Redis. */
+/** Two of them: one changes keys, the other caches them and takes requests. Each has its own connection to Redis. */
 async function two (t: Test, changing: RedisLimitStoreOptions, serving = changing) {
   const clock = fakeClock()
   const keys = keyStore()
-  const look = keys.findByHash
+  const { findByHash } = keys
   const seen = { lookups: 0 }
-  const counted: KeyStore = { ...keys, findByHash (...asked) { seen.lookups++; return look(...asked) } }
+  const counted: KeyStore = { ...keys, findByHash (...asked) { seen.lookups++; return findByHash(...asked) } }
   const limits = (options: RedisLimitStoreOptions) => ({ store: redisStore(t, { deadline: 1, ...options }), tiers })
   const one = await server(t, keys, clock.now, limits(changing))
   const other = await server(t, counted, clock.now, limits(serving))
   t.teardown(() => Promise.all([one.close(), other.close()]))
-  /** A key that the other holds. */
-  async function held (more = {}) {
-    const { key, secret: text } = await one.keys.issue({ workspace: 'w1', scopes: ['devices:read'], ...more })
-    t.equal((await other.ask(text)).statusCode, 200)
+  /** A key that the other has cached. */
+  async function cached (more = {}) {
+    const { key, secret } = await one.keys.issue({ workspace: 'w1', scopes: ['devices:read'], ...more })
+    t.equal((await other.ask(secret)).statusCode, 200)
     const before = seen.lookups
-    t.equal((await other.ask(text)).statusCode, 200)
-    t.equal(seen.lookups, before, 'it is held')
-    return { id: key.id, text, status: async () => (await other.ask(text)).statusCode, revoke: async () => (await one.keys.revoke('w1', key.id)).effectiveWithin }
+    t.equal((await other.ask(secret)).statusCode, 200)
+    t.equal(seen.lookups, before, 'it is cached')
+    return { id: key.id, secret, status: async () => (await other.ask(secret)).statusCode, revoke: async () => (await one.keys.revoke('w1', key.id)).effectiveWithin }
   }
-  /** The old record goes on to the bound and not beyond. */
-  async function untilBound (t: Test, status: () => Promise<number>) {
+  /** The old record is used for its maximum age and no longer. */
+  async function usedUntilMaxAge (t: Test, status: () => Promise<number>) {
     clock.advance(MAX_AGE - 0.001)
-    t.equal(await status(), 200, 'until the bound')
+    t.equal(await status(), 200, 'until then')
     clock.advance(0.001)
-    t.equal(await status(), 401, 'and not beyond')
+    t.equal(await status(), 401, 'and no longer')
   }
-  return { one, other, held, untilBound, clock, seen }
+  return { one, other, cached, usedUntilMaxAge, clock, seen }
 }
 
-t.test('every change of a key holds from the next request on', async (t) => {
+t.test('every change of a key is in force from the next request on', async (t) => {
   const redis = await startRedis(t)
-  const { one, other, held } = await two(t, { url: redis.url })
-  const { id, text } = await held({ owner: 'ada' })
+  const { one, other, cached } = await two(t, { url: redis.url })
+  const { id, secret } = await cached({ owner: 'ada' })
   t.equal((await one.keys.update('w1', id, { owner: 'bob' })).effectiveWithin, 0)
-  t.match((await other.ask(text)).json(), { owner: 'bob' })
+  t.match((await other.ask(secret)).json(), { owner: 'bob' })
   await one.keys.update('w1', id, { tier: 'pro' })
-  const paid = await other.ask(text)
+  const paid = await other.ask(secret)
   t.match(paid.json(), { owner: 'bob', tier: 'pro' })
   t.equal(paid.headers.ratelimit, '"pro";r=499;t=60')
   await one.keys.update('w1', id, { tier: 'free' })
-  const free = await other.ask(text)
+  const free = await other.ask(secret)
   t.match([free.json(), free.headers.ratelimit], [{ tier: 'free' }, undefined])
   await one.keys.update('w1', id, { scopes: ['devices:write'] })
-  t.equal((await other.ask(text)).statusCode, 403, 'also of a tier that nothing limits')
+  t.equal((await other.ask(secret)).statusCode, 403, 'also of a tier that nothing limits')
   await one.keys.expire('w1', id)
-  t.equal((await other.ask(text)).statusCode, 401)
+  t.equal((await other.ask(secret)).statusCode, 401)
 })
 
-t.test('… and where nothing is counted but app.authenticate asks: that goes by no record that is held', async (t) => {
+t.test('… and on routes that only authenticate, which use no cached record', async (t) => {
   const redis = await startRedis(t)
-  const { other, held } = await two(t, { url: redis.url })
-  const { text, revoke } = await held()
-  t.equal((await other.ask(text, '/open')).json().workspace, 'w1')
+  const { other, cached } = await two(t, { url: redis.url })
+  const { secret, revoke } = await cached()
+  t.equal((await other.ask(secret, '/open')).json().workspace, 'w1')
   t.equal(await revoke(), 0)
-  const refused = await other.ask(text, '/open')
+  const refused = await other.ask(secret, '/open')
   t.equal(refused.statusCode, 401)
   t.match(refused.headers, { 'www-authenticate': 'Bearer realm="api", error="invalid_token"', 'cache-control': 'no-store' })
   t.equal(refused.json().code, 'CREDENTIAL_INVALID', 'thrown: the host renders it')
 })
 
-t.test('a marker that was lost is no way back: flushed, evicted, or with a Redis that is another one', async (t) => {
+t.test('a marker that was lost makes no revoked key valid again: flushed, evicted, or with another Redis', async (t) => {
   const redis = await startRedis(t)
   const admin = redis.client()
-  const { held, seen } = await two(t, { url: redis.url })
+  const { cached, seen } = await two(t, { url: redis.url })
   const losses = {
     flushed: () => admin.flushall(),
     evicted: async () => admin.del(...await admin.keys('latchkey:*')),
     replaced: async () => { await redis.kill(); await redis.restart() }
   }
   for (const [how, lose] of Object.entries(losses)) {
-    const [bad, good] = [await held(), await held()]
+    const [bad, good] = [await cached(), await cached()]
     t.equal(await bad.revoke(), 0)
     await lose()
     await until(async () => await good.status() === 200, 'Redis is asked again')
     t.equal(await bad.status(), 401, how)
     const before = seen.lookups
     for (let n = 0; n < 3; n++) t.equal(await good.status(), 200)
-    t.equal(seen.lookups, before, 'a good one was loaded once, and is marked again')
+    t.equal(seen.lookups, before, 'a good key was loaded once, and its marker is written again')
   }
 })
 
-t.test('a marker that could not be written: the answer says so, and it is written once Redis takes it', async (t) => {
+t.test('a marker that could not be written: the answer says so, and the write is retried', async (t) => {
   const redis = await startRedis(t)
   const proxy = await startProxy(t, redis.port)
-  const { held } = await two(t, { url: `redis://127.0.0.1:${proxy.port}`, deadline: 0.05 }, { url: redis.url })
-  const { status, revoke } = await held()
+  const { cached } = await two(t, { url: `redis://127.0.0.1:${proxy.port}`, deadline: 0.05 }, { url: redis.url })
+  const { status, revoke } = await cached()
   proxy.manner = 'refuse'
   t.equal(await revoke(), MAX_AGE)
-  t.equal(await status(), 200, 'the other has not heard of it')
+  t.equal(await status(), 200, 'the other does not know of it')
   proxy.manner = 'pass'
-  await until(async () => await status() === 401, 'it hears of it, though no time passes on its clock')
+  await until(async () => await status() === 401, 'it learns of it, though no time passes on its clock')
 })
 
-t.test('… and where whoever made the change ends before that, within the bound', async (t) => {
+t.test('… and where its process ends before that, the change is in force after maxAge', async (t) => {
   const redis = await startRedis(t)
-  const { one, held, untilBound } = await two(t, { url: `redis://127.0.0.1:${await freePort()}`, deadline: 0.05 }, { url: redis.url })
-  const { status, revoke } = await held()
+  const { one, cached, usedUntilMaxAge } = await two(t, { url: `redis://127.0.0.1:${await freePort()}`, deadline: 0.05 }, { url: redis.url })
+  const { status, revoke } = await cached()
   t.equal(await revoke(), MAX_AGE)
   await one.close()
-  await untilBound(t, status)
+  await usedUntilMaxAge(t, status)
 })
 
-t.test('a failover to a replica that had not heard of the marker: the bound holds, then the truth, everywhere', async (t) => {
+t.test('after a failover to a replica without the marker, the change is in force after maxAge, everywhere', async (t) => {
   const primary = await startRedis(t)
   const replica = await startRedis(t, ['--replicaof', '127.0.0.1', String(primary.port)])
   const follower = replica.client()
   await until(async () => /master_link_status:up/.test(await follower.info('replication')), 'the replica follows')
   const proxy = await startProxy(t, primary.port)
-  const { held, untilBound } = await two(t, { url: `redis://127.0.0.1:${proxy.port}` })
-  const { status, revoke } = await held()
+  const { cached, usedUntilMaxAge } = await two(t, { url: `redis://127.0.0.1:${proxy.port}` })
+  const { status, revoke } = await cached()
   await primary.client().wait(1, 0)
   await follower.replicaof('NO', 'ONE')
   t.equal(await revoke(), 0, 'the primary took it')
   proxy.target = replica.port
   await primary.kill()
-  await until(async () => await status() === 200, 'the replica answers, with the marker that it knows')
-  await untilBound(t, status)
+  await until(async () => await status() === 200, 'the replica answers, with the earlier marker')
+  await usedUntilMaxAge(t, status)
 })
 
 for (const more of [{ onUnavailable: 'local', processes: 2 }, { onUnavailable: 'allow' }] as const) {
-  t.test(`while Redis can't be asked and requests go on (${more.onUnavailable}), a change holds within the bound`, async (t) => {
+  t.test(`while Redis can't be asked and requests go on (${more.onUnavailable}), a change is in force after maxAge`, async (t) => {
     const redis = await startRedis(t)
-    const { held, untilBound } = await two(t, { url: redis.url, deadline: 0.05, ...more })
-    const { status, revoke } = await held()
+    const { cached, usedUntilMaxAge } = await two(t, { url: redis.url, deadline: 0.25, ...more })
+    const { status, revoke } = await cached()
     await redis.kill()
     t.equal(await revoke(), MAX_AGE)
-    await untilBound(t, status)
+    await usedUntilMaxAge(t, status)
   })
 }
 
-t.test('without a limiter no records are held, unless something tells of changes: at once, or within the bound', async (t) => {
+t.test('without limits nothing is cached, unless a bus is given: changes are then in force at once, or after maxAge', async (t) => {
   const clock = fakeClock()
   const keys = keyStore()
   const changes = createProcessChanges()
-  const [one, bare, told, untold] = await Promise.all([
+  const [one, uncached, informed, uninformed] = await Promise.all([
     server(t, keys, clock.now, false, { changes }), server(t, keys, clock.now, false),
     server(t, keys, clock.now, false, { changes }), server(t, keys, clock.now, false, { changes: createProcessChanges() })
   ])
-  t.teardown(() => Promise.all([one, bare, told, untold].map(({ close }) => close())))
-  const { key, secret: text } = await one.keys.issue({ workspace: 'w1', scopes: ['devices:read'] })
-  const ask = () => Promise.all([bare, told, untold].map(async ({ ask }) => (await ask(text)).statusCode))
+  t.teardown(() => Promise.all([one, uncached, informed, uninformed].map(({ close }) => close())))
+  const { key, secret } = await one.keys.issue({ workspace: 'w1', scopes: ['devices:read'] })
+  const ask = () => Promise.all([uncached, informed, uninformed].map(async ({ ask }) => (await ask(secret)).statusCode))
   t.same(await ask(), [200, 200, 200])
   t.equal((await one.keys.revoke('w1', key.id)).effectiveWithin, MAX_AGE)
   t.same(await ask(), [401, 401, 200])

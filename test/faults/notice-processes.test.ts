@@ -9,11 +9,11 @@ import { root } from '../helpers/child.js'
 import { startPostgres } from '../helpers/postgres.js'
 import { until } from '../helpers/until.js'
 
-const file = fileURLToPath(new URL('../helpers/notice-process.ts', import.meta.url))
+const file = fileURLToPath(new URL('../helpers/notice-process.js', import.meta.url))
 const KEYS = 10_000
 const PROCESSES = 4
 
-interface Told { readonly id: string, readonly type: string, readonly key: string, readonly by: number }
+interface Line { readonly id: string, readonly type: string, readonly key: string, readonly by: number }
 
 const postgres = await startPostgres(t)
 
@@ -30,22 +30,22 @@ async function fill (url: string): Promise<pg.Pool> {
   return pool
 }
 
-/** Processes that wait for one another, and then tell. @param options milliseconds after the expiry, and after how many events the first one hangs */
-async function tell (t: Test, url: string, count: number, { later = 0, stall = Infinity } = {}) {
-  const told: Told[] = []
-  const children = Array.from({ length: count }, (_, i) => spawn('env', ['-u', 'NODE_OPTIONS', process.execPath, '--conditions=fastify-latchkey-source', '--import', 'tsx', file], { cwd: root, env: { ...process.env, KEYS_URL: url, LATER: String(later), ...i === 0 && { STALL: String(stall) } }, stdio: ['pipe', 'pipe', 'inherit'] }))
+/** Processes that wait for one another, and then scan. @param options milliseconds after the expiry, and after how many events the first one hangs */
+async function scan (t: Test, url: string, count: number, { later = 0, stall = Infinity } = {}) {
+  const lines: Line[] = []
+  const children = Array.from({ length: count }, (_, i) => spawn('env', ['-u', 'NODE_OPTIONS', process.execPath, file], { cwd: root, env: { ...process.env, KEYS_URL: url, LATER: String(later), ...i === 0 && { STALL: String(stall) } }, stdio: ['pipe', 'pipe', 'inherit'] }))
   t.teardown(() => { for (const child of children) child.kill('SIGKILL') })
   const ready = children.map((child, by) => new Promise<void>((resolve) => {
     createInterface({ input: child.stdout }).on('line', (line) => {
       if (line === 'ready') return resolve()
       const [id = '', type = '', key = ''] = line.split(' ')
-      told.push({ id, type, key, by })
+      lines.push({ id, type, key, by })
     })
   }))
   await Promise.all(ready)
   for (const child of children) child.stdin.end('go\n')
   return {
-    told,
+    lines,
     async kill (i: number) {
       const child = children[i]
       if (child === undefined) throw new Error('no such process')
@@ -61,49 +61,49 @@ async function tell (t: Test, url: string, count: number, { later = 0, stall = I
   }
 }
 
-/** How many keys wait for anybody, or are held. */
+/** How many keys are due, or leased. */
 async function left (pool: pg.Pool): Promise<number> {
   const { rows } = await pool.query('SELECT count(*) AS n FROM latchkey.keys WHERE notice_at IS NOT NULL')
   return Number(rows[0].n)
 }
 
-const facts = (told: readonly Told[]): number => new Set(told.map(({ id }) => id)).size
-const keys = (told: readonly Told[]): number => new Set(told.map(({ key }) => key)).size
+const events = (lines: readonly Line[]): number => new Set(lines.map(({ id }) => id)).size
+const keys = (lines: readonly Line[]): number => new Set(lines.map(({ key }) => key)).size
 
 t.test('4 processes, 10,000 keys due at once: 10,000 events, none twice, none missing', async (t) => {
   const url = await postgres.createDatabase()
   const pool = await fill(url)
   t.teardown(() => pool.end())
-  const { told, stop } = await tell(t, url, PROCESSES)
-  await until(() => facts(told) === KEYS)
-  await until(async () => await left(pool) === 0, 'every notice is noted')
+  const { lines, stop } = await scan(t, url, PROCESSES)
+  await until(() => events(lines) === KEYS)
+  await until(async () => await left(pool) === 0, 'every notice is settled')
   await stop()
-  t.equal(told.length, KEYS, 'none twice')
-  t.equal(keys(told), KEYS, 'none missing')
-  t.ok(told.every(({ type }) => type === 'key.expired'))
-  t.equal(new Set(told.map(({ by }) => by)).size, PROCESSES, 'all took part')
+  t.equal(lines.length, KEYS, 'none twice')
+  t.equal(keys(lines), KEYS, 'none missing')
+  t.ok(lines.every(({ type }) => type === 'key.expired'))
+  t.equal(new Set(lines.map(({ by }) => by)).size, PROCESSES, 'all took part')
 })
 
-t.test('with one of them killed in the middle: none missing, and what is told again has the id that it had', async (t) => {
+t.test('with one of them killed in the middle: none missing, and what is emitted again has the same id', async (t) => {
   const url = await postgres.createDatabase()
   const pool = await fill(url)
   t.teardown(() => pool.end())
-  const { told, kill, stop } = await tell(t, url, PROCESSES, { stall: 150 })
-  await until(() => told.filter(({ by }) => by === 0).length > 150)
+  const { lines, kill, stop } = await scan(t, url, PROCESSES, { stall: 150 })
+  await until(() => lines.filter(({ by }) => by === 0).length > 150)
   await kill(0)
-  const held = async () => Number((await pool.query('SELECT count(*) AS n FROM latchkey.keys WHERE notice_leased_until IS NOT NULL')).rows[0].n)
-  while (await left(pool) > await held() || await held() > 100) await new Promise(setImmediate)
+  const leased = async () => Number((await pool.query('SELECT count(*) AS n FROM latchkey.keys WHERE notice_leased_until IS NOT NULL')).rows[0].n)
+  while (await left(pool) > await leased() || await leased() > 100) await new Promise(setImmediate)
   await stop()
   const orphans = await left(pool)
-  t.ok(orphans > 0 && orphans <= 100, `it left ${orphans} keys that it held`)
+  t.ok(orphans > 0 && orphans <= 100, `it left ${orphans} keys that it had leased`)
 
-  const later = await tell(t, url, 2, { later: 60_001 })
-  await until(() => facts([...told, ...later.told]) === KEYS && later.told.length === orphans)
+  const later = await scan(t, url, 2, { later: 60_001 })
+  await until(() => events([...lines, ...later.lines]) === KEYS && later.lines.length === orphans)
   await later.stop()
-  const all = [...told, ...later.told]
+  const all = [...lines, ...later.lines]
   t.equal(keys(all), KEYS, 'none missing')
-  t.equal(facts(all), KEYS, 'one fact a key')
-  t.equal(later.told.length, orphans, 'only what it held is told again')
-  t.equal(new Set(told.map(({ key }) => key)).size, told.length, 'none twice before')
+  t.equal(events(all), KEYS, 'one event a key')
+  t.equal(later.lines.length, orphans, 'only what it had leased is emitted again')
+  t.equal(new Set(lines.map(({ key }) => key)).size, lines.length, 'none twice before')
   t.equal(await left(pool), 0)
 })

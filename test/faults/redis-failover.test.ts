@@ -126,4 +126,9 @@ t.test('a Cluster that loses a primary under load: 503 for its part, then it goe
   const keyed = await Promise.all(servers.map(async (server) => ({ server, keys: await server.client().dbsize(), role: await server.client().role() })))
   const used = keyed.filter(({ role, keys }) => String(role).startsWith('master') && keys > 0)
   await survives(t, store, who, async () => { await used[0]?.server.kill() })
+  await until(async () => {
+    await Promise.allSettled(who.map((principal) => store.take({ policies, principal, cost: 0, now: 0 })))
+    return store.log.lines.at(-1)?.message === 'limits: Redis decides again'
+  }, 'the log says that it is over')
+  t.equal(store.log.lines[0]?.message, 'limits: Redis can\'t decide; requests get 503')
 })

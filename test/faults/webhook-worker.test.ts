@@ -9,10 +9,10 @@ import { startReceiver, verified } from '../helpers/receiver.js'
 import { startRedis } from '../helpers/redis-server.js'
 import { until } from '../helpers/until.js'
 
-const file = fileURLToPath(new URL('../helpers/webhook-worker.ts', import.meta.url))
+const file = fileURLToPath(new URL('../helpers/webhook-worker.js', import.meta.url))
 
 function work (t: Test, environment: NodeJS.ProcessEnv) {
-  const child = start([process.execPath, '--conditions=fastify-latchkey-source', '--import', 'tsx', file], undefined, environment)
+  const child = start([process.execPath, file], undefined, environment)
   child.stdout.resume()
   child.stderr.resume()
   const gone = once(child, 'exit')

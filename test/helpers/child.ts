@@ -1,9 +1,9 @@
 import { spawn, type ChildProcessByStdio } from 'node:child_process'
 import type { Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
-import { fileURLToPath } from 'node:url'
 
-export const root = fileURLToPath(new URL('../..', import.meta.url))
+/** The repository, where npm and tap run everything: the compiled tests are in `.build/`, below it. */
+export const root = process.cwd()
 
 export type Child = ChildProcessByStdio<null, Readable, Readable>
 
@@ -15,8 +15,7 @@ export interface Finished {
 
 /**
  * Starts a program as a user would: nothing of npm's or tap's environment reaches it. tap adds its own loader to every
- * Node child by NODE_OPTIONS, which would count another compiler's output of the same lib/ files as coverage; `env -u`
- * is what it doesn't see through.
+ * Node child by NODE_OPTIONS, which would count what the child runs as coverage; `env -u` is what it doesn't see through.
  */
 export function start (command: readonly string[], cwd: string = root, extra: NodeJS.ProcessEnv = {}): Child {
   const inherited = Object.entries(process.env).filter(([name]) => !/^(npm_(package|lifecycle|command|config_local)|tap|_tapjs)/i.test(name))

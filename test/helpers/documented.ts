@@ -1,6 +1,7 @@
 import swagger, { type SwaggerOptions } from '@fastify/swagger'
 import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
 import { allowPlainHttp, defineScopes, latchkey, type LatchkeyOptions } from 'fastify-latchkey'
+import { swaggerOptions } from 'fastify-latchkey/openapi'
 import type { Test } from 'tap'
 
 export const scopes = defineScopes({
@@ -24,7 +25,7 @@ interface Documented {
 /** An app with @fastify/swagger and Latchkey, in this order, and these routes; ready. */
 export async function documented ({ latchkey: options, swagger: written = { openapi }, server = {}, routes }: Documented): Promise<FastifyInstance> {
   const app = Fastify(server)
-  await app.register(swagger, written)
+  await app.register(swagger, swaggerOptions(app, written))
   await guard(app, options)
   await routes(app)
   await app.ready()

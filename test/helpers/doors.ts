@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { connect, type AddressInfo, type Socket } from 'node:net'
 import type { Server } from 'node:http'
 
-/** A pino destination that keeps its lines. */
+/** A pino destination that records its lines. */
 export function keepLines () {
   const lines: string[] = []
   return {
@@ -39,7 +39,7 @@ export function portOf (server: Pick<Server, 'address'>): number {
   return address.port
 }
 
-/** The lines of a request with its blank line. */
+/** The lines of a request and the blank line after them. */
 export function request (...lines: string[]): string {
   return [...lines, '', ''].join('\r\n')
 }
@@ -78,15 +78,15 @@ export function readAnswer (text: string): Answer {
   }
 }
 
-/** A connection whose bytes can be awaited. */
-export interface Wire {
+/** A connection whose received bytes can be awaited. */
+export interface Connection {
   readonly socket: Socket
-  /** Resolves with everything received once it satisfies `enough`. */
+  /** Resolves with everything received as soon as it satisfies `enough`. */
   until (enough: (received: string) => boolean): Promise<string>
   readonly closed: Promise<unknown>
 }
 
-export function wire (port: number, bytes: string): Wire {
+export function openConnection (port: number, bytes: string): Connection {
   const socket = connect(port, '127.0.0.1')
   const closed = new Promise((resolve) => socket.once('close', resolve))
   let received = ''
@@ -98,15 +98,15 @@ export function wire (port: number, bytes: string): Wire {
     socket,
     closed,
     until: (enough) => new Promise((resolve, reject) => {
-      const look = () => { if (enough(received)) resolve(received) }
-      socket.on('data', look)
+      const check = () => { if (enough(received)) resolve(received) }
+      socket.on('data', check)
       socket.once('close', () => enough(received) ? resolve(received) : reject(new Error(`closed after ${JSON.stringify(received)}`)))
-      look()
+      check()
     })
   }
 }
 
-/** A promise that the test settles. */
+/** A promise and the functions that settle it. */
 export function deferred<T> () {
   let resolve: (value: T) => void = () => {}
   let reject: (reason: unknown) => void = () => {}

@@ -11,9 +11,9 @@ import { keepLines } from './doors.js'
 export const GOOD = 'good-credential'
 export const BEARER = { authorization: `Bearer ${GOOD}` }
 
-/** Any valid credential; nobody; everybody and nobody. */
+/** Options of routes: any valid credential; everybody; everybody, but no invalid credential. */
 export const secured = { schema: { security: [{ apiKey: [] }] } }
-export const open = { schema: { security: [] } }
+export const publicRoute = { schema: { security: [] } }
 export const optional = { schema: { security: [{ apiKey: [] }, {}] } }
 
 export function principal (over: Partial<Principal> = {}): Principal {
@@ -21,11 +21,11 @@ export function principal (over: Partial<Principal> = {}): Principal {
 }
 
 export interface AskedResolver extends Resolver {
-  /** Every credential that it was asked about. */
+  /** All credentials that it was asked about. */
   readonly asked: string[]
 }
 
-/** A resolver that answers as `answer` does and remembers what it was asked. */
+/** A resolver that answers as `answer` does and records what it was asked. */
 export function resolverOf (answer: (token: string, now: number) => ReturnType<Resolver['resolve']>): AskedResolver {
   const asked: string[] = []
   return {
@@ -40,29 +40,29 @@ export function resolverOf (answer: (token: string, now: number) => ReturnType<R
   }
 }
 
-/** Knows `GOOD`; takes nothing else for its own. */
+/** Knows `GOOD` and no other credential. */
 export function goodResolver (): AskedResolver {
   return resolverOf((token) => token === GOOD ? principal() : undefined)
 }
 
 export interface Setup {
   readonly fastify?: FastifyHttpOptions<Server>
-  readonly ground?: AccessContextOptions
+  readonly context?: AccessContextOptions
   readonly auth?: Partial<AuthOptions>
-  /** Registers what comes before the guard. */
+  /** Registers what is registered before the guard. */
   readonly before?: (app: FastifyInstance) => unknown
-  /** Registers what comes after the guard; `GET /guarded` where left out. */
+  /** Registers what is registered after the guard; `GET /guarded` where left out. */
   readonly after?: (app: FastifyInstance) => unknown
 }
 
 /** A guarded app over plain HTTP, with the lines that it logs. */
-export async function guard (t: Test, { fastify, ground: stands, auth: guards, before, after = guardedRoute }: Setup = {}) {
+export async function guard (t: Test, { fastify, context, auth: guards, before, after = guardedRoute }: Setup = {}) {
   const log = keepLines()
   const resolver = goodResolver()
   const app = Fastify({ logger: { level: 'trace', stream: log.stream }, ...fastify })
   t.teardown(() => app.close())
   await before?.(app)
-  await app.register(accessContext, { ...stands })
+  await app.register(accessContext, { ...context })
   await app.register(auth, { resolvers: [resolver], environment: 'production', transport: allowPlainHttp, ...guards })
   await after(app)
   return { app, resolver, log }
@@ -88,7 +88,7 @@ export interface Expected {
   readonly headers?: Readonly<Record<string, string | RegExp>>
 }
 
-/** Asserts a refusal as a problem: status, challenge, headers that must and must not be there, and the whole body. */
+/** Asserts a refusal in the default format: status, challenge, headers that must or must not be there, and the body. */
 export function isRefusal (t: Test, answer: Answered, code: RefusalCode, { head = false, detail, realm = 'api', headers = {} }: Expected = {}): void {
   const row = refusals[code]
   const given = answer.headers
@@ -104,10 +104,10 @@ export function isRefusal (t: Test, answer: Answered, code: RefusalCode, { head 
     t.equal(answer.body, '')
     return
   }
-  const { detail: said, title, ...body } = JSON.parse(answer.body)
+  const { detail: actual, title, ...body } = JSON.parse(answer.body)
   t.match(body, { type: 'about:blank', status: row.statusCode, code })
   t.type(title, 'string')
-  t.match(said, detail ?? row.message)
+  t.match(actual, detail ?? row.message)
 }
 
 function challengeOf (code: RefusalCode, realm: string): string | undefined {
@@ -116,7 +116,7 @@ function challengeOf (code: RefusalCode, realm: string): string | undefined {
   return row.challenge === '' ? `Bearer realm="${realm}"` : `Bearer realm="${realm}", error="${row.challenge}"`
 }
 
-/** What a request without a credential, with a wrong one and with the good one are answered. */
+/** The statuses of a request without a credential, with an unknown one and with the good one. */
 export async function statuses (app: FastifyInstance, request: InjectOptions): Promise<[none: number, wrong: number, good: number]> {
   const [none, wrong, good] = await Promise.all([
     app.inject(request),

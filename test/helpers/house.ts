@@ -5,17 +5,22 @@ export type Sources = ReadonlyMap<string, string>
 
 const MAX_LINES = 200
 const PACKAGE = 'fastify-latchkey'
-const ROOF = new Set(['index.ts', 'latchkey.ts'])
+const ROOF = new Set(['index.ts', 'latchkey.ts', 'latchkey-options.ts'])
 const GROUND = 0
 const ROOF_FLOOR = 6
 
-/** Floor of each room. A new room takes its place here before it can be entered. */
+/** Floor of each room: a room imports only from floors below its own. A new room takes its place here first. */
 const FLOORS: ReadonlyMap<string, number> = new Map([
-  ['auth', 1], ['scopes', 1], ['limits', 1], ['server', 1],
-  ['keys', 2], ['oauth', 2],
-  ['events', 3], ['webhooks', 4],
-  ['docs', 5], ['testing', 5],
+  ['core', GROUND],
+  ['postgres', 1], ['redis', 1], ['events', 1],
+  ['auth', 2], ['scopes', 2], ['limits', 2], ['server', 2], ['webhooks', 2],
+  ['keys', 3], ['oauth', 3], ['openapi', 3],
+  ['management', 4],
+  ['testing', 5],
 ])
+
+/** Rooms that others build on, and hosts never import: they are no subpath of the package. */
+const FOUNDATIONS = new Set(['core', 'postgres', 'redis'])
 
 export const rooms = (sources: Sources): string[] => {
   const names = new Set([...sources.keys()].map(roomOf).filter((room) => room !== ''))
@@ -37,7 +42,7 @@ export function inspect (sources: Sources, dependencies: readonly string[] = [])
 function faultsOfRoom (room: string, sources: Sources): string[] {
   return [
     ...(FLOORS.has(room) ? [] : [`${room}/ has no floor: give it one in test/helpers/house.ts`]),
-    ...(sources.has(`${room}/index.ts`) ? [] : [`${room}/ has no index.ts`]),
+    ...(FOUNDATIONS.has(room) || sources.has(`${room}/index.ts`) ? [] : [`${room}/ has no index.ts`]),
   ]
 }
 

@@ -4,16 +4,17 @@ import fc from 'fast-check'
 import { createKeys, MAX_SECRETS, type Keys, type KeyStore } from 'fastify-latchkey/keys'
 import { InvalidCredential, type Resolver } from 'fastify-latchkey/auth'
 import { fakeClock, type FakeClock } from 'fastify-latchkey/testing'
+import { lookup } from './lookup.js'
 
 interface Secret {
   readonly text: string
   /** Not valid from this instant on. */
   dies: number
-  /** Seconds that it waits to have after the first use of the next one. */
+  /** Seconds that it has after the first use of the next one. */
   waits: number | undefined
 }
 
-/** A key as somebody would keep it on a sheet of paper. */
+/** The expected state of a key. */
 interface Life {
   readonly workspace: string
   readonly id: string
@@ -24,7 +25,7 @@ interface Life {
   revoked: boolean
   version: number
   secrets: Secret[]
-  /** Texts of the secrets before those. */
+  /** Secrets before those. */
   forgotten: string[]
 }
 
@@ -44,7 +45,7 @@ type Step = fc.AsyncCommand<Model, Real>
 
 const SCOPES = ['devices:read', 'devices:write']
 
-/** What a caller with this text is told; true for one that is let in. */
+/** Why a caller with this secret is refused; true where it is let in. */
 function expected (life: Life, secret: Secret | undefined, now: number): true | string | undefined {
   if (secret === undefined) return undefined
   if (life.revoked) return 'The API key was revoked.'
@@ -53,9 +54,10 @@ function expected (life: Life, secret: Secret | undefined, now: number): true | 
   return true
 }
 
-async function told ({ resolver, clock }: Real, text: string, life: Life): Promise<true | string | undefined> {
+/** The same, by the resolver. */
+async function answer ({ resolver, clock }: Real, text: string, life: Life): Promise<true | string | undefined> {
   try {
-    const principal = await resolver.resolve(text, clock.now(), true)
+    const principal = await resolver.resolve(text, clock.now(), lookup({ fresh: true, clock: clock.now }))
     assert.deepEqual([principal?.id, principal?.workspace, principal?.scopes, principal?.version], [life.id, life.workspace, life.scopes, life.version])
     return true
   } catch (fault) {
@@ -64,18 +66,18 @@ async function told ({ resolver, clock }: Real, text: string, life: Life): Promi
   }
 }
 
-/** A secret whose first use begins the grace of the one before it. */
+/** A secret whose first use starts the grace period of the one before it. */
 function awaited ({ secrets }: Life, at: number): boolean {
   const before = secrets[at - 1]
   return before?.waits !== undefined && before.dies === Infinity
 }
 
-/** The grace of a first use begins beside the request. */
+/** Waits until a grace period has started, since no request waits for that. */
 async function settled ({ keys }: Real, { workspace, id, version }: Life): Promise<void> {
   for (let i = 0; i < 1000 && (await keys.get(workspace, id)).version !== version; i++) await new Promise(setImmediate)
 }
 
-/** Everything that can be read of the keys, and every text that there ever was. */
+/** Compares everything that can be read of the keys, and every secret that there ever was. */
 async function agree (model: Model, real: Real): Promise<void> {
   for (const life of model.lives) {
     const key = await real.keys.get(life.workspace, life.id)
@@ -99,9 +101,9 @@ async function agree (model: Model, real: Real): Promise<void> {
       newest: life.forgotten.length + life.secrets.length
     })
     for (const [at, secret] of life.secrets.entries()) {
-      if (!awaited(life, at)) assert.equal(await told(real, secret.text, life), expected(life, secret, model.now))
+      if (!awaited(life, at)) assert.equal(await answer(real, secret.text, life), expected(life, secret, model.now))
     }
-    for (const text of life.forgotten) assert.equal(await told(real, text, life), undefined)
+    for (const text of life.forgotten) assert.equal(await answer(real, text, life), undefined)
   }
   for (const workspace of real.workspaces) {
     const own = model.lives.filter((life) => life.workspace === workspace)
@@ -117,7 +119,7 @@ async function agree (model: Model, real: Real): Promise<void> {
   }
 }
 
-/** @param works whether the model expects the change to go through; a conflict otherwise */
+/** @param works whether the change is expected to succeed; a conflict otherwise */
 async function attempt<T> (works: boolean, work: Promise<T>): Promise<T | undefined> {
   if (works) return await work
   await assert.rejects(work, { code: 'KEY_CONFLICT' })
@@ -135,7 +137,7 @@ function anytime (name: string, run: (model: Model, real: Real) => Promise<void>
   }
 }
 
-/** A step of one of the keys that there are, whichever it is. */
+/** A step of one of the existing keys. */
 function ofKey (name: string, pick: number, run: (life: Life, model: Model, real: Real) => Promise<void>): Step {
   return {
     ...anytime(`${name} #${pick}`, async (model, real) => {
@@ -154,8 +156,8 @@ const issue = fc.tuple(fc.constantFrom<0 | 1>(0, 1), scopes, fc.option(fc.consta
   anytime(`issue ${scopes} for ${lasts}`, async (model, { keys, workspaces }) => {
     const workspace = workspaces[which]
     const expiresAt = lasts === null ? Infinity : model.now + lasts * 1000
-    const { key, secret: text } = await keys.issue({ workspace, scopes, ...lasts !== null && { expiresAt: new Date(expiresAt) } })
-    model.lives.push({ workspace, id: key.id, createdAt: model.now, scopes, name: undefined, expiresAt, revoked: false, version: 1, secrets: [{ text, dies: Infinity, waits: undefined }], forgotten: [] })
+    const { key, secret } = await keys.issue({ workspace, scopes, ...lasts !== null && { expiresAt: new Date(expiresAt) } })
+    model.lives.push({ workspace, id: key.id, createdAt: model.now, scopes, name: undefined, expiresAt, revoked: false, version: 1, secrets: [{ text: secret, dies: Infinity, waits: undefined }], forgotten: [] })
   }))
 
 const advance = seconds.map((seconds) => anytime(`advance ${seconds}`, async (model, { clock }) => {
@@ -181,12 +183,12 @@ function limit (secrets: readonly Secret[], now: number, latest: number): void {
   }
 }
 
-/** @param directly told by whoever saw the use, which may have been before the key died */
+/** @param directly calls `beginGrace`, as a process does that saw a use before the key ended */
 const use = fc.tuple(pick, fc.nat(MAX_SECRETS), fc.boolean()).map(([pick, back, directly]) => ofKey(`use ${back} back, ${directly}`, pick, async (life, { now }, real) => {
   const at = life.secrets.length - 1 - back
   const secret = life.secrets[at]
   if (directly) await real.keys.beginGrace(life.workspace, life.id, life.forgotten.length + at + 1)
-  else if (secret !== undefined) assert.equal(await told(real, secret.text, life), expected(life, secret, now))
+  else if (secret !== undefined) assert.equal(await answer(real, secret.text, life), expected(life, secret, now))
   if (life.revoked || !awaited(life, at) || (!directly && expected(life, secret, now) !== true)) return
   limit(life.secrets.slice(0, at), now, now + Number(life.secrets[at - 1]?.waits) * 1000)
   life.version++
@@ -232,8 +234,8 @@ const report = fc.tuple(pick, fc.nat(MAX_SECRETS)).map(([pick, back]) => ofKey(`
 }))
 
 /**
- * Lives the lives of keys on a store and on paper, side by side, and compares all that can be seen after every step.
- * @param open the store; several runs may share what is behind it
+ * Runs random lives of keys on a store and on a model of it, and compares everything that can be read after each step.
+ * @param open opens the store; several runs may share one database
  */
 export async function liveKeys (open: () => KeyStore | Promise<KeyStore>, { numRuns = 100, close = async () => {} }: { numRuns?: number, close?: (store: KeyStore) => Promise<void> } = {}): Promise<void> {
   const steps = fc.commands([issue, advance, rotate, rotate, use, use, revoke, expire, update, report], { maxCommands: 40 })

@@ -4,6 +4,7 @@ import type { AccessEvent } from 'fastify-latchkey/events'
 import { keyRoutes, type KeyRoutesOptions } from 'fastify-latchkey/management'
 import { fakeClock } from 'fastify-latchkey/testing'
 import type { Test } from 'tap'
+import { settled } from './events.js'
 import { scopes } from './keyring.js'
 
 interface Settings {
@@ -28,6 +29,7 @@ export async function keyApi (t: Test, { latchkey: options = {}, routes = {}, mo
     failures: false,
     ...options
   })
+  app.latchkey.events.on('*', (event) => { events.push(event) })
   await more?.(app)
   await app.register(keyRoutes, { prefix: '/api-keys', ...routes })
   app.get('/devices', { schema: scopes.secure('devices:read') }, ({ principal }) => principal)
@@ -40,7 +42,8 @@ export async function keyApi (t: Test, { latchkey: options = {}, routes = {}, mo
   const other = await app.latchkey.keys.issue({ workspace: 'w2', scopes: ['devices:manage', 'api_keys:manage'] })
   const sandbox = await app.latchkey.keys.issue({ workspace: 'w1', scopes: ['devices:manage', 'api_keys:manage'], environment: 'sandbox' })
   const callers = { admin, writer, reader, plain, other, sandbox }
-  app.latchkey.events?.on('*', (event) => { events.push(event) })
+  await settled()
+  events.length = 0
 
   /** @param request `POST /api-keys/…` @param payload text is sent as it is, as JSON */
   function send (who: keyof typeof callers | { secret: string } | null, request: string, payload?: object | string) {

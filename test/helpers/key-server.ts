@@ -29,7 +29,7 @@ await app.register(latchkey, {
 })
 await app.register(keyRoutes, { prefix: '/api-keys' })
 app.get('/devices', { schema: scopes.secure('devices:read') }, async ({ principal }) => principal)
-app.get('/lookups', { schema: scopes.open() }, async () => lookups)
+app.get('/lookups', { schema: scopes.public() }, async () => lookups)
 await postgres.migrate()
 await limits.ready()
 if (process.env.MANAGER !== undefined) {

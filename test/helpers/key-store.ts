@@ -1,7 +1,7 @@
 import { createMemoryKeyStore, type KeyStore } from 'fastify-latchkey/keys'
 
-/** A key store of memory with some of its methods replaced, and nothing that a process holds for itself. */
+/** A memory store with some of its methods replaced, and without `cached`: it is asked for each key. */
 export function keyStore (replaced: Partial<KeyStore> = {}): KeyStore {
-  const { recall: _recall, ...memory } = createMemoryKeyStore()
+  const { cached: _cached, ...memory } = createMemoryKeyStore()
   return { ...memory, ...replaced }
 }

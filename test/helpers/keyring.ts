@@ -1,46 +1,45 @@
 import { defineScopes, type Principal } from 'fastify-latchkey'
-import { createKeys, createMemoryKeyStore, type KeyEvent, type KeyStore } from 'fastify-latchkey/keys'
+import { createKeys, createMemoryKeyStore, type KeysDeps, type KeysOptions, type KeyStore } from 'fastify-latchkey/keys'
 import { fakeClock } from 'fastify-latchkey/testing'
 import { InvalidCredential } from 'fastify-latchkey/auth'
 import type { Test } from 'tap'
+import { collectingEmitter } from './events.js'
+import { lookup } from './lookup.js'
 
 export const scopes = defineScopes({
   resources: { devices: ['read', 'write', 'manage'], reports: ['read', 'export'], api_keys: ['read', 'write', 'manage'] },
   implies: { 'reports:export': ['reports:read'] }
 })
 
-type Options = Parameters<typeof createKeys>[0]
-type Host = Parameters<typeof createKeys>[1]
-
-/** The keys of a host on a clock that stands still, with all that happened to them. */
-export function keyring (t: Test, options: Partial<Options> = {}, host: Partial<Host> = {}) {
+/** The keys of a host on a clock that stands still, with all events that they emit. */
+export function keyring (t: Test, options: Partial<KeysOptions> = {}, deps: Partial<KeysDeps> = {}) {
   const clock = fakeClock()
-  const events: KeyEvent[] = []
+  const events = collectingEmitter()
   const logged: string[] = []
   const store: KeyStore = options.store ?? createMemoryKeyStore()
-  const made = createKeys({ prefix: 'acme', store, onEvent: (event) => { events.push(event) }, ...options }, {
+  const made = createKeys({ prefix: 'acme', store, notices: false, ...options }, {
     clock: clock.now,
     scopes: scopes.names,
     expand: scopes.expand,
     deadline: 1,
+    events,
     log: (reason, message) => { logged.push(`${message}: ${reason}`) },
-    ...host
+    ...deps
   })
   t.teardown(() => made.close())
 
-  /** Whether a text is let in; the reason for the caller where it is not. */
-  async function opens (text: string): Promise<true | string | undefined> {
+  /** Whether a secret is let in; the reason for the caller where it is not. */
+  async function opens (secret: string): Promise<true | string | undefined> {
     try {
-      return await made.resolver.resolve(text, clock.now(), true) !== undefined
-        ? true
-        : 'not the text of a key'
+      const principal = await made.resolver.resolve(secret, clock.now(), lookup({ fresh: true, clock: clock.now }))
+      return principal !== undefined ? true : 'not the form of a secret'
     } catch (fault) {
       if (fault instanceof InvalidCredential) return fault.detail
       throw fault
     }
   }
 
-  return { ...made, clock, store, events, logged, opens, types: () => events.map(({ type }) => type) }
+  return { ...made, clock, store, events: events.emitted, logged, opens, types: () => events.emitted.map(({ type }) => type) }
 }
 
 /** A caller in w1 and production. */

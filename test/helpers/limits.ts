@@ -17,7 +17,7 @@ export interface Guarded {
   readonly clock: FakeClock
 }
 
-/** An app behind the whole guard, on a clock that stands still; closed when the test ends. */
+/** An app with Latchkey, on a clock that stands still; closed when the test ends. */
 export async function guarded (t: Test, options: Partial<LatchkeyOptions> = {}, routes: (app: FastifyInstance) => void = oneRoute): Promise<Guarded> {
   const app = Fastify()
   t.teardown(() => app.close())
@@ -41,7 +41,7 @@ function oneRoute (app: FastifyInstance): void {
   app.get('/', { schema: scopes.secure() }, async () => 'in')
 }
 
-/** What went wrong at boot, as text; fails when nothing did. */
+/** The error of a failed boot, as text; the test fails where it boots. */
 export async function bootError (t: Test, options: Partial<LatchkeyOptions>, routes?: (app: FastifyInstance) => void): Promise<string> {
   try {
     const { app } = await guarded(t, options, routes)
@@ -52,7 +52,7 @@ export async function bootError (t: Test, options: Partial<LatchkeyOptions>, rou
   return t.fail('it starts') ? '' : ''
 }
 
-/** Options as JavaScript may give them, for what types already refuse. */
+/** Values that the types refuse, as JavaScript may pass them. */
 export function untyped<T> (value: unknown): T {
   const holder: { value: T } = JSON.parse('{}')
   Object.assign(holder, { value })

@@ -3,17 +3,16 @@ import { latchkey, defineScopes } from 'fastify-latchkey'
 import { createPostgresKeyStore } from 'fastify-latchkey/keys/postgres'
 import Fastify from 'fastify'
 
-/** Tells of keys in the Postgres of KEYS_URL once its input says so. It keeps events by writing a line each, and hangs after STALL of them. */
+/** Emits notices of keys in the Postgres of KEYS_URL once its input says so. Writes a line for each event, and hangs after STALL of them. */
 const store = createPostgresKeyStore({ connectionString: process.env.KEYS_URL, max: 4, statementTimeout: 20 })
 const app = Fastify()
 app.addHook('onClose', () => store.close())
 await app.register(latchkey, {
   scopes: defineScopes({ resources: { devices: ['read'] } }),
   environment: 'production',
-  keys: { prefix: 'acme', store },
+  keys: { prefix: 'acme', store, notices: { interval: 0.05, rotationAge: false } },
   clock: () => Date.UTC(2026, 0, 1) + Number(process.env.LATER ?? 0),
-  deadline: 20,
-  events: { notices: { interval: 0.05, rotationAge: false } }
+  deadline: 20
 })
 const line = (text: string) => new Promise<void>((resolve, reject) => process.stdout.write(`${text}\n`, (fault) => fault ? reject(fault) : resolve()))
 await store.migrate()

@@ -5,13 +5,17 @@ import { root } from './child.js'
 import * as given from './readme-given.js'
 
 export interface Block {
-  /** Of the README, from 1. */
+  /** Path of the page in the repository, such as `docs/keys.md`. */
+  readonly page: string
+  /** In the page, from 1. */
   readonly line: number
   readonly code: string
 }
 
-export function blocksOf (readme: string): Block[] {
-  return [...readme.matchAll(/^```(?:ts|js)\n(.*?)^```$/gms)].map(({ index, 1: code = '' }) => ({ line: readme.slice(0, index).split('\n').length + 1, code }))
+/** The code of a page that can run. */
+export function blocksOf (page: string, text: string): Block[] {
+  return [...text.matchAll(/^```(?:ts|js)\n(.*?)^```$/gms)]
+    .map(({ index, 1: code = '' }) => ({ page, line: text.slice(0, index).split('\n').length + 1, code }))
 }
 
 /** Whether it shows options of `latchkey` alone, one way after another. */
@@ -21,12 +25,14 @@ const OPTION = /^\w+: /m
 /** Whether it changes what types other code sees. */
 export const declaresModule = ({ code }: Block): boolean => code.includes('declare module')
 
-/** A block as a module beside `test/*.ts` that imports what the text around it has imported, and makes the app that it works on. */
+/** A block as a module that imports what the text around it has imported, and makes the app that it works on. */
 export async function moduleOf (block: Block): Promise<string> {
   const code = showsOptions(block) ? alternativesOf(block.code) : block.code
   const { used, declared } = namesOf(code)
-  const made = !used.has('app') || declared.has('app') ? '' : `const app = ${code.includes('register(latchkey') ? 'Fastify()' : 'await guardedApp()'}`
-  const wanted = new Set([...used, ...namesOf(made).used].filter((name) => name !== 'app' && !declared.has(name)))
+  const app = code.includes('register(latchkey') ? 'Fastify()' : 'await guardedApp()'
+  const made = !used.has('app') || declared.has('app') ? '' : `const app = ${app}`
+  const unknown = [...used, ...namesOf(made).used].filter((name) => name !== 'app' && !declared.has(name))
+  const wanted = new Set(unknown)
   const imports: string[] = []
   for (const [from, exported] of await sources()) {
     const found = [...wanted].filter((name) => exported.includes(name))
@@ -38,13 +44,16 @@ export async function moduleOf (block: Block): Promise<string> {
 
 function alternativesOf (code: string): string {
   const alternatives = code.split(/^(?=\w+: )/m).map((alternative) => `{\n${alternative}}`)
-  return `import type { LatchkeyOptions } from 'fastify-latchkey'\nexport const alternatives: Array<Partial<LatchkeyOptions>> = [${alternatives.join(', ')}]`
+  return 'import type { LatchkeyOptions } from \'fastify-latchkey\'\n' +
+    `export const alternatives: Array<Partial<LatchkeyOptions>> = [${alternatives.join(', ')}]`
 }
 
 /** What the host and every subpath of the package export, the package itself before its subpaths. */
 async function sources (): Promise<Array<readonly [from: string, exported: readonly string[]]>> {
-  const { exports }: { exports: Record<string, unknown> } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'))
-  const names = Object.keys(exports).filter((name) => name !== './package.json').map((name) => `fastify-latchkey${name.slice(1)}`)
+  const { exports }: { exports: Record<string, unknown> } =
+    JSON.parse(await readFile(join(root, 'package.json'), 'utf8'))
+  const subpaths = Object.keys(exports).filter((name) => name !== './package.json')
+  const names = subpaths.map((name) => `fastify-latchkey${name.slice(1)}`)
   return [
     ['../helpers/readme-given.js', Object.keys(given)],
     ...await Promise.all(names.map(async (name) => [name, Object.keys(await import(name))] as const))
@@ -56,25 +65,31 @@ function namesOf (code: string): { used: ReadonlySet<string>, declared: Readonly
   const file = ts.createSourceFile('block.ts', code, ts.ScriptTarget.Latest, true)
   const used = new Set<string>()
   const declared = new Set<string>()
-  const see = (node: ts.Node): void => {
+  const addUses = (node: ts.Node): void => {
     if (ts.isIdentifier(node) && !isNameOf(node, node.parent)) used.add(node.text)
-    ts.forEachChild(node, see)
+    ts.forEachChild(node, addUses)
   }
-  const declare = (name: ts.BindingName): void => {
+  const addBinding = (name: ts.BindingName): void => {
     if (ts.isIdentifier(name)) declared.add(name.text)
-    else for (const element of name.elements) if (ts.isBindingElement(element)) declare(element.name)
+    else for (const element of name.elements) if (ts.isBindingElement(element)) addBinding(element.name)
   }
-  see(file)
+  addUses(file)
   for (const statement of file.statements) {
-    if (ts.isVariableStatement(statement)) for (const { name } of statement.declarationList.declarations) declare(name)
+    if (ts.isVariableStatement(statement)) {
+      for (const { name } of statement.declarationList.declarations) addBinding(name)
+    }
     const bindings = ts.isImportDeclaration(statement) ? statement.importClause : undefined
     if (bindings?.name !== undefined) declared.add(bindings.name.text)
-    if (bindings?.namedBindings !== undefined && ts.isNamedImports(bindings.namedBindings)) for (const { name } of bindings.namedBindings.elements) declared.add(name.text)
+    if (bindings?.namedBindings !== undefined && ts.isNamedImports(bindings.namedBindings)) {
+      for (const { name } of bindings.namedBindings.elements) declared.add(name.text)
+    }
   }
   return { used, declared }
 }
 
 /** Whether an identifier is a name of a property, not a value. */
 function isNameOf (node: ts.Identifier, parent: ts.Node): boolean {
-  return (ts.isPropertyAccessExpression(parent) || ts.isPropertyAssignment(parent) || ts.isMethodDeclaration(parent)) && parent.name === node
+  const hasName = ts.isPropertyAccessExpression(parent) || ts.isPropertyAssignment(parent) ||
+    ts.isMethodDeclaration(parent)
+  return hasName && parent.name === node
 }

@@ -56,12 +56,17 @@ export async function startCluster (owner: Ending): Promise<{ readonly nodes: Ad
 
 /** A client of three primaries that share the slots. */
 export async function startPrimaries (owner: Ending): Promise<Cluster> {
-  const { nodes } = await joined(owner, 3, 0, ['--cluster-node-timeout', '2000'])
+  return (await startShards(owner)).cluster
+}
+
+/** Three primaries without replicas; each goes on without the others. */
+export async function startShards (owner: Ending): Promise<{ readonly cluster: Cluster, readonly servers: RedisServer[] }> {
+  const { nodes, servers } = await joined(owner, 3, 0, ['--cluster-node-timeout', '2000', '--cluster-require-full-coverage', 'no'])
   const cluster = new Cluster(nodes)
   cluster.on('error', () => {})
   owner.teardown(() => cluster.disconnect())
   await until(() => cluster.status === 'ready', 'the client knows the cluster')
-  return cluster
+  return { cluster, servers }
 }
 
 async function joined (owner: Ending, count: number, replicas: number, args: readonly string[]) {

@@ -7,7 +7,7 @@ export interface KeptLog {
   warn (fields: object, message: string): void
 }
 
-/** A logger that keeps what it is told. */
+/** A logger that keeps its lines. */
 export function keepLog (): KeptLog {
   const lines: Array<KeptLog['lines'][number]> = []
   return {

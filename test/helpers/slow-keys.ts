@@ -4,19 +4,28 @@ import { createMemoryKeyStore, type ApiKey, type KeyStore, type LoadedKey } from
 /** The record of a key as a lifecycle would write it. */
 export function record (over: Partial<ApiKey> = {}): ApiKey {
   const createdAt = new Date(Date.UTC(2026, 0, 1))
-  return { id: 'key_1', workspace: 'w1', environment: 'production', scopes: ['devices:read'], secrets: [{ generation: 1, hint: 'abcd', createdAt }], createdAt, version: 1, ...over }
+  return {
+    id: 'key_1',
+    workspace: 'w1',
+    environment: 'production',
+    scopes: ['devices:read'],
+    secrets: [{ generation: 1, hint: 'abcd', createdAt }],
+    createdAt,
+    version: 1,
+    ...over
+  }
 }
 
 export interface SlowStore extends KeyStore {
-  /** The store beneath, which answers at once. */
+  /** The store behind it, which answers at once. */
   readonly memory: KeyStore
-  /** Whether each look-up by hash asked for a fresh answer. */
+  /** For each look-up by hash, whether it asked for a fresh answer. */
   readonly asked: boolean[]
   /** What happens between a look-up's read and its answer, and before each other call. */
   pause: () => PromiseLike<unknown>
 }
 
-/** The memory store as one that is asked over a wire: nothing held, everything later, and a read that was done before its answer arrives. */
+/** The memory store as if over a network: it answers later, and a look-up has read its answer before that arrives. */
 export function slowStore (replaced: Partial<KeyStore> = {}): SlowStore {
   const memory = createMemoryKeyStore()
   async function later<T> (answer: () => T): Promise<Awaited<T>> {
@@ -43,7 +52,7 @@ export function slowStore (replaced: Partial<KeyStore> = {}): SlowStore {
   return store
 }
 
-/** Something that is waited for until it is let go on. */
+/** A promise that a test resolves. */
 export function gate (): { readonly opened: Promise<void>, open: () => void } {
   let open = (): void => {}
   const opened = new Promise<void>((resolve) => { open = resolve })

@@ -52,37 +52,37 @@ for (const [kind, make] of [['a store of values', createMemoryKeyStore], ['a sto
   t.test(`${kind}: a key speaks for its principal`, async (t) => {
     const { issue, ask, clock } = await keyed(t, make())
     const expiresAt = new Date(clock.now() + 60_000)
-    const { key, secret: text } = await issue({ owner: 'u1', tier: 'enterprise', environment: 'sandbox', expiresAt })
-    const response = await ask(text)
+    const { key, secret } = await issue({ owner: 'u1', tier: 'enterprise', environment: 'sandbox', expiresAt })
+    const response = await ask(secret)
     t.equal(response.statusCode, 200)
-    t.same(response.json(), { kind: 'api-key', id: key.id, workspace: 'w1', environment: 'sandbox', scopes: ['devices:read'], owner: 'u1', tier: 'enterprise', expiresAt: expiresAt.toISOString(), version: 1 })
+    t.same(response.json(), { kind: 'api-key', id: key.id, workspace: 'w1', environment: 'sandbox', scopes: ['devices:read'], scheme: 'apiKey', owner: 'u1', tier: 'enterprise', expiresAt: expiresAt.toISOString(), version: 1 })
   })
 
   t.test(`${kind}: a key is good until the millisecond before it expires, and only its holder reads why`, async (t) => {
     const { issue, ask, clock } = await keyed(t, make())
-    const { secret: text } = await issue({ expiresAt: new Date(clock.now() + 5_000) })
+    const { secret } = await issue({ expiresAt: new Date(clock.now() + 5_000) })
     clock.advance(4.999)
-    t.equal((await ask(text)).statusCode, 200)
+    t.equal((await ask(secret)).statusCode, 200)
     clock.advance(0.001)
-    t.equal(refused(t, await ask(text), invalid).detail, 'The API key has expired.')
+    t.equal(refused(t, await ask(secret), invalid).detail, 'The API key has expired.')
     clock.advance(1_000_000)
-    refused(t, await ask(text), invalid)
+    refused(t, await ask(secret), invalid)
   })
 
   t.test(`${kind}: a revoked key is refused from the next request on, and only its holder reads why`, async (t) => {
     const { app, issue, ask } = await keyed(t, make())
-    const { key, secret: text } = await issue()
-    t.equal((await ask(text)).statusCode, 200)
+    const { key, secret } = await issue()
+    t.equal((await ask(secret)).statusCode, 200)
     await app.latchkey.keys.revoke('w1', key.id)
-    t.equal(refused(t, await ask(text), invalid).detail, 'The API key was revoked.')
+    t.equal(refused(t, await ask(secret), invalid).detail, 'The API key was revoked.')
   })
 
-  t.test(`${kind}: unknown keys and wrong checksums are told in the same bytes, expired and revoked ones but for the detail`, async (t) => {
+  t.test(`${kind}: unknown keys and wrong checksums are answered in the same bytes, expired and revoked ones but for the detail`, async (t) => {
     const { app, issue, ask, clock } = await keyed(t, make())
-    const { secret: text } = await issue()
+    const { secret } = await issue()
     const unknown = await ask(formatSecret('acme', 'live', new Uint8Array(32).fill(7)))
     t.equal(refused(t, unknown, invalid).detail, 'The credential is not valid.')
-    const lookalikes = [`${text.slice(0, -1)}${text.endsWith('0') ? '1' : '0'}`, 'acme_live_x', 'acme_', `acme_prod_${text.slice(10)}`, formatSecret('other', 'live', new Uint8Array(32)), 'nonsense']
+    const lookalikes = [`${secret.slice(0, -1)}${secret.endsWith('0') ? '1' : '0'}`, 'acme_live_x', 'acme_', `acme_prod_${secret.slice(10)}`, formatSecret('other', 'live', new Uint8Array(32)), 'nonsense']
     for (const one of lookalikes) t.same(seen(await ask(one)), seen(unknown), one)
 
     const expiring = await issue({ expiresAt: new Date(clock.now() + 1) })
@@ -99,23 +99,23 @@ for (const [kind, make] of [['a store of values', createMemoryKeyStore], ['a sto
   })
 }
 
-t.test('only what could be a key reaches the store, once a request', async (t) => {
+t.test('only what could be a secret reaches the store, once a request', async (t) => {
   const store = asyncStore()
   const { issue, ask } = await keyed(t, store)
-  const { secret: text } = await issue()
-  for (const one of [text.slice(0, -1), `${text}0`, text.toLowerCase(), `acme_live_${'0'.repeat(49)}`, formatSecret('acme', 'prod', new Uint8Array(32)), 'acme_live_', 'x']) {
+  const { secret } = await issue()
+  for (const one of [secret.slice(0, -1), `${secret}0`, secret.toLowerCase(), `acme_live_${'0'.repeat(49)}`, formatSecret('acme', 'prod', new Uint8Array(32)), 'acme_live_', 'x']) {
     refused(t, await ask(one), invalid)
   }
   t.equal(store.asked, 0)
-  await ask(text)
+  await ask(secret)
   t.equal(store.asked, 1)
 })
 
-t.test('a key that expired while no clock tells the time is not let in', async (t) => {
+t.test('a key that expires is not let in without a working clock', async (t) => {
   const { app, issue, clock } = await keyed(t)
-  const { secret: text } = await issue({ expiresAt: new Date(clock.now() + 1_000) })
+  const { secret } = await issue({ expiresAt: new Date(clock.now() + 1_000) })
   clock.advance(NaN)
-  refused(t, await app.inject({ url: '/', headers: { authorization: `Bearer ${text}` } }), invalid)
+  refused(t, await app.inject({ url: '/', headers: { authorization: `Bearer ${secret}` } }), invalid)
 })
 
 t.test('a store that fails is 503, never 401 and never in', async (t) => {
@@ -143,8 +143,8 @@ t.test('a store that fails is 503, never 401 and never in', async (t) => {
 
 t.test('a key of an environment that this host does not serve is refused', async (t) => {
   const { app } = await guarded(t, { keys: { prefix: 'acme' }, environment: 'production' }, route)
-  const { secret: text } = await app.latchkey.keys.issue({ workspace: 'w1', scopes: ['devices:read'], environment: 'sandbox' })
-  refused(t, await app.inject({ url: '/', headers: { authorization: `Bearer ${text}` } }), { status: 403, code: 'WRONG_ENVIRONMENT' })
+  const { secret } = await app.latchkey.keys.issue({ workspace: 'w1', scopes: ['devices:read'], environment: 'sandbox' })
+  refused(t, await app.inject({ url: '/', headers: { authorization: `Bearer ${secret}` } }), { status: 403, code: 'WRONG_ENVIRONMENT' })
 })
 
 t.test('a key without scopes opens what needs none', async (t) => {
@@ -152,12 +152,12 @@ t.test('a key without scopes opens what needs none', async (t) => {
     route(app)
     app.get('/me', { schema: scopes.secure() }, async () => 'me')
   })
-  const { secret: text } = await app.latchkey.keys.issue({ workspace: 'w1', scopes: [] })
-  const status = async (url: string) => (await app.inject({ url, headers: { authorization: `Bearer ${text}` } })).statusCode
+  const { secret } = await app.latchkey.keys.issue({ workspace: 'w1', scopes: [] })
+  const status = async (url: string) => (await app.inject({ url, headers: { authorization: `Bearer ${secret}` } })).statusCode
   t.same([await status('/'), await status('/me')], [403, 200])
 })
 
-t.test('a record that holds a strange scope grants nothing by it, and takes nothing from others', async (t) => {
+t.test('an unknown scope of a record grants nothing, and changes nothing for other keys', async (t) => {
   const store = createMemoryKeyStore()
   const { issue, ask } = await keyed(t, store)
   const joined = await issue()

@@ -3,6 +3,7 @@ import { createKeys, createSecretFormat } from 'fastify-latchkey/keys'
 import { InvalidCredential } from 'fastify-latchkey'
 import t from 'tap'
 import { keyStore } from '../helpers/key-store.js'
+import { lookup } from '../helpers/lookup.js'
 
 const ALPHABET = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
 
@@ -17,7 +18,7 @@ function summed (body: string): string {
   return body + digits
 }
 
-t.test('a key of any length but its own is not read, however good its checksum and whatever its prefix', async (t) => {
+t.test('a secret of any length but its own is not read, however good its checksum and whatever its prefix', async (t) => {
   for (const prefix of ['ab', 'abc', 'acme', 'acmes', 'my_app', 'my_2nd_app', `x${'0'.repeat(31)}`]) {
     for (const tag of ['live', 'test', '1', 'x'.repeat(16)]) {
       const text = createSecretFormat(prefix, [tag])
@@ -32,6 +33,6 @@ t.test('a short text with a good checksum is refused without asking the store', 
   const asked: string[] = []
   const store = keyStore({ findByHash (hash) { asked.push(hash); return undefined } })
   const { resolver } = createKeys({ prefix: 'acmes', store }, { clock: Date.now, scopes: [], deadline: 1 })
-  for (let length = 0; length < 43; length++) t.throws(() => resolver.resolve(summed(`acmes_live_${'a'.repeat(length)}`), 0), InvalidCredential)
+  for (let length = 0; length < 43; length++) t.throws(() => resolver.resolve(summed(`acmes_live_${'a'.repeat(length)}`), 0, lookup()), InvalidCredential)
   t.same(asked, [])
 })

@@ -69,12 +69,12 @@ t.test('what is no page is refused', async (t) => {
   for (const workspace of ['', undefined, 'a\0b', {}]) await t.rejects(keys.list(untyped(workspace)), { code: 'KEY_INPUT_INVALID', detail: 'workspace must be the name of a workspace' })
 })
 
-t.test('neither a list nor a key holds a text or a hash', async (t) => {
+t.test('neither a list nor a key holds a secret or a hash', async (t) => {
   const { keys } = keyring(t)
-  const { key, secret: text } = await keys.issue({ workspace: 'w1', scopes: [] })
+  const { key, secret } = await keys.issue({ workspace: 'w1', scopes: [] })
   const rotated = await keys.rotate('w1', key.id)
   const shown = JSON.stringify([await keys.list('w1'), await keys.get('w1', key.id)])
-  for (const one of [text, rotated.secret]) {
+  for (const one of [secret, rotated.secret]) {
     t.notMatch(shown, one.slice(-49))
     t.notMatch(shown, one.slice(-49).slice(0, 5))
   }

@@ -73,13 +73,13 @@ t.test('only in its workspace and environment', async (t) => {
 
 t.test('who may do less than a key neither rotates it nor changes it; revoking it only takes away', async (t) => {
   const { keys, opens } = keyring(t)
-  const { key, secret: text } = await keys.issue({ ...base, scopes: ['devices:manage'] })
+  const { key, secret } = await keys.issue({ ...base, scopes: ['devices:manage'] })
   const weak = { by: caller(['devices:read', 'api_keys:manage']) }
   await t.rejects(keys.rotate('w1', key.id, {}, weak), { code: 'INSUFFICIENT_SCOPE', statusCode: 403 })
   await t.rejects(keys.update('w1', key.id, { name: 'n' }, weak), { code: 'INSUFFICIENT_SCOPE' })
   await t.rejects(keys.update('w1', key.id, { scopes: ['devices:read'] }, weak), { code: 'INSUFFICIENT_SCOPE' })
   t.same(await keys.get('w1', key.id), key)
-  t.equal(await opens(text), true)
+  t.equal(await opens(secret), true)
   t.match(await keys.revoke('w1', key.id, {}, weak), { key: { version: 2, revokedAt: Date } })
 
   const own = (await keys.issue({ ...base, scopes: ['devices:read'] })).key

@@ -1,36 +1,44 @@
-import { createKeys, createSecretFormat, createMemoryKeyStore, createRecordCache, hashSecret, loadKey } from 'fastify-latchkey/keys'
+import { createKeys, createMemoryKeyStore, createRecordCache, createSecretFormat, hashSecret, loadKey } from 'fastify-latchkey/keys'
 import { fakeClock } from 'fastify-latchkey/testing'
 import t from 'tap'
 import { createKeyResolver } from '../../lib/keys/verification/resolver.js'
 import { untyped } from '../helpers/limits.js'
+import { lookup } from '../helpers/lookup.js'
 import { record, slowStore } from '../helpers/slow-keys.js'
 
-const text = createSecretFormat('acme', ['live'])
-const KEY = text.generate('live')
+const format = createSecretFormat('acme', ['live'])
+const SECRET = format.generate('live')
+const early = lookup({ clock: () => 0 })
+const fresh = lookup({ fresh: true, clock: () => 0 })
 
-t.test('a fresh principal is the one of the store as it is now, whatever is held', async (t) => {
+t.test('a fresh principal is read from the store, whatever is cached', async (t) => {
   const store = slowStore()
-  const cache = createRecordCache(store, { clock: fakeClock().now })
-  const resolver = createKeyResolver(text, cache)
+  const resolver = createKeyResolver({ format, store: createRecordCache(store, { clock: fakeClock().now }) })
   const key = record()
-  await store.memory.insert(key, hashSecret(KEY))
-  t.match(await resolver.resolve(KEY, 0), { version: 1 })
+  await store.memory.insert(key, hashSecret(SECRET))
+  t.match(await resolver.resolve(SECRET, 0, early), { version: 1, scheme: 'apiKey' })
   await store.memory.update({ ...key, tier: 'pro', version: 2 })
-  t.match(resolver.resolve(KEY, 0), { version: 1 }, 'held, and given at once')
-  t.match(await resolver.resolve(KEY, 0, true), { version: 2, tier: 'pro' })
-  t.match(resolver.resolve(KEY, 0), { version: 2 })
+  t.match(resolver.resolve(SECRET, 0, early), { version: 1 }, 'cached, and answered at once')
+  t.match(await resolver.resolve(SECRET, 0, fresh), { version: 2, tier: 'pro' })
+  t.match(resolver.resolve(SECRET, 0, early), { version: 2 })
   const memory = createMemoryKeyStore()
-  await memory.insert(key, hashSecret(KEY))
-  t.match(createKeyResolver(text, memory).resolve(KEY, 0, true), { version: 1 }, 'at once, of a store of values')
+  await memory.insert(key, hashSecret(SECRET))
+  t.match(createKeyResolver({ format, store: memory }).resolve(SECRET, 0, fresh), { version: 1 }, 'at once, from a store that answers at once')
 })
 
-t.test('every request of a held key gets the same principal, and none of it waits', async (t) => {
+t.test('every request of a cached key gets the same principal, and none of them waits', async (t) => {
   const { keys, resolver } = createKeys({ prefix: 'acme', permissionsOf: async () => untyped(['a']) }, { clock: () => 0, scopes: ['a', 'b'], deadline: 1 })
-  const { secret: text } = await keys.issue({ workspace: 'w1', owner: 'u1', scopes: ['a', 'b'] })
-  const first = await resolver.resolve(text, 0)
+  const { secret } = await keys.issue({ workspace: 'w1', owner: 'u1', scopes: ['a', 'b'] })
+  const first = await resolver.resolve(secret, 0, early)
   t.match(first, { scopes: ['a'] })
-  t.equal(resolver.resolve(text, 9_999), first)
-  t.type(resolver.resolve(text, 10_000), Promise)
+  t.equal(resolver.resolve(secret, 9_999, lookup({ clock: () => 9_999 })), first)
+  t.type(resolver.resolve(secret, 10_000, lookup({ clock: () => 10_000 })), Promise)
+})
+
+t.test('a text of another form is not looked at, and one that can\'t be a secret is refused without a look-up', async (t) => {
+  const resolver = createKeyResolver({ format, store: { findByHash () { throw new Error('was asked') } } })
+  t.equal(resolver.resolve('other_live_x', 0, early), undefined)
+  t.throws(() => resolver.resolve('acme_live_x', 0, early), { name: 'InvalidCredential', message: 'not the form of a secret' })
 })
 
 t.test('a secret that the record has forgotten opens nothing, and says why', async (t) => {
@@ -42,10 +50,11 @@ t.test('a secret that the record has forgotten opens nothing, and says why', asy
 t.test('a key that expires while the store is asked is judged by the time of the answer', async (t) => {
   const store = slowStore()
   const clock = fakeClock(0)
-  await store.memory.insert(record({ expiresAt: new Date(1000) }), hashSecret(KEY))
-  const resolver = createKeyResolver(text, store)
-  t.match(await resolver.resolve(KEY, clock.now(), false, undefined, clock.now), { id: 'key_1' })
-  const pending = resolver.resolve(KEY, clock.now(), false, undefined, clock.now)
+  await store.memory.insert(record({ expiresAt: new Date(1000) }), hashSecret(SECRET))
+  const resolver = createKeyResolver({ format, store })
+  const now = lookup({ clock: clock.now })
+  t.match(await resolver.resolve(SECRET, clock.now(), now), { id: 'key_1' })
+  const pending = resolver.resolve(SECRET, clock.now(), now)
   clock.advance(1)
   await t.rejects(Promise.resolve(pending), { name: 'InvalidCredential', detail: 'The API key has expired.' })
 })

@@ -9,10 +9,10 @@ const conflict = (detail: string) => ({ name: 'AccessError', code: 'KEY_CONFLICT
 
 t.test('another secret is in force, and the earlier one dies at once', async (t) => {
   const { keys, clock, opens } = keyring(t)
-  const { key, secret: text } = await keys.issue(input)
+  const { key, secret } = await keys.issue(input)
   clock.advance(5)
   const rotated = await keys.rotate('w1', key.id)
-  t.equal(await opens(text), ROTATED)
+  t.equal(await opens(secret), ROTATED)
   t.equal(await opens(rotated.secret), true)
   t.match(rotated.secret, /^acme_live_[0-9A-Za-z]{49}$/)
   const now = new Date(clock.now())
@@ -20,7 +20,7 @@ t.test('another secret is in force, and the earlier one dies at once', async (t)
     ...key,
     version: 2,
     secrets: [
-      { generation: 1, hint: text.slice(10, 14), createdAt: key.createdAt, retiresAt: now },
+      { generation: 1, hint: secret.slice(10, 14), createdAt: key.createdAt, retiresAt: now },
       { generation: 2, hint: rotated.secret.slice(10, 14), createdAt: now }
     ]
   }, 'id, scopes and history stay')
@@ -36,12 +36,12 @@ t.test('a sandbox key stays one', async (t) => {
 
 t.test('with a grace, both open until it is over', async (t) => {
   const { keys, clock, opens } = keyring(t)
-  const { key, secret: text } = await keys.issue(input)
+  const { key, secret } = await keys.issue(input)
   const rotated = await keys.rotate('w1', key.id, { grace: 60 })
   clock.advance(59.999)
-  t.same([await opens(text), await opens(rotated.secret)], [true, true])
+  t.same([await opens(secret), await opens(rotated.secret)], [true, true])
   clock.advance(0.001)
-  t.same([await opens(text), await opens(rotated.secret)], [ROTATED, true])
+  t.same([await opens(secret), await opens(rotated.secret)], [ROTATED, true])
 })
 
 t.test('a secret that retires already gets no more time, and none outlives the one after it', async (t) => {
@@ -59,11 +59,11 @@ t.test('a secret that retires already gets no more time, and none outlives the o
 
 t.test('a grace that waits for the first use begins then, once', async (t) => {
   const { keys, clock, opens, store } = keyring(t)
-  const { key, secret: text } = await keys.issue(input)
+  const { key, secret } = await keys.issue(input)
   const rotated = await keys.rotate('w1', key.id, { grace: 60, graceFrom: 'first-use' })
   t.match(rotated.key.secrets, [{ graceAfterFirstUse: 60, retiresAt: undefined }, {}])
   clock.advance(1_000_000)
-  t.equal(await opens(text), true)
+  t.equal(await opens(secret), true)
 
   await keys.beginGrace('w1', key.id, 1)
   await keys.beginGrace('w1', key.id, 7)
@@ -73,7 +73,7 @@ t.test('a grace that waits for the first use begins then, once', async (t) => {
   await keys.beginGrace('w1', key.id, 2)
   t.match(await store.get('w1', key.id), { version: 3, secrets: [{ retiresAt: new Date(clock.now() + 30_000) }, {}] })
   clock.advance(30)
-  t.same([await opens(text), await opens(rotated.secret)], [ROTATED, true])
+  t.same([await opens(secret), await opens(rotated.secret)], [ROTATED, true])
 })
 
 t.test('graces that wait for each other end in order', async (t) => {
@@ -104,8 +104,8 @@ t.test('a revoked key begins no grace', async (t) => {
 
 t.test('the record remembers so many secrets, and the store no more', async (t) => {
   const { keys, opens } = keyring(t)
-  const { key, secret: text } = await keys.issue(input)
-  const texts: string[] = [text]
+  const { key, secret } = await keys.issue(input)
+  const texts: string[] = [secret]
   for (let i = 0; i < MAX_SECRETS; i++) texts.push((await keys.rotate('w1', key.id, { grace: 60 })).secret)
   t.same((await keys.get('w1', key.id)).secrets.map(({ generation }) => generation), [2, 3, 4, 5, 6, 7, 8, 9, 10, 11])
   t.equal(await opens(texts[0] ?? ''), undefined, 'the oldest is unknown')

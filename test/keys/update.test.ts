@@ -3,21 +3,22 @@ import { createMemoryKeyStore } from 'fastify-latchkey/keys'
 import t from 'tap'
 import { keyring } from '../helpers/keyring.js'
 import { bootError, untyped } from '../helpers/limits.js'
+import { lookup } from '../helpers/lookup.js'
 
 const input = { workspace: 'w1', scopes: ['devices:read'] }
 
-t.test('what is named is changed, the rest stays, and null removes', async (t) => {
+t.test('an update changes what it names, and null removes', async (t) => {
   const { keys, clock } = keyring(t)
   const expiresAt = new Date(clock.now() + 60_000)
   const { key } = await keys.issue({ ...input, name: 'erp', tier: 'free', metadata: { team: 'red' } })
   const first = await keys.update('w1', key.id, { tier: 'pro', scopes: ['devices:write', 'devices:write'], expiresAt, owner: 'u1' })
-  t.same(first, { key: { ...key, tier: 'pro', scopes: ['devices:write'], expiresAt, owner: 'u1', version: 2 }, holdsWithin: 0 })
+  t.same(first, { key: { ...key, tier: 'pro', scopes: ['devices:write'], expiresAt, owner: 'u1', version: 2 }, effectiveWithin: 0 })
   const { tier, owner, expiresAt: _gone, metadata, name, ...rest } = first.key
   t.same((await keys.update('w1', key.id, { name: null, tier: null, owner: null, expiresAt: null, metadata: null })).key, { ...rest, version: 3 })
   t.same(await keys.get('w1', key.id), { ...rest, version: 3 })
 })
 
-t.test('what changes nothing is no new version', async (t) => {
+t.test('an update that changes nothing makes no new version', async (t) => {
   const { keys, types } = keyring(t)
   const { key } = await keys.issue({ ...input, metadata: { team: 'red' } })
   t.same((await keys.update('w1', key.id, { metadata: { team: 'red' }, name: null, scopes: ['devices:read'] })).key, key)
@@ -25,22 +26,22 @@ t.test('what changes nothing is no new version', async (t) => {
   t.same(types(), ['key.issued'])
 })
 
-t.test('the principal of the next request is another', async (t) => {
+t.test('the next request has another principal', async (t) => {
   const { keys, resolver, clock } = keyring(t)
-  const { key, secret: text } = await keys.issue({ ...input, tier: 'free' })
+  const { key, secret } = await keys.issue({ ...input, tier: 'free' })
   await keys.update('w1', key.id, { tier: 'pro', scopes: [] })
-  t.match(await resolver.resolve(text, clock.now()), { id: key.id, tier: 'pro', scopes: [], version: 2 })
+  t.match(await resolver.resolve(secret, clock.now(), lookup({ clock: clock.now })), { id: key.id, tier: 'pro', scopes: [], version: 2 })
 })
 
 t.test('a key that has expired may go on, a revoked one never', async (t) => {
   const { keys, clock, opens } = keyring(t)
-  const { key, secret: text } = await keys.issue(input)
+  const { key, secret } = await keys.issue(input)
   await keys.expire('w1', key.id)
-  t.equal(await opens(text), 'The API key has expired.')
+  t.equal(await opens(secret), 'The API key has expired.')
   const again = await keys.expire('w1', key.id)
-  t.match(again, { holdsWithin: 0, key: { version: 2, expiresAt: new Date(clock.now()) } }, 'twice is once')
+  t.match(again, { effectiveWithin: 0, key: { version: 2, expiresAt: new Date(clock.now()) } }, 'twice is once')
   await keys.update('w1', key.id, { expiresAt: new Date(clock.now() + 1) })
-  t.equal(await opens(text), true)
+  t.equal(await opens(secret), true)
   const { key: revoked } = await keys.revoke('w1', key.id)
   for (const change of [keys.update('w1', key.id, { expiresAt: null }), keys.expire('w1', key.id), keys.update('w1', key.id, {})]) {
     await t.rejects(change, { code: 'KEY_CONFLICT', statusCode: 409, detail: 'The key was revoked.' })
@@ -57,7 +58,7 @@ t.test('expiry is brought forward, and never put back, by expire', async (t) => 
   t.equal((await keys.expire('w1', key.id)).key.expiresAt?.getTime(), clock.now())
 })
 
-t.test('two at once are both kept, unless a version was named', async (t) => {
+t.test('two updates at once both apply, unless a version was named', async (t) => {
   const memory = createMemoryKeyStore()
   const { keys } = keyring(t, { store: { ...memory, get: async (...args) => await memory.get(...args) } })
   const { key } = await keys.issue(input)

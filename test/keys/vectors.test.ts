@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
 import t from 'tap'
+import { root } from '../helpers/child.js'
 import { vectors } from './vectors.js'
 
 /** Base62 by the place value of each digit, most significant first: not how the library writes it. */
@@ -10,7 +12,7 @@ function base62 (number: bigint, length: number): string {
   return Array.from({ length }, (_, i) => digits[Number(number / 62n ** BigInt(length - 1 - i) % 62n)]).join('')
 }
 
-t.test('the vectors follow from the format as the README describes it, without the library', async (t) => {
+t.test('the vectors follow from the format as docs/keys.md describes it, without the library', async (t) => {
   for (const { prefix, tag, secret, text, hash } of vectors) {
     const bytes = Buffer.from(secret, 'hex')
     const number = bytes.reduce((sum, byte, i) => sum + (BigInt(byte) << BigInt(8 * (31 - i))), 0n)
@@ -21,8 +23,8 @@ t.test('the vectors follow from the format as the README describes it, without t
   }
 })
 
-t.test('the README quotes the vectors, each whole and no others', async (t) => {
-  const readme = await readFile(new URL('../../README.md', import.meta.url), 'utf8')
-  const quoted = [...readme.matchAll(/^\| `(\w+)` \| `(\w+)` \| `([0-9a-f]{64})` \| `(\w+)` \| `([\w-]{43})` \|$/gm)].map(([, prefix, tag, secret, text, hash]) => ({ prefix, tag, secret, text, hash }))
+t.test('docs/keys.md quotes the vectors, each whole and no others', async (t) => {
+  const page = await readFile(join(root, 'docs/keys.md'), 'utf8')
+  const quoted = [...page.matchAll(/^\| `(\w+)` \| `(\w+)` \| `([0-9a-f]{64})` \| `(\w+)` \| `([\w-]{43})` \|$/gm)].map(([, prefix, tag, secret, text, hash]) => ({ prefix, tag, secret, text, hash }))
   t.strictSame(quoted, vectors)
 })

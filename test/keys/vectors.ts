@@ -1,4 +1,4 @@
-/** A secret of 32 bytes with the text and the hash that every implementation makes of it. The README quotes them. */
+/** A secret of 32 bytes with the text and the hash that every implementation makes of it. docs/keys.md quotes them. */
 export interface KeyVector {
   readonly prefix: string
   readonly tag: string

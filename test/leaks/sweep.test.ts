@@ -74,8 +74,8 @@ t.test('none shows without limits of any kind, or with the scopes checked late',
 })
 
 t.test('none shows on the standard output and error of a process with logger: true', async (t) => {
-  const serve = fileURLToPath(new URL('../helpers/leaks/serve.ts', import.meta.url))
-  const child = start([process.execPath, '--conditions=fastify-latchkey-source', '--import', 'tsx', serve])
+  const serve = fileURLToPath(new URL('../helpers/leaks/serve.js', import.meta.url))
+  const child = start([process.execPath, serve])
   t.teardown(() => child.kill())
   const errors = text(child.stderr)
   const lines: string[] = []

@@ -52,7 +52,7 @@ t.test('wrong credentials are refused at boot, without them in the message', asy
   t.same(store.log.lines, [])
 })
 
-t.test('rediss:// speaks TLS, and a certificate that nobody vouches for is a line, not a boot error', async (t) => {
+t.test('rediss:// speaks TLS, and a certificate of no known authority is a line, not a boot error', async (t) => {
   const { key, cert } = await selfSigned()
   const folder = t.testdir({ 'key.pem': key, 'cert.pem': cert })
   const port = await freePort()

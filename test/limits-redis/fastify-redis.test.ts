@@ -21,7 +21,7 @@ t.test('a client of @fastify/redis, under a namespace of its own, stays the host
   const store = redisStore(t, { redis: limits, deadline: 2 })
   await store.ready()
   await store.publishVersion(take.principal, 3)
-  t.match(await store.take(take), { admitted: true, marker: 3, policies: [{ remaining: 99 }] })
+  t.match(await store.take(take), { admitted: true, versionMarker: 3, policies: [{ remaining: 99 }] })
   t.same((await server.client().keys('app:latchkey:*')).filter((name) => !name.includes('check')), ['app:latchkey:{10,2,productionw1}:ada'])
   store.close()
   t.equal(await limits.ping(), 'PONG')
@@ -29,7 +29,7 @@ t.test('a client of @fastify/redis, under a namespace of its own, stays the host
   await until(() => limits.status === 'end', 'the host closes it')
 })
 
-t.test('with its default options, which queue and send again, nothing is counted of what was answered 503', async (t) => {
+t.test('with its default options, which queue and send twice, nothing is counted that was answered 503', async (t) => {
   const server = await startRedis(t)
   const app = Fastify()
   await app.register(fastifyRedis, { url: server.url })

@@ -6,11 +6,11 @@ import type { Profile } from 'fastify-latchkey'
 import { start } from '../helpers/child.js'
 import { startRedis } from '../helpers/redis-server.js'
 
-const file = fileURLToPath(new URL('../helpers/limited-server.ts', import.meta.url))
+const file = fileURLToPath(new URL('../helpers/limited-server.js', import.meta.url))
 
 /** Starts a process of the fleet and answers its URL; it ends with the test. */
 async function startProcess (t: Test, redisUrl: string, tiers: Readonly<Record<string, Profile>>, more: Readonly<Record<string, string>> = {}): Promise<string> {
-  const child = start([process.execPath, '--conditions=fastify-latchkey-source', '--import', 'tsx', file], undefined, { REDIS_URL: redisUrl, TIERS: JSON.stringify(tiers), ...more })
+  const child = start([process.execPath, file], undefined, { REDIS_URL: redisUrl, TIERS: JSON.stringify(tiers), ...more })
   child.stderr.pipe(process.stderr)
   t.teardown(async () => {
     const ended = once(child, 'exit')
@@ -52,11 +52,11 @@ t.test('a dry run in two processes refuses nobody, and reports exactly what the 
     const all = await statuses(urls, tier, 300)
     t.equal(all.filter((status) => status === 200).length, 300, tier)
   }
-  const told = await Promise.all(urls.map(async (url) => {
+  const reports = await Promise.all(urls.map(async (url) => {
     const response = await fetch(`${url}/decisions`)
     const counts: Record<string, number> = JSON.parse(await response.text())
     return counts
   }))
-  const sum = (outcome: string): number => told.reduce((total, counts) => total + (counts[outcome] ?? 0), 0)
+  const sum = (outcome: string): number => reports.reduce((total, counts) => total + (counts[outcome] ?? 0), 0)
   t.same([sum('admitted'), sum('limited'), sum('unavailable')], [200, 400, 0])
 })

@@ -1,14 +1,15 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { setTimeout as pause } from 'node:timers/promises'
-import { compilePolicy } from 'fastify-latchkey/limits'
-import { LimitStoreUnavailable, type LimitsMessage } from 'fastify-latchkey/limits/redis'
+import { compilePolicy, type Take } from 'fastify-latchkey/limits'
+import { LimitStoreUnavailable, type LimitsMessage, type RedisClient } from 'fastify-latchkey/limits/redis'
 import t from 'tap'
 import { isLimitsMessage } from '../../examples/metrics.js'
-import { guarded, principal, refused } from '../helpers/limits.js'
+import { guarded, principal } from '../helpers/limits.js'
 import { startProxy } from '../helpers/proxy.js'
 import { freePort } from '../helpers/ports.js'
 import { startRedis } from '../helpers/redis-server.js'
-import { redisStore } from '../helpers/redis-store.js'
+import { startReplica } from '../helpers/redis-6.js'
+import { doubles, redisStore } from '../helpers/redis-store.js'
 import { until } from '../helpers/until.js'
 
 const policies = [compilePolicy({ name: 'p', quota: 8, window: 60 })]
@@ -46,15 +47,15 @@ t.test('a stopped Redis that goes on counts nothing of what was answered 503 mea
   await until(() => store.inspect(who, production).then(({ policies: [one] }) => one?.remaining === 7, () => false), 'one of eight is counted')
 })
 
-t.test('Redis\' clock may be set: what is told too late is told again by the new one', async (t) => {
+t.test('Redis\' clock may be set: a batch that is late by the old one is decided by the new one', async (t) => {
   const server = await startRedis(t)
   const store = redisStore(t, { url: server.url, deadline: 1 })
   await store.ready()
-  const told = performance.now
-  t.teardown(() => { performance.now = told })
-  performance.now = () => told.call(performance) - 3_600_000
+  const { now } = performance
+  t.teardown(() => { performance.now = now })
+  performance.now = () => now.call(performance) - 3_600_000
   t.equal((await store.take(take)).policies[0]?.remaining, 7, 'an hour forward')
-  performance.now = told
+  performance.now = now
   t.equal((await store.take(take)).policies[0]?.remaining, 6, 'and back')
 })
 
@@ -68,7 +69,6 @@ t.test('local: each process enforces its share, of every policy and at least 1, 
   for (const remaining of [1, 0]) t.same(await store.take(take), { admitted: true, policies: [{ policy: policies[0], admitted: true, remaining, reset: 60 }] })
   t.same(await store.take(take), { admitted: false, policies: [{ policy: policies[0], admitted: false, remaining: 0, reset: 60 }] })
   t.match(store.log.lines, [{ level: 'warn', message: 'limits: Redis can\'t decide; each process enforces its share', fields: { onUnavailable: 'local' } }])
-  await t.rejects(async () => store.take({ ...take, policies, now: NaN, cost: NaN, get principal (): never { throw new Error('broken') } }))
 })
 
 t.test('local: what costs more than a share is 503, since waiting would not help', async (t) => {
@@ -80,29 +80,20 @@ t.test('local: what costs more than a share is 503, since waiting would not help
   }
 })
 
-t.test('a clock that does not tell the time matters only where Redis\' own can\'t be asked', async (t) => {
-  const server = await startRedis(t)
-  for (const url of [server.url, await nowhere()]) {
-    const store = redisStore(t, { url, onUnavailable: 'local', processes: 1, deadline: 0.5 })
-    const { app, as } = await guarded(t, { clock: () => NaN, limits: { store, environments: { production, sandbox: production } } })
-    const answer = await as.inject(app, { scopes: [] }, '/')
-    if (url === server.url) {
-      t.equal(answer.statusCode, 200)
-      t.equal(answer.headers.ratelimit, '"p";r=7;t=60')
-    } else {
-      t.equal(answer.headers.ratelimit, undefined)
-      const after = Number(answer.headers['retry-after'])
-      refused(t, answer, { status: 503, code: 'LIMITER_UNAVAILABLE', retryAfter: after })
-      t.ok(after >= 1 && after <= 5)
-    }
-  }
+t.test('local: a process whose memory is full of counters answers 503 to newcomers', async (t) => {
+  const store = redisStore(t, { url: await nowhere(), onUnavailable: 'local', processes: 1, deadline: 0.01 })
+  const many = Array.from({ length: 16 }, (_, n) => compilePolicy({ name: `p${n}`, quota: 8, window: 3600 }))
+  const full = await store.takeBatch(Array.from({ length: 62_500 }, (_, n) => ({ ...take, policies: many, principal: principal(`p${n}`) })))
+  t.equal(full.filter(({ failure }) => failure !== undefined).length, 0)
+  await t.rejects(store.take({ ...take, policies: many, principal: principal('newcomer') }), { name: 'LimitStoreUnavailable' })
+  t.equal((await store.take({ ...take, policies: many, principal: principal('p0') })).admitted, true)
 })
 
-t.test('a log that throws keeps nobody waiting: what it was told is a warning of the process', async (t) => {
+t.test('a log that throws keeps nobody waiting: its line is a warning of the process', async (t) => {
   const warnings: Error[] = []
-  const hear = (warning: Error) => { warnings.push(warning) }
-  process.on('warning', hear)
-  t.teardown(() => process.off('warning', hear))
+  const collect = (warning: Error) => { warnings.push(warning) }
+  process.on('warning', collect)
+  t.teardown(() => process.off('warning', collect))
   const server = await startRedis(t)
   const fail = () => { throw new TypeError('hunter2') }
   const store = redisStore(t, { url: server.url, deadline: 0.1, log: { info: fail, warn: fail } })
@@ -150,8 +141,8 @@ t.test('reject: 503 at once while the breaker is open, with a Retry-After and no
 
 t.test('without a logger a change is a warning of the process, and recovery is silent', async (t) => {
   const warnings: Error[] = []
-  const hear = (warning: Error) => { warnings.push(warning) }
-  process.on('warning', hear)
+  const collect = (warning: Error) => { warnings.push(warning) }
+  process.on('warning', collect)
   const server = await startRedis(t)
   const store = redisStore(t, { url: server.url, deadline: 0.02, log: undefined })
   await server.kill()
@@ -159,24 +150,63 @@ t.test('without a logger a change is a warning of the process, and recovery is s
   await server.restart()
   await until(async () => store.inspect(who, production).then(() => true, () => false), 'it works again')
   await pause(1)
-  process.off('warning', hear)
+  process.off('warning', collect)
   t.match(warnings.filter(({ name }) => name === 'LatchkeyWarning'), [{ code: 'LATCHKEY_REDIS', message: /^limits: Redis can't decide; requests get 503 \{/ }])
 })
 
-t.test('no more than ten thousand wait; who is more is answered at once, and it is published', async (t) => {
+t.test('no more than ten thousand wait; more are answered at once, and it is published', async (t) => {
   const server = await startRedis(t)
   const store = redisStore(t, { url: server.url, deadline: 0.3 })
   await store.ready()
   server.freeze()
-  const heard: LimitsMessage[] = []
-  const hear = (message: unknown) => { if (isLimitsMessage(message)) heard.push(message) }
-  subscribe('latchkey:limits', hear)
-  const waiting = Array.from({ length: 10_000 }, async () => store.take(take))
-  await t.rejects(async () => store.take(take), { message: 'the limit store is unavailable: too many wait' })
-  t.ok((await Promise.allSettled(waiting)).every(({ status }) => status === 'rejected'))
-  unsubscribe('latchkey:limits', hear)
-  t.equal(heard.reduce((sum, { unavailable }) => sum + unavailable, 0), 10_001)
+  const messages: LimitsMessage[] = []
+  const collect = (message: unknown) => { if (isLimitsMessage(message)) messages.push(message) }
+  subscribe('latchkey:limits', collect)
+  const waiting = store.takeBatch(Array<Take>(10_000).fill(take))
+  await t.rejects(store.take(take), { message: 'the limit store is unavailable: too many wait' })
+  t.same(new Set((await waiting).map(({ failure }) => failure?.message)), new Set(['the limit store is unavailable: DeadlineExceeded']))
+  unsubscribe('latchkey:limits', collect)
+  t.equal(messages.reduce((sum, { unavailable }) => sum + unavailable, 0), 10_001)
   server.thaw()
+})
+
+t.test('a batch that Redis does not decide is answered take by take, within the deadline', async (t) => {
+  const batch = [take, { ...take, cost: 7 }, take]
+  const kinds = {
+    reject: [false, false, false],
+    local: [true, false, true],
+    allow: [true, true, true]
+  } as const
+  for (const onUnavailable of ['reject', 'local', 'allow'] as const) {
+    const server = await startRedis(t)
+    const store = redisStore(t, { url: server.url, deadline: 0.2, onUnavailable, processes: onUnavailable === 'local' ? 4 : undefined })
+    await store.take(take)
+    server.freeze()
+    const startedAt = performance.now()
+    const outcomes = await store.takeBatch(batch)
+    const waited = performance.now() - startedAt
+    t.ok(waited >= 190 && waited < 1_200, `${waited} ms`)
+    t.same(outcomes.map(({ admitted }) => admitted), kinds[onUnavailable], onUnavailable)
+    t.same(outcomes.map(({ failure }) => failure instanceof LimitStoreUnavailable && failure.retryAfter >= 1), kinds[onUnavailable].map((admitted) => !admitted))
+    t.same(outcomes.map(({ uncounted }) => uncounted), Array(3).fill(onUnavailable === 'allow' ? true : undefined))
+    server.thaw()
+  }
+})
+
+t.test('a Redis that answers anything else is unavailable', async (t) => {
+  const answers = { nothing: async () => null, 'a word': async () => Buffer.from('OK'), 'too late for ever': async () => doubles(1) }
+  for (const [what, callBuffer] of Object.entries(answers)) {
+    const redis: RedisClient = { status: 'ready', connect: async () => {}, callBuffer, info: async () => '', on () {}, off () {} }
+    const store = redisStore(t, { redis, deadline: 5 })
+    await t.rejects(store.take(take), { message: `the limit store is unavailable: ${what.startsWith('too late') ? 'late' : 'MalformedAnswer LATCHKEY_ERR_REDIS_ANSWER'}` })
+  }
+})
+
+t.test('a Redis 6 that has become a replica, whose scripts say so in other words, is connected anew', async (t) => {
+  const fake = await startReplica(t)
+  const store = redisStore(t, { url: `redis://127.0.0.1:${fake.port}`, deadline: 1 })
+  await t.rejects(store.take(take), { message: 'the limit store is unavailable: READONLY' })
+  await until(() => fake.connections() > 1, 'it connects again')
 })
 
 t.test('closing answers who waits for the first connection', async (t) => {

@@ -1,64 +1,48 @@
+import { compilePolicy, type Policy } from 'fastify-latchkey/limits'
 import t from 'tap'
 import { codeOf, openClient, reasonOf } from '../../lib/limits/redis/client.js'
-import { createTakeBatcher, MAX_BATCH, type Batch } from '../../lib/limits/redis/take-batcher.js'
-import { createRedisKeys } from '../../lib/limits/redis/redis-keys.js'
 import { nextOffset } from '../../lib/limits/redis/clock-offset.js'
-import { NoAnswer, readAnswer } from '../../lib/limits/redis/take-protocol.js'
-import { outcomeWhenDecided } from '../../lib/limits/store.js'
-import { sealPrincipal } from '../../lib/core/principal.js'
-import { compilePolicy, type Policy } from 'fastify-latchkey/limits'
-import { principal, untyped } from '../helpers/limits.js'
+import { clusterSlot, createRedisKeys } from '../../lib/limits/redis/redis-keys.js'
+import { encodeTakes, MalformedAnswer, readAnswer } from '../../lib/limits/redis/take-protocol.js'
+import { principal } from '../helpers/limits.js'
 import { doubles } from '../helpers/redis-store.js'
 
+const keysOf = createRedisKeys('n', clusterSlot)
+
 t.test('names of keys differ whenever what they are made of differs, whatever it contains', async (t) => {
-  const names = createRedisKeys('n')
   const parts = ['a', 'b', '!text x', '{', '}', '{}', '}:', ':', '1,1,', 'a}:b', '\ud800', '\ud801', 'x\ud800', '!', '\u0000', 'é', '日本']
   const made = new Set<string>()
-  let count = 0
+  const sent = (name: string) => Buffer.from(name).toString('latin1')
   for (const id of parts) {
     for (const workspace of parts) {
       for (const environment of parts) {
-        made.add(Buffer.from(names.principal({ id, workspace, environment })).toString('latin1'))
-        count++
+        const names = keysOf({ id, workspace, environment })
+        made.add(sent(names.principal))
+        made.add(sent(names.workspace))
       }
     }
   }
-  for (const workspace of parts) {
-    for (const environment of parts) {
-      made.add(Buffer.from(names.workspace({ id: '', workspace, environment })).toString('latin1'))
-      count++
-    }
-  }
-  for (const part of parts) {
-    made.add(Buffer.from(names.claim(part)).toString('latin1'))
-    count++
-  }
-  t.equal(made.size, count, 'also as the bytes that are sent')
-  t.equal(names.claim('x'.repeat(1_000_000)).length, names.claim('').length, 'and those of claims are as long as any other')
+  t.equal(made.size, parts.length ** 3 + parts.length ** 2, 'also as the bytes that are sent')
 })
 
-t.test('a name that is held beside a principal is of the namespace that is asked', async (t) => {
-  const of = sealPrincipal(principal('key_1'))
-  const [one, other] = [createRedisKeys('n'), createRedisKeys('m')]
-  for (const again of ['', 'again']) {
-    t.equal(one.principal(of), 'n:{10,2,productionw1}:key_1', again)
-    t.equal(one.principal(of), 'n:{10,2,productionw1}:key_1', again)
-    t.equal(other.principal(of), 'm:{10,2,productionw1}:key_1', again)
-  }
-  t.equal(one.principal({ ...of, id: 'key_2' }), 'n:{10,2,productionw1}:key_2', 'and of no copy')
+t.test('the name of a principal is remembered where nothing can change it', async (t) => {
+  const frozen = principal('key_1')
+  t.match(keysOf(frozen), { principal: 'n:{10,2,productionw1}:key_1', workspace: 'n:{10,2,productionw1}' })
+  t.equal(keysOf(frozen), keysOf(frozen))
+  t.equal(createRedisKeys('m', clusterSlot)(frozen).principal, 'm:{10,2,productionw1}:key_1', 'by each namespace for itself')
+  const open = { ...frozen, id: 'key_2' }
+  t.equal(keysOf(open).principal, 'n:{10,2,productionw1}:key_2')
+  open.id = 'key_3'
+  t.equal(keysOf(open).principal, 'n:{10,2,productionw1}:key_3')
 })
 
-t.test('a principal and its workspace share a hash tag that is not empty', async (t) => {
-  const names = createRedisKeys('n')
-  const tag = (name: string) => /\{([^}]*)\}/.exec(name)?.[1]
-  for (const workspace of ['w1', '}', '{}', '\ud800']) {
+t.test('the keys of a principal and its workspace are in one hash slot of a Cluster', async (t) => {
+  for (const workspace of ['w1', '}', '{}', '\ud800', 'é']) {
     for (const id of ['id', '\ud800', '!', '}']) {
-      const of = principal(id, { workspace })
-      t.ok(tag(names.principal(of)))
-      t.equal(tag(names.principal(of)), tag(names.workspace(of)), 'whatever the id contains')
+      const names = keysOf(principal(id, { workspace }))
+      t.same([clusterSlot(names.principal), clusterSlot(names.workspace)], [names.slot, names.slot])
     }
   }
-  t.equal(names.principal(principal('key_1')), 'n:{10,2,productionw1}:key_1')
 })
 
 t.test('an offset follows larger estimates at once, smaller ones slowly, and a clock that was set', async (t) => {
@@ -69,30 +53,57 @@ t.test('an offset follows larger estimates at once, smaller ones slowly, and a c
   t.equal(nextOffset(0, -1_000_001), -1_000_001)
 })
 
-t.test('what is no answer of the script is told from one', async (t) => {
-  const take = { policies: [compilePolicy({ name: 'p', quota: 1, window: 1 })], principal: principal('a'), cost: 1, now: 0 }
-  for (const reply of [null, 'OK', 1, [], [1], doubles(), doubles(1).subarray(1), doubles(1.5), doubles(NaN), doubles(2 ** 60)]) t.throws(() => readAnswer(reply), NoAnswer, JSON.stringify(reply))
-  for (const reply of [doubles(1, 2), doubles(1, 2, 3), doubles(1, 2, 3, 4).subarray(0, -1), doubles(1, 2, 3, Infinity), doubles(1, 0, -1, 5)]) t.throws(() => readAnswer(reply).outcome(take), NoAnswer, reply.toString('hex'))
-  t.match(readAnswer(doubles(1)), { now: 1, late: true })
-  t.equal(readAnswer(doubles(1, -1)).outcome(take), undefined)
-  t.same(readAnswer(doubles(1, 7, 2, -2500001)).outcome(take), { admitted: false, policies: [{ policy: take.policies[0], admitted: false, remaining: 2, reset: 3, closesAt: 2500 }] })
-  t.equal(readAnswer(doubles(1, 7, 0, 1)).outcome({ ...take, principal: principal('a', { version: 7 }) })?.versionMarker, 7)
+t.test('a call has each list of policies once, however its takes are mixed', async (t) => {
+  const lists = ['a', 'b'].map((name) => [compilePolicy({ name, quota: 5, window: 60 })] as const)
+  const takes = Array.from({ length: 6 }, (_, i) => ({
+    take: { policies: lists[i % 2] ?? [], principal: principal(`p${i}`), cost: 1 + Math.floor(i / 4), now: 0 },
+    names: keysOf(principal(`p${i}`))
+  }))
+  const { keys, args: [runs, ...encoded] } = encodeTakes(takes)
+  t.same(keys, takes.map(({ names }) => names.principal))
+  t.equal(runs, '1 1 1 1 1 2 1 1 1 1 1 2 1 2 1 1 2 2 ')
+  t.match(encoded, [/^w-[\w-]{8}5 60000000 $/, /^w-[\w-]{8}5 60000000 $/])
+  t.not(encoded[0], encoded[1])
+  t.equal(encoded.length, 2)
+})
+
+const named = (policy: Partial<Policy> = {}, version?: number) => {
+  const who = principal('a', version === undefined ? {} : { version })
+  return { take: { policies: [compilePolicy({ name: 'p', quota: 1, window: 60, ...policy })], principal: who, cost: 1, now: 0 }, names: keysOf(who) }
+}
+
+t.test('what is no answer of the script is known as none', async (t) => {
+  const one = named()
+  for (const reply of [null, 'OK', 1, [], [1], doubles(), doubles(1).subarray(1), doubles(1.5), doubles(NaN), doubles(2 ** 60), doubles(-1), doubles(1, -1, 0, 0, 1), doubles(1, 0), doubles(1, 0, 2), doubles(1, 0, 2, 3), doubles(1, 0, 2, 3, 4, 5)]) {
+    t.throws(() => readAnswer(reply, [one]), MalformedAnswer, JSON.stringify(reply))
+  }
+  t.same(readAnswer(doubles(1), [one]), { now: 1, foreign: 0 }, 'too late')
+  const read = (...numbers: number[]) => readAnswer(doubles(1, 0, ...numbers, 7, 0, 1), [one, named({}, 7)]).outcomes
+  t.match(read(7, 0, 1), [{ admitted: true, versionMarker: undefined }, { admitted: true, versionMarker: 7 }])
+  for (const numbers of [[-1, 0, 1], [0, -1, 5], [0, 3, Infinity], [0, NaN, 1], [0.5, 0, 1]]) {
+    t.match(read(...numbers), [undefined, { admitted: true, versionMarker: 7 }], 'a take that makes no sense spoils no other')
+  }
 })
 
 t.test('a window that refuses is known by the instant at which it closes; what has no windows is not', async (t) => {
-  const closesAt = (policy: Partial<Policy>, now: number, reset: number) => {
-    const take = { policies: [compilePolicy({ name: 'p', quota: 1, window: 60, ...policy })], principal: principal('a'), cost: 1, now: 0 }
-    return readAnswer(doubles(now, 0, 0, -1 - reset)).outcome(take)?.policies[0]?.closesAt
-  }
+  const closesAt = (policy: Partial<Policy>, now: number, reset: number) =>
+    readAnswer(doubles(now, 0, 0, 0, -1 - reset), [named(policy)]).outcomes?.[0]?.policies[0]?.closesAt
   t.same([closesAt({}, 1_767_225_600_000_001, 59_999_999), closesAt({}, 1_767_225_659_999_999, 1)], [1_767_225_660_000, 1_767_225_660_000], 'whenever it is asked')
   t.equal(closesAt({}, 1_767_225_660_000_000, 60_000_000), 1_767_225_720_000)
   for (const policy of [{ burst: 1 }, { sliding: true }, { quota: 0 }]) t.equal(closesAt(policy, 1, 60_000_000), undefined)
 })
 
-t.test('a fault is named by the first word of Redis, or as any other', async (t) => {
-  const reply = (message: string) => Object.assign(new Error(message), { name: 'ReplyError' })
+const reply = (message: string) => Object.assign(new Error(message), { name: 'ReplyError' })
+const wrapped = (code: string) => reply(`ERR Error running script (call to f_6b1bf486c81ceb7edf3c093f4c48582e38c0e791): @user_script:1: @user_script: 1: -${code} You can't.`)
+
+t.test('an error is named by the code of Redis, or as any other', async (t) => {
   t.equal(codeOf(reply('READONLY You can\'t write against a read only replica.')), 'READONLY')
+  t.equal(codeOf(reply('READONLY You can\'t write against a read only replica. script: 0a, on @user_script:1.')), 'READONLY')
+  t.equal(codeOf(wrapped('READONLY')), 'READONLY')
+  t.equal(codeOf(wrapped('OOM')), 'OOM')
+  t.equal(codeOf(reply('ERR Error running script (call to f_0): @user_script:3: user_script:3: attempt to index a nil value')), 'ERR')
   t.equal(codeOf(reply('ERR ACL failure in script: User x has no permissions to run the \'set\' command')), 'NOPERM')
+  t.equal(codeOf(reply('ERR Error running script (call to f_0): @user_script:1: The user executing the script can\'t run this command or subcommand')), 'NOPERM')
   t.equal(codeOf(reply('what secret')), 'ERR')
   t.equal(codeOf(new Error('NOSCRIPT')), undefined)
   t.equal(codeOf('NOSCRIPT'), undefined)
@@ -103,101 +114,11 @@ t.test('a client of the store\'s own neither queues nor sends twice, whatever it
   const client = openClient('redis://127.0.0.1:1', { enableOfflineQueue: true, maxRetriesPerRequest: 20, autoResendUnfulfilledCommands: true, lazyConnect: true }, 0.1)
   client.on('error', () => {})
   t.match(client.options, { enableOfflineQueue: false, maxRetriesPerRequest: 0, autoResendUnfulfilledCommands: false, lazyConnect: false, socketTimeout: 1000 })
-  t.equal(client.options.reconnectOnError?.(Object.assign(new Error('READONLY x'), { name: 'ReplyError' })), true)
-  t.equal(client.options.reconnectOnError?.(new Error('READONLY')), false)
+  for (const error of [reply('READONLY x'), wrapped('READONLY')]) t.equal(client.options.reconnectOnError?.(error), true)
+  for (const error of [new Error('READONLY'), wrapped('OOM')]) t.equal(client.options.reconnectOnError?.(error), false)
   for (const times of [1, 5, 50]) {
     const wait = client.options.retryStrategy?.(times)
     t.ok(typeof wait === 'number' && wait >= 50 && wait <= 1000, `${wait} ms`)
   }
   client.disconnect()
-})
-
-function lane (deadline: number) {
-  const sent: Batch[] = []
-  const expired: Batch[] = []
-  const settled: unknown[] = []
-  const join = createTakeBatcher({ deadline, send: (batch) => { sent.push(batch) }, expired: (batch) => { expired.push(batch); batch.settle(() => { throw new Error('late') }) } })
-  const take = { policies: [], principal: principal('a'), cost: 1, time: () => 0 }
-  return { sent, expired, settled, add: () => { outcomeWhenDecided(join(take, () => untyped(null))).then((outcome) => settled.push(outcome), (fault) => settled.push(fault)) } }
-}
-
-const tick = () => new Promise((resolve) => setImmediate(resolve))
-const yes = () => ({ admitted: true, policies: [] })
-
-t.test('what comes in one tick is one batch, up to its largest size', async (t) => {
-  const { add, sent, settled } = lane(60_000)
-  for (let i = 0; i < 2 * MAX_BATCH; i++) add()
-  await tick()
-  t.same(sent.map(({ waiting }) => waiting.length), [MAX_BATCH, MAX_BATCH])
-  for (const batch of sent) batch.settle(yes)
-  await tick()
-  t.equal(settled.length, 2 * MAX_BATCH)
-})
-
-t.test('two small batches are on their way at once; the next goes when one is answered, with what came meanwhile', async (t) => {
-  const { add, sent, settled } = lane(60_000)
-  for (const count of [15, 1, 1]) {
-    for (let i = 0; i < count; i++) add()
-    await tick()
-  }
-  t.same(sent.map(({ waiting }) => waiting.length), [15, 1])
-  sent[0]?.settle(yes)
-  add()
-  add()
-  await tick()
-  await tick()
-  t.same(sent.map(({ waiting }) => waiting.length), [15, 1, 3])
-  sent[1]?.settle(yes)
-  sent[2]?.settle(yes)
-  await tick()
-  t.equal(settled.length, 19)
-  add()
-  await tick()
-  t.equal(sent.length, 4)
-  sent[3]?.settle(yes)
-})
-
-t.test('beside a larger batch none is sent', async (t) => {
-  const { add, sent, settled } = lane(60_000)
-  for (const count of [16, 1, 20]) {
-    for (let i = 0; i < count; i++) add()
-    await tick()
-  }
-  t.same(sent.map(({ waiting }) => waiting.length), [16])
-  sent[0]?.settle(yes)
-  await tick()
-  await tick()
-  t.same(sent.map(({ waiting }) => waiting.length), [16, 21])
-  sent[1]?.settle(yes)
-  await tick()
-  t.equal(settled.length, 37)
-})
-
-t.test('a batch that waited for those that are never answered is dropped at its own deadline', async (t) => {
-  const { add, sent, expired, settled } = lane(100)
-  for (let i = 0; i < 3; i++) {
-    add()
-    await tick()
-  }
-  const until = performance.now() + 150
-  while (performance.now() < until);
-  while (settled.length < 3) await tick()
-  t.same([sent.length, expired.length], [2, 3])
-  add()
-  await tick()
-  t.equal(sent.length, 3, 'the next one goes')
-  sent[2]?.settle(yes)
-})
-
-t.test('a batch whose deadline passed before it was sent never is', async (t) => {
-  const { add, sent, expired, settled } = lane(100)
-  add()
-  const until = performance.now() + 150
-  while (performance.now() < until);
-  await new Promise((resolve) => setImmediate(resolve))
-  t.same([sent.length, expired.length, settled.length], [0, 1, 1])
-  add()
-  await new Promise((resolve) => setImmediate(resolve))
-  t.equal(sent.length, 1, 'the next one is')
-  sent[0]?.settle(() => ({ admitted: true, policies: [] }))
 })

@@ -18,7 +18,7 @@ for (const policy of policies.map(compilePolicy)) {
     t.not(algorithm.settle(policy, state, now - 100_000_000), state)
   })
 
-  t.test(`${name}: a refusal ends at the microsecond that it names`, async (t) => {
+  t.test(`${name}: a refusal ends at the microsecond that its reset names`, async (t) => {
     const state = algorithm.decide(policy, undefined, now, 4).next
     for (const [at, cost] of [[now, 2], [now + 123_457, 3], [now + 1_000_001, 5]] as const) {
       const { admitted, reset } = algorithm.decide(policy, state, at, cost)
@@ -28,35 +28,35 @@ for (const policy of policies.map(compilePolicy)) {
     }
   })
 
-  t.test(`${name}: a unit that was taken comes back at the microsecond that is named`, async (t) => {
+  t.test(`${name}: a unit that was taken comes back at the microsecond that reset names`, async (t) => {
     const { next, reset } = algorithm.decide(policy, undefined, now, 2)
     const available = (at: number) => algorithm.decide(policy, next, at, 0).available
     t.equal(available(now + reset - 1), 3)
     t.ok(available(now + reset) > 3)
   })
 
-  t.test(`${name}: from its expiry on a state says no more than none`, async (t) => {
+  t.test(`${name}: from its expiry on a state decides as no state does`, async (t) => {
     const { next } = algorithm.decide(policy, undefined, now, 3)
     const expiry = algorithm.expiry(policy, next)
     t.same(algorithm.decide(policy, next, expiry, 2), algorithm.decide(policy, undefined, expiry, 2))
     t.notSame(algorithm.decide(policy, next, expiry - 1, 2), algorithm.decide(policy, undefined, expiry - 1, 2))
   })
 
-  t.test(`${name}: a state that was cut short is read as if nothing had been taken since`, async (t) => {
+  t.test(`${name}: a state that is too short counts as nothing taken`, async (t) => {
     t.match(algorithm.decide(policy, [], now, 1), { admitted: true, available: 5 })
   })
 
-  t.test(`${name}: a cost that no waiting could pay is refused`, async (t) => {
+  t.test(`${name}: a cost above the capacity is refused`, async (t) => {
     t.equal(algorithm.decide(policy, undefined, now, 6).admitted, false)
   })
 }
 
-t.test('nothing more comes back to a full bucket', async (t) => {
+t.test('a full bucket has no reset', async (t) => {
   const bucket = compilePolicy({ name: 'bucket', quota: 7, window: 3, burst: 5 })
   t.match(bucket.algorithm.decide(bucket, undefined, now, 0), { admitted: true, available: 5, reset: 0 })
 })
 
-t.test('numbers at the edge of what a policy may say stay exact', async (t) => {
+t.test('the largest numbers of a policy stay exact', async (t) => {
   const wide = compilePolicy({ name: 'wide', quota: 999_999_999_999_999, window: 31_622_400 })
   const first = wide.algorithm.decide(wide, undefined, now, 999_999_999_999_998)
   t.match([first, wide.algorithm.decide(wide, first.next, now, 1), wide.algorithm.decide(wide, first.next, now, 2)],
@@ -67,7 +67,7 @@ t.test('numbers at the edge of what a policy may say stay exact', async (t) => {
   t.match(deep.algorithm.decide(deep, emptied.next, now + 31_622_400_000_000 - 1, 1), { admitted: false, available: 0, reset: 1 })
 })
 
-t.test('a bucket whose unit is no whole number of microseconds fills late rather than early', async (t) => {
+t.test('a bucket whose unit is no whole number of microseconds fills late, not early', async (t) => {
   const bucket = compilePolicy({ name: 'bucket', quota: 7, window: 3, burst: 7 })
   const emptied = bucket.algorithm.decide(bucket, undefined, now, 7)
   t.match(bucket.algorithm.decide(bucket, emptied.next, now + 2_999_999, 0), { available: 6 })

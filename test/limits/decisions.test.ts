@@ -9,27 +9,27 @@ const failing: LimitStore = { take () { throw new Error('down') } }
 
 const short = ({ outcome, cost, policies, dryRun, principal }: Decision) => ({ outcome, cost, dryRun, id: principal.id, left: policies.map(({ policy, remaining }) => `${policy.name} ${remaining}`) })
 
-t.test('a hook hears of every decision', async (t) => {
-  const heard: Array<ReturnType<typeof short>> = []
+t.test('onDecision gets every decision', async (t) => {
+  const decisions: Array<ReturnType<typeof short>> = []
   const urls: string[] = []
   const { app, as } = await guarded(t, {
     limits: {
       environments,
       onDecision (decision, request) {
-        heard.push(short(decision))
+        decisions.push(short(decision))
         urls.push(request.url)
       },
     },
   }, (app) => {
     app.get('/', { schema: scopes.secure() }, async () => 'in')
     app.get('/dear', { schema: scopes.secure({ cost: 3 }) }, async () => 'in')
-    app.get('/public', { schema: scopes.open() }, async () => 'in')
+    app.get('/public', { schema: scopes.public() }, async () => 'in')
   })
   const ask = async (url: string, environment = 'production') => { await as.inject(app, { id: 'ada', environment, scopes: [] }, url) }
   for (const url of ['/', '/dear', '/public', '/', '/']) await ask(url)
   await ask('/', 'sandbox')
   const decision = { cost: 1, dryRun: false, id: 'ada' }
-  t.same(heard, [
+  t.same(decisions, [
     { outcome: 'admitted', ...decision, left: ['p 1'] },
     { outcome: 'too-costly', ...decision, cost: 3, left: [] },
     { outcome: 'admitted', ...decision, left: ['p 0'] },
@@ -39,14 +39,14 @@ t.test('a hook hears of every decision', async (t) => {
   t.same(urls, ['/', '/dear', '/', '/', '/'])
 })
 
-t.test('a hook hears that the store failed', async (t) => {
-  const heard: string[] = []
-  const { app, as } = await guarded(t, { limits: { store: failing, onDecision: ({ outcome }) => { heard.push(outcome) } } })
+t.test('onDecision gets the failure of a store', async (t) => {
+  const decisions: string[] = []
+  const { app, as } = await guarded(t, { limits: { store: failing, onDecision: ({ outcome }) => { decisions.push(outcome) } } })
   t.equal((await as.inject(app, { scopes: [] }, '/')).statusCode, 503)
-  t.same(heard, ['unavailable'])
+  t.same(decisions, ['unavailable'])
 })
 
-t.test('a hook that throws or rejects is logged without its words, and changes nothing', async (t) => {
+t.test('an onDecision that throws or rejects is logged without its message, and changes nothing', async (t) => {
   const hooks: Array<() => void | Promise<void>> = [
     () => { throw new RangeError('secret-argument') },
     async () => { throw new RangeError('secret-argument') },
@@ -69,9 +69,9 @@ t.test('a hook that throws or rejects is logged without its words, and changes n
   }
 })
 
-t.test('a dry run decides, tells, and refuses nobody', async (t) => {
-  const heard: Array<ReturnType<typeof short>> = []
-  const { app, as, clock } = await guarded(t, { limits: { environments, dryRun: true, onDecision: (decision) => { heard.push(short(decision)) } } }, (app) => {
+t.test('a dry run decides, reports, and refuses nobody', async (t) => {
+  const decisions: Array<ReturnType<typeof short>> = []
+  const { app, as, clock } = await guarded(t, { limits: { environments, dryRun: true, onDecision: (decision) => { decisions.push(short(decision)) } } }, (app) => {
     app.get('/', { schema: scopes.secure() }, async () => 'in')
     app.get('/dear', { schema: scopes.secure({ cost: 3 }) }, async () => 'in')
   })
@@ -82,15 +82,15 @@ t.test('a dry run decides, tells, and refuses nobody', async (t) => {
   }
   clock.advance(60)
   await as.inject(app, { scopes: [] }, '/')
-  t.same(heard.map(({ outcome }) => outcome), ['admitted', 'admitted', 'limited', 'too-costly', 'admitted'])
-  t.ok(heard.every(({ dryRun }) => dryRun))
+  t.same(decisions.map(({ outcome }) => outcome), ['admitted', 'admitted', 'limited', 'too-costly', 'admitted'])
+  t.ok(decisions.every(({ dryRun }) => dryRun))
 })
 
-t.test('a dry run survives a store that fails', async (t) => {
-  const heard: string[] = []
-  const { app, as } = await guarded(t, { limits: { store: failing, dryRun: true, onDecision: ({ outcome }) => { heard.push(outcome) } } })
+t.test('a dry run refuses nobody where the store fails', async (t) => {
+  const decisions: string[] = []
+  const { app, as } = await guarded(t, { limits: { store: failing, dryRun: true, onDecision: ({ outcome }) => { decisions.push(outcome) } } })
   t.equal((await as.inject(app, { scopes: [] }, '/')).statusCode, 200)
-  t.same(heard, ['unavailable'])
+  t.same(decisions, ['unavailable'])
 })
 
 t.test('without limits nothing is counted', async (t) => {

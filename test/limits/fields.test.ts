@@ -20,7 +20,7 @@ async function fieldsOf (t: Parameters<typeof guarded>[0], rateLimitFields: Latc
   return [first.fields, last.fields]
 }
 
-t.test('the current draft says what is left and until when, and the policies', async (t) => {
+t.test('the current draft shows what is left, until when, and the policies', async (t) => {
   const policy = '"minute";q=2;w=60'
   t.same(await fieldsOf(t, undefined), [{ ratelimit: '"minute";r=1;t=60', 'ratelimit-policy': policy }, { ratelimit: '"minute";r=0;t=57', 'ratelimit-policy': policy }])
   t.same(await fieldsOf(t, 'draft'), await fieldsOf(t, undefined))
@@ -34,7 +34,7 @@ t.test('the current draft lists several policies', async (t) => {
   ])
 })
 
-t.test('the older trio, and the one of X- fields, tell the tightest policy', async (t) => {
+t.test('the older fields, with and without X-, show the tightest policy', async (t) => {
   t.same(await fieldsOf(t, 'trio', two), [
     { 'ratelimit-limit': '2', 'ratelimit-remaining': '1', 'ratelimit-reset': '60' },
     { 'ratelimit-limit': '2', 'ratelimit-remaining': '0', 'ratelimit-reset': '57' },
@@ -45,7 +45,7 @@ t.test('the older trio, and the one of X- fields, tell the tightest policy', asy
   ])
 })
 
-t.test('several formats go out together, or none', async (t) => {
+t.test('several formats are sent together, or none', async (t) => {
   const [first = {}] = await fieldsOf(t, ['draft', 'trio', 'x-ratelimit'])
   t.same(Object.keys(first), ALL)
   t.same(await fieldsOf(t, false), [{}, {}])
@@ -58,7 +58,7 @@ t.test('an unknown format is refused at boot', async (t) => {
   }
 })
 
-t.test('Retry-After is that of the slowest policy that refuses, and waiting so long admits', async (t) => {
+t.test('Retry-After is that of the slowest policy that refuses, and after it a request is admitted', async (t) => {
   const policies = [{ name: 'second', quota: 1, window: 1 }, { name: 'ten', quota: 1, window: 10 }, { name: 'hour', quota: 100, window: 3600 }]
   const { app, as, clock } = await guarded(t, { limits: { environments: { production: policies, sandbox: [] } } })
   const ask = () => as.inject(app, { scopes: [] }, '/')
@@ -73,7 +73,7 @@ t.test('Retry-After is that of the slowest policy that refuses, and waiting so l
   t.equal((await ask()).statusCode, 200)
 })
 
-t.test('a wait of a part of a second is rounded up to one', async (t) => {
+t.test('a part of a second is rounded up to one', async (t) => {
   const { app, as, clock } = await guarded(t, { limits: { environments: { production: [{ name: 'fast', quota: 10, window: 1, burst: 1 }], sandbox: [] } } })
   await as.inject(app, { scopes: [] }, '/')
   clock.advance(0.099)

@@ -3,7 +3,6 @@ import { compilePolicy, createMemoryLimitStore, LimitStoreFull, type CompiledPol
 import { fakeClock } from 'fastify-latchkey/testing'
 import t from 'tap'
 import { principal } from '../helpers/limits.js'
-import { limitStoreConformance } from '../stores/limit-store.js'
 
 const minute = compilePolicy({ name: 'minute', quota: 2, window: 60 })
 const hour = compilePolicy({ name: 'hour', quota: 100, window: 3600 })
@@ -21,9 +20,7 @@ function taker (store: LimitStore, clock = fakeClock()) {
 
 const FULL = 'LATCHKEY_ERR_LIMIT_STORE_FULL'
 
-t.test('the memory store does what every limit store does', (t) => limitStoreConformance(t, () => createMemoryLimitStore()))
-
-t.test('a full store refuses new counters while those it has go on', async (t) => {
+t.test('a full store refuses new counters and goes on with those it has', async (t) => {
   const store = createMemoryLimitStore({ maxPartitions: 2 })
   const take = taker(store)
   t.same([take('a'), take('b'), take('c')], [true, true, FULL])
@@ -43,7 +40,7 @@ t.test('a full store takes new counters as soon as old ones have expired', async
   t.equal(store.size, 3)
 })
 
-t.test('several policies need room for each counter they lack, and take none when there is not enough', async (t) => {
+t.test('a take of several policies needs room for all of its new counters, or counts nothing', async (t) => {
   const store = createMemoryLimitStore({ maxPartitions: 3 })
   const take = taker(store)
   t.same([take('a', [minute, hour]), take('b', [minute, hour]), take('b', [minute])], [true, FULL, true])
@@ -52,7 +49,7 @@ t.test('several policies need room for each counter they lack, and take none whe
   t.equal(take('a', [minute, hour]), true, 'a has both')
 })
 
-t.test('a counter that expired and the new one beside it stay within the bound', async (t) => {
+t.test('expired counters make room for new ones within the bound', async (t) => {
   const clock = fakeClock()
   const store = createMemoryLimitStore({ maxPartitions: 2 })
   const take = taker(store, clock)
@@ -63,7 +60,7 @@ t.test('a counter that expired and the new one beside it stay within the bound',
   t.same([take('a', [hour]), take('b', [hour])], [true, true])
 })
 
-t.test('what is refused, or costs nothing, takes no room', async (t) => {
+t.test('a take that is refused or costs nothing takes no room', async (t) => {
   const store = createMemoryLimitStore({ maxPartitions: 1 })
   const take = taker(store)
   const never = compilePolicy({ name: 'never', quota: 0, window: 60 })
@@ -72,7 +69,7 @@ t.test('what is refused, or costs nothing, takes no room', async (t) => {
   t.same([take('c'), take('d', [minute], 0), take('d')], [true, true, FULL])
 })
 
-t.test('expired counters are swept while new ones come, so memory follows those that live', async (t) => {
+t.test('expired counters are removed as new ones come, so memory is bounded by those in use', async (t) => {
   for (const policy of [minute, compilePolicy({ name: 'b', quota: 1, window: 1, burst: 60 }), compilePolicy({ name: 's', quota: 2, window: 60, sliding: true })]) {
     const clock = fakeClock()
     const store = createMemoryLimitStore()
@@ -87,7 +84,7 @@ t.test('expired counters are swept while new ones come, so memory follows those 
   }
 })
 
-t.test('counters from before a clock was set back leave a window later, not when the clock has caught up', async (t) => {
+t.test('after a clock is set back, old counters expire a window later, not when the clock has caught up', async (t) => {
   for (const policy of [minute, compilePolicy({ name: 'b', quota: 1, window: 10, burst: 1 }), compilePolicy({ name: 's', quota: 2, window: 60, sliding: true })]) {
     const clock = fakeClock()
     const take = taker(createMemoryLimitStore({ maxPartitions: 2 }), clock)
@@ -99,7 +96,7 @@ t.test('counters from before a clock was set back leave a window later, not when
   }
 })
 
-t.test('holds a million counters unless told otherwise', async (t) => {
+t.test('a memory store has a million counters by default', async (t) => {
   const store = createMemoryLimitStore()
   const slow = compilePolicy({ name: 'slow', quota: 1, window: 3600 })
   const now = Date.UTC(2026, 0, 1)

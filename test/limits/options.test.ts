@@ -27,7 +27,7 @@ t.test('contradictions are refused at boot', async (t) => {
   t.match(await bootError(t, { limits: { store: { take: () => { throw new Error('unused') } }, maxPartitions: 5 } }), /option limits\.maxPartitions is for the memory store/)
 })
 
-t.test('what is at the edge of an option is taken', async (t) => {
+t.test('values at the bounds of an option are accepted', async (t) => {
   for (const more of [{ quota: 0 }, { quota: 999_999_999_999_999 }, { window: 31_622_400 }, { burst: 1 }, { quota: 0, burst: 5 }, { sliding: false, burst: 5 }, { quota: 1_000_000, window: 1, burst: 5 }, { sliding: true, partition: 'workspace' }]) {
     const { app } = await guarded(t, withPolicy(more))
     await app.ready()
@@ -71,7 +71,7 @@ function route (declaration: object): (app: FastifyInstance) => void {
   }
 }
 
-t.test('a route that names an unknown profile refuses to start, and is named', async (t) => {
+t.test('a route with an unknown profile refuses to start, and is named', async (t) => {
   t.match(await bootError(t, {}, route({ 'x-rate-limit': { profile: 'heavy' } })), /GET \/heavy names the limits profile "heavy"; declared: none/)
   t.match(await bootError(t, withPolicy({}), route({ 'x-rate-limit': { profile: 'hevy' } })), /GET \/heavy names the limits profile "hevy"; declared: heavy\n?/)
   for (const profile of ['__proto__', 'constructor', 'toString']) {
@@ -79,15 +79,15 @@ t.test('a route that names an unknown profile refuses to start, and is named', a
   }
 })
 
-t.test('a route that states a wrong cost refuses to start, and is named', async (t) => {
+t.test('a route with a wrong cost refuses to start, and is named', async (t) => {
   for (const cost of [-1, 0.5, NaN, '2', 2 ** 53, Infinity, null]) {
     t.match(await bootError(t, {}, route({ 'x-rate-limit': { cost } })), /GET \/heavy schema\['x-rate-limit'\]\.cost must be a whole number of at least 0/, String(cost))
   }
   t.match(await bootError(t, {}, route({ 'x-rate-limit': { price: 1 } })), /GET \/heavy schema\['x-rate-limit'\] knows profile and cost, not price/)
 })
 
-t.test('a public route that states limits refuses to start: nobody would be counted', async (t) => {
-  const message = /GET \/heavy is public and states x-rate-limit; only authenticated requests are counted/
+t.test('a public route that declares limits refuses to start: nobody would be counted', async (t) => {
+  const message = /GET \/heavy is public and declares x-rate-limit; only authenticated requests are counted/
   t.match(await bootError(t, withPolicy({}), route({ security: [], 'x-rate-limit': { profile: 'heavy' } })), message)
   t.match(await bootError(t, {}, route({ security: [], 'x-rate-limit': { cost: 2 } })), message)
 })

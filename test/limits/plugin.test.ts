@@ -24,7 +24,7 @@ function unhandled (t: Test): unknown[] {
 
 const settled = async () => { for (let i = 0; i < 3; i++) await new Promise(setImmediate) }
 
-t.test('a 429 says in every format what a 200 says, and Retry-After in all of them', async (t) => {
+t.test('a 429 has the fields of a 200 in every format, and Retry-After in all of them', async (t) => {
   const spent: Array<[LatchkeyOptions['rateLimitFields'], object]> = [
     ['draft', { ratelimit: '"minute";r=0;t=60', 'ratelimit-policy': '"minute";q=2;w=60' }],
     ['trio', { 'ratelimit-limit': '2', 'ratelimit-remaining': '0', 'ratelimit-reset': '60' }],
@@ -61,7 +61,7 @@ t.test('several policies admit together or count nothing', async (t) => {
   t.equal((await ask('/')).headers.ratelimit, '"burst";r=2;t=10, "minute";r=1;t=50')
 })
 
-t.test('a cost of 0 passes a quota of any size that is not 0, spent or not', async (t) => {
+t.test('a cost of 0 passes any quota above 0, used up or not', async (t) => {
   const { app, as } = await guarded(t, { limits: { environments: { production: two, sandbox: [{ name: 'none', quota: 0, window: 60 }] } } }, (app) => {
     app.get('/', { schema: scopes.secure({ cost: 2 }) }, async () => 'in')
     app.get('/free', { schema: scopes.secure({ cost: 0 }) }, async () => 'in')
@@ -71,7 +71,7 @@ t.test('a cost of 0 passes a quota of any size that is not 0, spent or not', asy
   refused(t, await as.inject(app, { scopes: [] }, '/'), { status: 429, code: 'RATE_LIMITED', retryAfter: 60 })
 })
 
-t.test('whatever onDecision throws, rejects with or never settles, the answer is the same and the process lives', async (t) => {
+t.test('an onDecision that throws, rejects or never settles changes no answer and does not end the process', async (t) => {
   const lost = unhandled(t)
   const hooks: Array<() => unknown> = [
     () => { throw new Error('x') },
@@ -95,7 +95,7 @@ t.test('whatever onDecision throws, rejects with or never settles, the answer is
   t.same(lost, [])
 })
 
-t.test('what a store answers after its deadline changes nothing, and is no unhandled rejection', async (t) => {
+t.test('an answer of a store after its deadline changes nothing, and is no unhandled rejection', async (t) => {
   const lost = unhandled(t)
   for (const end of ['resolve', 'reject'] as const) {
     const late = deferred<Awaited<ReturnType<LimitStore['take']>>>()
@@ -117,15 +117,15 @@ t.test('what a store answers after its deadline changes nothing, and is no unhan
   t.same(lost, [])
 })
 
-t.test('a dry run tells onDecision that a request was limited, and says nothing to its caller', async (t) => {
-  const heard: string[] = []
-  const { app, as } = await guarded(t, { limits: { environments: { production: [{ name: 'none', quota: 0, window: 60 }], sandbox: [] }, dryRun: true, onDecision: ({ outcome, dryRun }) => { heard.push(`${outcome} ${dryRun}`) } } })
+t.test('a dry run reports a limited request to onDecision, and nothing to its caller', async (t) => {
+  const decisions: string[] = []
+  const { app, as } = await guarded(t, { limits: { environments: { production: [{ name: 'none', quota: 0, window: 60 }], sandbox: [] }, dryRun: true, onDecision: ({ outcome, dryRun }) => { decisions.push(`${outcome} ${dryRun}`) } } })
   const { statusCode, body, headers } = await as.inject(app, { scopes: [] }, '/')
   t.same([statusCode, body, Object.keys(headers).filter((name) => FIELDS.test(name))], [200, 'in', []])
-  t.same(heard, ['limited true'])
+  t.same(decisions, ['limited true'])
 })
 
-t.test('workspaces of any name are counted apart, in each of their environments', async (t) => {
+t.test('workspaces of any name are counted separately, in each of their environments', async (t) => {
   const shared = [{ name: 'shared', quota: 1, window: 60, partition: 'workspace' as const }]
   const pairs = [['1', '2 3'], ['1 2', '3'], ['1 2 3', ' '], ['__proto__', 'w'], ['w', '__proto__'], ['w', 'w']] as const
   const served = Object.fromEntries(pairs.map(([environment]) => [environment, shared]))
@@ -136,7 +136,7 @@ t.test('workspaces of any name are counted apart, in each of their environments'
   }
 })
 
-t.test('a store that has to get ready does so once, at boot, and what it finds missing stops the boot', async (t) => {
+t.test('ready of a store is called once at boot, which fails where it rejects', async (t) => {
   let asked = 0
   const { app } = await guarded(t, { limits: { store: { ...createMemoryLimitStore(), async ready () { asked++ } } } })
   await app.ready()

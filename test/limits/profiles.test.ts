@@ -10,11 +10,11 @@ function routes (app: FastifyInstance): void {
   app.get('/', { schema: scopes.secure() }, async () => 'in')
   app.get('/free', { schema: scopes.secure({ cost: 0 }) }, async () => 'in')
   app.get('/dear', { schema: scopes.secure({ cost: 4 }) }, async () => 'in')
-  app.get('/public', { schema: scopes.open() }, async () => 'in')
+  app.get('/public', { schema: scopes.public() }, async () => 'in')
   app.get('/optional', { schema: { security: [{}, { apiKey: [] }] } }, async () => 'in')
 }
 
-t.test('by default production has 100 a minute and the sandbox 300, a credential', async (t) => {
+t.test('by default a credential has 100 requests a minute in production and 300 in the sandbox', async (t) => {
   const { app, as } = await guarded(t)
   for (const [environment, quota] of [['production', 100], ['sandbox', 300]] as const) {
     for (const id of ['a', 'b']) {
@@ -41,7 +41,7 @@ t.test('by default tiers have 1,000 an hour with a burst of 100, 10,000 with a b
   t.equal(unlimited.headers['ratelimit-policy'], undefined)
 })
 
-t.test('the route says first, then the tier, then the environment', async (t) => {
+t.test('the route selects the profile, else the tier, else the environment', async (t) => {
   const { app, as } = await guarded(t, {
     limits: { environments: { production: minute('production'), sandbox: [] }, tiers: { free: minute('free'), constructor: minute('c') }, profiles: { heavy: minute('heavy') } },
   }, (app) => {
@@ -57,7 +57,7 @@ t.test('the route says first, then the tier, then the environment', async (t) =>
   t.equal(await policyOf('constructor', '/'), '"c";q=10;w=60', 'a tier of any name that is declared')
 })
 
-t.test('who is nobody is not counted, and who need not be but is, is', async (t) => {
+t.test('requests without a principal are not counted; on an optional route those with one are', async (t) => {
   const { app, as } = await guarded(t, {}, routes)
   t.equal((await app.inject('/public')).headers.ratelimit, undefined)
   t.equal((await as.inject(app, { scopes: [] }, '/public')).headers.ratelimit, undefined)
@@ -65,7 +65,7 @@ t.test('who is nobody is not counted, and who need not be but is, is', async (t)
   t.equal((await as.inject(app, { scopes: [] }, '/optional')).headers.ratelimit, '"production";r=99;t=60')
 })
 
-t.test('a path that no route has costs a unit too, so probing is not free', async (t) => {
+t.test('an unknown path costs a unit too, so probing is not free', async (t) => {
   const { app, as } = await guarded(t, {}, routes)
   const { statusCode, headers } = await as.inject(app, { scopes: [] }, '/nothing')
   t.equal(statusCode, 404)
@@ -88,7 +88,7 @@ t.test('a request takes what it costs', async (t) => {
   t.equal((await as.inject(app, { scopes: [] }, '/free')).statusCode, 200)
 })
 
-t.test('a cost that no waiting could pay is 403 without Retry-After, and takes nothing', async (t) => {
+t.test('a cost above the capacity is 403 without Retry-After, and takes nothing', async (t) => {
   for (const more of [{}, { burst: 3 }, { sliding: true }]) {
     const { app, as } = await guarded(t, { limits: { environments: { production: [...minute('wide', 100), { name: 'narrow', quota: 3, window: 60, ...more }], sandbox: [] } } }, routes)
     const response = await as.inject(app, { scopes: [] }, '/dear')
@@ -109,14 +109,14 @@ t.test('a quota of 0 is 429 at every request', async (t) => {
   }
 })
 
-t.test('sandbox and production of a workspace are counted apart, its principals together', async (t) => {
+t.test('sandbox and production of a workspace are counted separately, its principals together', async (t) => {
   const shared = [{ name: 'shared', quota: 2, window: 60, partition: 'workspace' as const }]
   const { app, as } = await guarded(t, { limits: { environments: { production: shared, sandbox: shared } } }, routes)
   const ask = async (id: string, environment: string) => (await as.inject(app, { id, environment, scopes: [] }, '/')).statusCode
   t.same([await ask('a', 'production'), await ask('b', 'production'), await ask('c', 'production'), await ask('a', 'sandbox')], [200, 200, 429, 200])
 })
 
-t.test('an environment that no profile covers is 503 where only a request shows it, never uncounted', async (t) => {
+t.test('a principal of an environment without a profile gets 503, and never goes uncounted', async (t) => {
   const { app, as } = await guarded(t, { environment: () => 'staging', limits: { tiers: { free: minute('free') } } }, routes)
   const ask = (more: object, url = '/') => as.inject(app, { environment: 'staging', scopes: [], ...more }, url)
   const response = await ask({})
@@ -125,7 +125,7 @@ t.test('an environment that no profile covers is 503 where only a request shows 
   t.equal((await ask({ tier: 'free' })).statusCode, 200, 'its tier says what applies')
 })
 
-t.test('a route from before the guard that names an unknown profile is 503, and the log says why', async (t) => {
+t.test('a route registered before the guard with an unknown profile is 503, and the log says why', async (t) => {
   const lines: string[] = []
   const app = Fastify({ logger: { level: 'error', stream: { write: (line: string) => { lines.push(line) } } } })
   t.teardown(() => app.close())

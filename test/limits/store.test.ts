@@ -52,12 +52,12 @@ const broken: Array<[string, LimitStore]> = [
   ]),
 ]
 
-t.test('the store that these are made from is sound', async (t) => {
+t.test('the store that the faulty ones are made from works', async (t) => {
   const { app, as } = await guarded(t, { limits: { store: altered((outcome) => outcome) } })
   t.equal((await as.inject(app, { scopes: [] }, '/')).statusCode, 200)
 })
 
-t.test('a store whose host chose to admit what it can\'t count is believed: no fields, and a decision that says so', async (t) => {
+t.test('a store may answer that a request was not counted: no fields, and a decision that says so', async (t) => {
   const decisions: string[] = []
   for (const store of [altered((outcome) => ({ ...outcome, policies: [], uncounted: true })), altered(async (outcome) => ({ ...outcome, policies: [], uncounted: true }))]) {
     const { app, as } = await guarded(t, { limits: { store, onDecision: ({ outcome }) => { decisions.push(outcome) } } })
@@ -90,7 +90,7 @@ t.test('the deadline is 0.1 s by default', async (t) => {
   t.ok(waited >= 90 && waited < 600, `${waited} ms`)
 })
 
-t.test('what a store threw reaches no log', async (t) => {
+t.test('the message of a store\'s error is not logged', async (t) => {
   const lines: string[] = []
   const app = Fastify({ logger: { level: 'trace', stream: { write: (line: string) => { lines.push(line) } } } })
   t.teardown(() => app.close())
@@ -102,7 +102,7 @@ t.test('what a store threw reaches no log', async (t) => {
   t.notMatch(lines.join(''), 'secret-argument')
 })
 
-t.test('a store that answers later decides like any other', async (t) => {
+t.test('an asynchronous store decides like any other', async (t) => {
   const memory = createMemoryLimitStore()
   const { app, as } = await guarded(t, { limits: { store: { take: async (take) => memory.take(take) }, environments: { production: [{ name: 'p', quota: 1, window: 60 }], sandbox: [] } } })
   const first = await as.inject(app, { scopes: [] }, '/')
@@ -111,14 +111,14 @@ t.test('a store that answers later decides like any other', async (t) => {
   refused(t, await as.inject(app, { scopes: [] }, '/'), { status: 429, code: 'RATE_LIMITED', retryAfter: 60 })
 })
 
-t.test('a clock that tells no time is 503', async (t) => {
+t.test('a clock that returns no number is 503', async (t) => {
   for (const time of [NaN, Infinity, undefined, '0']) {
     const { app, as } = await guarded(t, { clock: () => untyped(time) })
     refused(t, await as.inject(app, { scopes: [] }, '/'), { status: 503, code: 'LIMITER_UNAVAILABLE', retryAfter: 1 })
   }
 })
 
-t.test('a full memory store is 503 to newcomers, and goes on for others', async (t) => {
+t.test('a full memory store is 503 for new callers, and goes on for others', async (t) => {
   const { app, as, clock } = await guarded(t, { limits: { maxPartitions: 1 } })
   const ask = (id: string) => as.inject(app, { id, scopes: [] }, '/')
   t.equal((await ask('a')).statusCode, 200)
@@ -128,13 +128,13 @@ t.test('a full memory store is 503 to newcomers, and goes on for others', async 
   t.equal((await ask('b')).statusCode, 200)
 })
 
-t.test('the room does not stand without the guard', async (t) => {
+t.test('the limits plugin without an access context is refused', async (t) => {
   const app = Fastify()
   t.teardown(() => app.close())
-  await t.rejects(async () => { await app.register(limits, {}) }, /latchkey-auth/)
+  await t.rejects(async () => { await app.register(limits, {}) }, /this server is not guarded/)
 })
 
-t.test('exactly the quota passes of a thousand requests at once over sockets', async (t) => {
+t.test('of a thousand requests at once over sockets exactly the quota passes', async (t) => {
   const { app } = await guarded(t, { keys: { prefix: 'acme' }, clock: fakeClock().now })
   const { secret: text } = await app.latchkey.keys.issue({ workspace: 'w1', scopes: [] })
   const url = await app.listen({ host: '127.0.0.1', port: 0 })

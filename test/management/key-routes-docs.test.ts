@@ -1,6 +1,7 @@
 import swagger from '@fastify/swagger'
 import { defineScopes, type LatchkeyOptions } from 'fastify-latchkey'
 import { keyRoutes, type KeyRoutesOptions } from 'fastify-latchkey/management'
+import { swaggerOptions } from 'fastify-latchkey/openapi'
 import t, { type Test } from 'tap'
 import { broughtBy, documentBeside, documentOf, info, type Document } from '../helpers/documented.js'
 import { keyApi, person } from '../helpers/key-routes.js'
@@ -57,7 +58,7 @@ t.test('routes by session need no credential, and document what they refuse', as
 })
 
 t.test('the document has every field of a response', async (t) => {
-  const { app, send } = await keyApi(t, { more: async (app) => { await app.register(swagger, { openapi: { openapi: '3.1.0', info } }) } })
+  const { app, send } = await keyApi(t, { more: async (app) => { await app.register(swagger, swaggerOptions(app, { openapi: { openapi: '3.1.0', info } })) } })
   await app.ready()
   const { responses } = documentOf(app).paths['/api-keys']?.post ?? {}
   const created = (await send('admin', 'POST /api-keys', { scopes: [], name: 'n', metadata: { a: 1 }, expiresAt: '2030-01-01T00:00:00Z' })).json()

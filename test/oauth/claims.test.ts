@@ -3,6 +3,7 @@ import fc from 'fast-check'
 import { InvalidCredential } from 'fastify-latchkey'
 import { createJwtResolver, type JwtResolverOptions } from 'fastify-latchkey/oauth'
 import { isPrincipal, type Principal } from '../../lib/core/principal.js'
+import { lookup } from '../helpers/lookup.js'
 import { AUDIENCE, createPair, forge, type Claims } from '../helpers/oauth.js'
 
 const NOW = Date.UTC(2026, 0, 1)
@@ -17,12 +18,12 @@ const good = { iss: issuer, aud: AUDIENCE, sub: 'user-1', client_id: 'client-1',
 
 async function principalOf (resolver: ReturnType<typeof resolverOf>, claims: Claims): Promise<Principal> {
   const token = await forge(pair.privateKey, { typ: 'at+jwt', kid: 'key-1' }, { ...good, ...claims })
-  const principal = await resolver.resolve(token, NOW)
+  const principal = await resolver.resolve(token, NOW, lookup({ clock: () => NOW }))
   if (principal === undefined) throw new TypeError('not taken for a token')
   return principal
 }
 
-t.test('claims go where the host says, by name or by function', async (t) => {
+t.test('the option claims maps claims to the principal, by name or by function', async (t) => {
   const resolver = resolverOf({
     environment: 'sandbox',
     claims: {
@@ -46,7 +47,7 @@ t.test('claims go where the host says, by name or by function', async (t) => {
   await t.rejects(principalOf(failing, {}), { message: 'bug' }, 'a mistake of the host is an outage')
 })
 
-t.test('partitions: by client and user, by client, by user', async (t) => {
+t.test('limits count by client and user, by client or by user', async (t) => {
   const ids = async (partition: 'client' | 'user' | 'client-and-user') => {
     const resolver = resolverOf({ partition })
     return await Promise.all([{}, { sub: 'user-2' }, { client_id: 'client-2' }].map(async (claims) => (await principalOf(resolver, claims)).id))
@@ -57,7 +58,7 @@ t.test('partitions: by client and user, by client, by user', async (t) => {
   t.equal(mine, other, 'all users of a client')
 })
 
-t.test('whatever names clients and users have, their ids are their own', async (t) => {
+t.test('whatever names clients and users have, no two share an id', async (t) => {
   const text = fc.oneof(fc.string({ minLength: 1, maxLength: 12 }), fc.constantFrom('a', 'a:user:b', ':user:', 'user', 'client:a', '%3A', 'key_1', '__proto__')).filter((one) => Buffer.from(one).toString() === one)
   const resolvers = { 'client-and-user': resolverOf(), client: resolverOf({ partition: 'client' }), user: resolverOf({ partition: 'user' }) }
   const all = new Map<string, string>()
@@ -75,7 +76,7 @@ t.test('whatever names clients and users have, their ids are their own', async (
   t.ok(all.size > 100)
 })
 
-t.test('whatever the claims are, there is a whole principal with the scopes of the token, or a refusal', async (t) => {
+t.test('whatever the claims are, the answer is a whole principal with the scopes of the token, or a refusal', async (t) => {
   const resolver = resolverOf({ claims: { tier: 'tier', owner: 'owner', environment: 'environment' } })
   const names = ['iss', 'aud', 'sub', 'client_id', 'jti', 'iat', 'exp', 'nbf', 'scope', 'workspace', 'tier', 'owner', 'environment', 'cnf', '__proto__', 'toString']
   const claims = fc.dictionary(fc.constantFrom(...names), fc.oneof(fc.jsonValue(), fc.constantFrom('devices:read', '', null, NOW / 1000, NOW, -1)), { maxKeys: 3 })

@@ -2,16 +2,17 @@ import t, { type Test } from 'tap'
 import { hash } from 'node:crypto'
 import { once } from 'node:events'
 import { connect } from 'node:net'
-import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { Principal } from 'fastify-latchkey'
 import { createMemoryReplayStore, type ReplayStore } from 'fastify-latchkey/oauth'
-import { addressOf } from '../../lib/oauth/issuer-url.js'
+import { normalizeUrl } from '../../lib/oauth/dpop-url.js'
 import { invalid, startBound as start } from '../helpers/dpop.js'
 import { portOf } from '../helpers/doors.js'
 import { json, scopes } from '../helpers/oauth.js'
 
 const BASE = 'http://api.example.com'
 
-t.test('addresses are compared after the normalization of RFC 3986 §6.2.2 and §6.2.3', async (t) => {
+t.test('URLs are compared after the normalization of RFC 3986 §6.2.2 and §6.2.3', async (t) => {
   const same: ReadonlyArray<readonly [string, string]> = [
     ['HTTP://API.Example.COM/devices', `${BASE}/devices`],
     [`${BASE}:80/devices`, `${BASE}/devices`],
@@ -28,8 +29,8 @@ t.test('addresses are compared after the normalization of RFC 3986 §6.2.2 and �
     ['http://[::1]:80/a', 'http://[::1]/a']
   ]
   for (const [one, other] of same) {
-    t.type(addressOf(one), 'string', one)
-    t.equal(addressOf(one), addressOf(other), `${one} = ${other}`)
+    t.type(normalizeUrl(one), 'string', one)
+    t.equal(normalizeUrl(one), normalizeUrl(other), `${one} = ${other}`)
   }
   const different: ReadonlyArray<readonly [string, string]> = [
     [`${BASE}/devices`, `${BASE}/Devices`],
@@ -43,15 +44,15 @@ t.test('addresses are compared after the normalization of RFC 3986 §6.2.2 and �
     [`${BASE}/a%252Fb`, `${BASE}/a%2Fb`],
     ['http://api.example.com./devices', `${BASE}/devices`]
   ]
-  for (const [one, other] of different) t.not(addressOf(one), addressOf(other), `${one} ≠ ${other}`)
+  for (const [one, other] of different) t.not(normalizeUrl(one), normalizeUrl(other), `${one} ≠ ${other}`)
   const none = [
     undefined, null, 1, {}, '', '/devices', 'api.example.com/devices', 'ftp://api.example.com/', 'javascript:0', 'http:///devices', 'http:api.example.com', 'http://[::/a',
     'http://user@api.example.com/devices', 'http://user:p@api.example.com/devices', ` ${BASE}/devices`, `${BASE}/devices\n`, `${BASE}/de\tvices`, `${BASE}\\devices`, `${BASE}/a\\..\\devices`, `${BASE}/\u0000`, `${BASE}/\ud800`
   ]
-  for (const one of none) t.equal(addressOf(one), undefined, JSON.stringify(one))
+  for (const one of none) t.equal(normalizeUrl(one), undefined, JSON.stringify(one))
 })
 
-t.test('so are those of proofs and of requests', async (t) => {
+t.test('the URL of a proof is compared with that of its request in this way', async (t) => {
   const { prove, send } = await start(t)
   const cases: ReadonlyArray<readonly [number, string, string]> = [
     [200, 'HTTP://api.EXAMPLE.com:80/%64evices', '/devices'],
@@ -70,7 +71,7 @@ t.test('so are those of proofs and of requests', async (t) => {
   }
 })
 
-t.test('a request target that is no path is for no address', async (t) => {
+t.test('a request target that is no path fits no proof', async (t) => {
   const { app, token, prove } = await start(t)
   await app.listen({ port: 0, host: '127.0.0.1' })
   const ask = async (target: string, htu: string, host = 'api.example.com') => {
@@ -88,21 +89,28 @@ t.test('a request target that is no path is for no address', async (t) => {
   t.equal(await ask('/devices', 'http://evil.example/devices', 'a@evil.example'), '401', 'user information before the host')
 })
 
-/** A route that everybody reaches, whose handler authenticates as it is told. */
-async function startOpen (t: Test, act: (app: FastifyInstance, request: FastifyRequest) => Promise<unknown>, replay?: ReplayStore) {
+type Authenticate = () => Promise<Principal | null>
+
+/** A public and a guarded route, whose handlers authenticate the request again. */
+async function startOpen (t: Test, act: (authenticate: Authenticate, request: FastifyRequest) => Promise<unknown>, replay?: ReplayStore) {
   const bound = await start(t, { replay }, {}, (app) => {
-    app.get('/open', { schema: scopes.open() }, async (request) => await act(app, request))
-    app.get('/guarded', { schema: scopes.secure('devices:read') }, async (request) => await act(app, request))
+    const handler = async (request: FastifyRequest, reply: FastifyReply) => await act(async () => {
+      request.principal = null
+      await app.latchkey.authenticate(request, reply)
+      return request.principal
+    }, request)
+    app.get('/open', { schema: scopes.public() }, handler)
+    app.get('/guarded', { schema: scopes.secure('devices:read') }, handler)
   })
   const ask = async (path: string, proof?: string) => await bound.send(proof ?? await bound.prove({ htu: `${BASE}${path}` }), undefined, path)
   return { ...bound, ask }
 }
 
 t.test('a request is not refused by its own proof, however often it is authenticated', async (t) => {
-  const { authority, ask, prove } = await startOpen(t, async (app, request) => {
-    await Promise.all([app.latchkey.reauthenticate(request), app.latchkey.reauthenticate(request)])
+  const { authority, ask, prove } = await startOpen(t, async (authenticate) => {
+    await Promise.all([authenticate(), authenticate()])
     authority.clock.advance(61)
-    return await app.latchkey.reauthenticate(request)
+    return await authenticate()
   })
   for (const path of ['/open', '/guarded']) {
     const proof = await prove({ htu: `${BASE}${path}` })
@@ -115,31 +123,31 @@ t.test('a request is not refused by its own proof, however often it is authentic
   }
 })
 
-t.test('nor by one that a store could not tell of at first', async (t) => {
+t.test('nor by its own proof when the replay store failed at first', async (t) => {
   let down = true
   const memory = createMemoryReplayStore()
-  const { ask } = await startOpen(t, async (app, request) => {
-    const first = await app.latchkey.reauthenticate(request).catch((fault: unknown) => fault)
+  const { ask } = await startOpen(t, async (authenticate) => {
+    const first = await authenticate().catch((fault: unknown) => fault)
     down = false
     t.match(first, { code: 'AUTHENTICATION_UNAVAILABLE' })
-    return await app.latchkey.reauthenticate(request)
+    return await authenticate()
   }, { use (...given) { if (down) throw new Error('down'); return memory.use(...given) } })
   t.equal((await ask('/open')).statusCode, 200)
 })
 
-t.test('a proof stands for its request as it was sent: not for another token, method or address', async (t) => {
-  const { ask, jkt, authority } = await startOpen(t, async (app, request) => {
-    await app.latchkey.reauthenticate(request)
+t.test('a proof is good for its request as it was sent: not for another token, method or URL', async (t) => {
+  const { ask, jkt, authority } = await startOpen(t, async (authenticate, request) => {
+    await authenticate()
     const line = request.raw.rawHeaders.findIndex((name) => name.toLowerCase() === 'authorization')
     request.raw.rawHeaders[line + 1] = `DPoP ${await authority.issue({ cnf: { jkt } })}`
-    return await app.latchkey.reauthenticate(request)
+    return await authenticate()
   })
   const response = await ask('/open')
   t.equal(response.statusCode, 401)
   t.equal(response.headers['www-authenticate'], invalid('invalid_dpop_proof'))
 })
 
-t.test('a wanted nonce is no failed attempt; a bad proof is', async (t) => {
+t.test('a proof that only lacks the nonce is no failed attempt; a bad proof is', async (t) => {
   const { prove, send } = await start(t, { nonce: {} }, { failures: { quota: 3, window: 60 } })
   let nonce = ''
   for (let i = 0; i < 10; i++) {
@@ -156,7 +164,7 @@ t.test('a wanted nonce is no failed attempt; a bad proof is', async (t) => {
   t.equal((await other.send(await other.prove())).statusCode, 429)
 })
 
-t.test('nonces go by the clock of the app, also by one in fractions or one that differs between processes', async (t) => {
+t.test('nonces use the clock of the app, also one in fractions or one that differs between processes', async (t) => {
   const secret = 'a secret of all processes of one API'
   const { authority, prove, send } = await start(t, { nonce: { secret, life: 30 } })
   const nonce = String((await send(await prove())).headers['dpop-nonce'])
@@ -176,10 +184,10 @@ t.test('nonces go by the clock of the app, also by one in fractions or one that 
   t.equal((await fractions.send(await fractions.prove({ nonce: given, iat: now / 1000 }))).statusCode, 401, 'but not by more than its life')
 })
 
-t.test('a proof is judged by the clock of when the keys of its token were there', async (t) => {
+t.test('a proof is checked by the time at which the JWKS of its token was there', async (t) => {
   const used: string[] = []
   const memory = createMemoryReplayStore()
-  const replay: ReplayStore = { use (proof, until, now) { used.push(`${until - now}`); return memory.use(proof, until, now) } }
+  const replay: ReplayStore = { use (proof, until, now, holder) { used.push(`${until - now}`); return memory.use(proof, until, now, holder) } }
   const { authority, prove, send } = await start(t, { replay })
   authority.answers.set('/jwks', (request, response, body) => {
     authority.clock.advance(61)
@@ -193,7 +201,7 @@ t.test('a proof is judged by the clock of when the keys of its token were there'
   t.strictSame(used, ['60001'])
 })
 
-t.test('a token that expires while its proof is looked up is refused', async (t) => {
+t.test('a token that expires while its proof is checked is refused', async (t) => {
   const { authority, jkt, prove, send } = await start(t, { replay: { async use () { authority.clock.advance(2); return await Promise.resolve(true) } } })
   const token = await authority.issue({ cnf: { jkt }, exp: authority.clock.now() / 1000 + 3 })
   const proof = async () => await prove({ ath: hash('sha256', token, 'base64url') })
@@ -203,7 +211,7 @@ t.test('a token that expires while its proof is looked up is refused', async (t)
   t.equal(response.headers['www-authenticate'], invalid('invalid_token'))
 })
 
-t.test('what a bound token lacks stands with the challenge of DPoP; of a Bearer one, and of who sent none, with that of Bearer', async (t) => {
+t.test('the challenge that says what is missing is the DPoP one for a bound token, else the Bearer one', async (t) => {
   const { authority, app, prove, send, token } = await start(t, true, { keys: { prefix: 'acme' } }, (app) => {
     const lacks = (url: string, before: (request: FastifyRequest) => void = () => {}, security = scopes.secure()) => app.get(url, {
       schema: security, preHandler: [async (request) => before(request), scopes.requireScopes('devices:write')]
@@ -211,7 +219,7 @@ t.test('what a bound token lacks stands with the challenge of DPoP; of a Bearer 
     lacks('/more')
     lacks('/person', (request) => {
       request.principal = { kind: 'access-token', id: 'ada', workspace: 'w1', environment: 'production', scopes: [] }
-    }, scopes.open())
+    }, scopes.public())
     app.get('/writers', { schema: scopes.secure('devices:write') }, async () => 'in')
     app.get('/keys', { schema: { security: [{ apiKey: ['devices:read'] }] } }, async () => 'in')
   })

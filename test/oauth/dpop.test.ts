@@ -2,10 +2,10 @@ import t from 'tap'
 import { hash } from 'node:crypto'
 import { exportJWK } from 'jose'
 import { createMemoryReplayStore, ReplayStoreFull } from 'fastify-latchkey/oauth'
-import { ALGS, invalid, startBound as start } from '../helpers/dpop.js'
+import { ALGS, createHolder, invalid, startBound as start } from '../helpers/dpop.js'
 import { createPair, forge, isRefused, leaks, part } from '../helpers/oauth.js'
 
-t.test('a bound token with its proof is let in, whatever the case of the scheme and the query', async (t) => {
+t.test('a bound token with its proof is let in, whatever the case of the scheme, and whatever the query', async (t) => {
   const { prove, send, token, log } = await start(t)
   const proof = await prove()
   const response = await send(proof)
@@ -17,7 +17,7 @@ t.test('a bound token with its proof is let in, whatever the case of the scheme 
   leaks(t, token, [log.text, response.body])
 })
 
-t.test('every faulty proof is refused, and the challenge says what and by which algorithms', async (t) => {
+t.test('every faulty proof is refused, and the challenge names the error and the algorithms', async (t) => {
   const { authority, app, prove, send, claimsOf, holder, jwk, token, log } = await start(t)
   const other = await createPair()
   const now = authority.clock.now() / 1000
@@ -73,7 +73,7 @@ t.test('every faulty proof is refused, and the challenge says what and by which 
   t.equal((await send(await prove())).statusCode, 200, 'and a good one still is good')
 })
 
-t.test('a proof is good once, and remembered as long as it would be good', async (t) => {
+t.test('a proof is good once, and remembered for as long as it would be good', async (t) => {
   const { authority, prove, send } = await start(t)
   const proof = await prove({ iat: authority.clock.now() / 1000 + 60 })
   t.equal((await send(proof)).statusCode, 200)
@@ -86,14 +86,14 @@ t.test('a proof is good once, and remembered as long as it would be good', async
   t.equal((await send(await prove())).statusCode, 200)
 })
 
-t.test('fifty at once with one proof: one is let in', async (t) => {
+t.test('of fifty simultaneous requests with one proof, one is let in', async (t) => {
   const { prove, send } = await start(t)
   const proof = await prove()
   const all = await Promise.all(Array.from({ length: 50 }, () => send(proof)))
   t.equal(all.filter(({ statusCode }) => statusCode === 200).length, 1)
 })
 
-t.test('a bound token as Bearer, a bearer token as DPoP, and any of them where proofs are not taken, are refused', async (t) => {
+t.test('a bound token as Bearer, a bearer token as DPoP, and both without the option dpop, are refused', async (t) => {
   const { authority, token, prove, send, app } = await start(t)
   const bearer = await send(await prove(), `Bearer ${token}`)
   t.equal(bearer.statusCode, 401)
@@ -113,7 +113,7 @@ t.test('a bound token as Bearer, a bearer token as DPoP, and any of them where p
   isRefused(t, await without.send(undefined, `Bearer ${without.token}`), 'CREDENTIAL_INVALID', 'bound')
 })
 
-t.test('nonces: asked for, good for their life, of this API alone', async (t) => {
+t.test('a nonce is asked for, good for its life, and accepted from this API only', async (t) => {
   const { authority, prove, send } = await start(t, { nonce: { life: 30 } })
   const first = await send(await prove())
   t.equal(first.statusCode, 401)
@@ -133,7 +133,7 @@ t.test('nonces: asked for, good for their life, of this API alone', async (t) =>
   t.equal((await other.send(await other.prove({ nonce: given }))).statusCode, 200, 'of another process')
 })
 
-t.test('behind a proxy the address is what the host states', async (t) => {
+t.test('behind a proxy the URL begins with the option dpop.origin', async (t) => {
   const { prove, send } = await start(t, { origin: 'https://api.platform.com', maxAge: 10, algorithms: ['ES256'] })
   t.equal((await send(await prove({ htu: 'https://api.platform.com/devices' }))).statusCode, 200)
   t.equal((await send(await prove())).statusCode, 401)
@@ -148,30 +148,61 @@ t.test('a replay store that fails, or is full, lets nobody in', async (t) => {
   isRefused(t, await rejecting.send(await rejecting.prove()), 'AUTHENTICATION_UNAVAILABLE')
   const full = await start(t, { replay: createMemoryReplayStore(1) })
   t.equal((await full.send(await full.prove())).statusCode, 200)
-  isRefused(t, await full.send(await full.prove()), 'AUTHENTICATION_UNAVAILABLE')
-  full.authority.clock.advance(61)
-  t.equal((await full.send(await full.prove())).statusCode, 200, 'until the first is over')
+  const other = await createHolder(full.authority, full.app)
+  isRefused(t, await other.send(await other.prove()), 'AUTHENTICATION_UNAVAILABLE')
+  full.authority.clock.advance(121)
+  t.equal((await other.send(await other.prove())).statusCode, 200, 'once the first is forgotten')
 })
 
-t.test('the memory store holds what is good, and no more than its size', async (t) => {
+t.test('a holder that sends too many proofs is refused alone, with 429, and not as one that failed to authenticate', async (t) => {
+  const { authority, app, prove, send, log } = await start(t, { replay: createMemoryReplayStore(500) }, { failures: { quota: 5, window: 60 } })
+  const other = await createHolder(authority, app)
+  for (let i = 0; i < 10; i++) t.equal((await send(await prove())).statusCode, 200)
+  for (let i = 0; i < 500; i++) {
+    const response = await send(await prove())
+    if (response.statusCode !== 429) t.fail(`${i}: ${response.statusCode}`)
+  }
+  const refused = await send(await prove())
+  t.equal(refused.json().code, 'RATE_LIMITED')
+  t.equal(refused.headers['retry-after'], '60')
+  t.equal(refused.headers['cache-control'], 'no-store')
+  t.match(log.text, 'too many DPoP proofs of one JWK')
+  t.equal((await other.send(await other.prove())).statusCode, 200, 'nobody else is')
+  authority.clock.advance(60)
+  t.equal((await send(await prove())).statusCode, 200, 'until the next minute')
+})
+
+t.test('a holder over its budget is not told by it which proofs are new', async (t) => {
+  const { prove, send } = await start(t, { replay: createMemoryReplayStore(50) })
+  const proof = await prove()
+  t.equal((await send(proof)).statusCode, 200)
+  t.equal((await send(await prove())).statusCode, 429)
+  t.equal((await send(proof)).statusCode, 401, 'a used proof is refused as one')
+})
+
+t.test('the memory store remembers each proof until its minute is over, and no more of them than its size', async (t) => {
   const store = createMemoryReplayStore(2)
-  t.equal(store.use('a', 10, 0), true)
-  t.equal(store.use('a', 10, 5), false)
-  t.equal(store.use('b', 20, 5), true)
-  t.throws(() => store.use('c', 30, 9), ReplayStoreFull)
-  t.equal(store.use('c', 30, 10), true)
-  t.equal(store.use('b', 20, 10), false)
-  t.throws(() => store.use('d', 40, 19), ReplayStoreFull, 'looked through, and all are good')
-  t.equal(store.use('d', 40, 20), true)
-  t.equal(store.use('c', 30, 29), false, 'none that is good was forgotten')
-  for (const size of [0, -1, 1.5, NaN, Infinity]) t.throws(() => createMemoryReplayStore(size), { name: 'OptionError', message: /size of a replay store must be a whole number of at least 1/ })
+  t.equal(store.use('a', 10, 0, 'A'), true)
+  t.equal(store.use('a', 10, 59_999, 'A'), false)
+  t.throws(() => store.use('b', 20, 5, 'A'), { name: 'RateLimited', retryAfter: 60 })
+  t.throws(() => store.use('b', 59_001, 5, 'A'), { name: 'RateLimited', retryAfter: 1 })
+  t.equal(store.use('b', 60_000, 5, 'A'), true, 'a proof of the next minute')
+  t.throws(() => store.use('c', 120_000, 59_999, 'C'), ReplayStoreFull)
+  t.equal(store.use('c', 120_000, 60_000, 'C'), true)
+  t.equal(store.use('b', 60_000, 60_000, 'A'), false)
+  t.throws(() => store.use('d', 180_000, 119_999, 'D'), ReplayStoreFull)
+  t.equal(store.use('d', 180_000, 120_000, 'D'), true)
+  t.equal(store.use('c', 120_000, 179_999, 'C'), false, 'none that is good was forgotten')
+  for (const count of [0, -1, 1.5, NaN, Infinity]) {
+    t.throws(() => createMemoryReplayStore(count), { name: 'OptionError', message: /size of a replay store must be a whole number of at least 1/ })
+    t.throws(() => createMemoryReplayStore(10, count), { name: 'OptionError', message: /perHolder of a replay store must be a whole number of at least 1/ })
+  }
 })
 
 t.test('a full store refuses all new proofs and still knows each old one', async (t) => {
   const store = createMemoryReplayStore(1_000)
-  for (let i = 0; i < 1_000; i++) t.equal(store.use(`proof ${i}`, 60_000 + i, i), true)
-  for (let i = 0; i < 100; i++) t.throws(() => store.use(`more ${i}`, 200_000, 59_999), ReplayStoreFull)
-  for (let i = 0; i < 1_000; i++) t.equal(store.use(`proof ${i}`, 60_000 + i, 59_999), false)
-  t.equal(store.use('more', 200_000, 60_000), true, 'one is over')
-  t.throws(() => store.use('yet more', 200_000, 60_000), ReplayStoreFull)
+  for (let i = 0; i < 1_000; i++) t.equal(store.use(`proof ${i}`, 60_000 + i, i, `holder ${i}`), true)
+  for (let i = 0; i < 100; i++) t.throws(() => store.use(`more ${i}`, 200_000, 119_999, 'more'), ReplayStoreFull)
+  for (let i = 0; i < 1_000; i++) t.equal(store.use(`proof ${i}`, 60_000 + i, 119_999, `holder ${i}`), false)
+  t.equal(store.use('more', 200_000, 120_000, 'more'), true, 'the minute is over')
 })

@@ -1,7 +1,11 @@
+import { once } from 'node:events'
+import { createServer } from 'node:https'
 import t, { type Test } from 'tap'
 import { allowPlainHttp } from 'fastify-latchkey'
 import { createIntrospectionResolver, createJwtResolver, type JwtResolverOptions } from 'fastify-latchkey/oauth'
+import { portOf } from '../helpers/doors.js'
 import { AUDIENCE, createAuthority, createPair, forge, get, guarded, isRefused, json, leaks, type Answer, type Authority } from '../helpers/oauth.js'
+import { selfSigned } from '../helpers/tls.js'
 
 const faults: Record<string, Answer> = {
   down: (request) => request.socket.destroy(),
@@ -82,13 +86,13 @@ for (const [what, answer] of Object.entries({ ...faults, ...notKeys })) {
   })
 }
 
-t.test('a server that is not there at all', async (t) => {
+t.test('an authorization server that can not be reached is an outage', async (t) => {
   const authority = await createAuthority(t)
   const { app } = await guarded(t, authority, [createJwtResolver({ issuers: [{ issuer: authority.issuer, audience: AUDIENCE, jwksUri: 'http://127.0.0.1:1/jwks' }], transport: allowPlainHttp })])
   isRefused(t, await get(app, await authority.issue()), 'AUTHENTICATION_UNAVAILABLE')
 })
 
-t.test('a flood of unknown keys asks at most once a cool-down', async (t) => {
+t.test('a flood of unknown kids loads the JWKS at most once in a cool-down', async (t) => {
   const { authority, app } = await start(t)
   t.equal((await get(app, await authority.issue())).statusCode, 200)
   t.equal(authority.asked.length, 1)
@@ -100,7 +104,7 @@ t.test('a flood of unknown keys asks at most once a cool-down', async (t) => {
   t.equal(authority.asked.length, 2)
 })
 
-t.test('keys are rotated without a pause, and a withdrawn one ends within the stated age', async (t) => {
+t.test('signing keys are rotated without a pause, and a withdrawn one is refused after `jwksMaxAge`', async (t) => {
   const { authority, app } = await start(t)
   const old = await authority.issue()
   t.equal((await get(app, old)).statusCode, 200)
@@ -114,13 +118,13 @@ t.test('keys are rotated without a pause, and a withdrawn one ends within the st
   t.equal((await get(app, await forge(next.privateKey, { typ: 'at+jwt', kid: 'key-2' }, authority.claimsOf()))).statusCode, 200)
 })
 
-t.test('a key that is not good for anything is the fault of its issuer', async (t) => {
+t.test('a broken JWK is an outage of its issuer', async (t) => {
   const { authority, app } = await start(t)
   authority.answers.set('/jwks', json({ keys: [{ ...authority.pair.jwk, x: 'AAAA' }] }))
   isRefused(t, await get(app, await authority.issue()), 'AUTHENTICATION_UNAVAILABLE')
 })
 
-t.test('an RSA key of 1024 bits is the fault of its issuer', async (t) => {
+t.test('an RSA JWK of 1024 bits is an outage of its issuer', async (t) => {
   const { authority, app } = await start(t)
   const n = Buffer.concat([Buffer.from([0xc1]), Buffer.alloc(126, 7), Buffer.from([1])]).toString('base64url')
   authority.answers.set('/jwks', json({ keys: [{ kty: 'RSA', kid: 'key-1', n, e: 'AQAB' }] }))
@@ -129,7 +133,7 @@ t.test('an RSA key of 1024 bits is the fault of its issuer', async (t) => {
   isRefused(t, await get(app, `${header}.${body}.${Buffer.alloc(128, 1).toString('base64url')}`), 'AUTHENTICATION_UNAVAILABLE')
 })
 
-t.test('discovery: OpenID Connect’s where RFC 8414’s is not there, of this issuer alone, by addresses that may be asked', async (t) => {
+t.test('discovery falls back to OpenID Connect, takes metadata of this issuer only, and requests allowed URLs only', async (t) => {
   const discovered = async (over: Record<string, unknown>, path = '/.well-known/oauth-authorization-server') => {
     const authority = await createAuthority(t)
     authority.answers.delete('/.well-known/oauth-authorization-server')
@@ -146,6 +150,30 @@ t.test('discovery: OpenID Connect’s where RFC 8414’s is not there, of this i
   authority.answers.set('/.well-known/oauth-authorization-server', json({ issuer: authority.issuer, jwks_uri: `${authority.issuer}/jwks` }))
   authority.clock.advance(1)
   t.equal((await get(app, await authority.issue())).statusCode, 200, 'it is discovered again')
+})
+
+t.test('a plain-http jwks_uri in the metadata of an https issuer is 503, and nobody is asked for it', async (t) => {
+  const { NODE_TLS_REJECT_UNAUTHORIZED: before } = process.env
+  process.env.NODE_TLS_REJECT_UNAUTHORIZED = '0' // the certificate signs itself
+  t.teardown(() => {
+    if (before === undefined) delete process.env.NODE_TLS_REJECT_UNAUTHORIZED
+    else process.env.NODE_TLS_REJECT_UNAUTHORIZED = before
+  })
+  const plain = await createAuthority(t)
+  const server = createServer(await selfSigned(), (_request, response) => response.end(JSON.stringify(metadata)))
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.teardown(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  const issuer = `https://127.0.0.1:${portOf(server)}`
+  const metadata = { issuer, jwks_uri: `${plain.issuer}/jwks` }
+  const { app } = await guarded(t, plain, [createJwtResolver({ issuers: [{ issuer, audience: AUDIENCE }] })])
+  isRefused(t, await get(app, await plain.issue({ iss: issuer })), 'AUTHENTICATION_UNAVAILABLE')
+  t.strictSame(plain.asked, [])
+  const allowed = await guarded(t, plain, [createJwtResolver({ issuers: [{ issuer, audience: AUDIENCE }], transport: allowPlainHttp })])
+  t.equal((await get(allowed.app, await plain.issue({ iss: issuer }))).statusCode, 200, 'unless the host allows it by name')
 })
 
 t.test('an issuer with a path has its metadata where RFC 8414 and OpenID Connect put it', async (t) => {

@@ -5,7 +5,7 @@ import { AUDIENCE, createAuthority, get, guarded, isRefused, json } from '../hel
 
 const TOKEN = 'opaque-token-of-many-characters-0123456789'
 
-t.test('a deadline in fractions of a millisecond is a deadline, not an outage', async (t) => {
+t.test('a deadline in fractions of a millisecond works', async (t) => {
   for (const deadline of [1.0001, 2.3456789, 0.7 + 0.1 + 9, 59.9999]) {
     const authority = await createAuthority(t)
     const { issuer } = authority
@@ -19,17 +19,17 @@ t.test('a deadline in fractions of a millisecond is a deadline, not an outage', 
   }
 })
 
-t.test('a short one in fractions ends what hangs', async (t) => {
+t.test('a short deadline in fractions ends a request that hangs', async (t) => {
   const authority = await createAuthority(t)
   authority.answers.set('/jwks', () => {})
   const { app } = await guarded(t, authority, [createJwtResolver({ issuers: [{ issuer: authority.issuer, audience: AUDIENCE, jwksUri: `${authority.issuer}/jwks` }], transport: allowPlainHttp, deadline: 0.0101 })])
   isRefused(t, await get(app, await authority.issue()), 'AUTHENTICATION_UNAVAILABLE')
 })
 
-t.test('leeway, ages and times in fractions hold to the millisecond', async (t) => {
+t.test('leeway, ages and times in fractions are exact to the millisecond', async (t) => {
   const authority = await createAuthority(t)
   const { app } = await guarded(t, authority, [createJwtResolver({
-    issuers: [{ issuer: authority.issuer, audience: AUDIENCE }], transport: allowPlainHttp, clockTolerance: 0.25, cooldown: 1.5, keysMaxAge: 2.5, cache: { maxAge: 0.5 }
+    issuers: [{ issuer: authority.issuer, audience: AUDIENCE }], transport: allowPlainHttp, clockTolerance: 0.25, cooldown: 1.5, jwksMaxAge: 2.5, cache: { maxAge: 0.5 }
   })])
   const now = authority.clock.now() / 1000
   t.equal((await get(app, await authority.issue({ iat: now + 0.25, nbf: now + 0.25 }))).statusCode, 200)
@@ -45,9 +45,9 @@ t.test('leeway, ages and times in fractions hold to the millisecond', async (t) 
   isRefused(t, await get(app, await authority.issue()), 'CREDENTIAL_INVALID', 'the key set has its age')
 })
 
-t.test('what is no number of seconds is refused at boot, by the name of its option', async (t) => {
+t.test('a wrong number of seconds is refused at boot, with the name of its option', async (t) => {
   const issuers = [{ issuer: 'https://auth.example.com', audience: AUDIENCE }]
-  for (const option of ['deadline', 'clockTolerance', 'cooldown', 'keysMaxAge', 'permissionsMaxAge']) {
+  for (const option of ['deadline', 'clockTolerance', 'cooldown', 'jwksMaxAge', 'permissionsMaxAge']) {
     for (const value of ['0.5', NaN, Infinity, -0.5, null, 1n, 1e9]) {
       const make = () => Reflect.apply(createJwtResolver, undefined, [{ issuers, [option]: value }])
       t.throws(make, OptionError, `${option}: ${String(value)}`)

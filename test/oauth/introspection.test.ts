@@ -3,6 +3,7 @@ import Fastify from 'fastify'
 import { allowPlainHttp, latchkey } from 'fastify-latchkey'
 import { createIntrospectionResolver, type IntrospectionResolverOptions } from 'fastify-latchkey/oauth'
 import { as } from '../helpers/contracts.js'
+import { lookup } from '../helpers/lookup.js'
 import { AUDIENCE, createAuthority, get, guarded, isRefused, json, scopes, type Authority, type Claims } from '../helpers/oauth.js'
 
 const TOKEN = 'opaque-token-of-many-characters-0123456789'
@@ -27,7 +28,7 @@ async function start (t: Test, over: Claims = {}) {
   return { authority, seen, answer }
 }
 
-t.test('an active token is a principal; the server knows who asks and the token is in no URL', async (t) => {
+t.test('an active token makes a principal; the API authenticates itself, and the token is in no URL', async (t) => {
   const { authority, seen } = await start(t)
   const { app, log } = await guarded(t, authority, [resolverOf(authority)])
   const response = await get(app, TOKEN)
@@ -40,7 +41,7 @@ t.test('an active token is a principal; the server knows who asks and the token 
   isRefused(t, await get(app, 'another-token'), 'CREDENTIAL_INVALID', 'not active')
 })
 
-t.test('client_secret_post puts both into the form', async (t) => {
+t.test('client_secret_post sends id and secret in the form', async (t) => {
   const { authority, seen } = await start(t)
   const { app } = await guarded(t, authority, [resolverOf(authority, { client: { id: 'api', secret: 's', method: 'post' } })])
   t.equal((await get(app, TOKEN)).statusCode, 200)
@@ -48,14 +49,14 @@ t.test('client_secret_post puts both into the form', async (t) => {
   t.strictSame([seen[0]?.form.get('client_id'), seen[0]?.form.get('client_secret')], ['api', 's'])
 })
 
-t.test('what is not active to the letter, or not for this API, is 401', async (t) => {
+t.test('a token that is not exactly active, or not for this API, is 401', async (t) => {
   const { authority, answer } = await start(t)
   const { app, log } = await guarded(t, authority, [resolverOf(authority, { cache: false })])
   const now = Math.floor(authority.clock.now() / 1000)
   const rows: ReadonlyArray<Claims> = [
     { active: false },
     { iss: 'https://evil.example' }, { iss: null }, { aud: 'https://other.example' }, { aud: undefined }, { aud: { [AUDIENCE]: 1 } }, { aud: [[AUDIENCE]] },
-    { token_type: 'refresh_token' }, { token_type: undefined }, { token_type: 1 }, { token_use: 'refresh_token' },
+    { token_type: 'refresh_token' }, { token_type: null }, { token_type: undefined, token_use: 'refresh_token' }, { token_type: 1 }, { token_use: 'refresh_token' },
     { exp: now }, { exp: now - 1 }, { exp: String(now + 60) }, { exp: null }, { nbf: now + 6 }, { nbf: 'x' },
     { client_id: undefined }, { client_id: 7 }, { sub: '' }, { sub: null }, { workspace: undefined }, { scope: 7 },
     { cnf: { jkt: 'x' } }, { cnf: {} }, { cnf: null }, { cnf: { 'x5t#S256': 'x' } }
@@ -64,7 +65,7 @@ t.test('what is not active to the letter, or not for this API, is 401', async (t
     answer(row)
     isRefused(t, await get(app, TOKEN), 'CREDENTIAL_INVALID', JSON.stringify(row))
   }
-  for (const row of [{ iss: undefined }, { exp: undefined }, { token_type: 'bearer' }, { sub: undefined }, { aud: ['x', AUDIENCE] }, { nbf: now + 5 }, { token_use: 'access_token' }]) {
+  for (const row of [{ iss: undefined }, { exp: undefined }, { token_type: 'bearer' }, { token_type: undefined }, { sub: undefined }, { aud: ['x', AUDIENCE] }, { nbf: now + 5 }, { token_use: 'access_token' }]) {
     answer(row)
     t.equal((await get(app, TOKEN)).statusCode, 200, JSON.stringify(row))
   }
@@ -75,14 +76,19 @@ t.test('what is not active to the letter, or not for this API, is 401', async (t
   t.notMatch(log.text, TOKEN)
 })
 
-t.test('without an audience, where the host says so', async (t) => {
-  const { authority } = await start(t, { aud: undefined, sub: undefined })
+t.test('`audience: false` accepts answers without an audience', async (t) => {
+  const { authority, answer } = await start(t, { aud: undefined, sub: undefined })
   const { app } = await guarded(t, authority, [resolverOf(authority, { audience: false })])
   const { owner, client } = (await get(app, TOKEN)).json()
   t.strictSame([client, owner], ['client-1', undefined], 'a client that acts for itself')
+  authority.clock.advance(60)
+  answer({ token_type: undefined })
+  isRefused(t, await get(app, TOKEN), 'CREDENTIAL_INVALID', 'it may be a refresh token, which has neither audience nor type')
+  answer({ token_type: undefined, token_use: 'access_token' })
+  t.equal((await get(app, TOKEN)).statusCode, 200)
 })
 
-t.test('a revoked token is noticed after the stated age, and never outlives its exp', async (t) => {
+t.test('a revoked token is noticed after `cache.maxAge`, and never used beyond its exp', async (t) => {
   const { authority, seen, answer } = await start(t)
   const { app } = await guarded(t, authority, [resolverOf(authority, { cache: { maxAge: 30 } })])
   answer({ exp: undefined })
@@ -99,7 +105,7 @@ t.test('a revoked token is noticed after the stated age, and never outlives its 
   isRefused(t, await get(app, TOKEN), 'CREDENTIAL_INVALID', 'expired')
 })
 
-t.test('with the cache off every request asks for itself', async (t) => {
+t.test('with the cache off every request asks the server', async (t) => {
   const { authority, seen, answer } = await start(t)
   const { app } = await guarded(t, authority, [resolverOf(authority, { cache: false })])
   t.equal((await get(app, TOKEN)).statusCode, 200)
@@ -112,7 +118,7 @@ t.test('with the cache off every request asks for itself', async (t) => {
   t.equal(seen.length, before + 50)
 })
 
-t.test('the cache is bounded, forgets the oldest, and is passed by who asks afresh', async (t) => {
+t.test('the cache is bounded, forgets the oldest, and is passed over by a fresh look-up', async (t) => {
   const authority = await createAuthority(t)
   let asked = 0
   authority.answers.set('/introspect', (request, response, body) => {
@@ -120,14 +126,14 @@ t.test('the cache is bounded, forgets the oldest, and is passed by who asks afre
     json({ ...authority.claimsOf(), active: true, token_type: 'Bearer' })(request, response, body)
   })
   const resolver = resolverOf(authority, { cache: { size: 2 } })
-  const now = authority.clock.now()
-  for (const token of ['a', 'b', 'c', 'b', 'c', 'a']) await resolver.resolve(token, now)
+  const ask = (token: string, fresh = false) => resolver.resolve(token, authority.clock.now(), lookup({ fresh, clock: authority.clock.now }))
+  for (const token of ['a', 'b', 'c', 'b', 'c', 'a']) await ask(token)
   t.equal(asked, 4, 'a was forgotten')
-  await resolver.resolve('a', now, true)
+  await ask('a', true)
   t.equal(asked, 5)
 })
 
-t.test('opaque tokens may be bound too', async (t) => {
+t.test('opaque tokens may be sender-constrained too', async (t) => {
   const { authority } = await start(t, { token_type: 'DPoP', cnf: { jkt: 'x' } })
   const { app } = await guarded(t, authority, [resolverOf(authority, { dpop: true })])
   const response = await app.inject({ url: '/devices', headers: { authorization: `DPoP ${TOKEN}`, dpop: 'a.b.c' } })
@@ -135,7 +141,7 @@ t.test('opaque tokens may be bound too', async (t) => {
   t.match(response.headers['www-authenticate'], 'DPoP realm="api", error="invalid_dpop_proof", algs=')
 })
 
-t.test('keys of this host are never shown to the server', async (t) => {
+t.test('API keys of this host are never sent to the authorization server', async (t) => {
   const { authority, seen } = await start(t)
   const app = Fastify()
   t.teardown(() => app.close())

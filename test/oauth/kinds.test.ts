@@ -6,7 +6,7 @@ import { AUDIENCE, createAuthority, guarded, isRefused, json } from '../helpers/
 const scopes = defineScopes({ resources: { devices: ['read', 'write', 'manage'] }, schemes: ['apiKey', 'oauth'] })
 const OPAQUE = 'opaque-token-of-many-characters-0123456789'
 
-t.test('a good token on a route that names keys alone is known, and may not: 403, which says what is taken', async (t) => {
+t.test('a good token on a route for API keys only is 403, which says what the route takes', async (t) => {
   const authority = await createAuthority(t)
   const { issuer } = authority
   let served = 0

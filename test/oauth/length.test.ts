@@ -5,7 +5,7 @@ import { scopes } from '../helpers/oauth.js'
 
 const limits = { short: undefined, long: 1_000, longest: 8_192 }
 
-t.test('each resolver is asked about credentials of its own length alone, and the longest decides what is read', async (t) => {
+t.test('each resolver is asked about credentials up to its maxLength only, and the longest decides what is read', async (t) => {
   const asked: string[] = []
   const resolvers = Object.entries(limits).map(([name, maxLength]): Resolver => ({
     scheme: 'oauth',

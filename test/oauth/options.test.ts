@@ -37,7 +37,7 @@ t.test('wrong options of the JWT resolver are refused at boot, and say what to w
     [{ issuers: [{ ...one, x: 1 }] }, /unknown option oauth\.issuers\.0\.x/],
     [{ issuers: [one], clockTolerance: 61 }, /oauth\.clockTolerance must be seconds from 0 to 60/],
     [{ issuers: [one], cooldown: 0 }, /oauth\.cooldown must be seconds from 1 to 300/],
-    [{ issuers: [one], keysMaxAge: NaN }, /oauth\.keysMaxAge/],
+    [{ issuers: [one], jwksMaxAge: NaN }, /oauth\.jwksMaxAge/],
     [{ issuers: [one], deadline: 0 }, /oauth\.deadline must be seconds from 0\.01 to 60/],
     [{ issuers: [one], partition: 'token' }, /oauth\.partition must be 'client-and-user', 'client' or 'user'/],
     [{ issuers: [one], cache: true }, /oauth\.cache must be \{ size\?, maxAge\? \}/],
@@ -84,7 +84,7 @@ t.test('no message of a wrong option shows a secret of it', async (t) => {
   }
 })
 
-t.test('a resolver that states no number of characters, or no list of algorithms, is none', async (t) => {
+t.test('a resolver whose maxLength or dpop has the wrong type is refused at boot', async (t) => {
   const resolver: Resolver = { scheme: 'oauth', kind: 'access-token', description: {}, resolve: () => undefined }
   for (const over of [{ maxLength: 'x' }, { maxLength: 1.5 }, { dpop: true }]) {
     const app = Fastify()

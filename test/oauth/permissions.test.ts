@@ -1,6 +1,7 @@
 import t, { type Test } from 'tap'
 import { allowPlainHttp } from 'fastify-latchkey'
 import { createJwtResolver, type PermissionsOf } from 'fastify-latchkey/oauth'
+import { lookup } from '../helpers/lookup.js'
 import { AUDIENCE, createAuthority, get, guarded, isRefused, scopes } from '../helpers/oauth.js'
 
 async function start (t: Test, permissionsOf: PermissionsOf) {
@@ -11,7 +12,7 @@ async function start (t: Test, permissionsOf: PermissionsOf) {
 
 const GONE = 'The owner of the credential is gone.'
 
-t.test('a token never grants more than its user may, looked at again within the stated bound', async (t) => {
+t.test('a token never grants more than its user may, who is asked about again after `permissionsMaxAge`', async (t) => {
   let may: readonly string[] | undefined = ['devices:write', 'devices:read', 'of nobody']
   const asked: string[][] = []
   const { authority, app } = await start(t, (...given) => { asked.push(given); return may })
@@ -32,7 +33,7 @@ t.test('a token never grants more than its user may, looked at again within the 
   t.strictSame(asked, Array.from({ length: 4 }, () => ['user-1', 'w1']))
 })
 
-t.test('permissions that come later, or not at all', async (t) => {
+t.test('permissions that come by promise, or not at all', async (t) => {
   let answer: () => Promise<readonly string[] | undefined | null> = async () => ['devices:read']
   const { authority, app } = await start(t, async () => await answer())
   const token = await authority.issue()
@@ -48,19 +49,19 @@ t.test('permissions that come later, or not at all', async (t) => {
   t.equal(asked, 1, 'those at once ask once')
 })
 
-t.test('a client that acts for itself is bounded by nobody', async (t) => {
+t.test('a client that acts for itself is not bounded', async (t) => {
   const { authority, app } = await start(t, () => { throw new Error('never asked') })
   t.equal((await get(app, await authority.issue({ sub: 'client-1' }))).statusCode, 200)
 })
 
-t.test('who asks afresh is told afresh', async (t) => {
+t.test('a fresh look-up asks for the permissions again', async (t) => {
   let asked = 0
   const { authority, resolver } = await start(t, () => { asked++; return ['devices:read'] })
   const now = authority.clock.now()
   const token = await authority.issue()
-  const first = await resolver.resolve(token, now)
-  t.equal(resolver.resolve(token, now), first, 'synchronously, and shared by all requests')
+  const first = await resolver.resolve(token, now, lookup({ clock: () => now }))
+  t.equal(resolver.resolve(token, now, lookup({ clock: () => now })), first, 'synchronously, and shared by all requests')
   t.equal(asked, 1)
-  await resolver.resolve(token, now, true)
+  await resolver.resolve(token, now, lookup({ fresh: true, clock: () => now }))
   t.equal(asked, 2)
 })

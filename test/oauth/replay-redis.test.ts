@@ -33,7 +33,7 @@ async function startTwo (t: Test) {
   return { server, prove, send, logs: started.map(({ log }) => log) }
 }
 
-t.test('a proof that one process has taken is refused by the others, however many come at once', async (t) => {
+t.test('a proof that one process has accepted is refused by the others, however many requests carry it', async (t) => {
   const { server, prove, send, logs } = await startTwo(t)
   const proof = await prove()
   t.equal((await send(0, proof)).statusCode, 200)
@@ -49,16 +49,16 @@ t.test('a proof that one process has taken is refused by the others, however man
   t.equal(answers.filter((answer) => answer.statusCode === 401).length, 39)
   const client = server.client({ keyPrefix: '' })
   const names = await client.keys('*')
-  t.equal(names.length, 2)
+  t.equal(names.length, 1, 'proofs of one holder and minute are forgotten together')
   for (const name of names) {
     t.match(name, /^latchkey:dpop:[\w-]{43}$/, 'no proof can be read from it')
     const life = await client.pttl(name)
-    t.ok(life > 0 && life <= 121_000, `forgotten after ${life} ms`)
+    t.ok(life > 60_000 && life <= 240_000, `forgotten after ${life} ms`)
   }
   for (const { text } of logs) t.notMatch(text, proof)
 })
 
-t.test('a Redis that is down lets nobody in, and lets in again when it is back', async (t) => {
+t.test('while Redis is down nobody is let in, and somebody is again when it is back', async (t) => {
   const { server, prove, send, logs } = await startTwo(t)
   t.equal((await send(0, await prove())).statusCode, 200)
   await server.kill()
@@ -71,14 +71,26 @@ t.test('a Redis that is down lets nobody in, and lets in again when it is back',
 t.test('on a Cluster, too', async (t) => {
   const store = createRedisReplayStore({ redis: await startPrimaries(t), namespace: 'acme', timeout: 10 })
   for (const proof of ['a', 'b', 'c {x}']) {
-    t.equal(await store.use(proof, 60_000, 0), true)
-    t.equal(await store.use(proof, 60_000, 0), false)
+    t.equal(await store.use(proof, 60_000, 0, 'holder {y}'), true)
+    t.equal(await store.use(proof, 60_000, 0, 'holder {y}'), false)
   }
-  t.equal(await store.use('over', 0, 5), true, 'what is over already is kept for a millisecond')
+  t.equal(await store.use('over', 0, 1_000_000, 'holder'), true, 'one that is over already is remembered for a millisecond')
+})
+
+t.test('each holder has a budget of its own a minute, whichever process it asks', async (t) => {
+  const { client } = await startRedis(t)
+  const stores = [createRedisReplayStore({ redis: client(), perHolder: 3, timeout: 5 }), createRedisReplayStore({ redis: client(), perHolder: 3, timeout: 5 })]
+  const use = async (n: number, until: number, holder: string) => await stores[n % 2]?.use(`${holder} ${n}`, until, 0, holder)
+  const all = await Promise.allSettled(Array.from({ length: 20 }, (_, n) => use(n, 70_500, 'A')))
+  t.equal(all.filter((one) => one.status === 'fulfilled').length, 3)
+  for (const one of all) if (one.status === 'rejected') t.match(one.reason, { name: 'RateLimited', retryAfter: 50 })
+  t.equal(await use(0, 70_500, 'B'), true)
+  t.equal(await use(99, 120_000, 'A'), true, 'the next minute')
 })
 
 t.test('options are checked', async (t) => {
   const { client } = await startRedis(t)
   t.throws(() => createRedisReplayStore({ redis: client(), namespace: 'a{b' }), /option namespace must be 1 to 64 letters/)
   t.throws(() => createRedisReplayStore({ redis: client(), timeout: 0 }), /option timeout must be seconds/)
+  for (const perHolder of [0, 1.5, NaN]) t.throws(() => createRedisReplayStore({ redis: client(), perHolder }), /option perHolder must be a whole number of at least 1/)
 })

@@ -24,21 +24,21 @@ async function levelsDocument (t: Test, openapi: '3.0.3' | '3.1.0', options: Par
       app.delete('/things/:id', { schema: { ...named('remove'), response: { '2xx': { type: 'string', description: 'Done.' }, 404: { type: 'string', description: 'Nothing.' } } }, handler })
       app.get('/me', { schema: { ...levels.secure(), ...named('me') }, handler })
       app.get('/news', { schema: { security: [{ apiKey: [] }, {}], ...named('news') }, handler })
-      app.get('/health', { schema: { ...levels.open(), ...named('health'), response: { 200: { type: 'string', description: 'Well.' }, '4xx': { type: 'string', description: 'Not well.' } } }, handler })
+      app.get('/health', { schema: { ...levels.public(), ...named('health'), response: { 200: { type: 'string', description: 'Well.' }, '4xx': { type: 'string', description: 'Not well.' } } }, handler })
     }
   })
   t.teardown(() => app.close())
   return app.swagger()
 }
 
-t.test('the document of the example has nothing that the linter minds', async (t) => {
+t.test('the linter finds nothing in the document of the example', async (t) => {
   const { app } = await build()
   t.teardown(() => app.close())
   await app.ready()
   t.same((await lint(t, app.swagger())).problems, [])
 })
 
-t.test('neither has one of levels, in any error format', async (t) => {
+t.test('nor in one of levels, in any error format', async (t) => {
   for (const [version, options] of [
     ['3.1.0', { errors: 'error-message', rateLimitFields: ['draft', 'trio', 'x-ratelimit'] }],
     ['3.0.3', { errors: 'problem', rateLimitFields: 'trio' }],
@@ -51,6 +51,6 @@ t.test('neither has one of levels, in any error format', async (t) => {
   }
 })
 
-t.test('the linter would say so', async (t) => {
+t.test('the linter finds a faulty document', async (t) => {
   t.match((await lint(t, { openapi: '3.1.0', info: {}, paths: { '/x': { get: { security: [{ nowhere: [] }] } } } })).problems, [{ ruleId: String }])
 })

@@ -7,10 +7,10 @@ const app = Fastify()
 await app.register(latchkey, { scopes, environment: 'production', keys: { prefix: 'acme' }, transport: allowPlainHttp })
 app.get('/devices', { schema: scopes.secure('devices:read') }, async (request) => principalOf(request).workspace)
 app.delete('/devices', { schema: scopes.secure('devices:manage') }, async () => 'gone')
-const { text } = await app.keys.issue({ workspace: 'w1', scopes: ['devices:read'] })
+const { secret } = await app.latchkey.keys.issue({ workspace: 'w1', scopes: ['devices:read'] })
 const url = await app.listen({ port: 0, host: '127.0.0.1' })
 
-const authorization = `Bearer ${text}`
+const authorization = `Bearer ${secret}`
 const ask = async (init) => {
   const response = await fetch(`${url}/devices`, init)
   const body = await response.text()
@@ -24,7 +24,7 @@ const answers = {
 await app.close()
 
 const rooms = {}
-for (const room of ['auth', 'scopes', 'limits', 'keys', 'events', 'management', 'docs', 'server', 'testing']) {
+for (const room of ['auth', 'scopes', 'limits', 'keys', 'events', 'management', 'openapi', 'server', 'testing']) {
   rooms[room] = Object.keys(await import(`fastify-latchkey/${room}`)).sort()
 }
 const { version } = createRequire(import.meta.url)('fastify-latchkey/package.json')

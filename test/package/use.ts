@@ -37,16 +37,18 @@ app.get('/devices', { schema: { ...scopes.secure('devices:read'), querystring: {
 app.post('/devices', { schema: scopes.anyOf('devices:provision', ['devices:read', 'devices:write']) }, async () => null)
 app.put('/devices', { schema: scopes.secure('devices:write', { profile: 'heavy', cost: 5 }) }, async () => null)
 app.get('/me', { schema: scopes.secure() }, async () => null)
-app.get('/health', { schema: scopes.open() }, async () => null)
+app.get('/health', { schema: scopes.public() }, async () => null)
 app.delete('/devices', { schema: scopes.secure(), preHandler: scopes.requireScopes('devices:delete') }, async () => null)
-app.get('/own', { onRequest: app.authenticate }, async () => null)
+app.get('/own', { onRequest: app.latchkey.authenticate }, async () => null)
 app.get('/levels', { schema: levels.secure('WRITE') }, async () => null)
 
-const { key, text } = await app.keys.issue({
+const { key, secret } = await app.latchkey.keys.issue({
   workspace: 'w1', scopes: ['devices:read', 'deployments:stage'], environment: 'sandbox', expiresAt: new Date(),
 })
-export const issued: { id: string, hints: readonly string[], text: string } = { id: key.id, hints: key.secrets.map(({ hint }) => hint), text }
-export const table = app.scopesByResource()
+export const issued: { id: string, hints: readonly string[], secret: string } = {
+  id: key.id, hints: key.secrets.map(({ hint }) => hint), secret
+}
+export const table = app.latchkey.scopesByResource()
 routeUpgrades(app)
 app.get('/live', { schema: scopes.secure('devices:read') }, async (request, reply) => {
   const upgrade = upgradeOf(request)
@@ -79,6 +81,6 @@ scopes.requireScopes('devices:reed')
 // @ts-expect-error unknown level
 levels.secure('OWNER')
 // @ts-expect-error unknown scope for a key, by the registered catalogue
-await app.keys.issue({ workspace: 'w1', scopes: ['devices:reed'] })
+await app.latchkey.keys.issue({ workspace: 'w1', scopes: ['devices:reed'] })
 // @ts-expect-error a principal is read-only
 app.get('/', async (request) => { principalOf(request).workspace = 'w2' })

@@ -26,7 +26,7 @@ t.test('§3 RateLimit-Policy is a list of the policies that apply, each with its
   t.strictSame(policy, [{ name: 'minute', params: new Map([['q', 3], ['w', 60]]) }, { name: 'burst', params: new Map([['q', 2], ['w', 1]]) }])
 })
 
-t.test('§3 it stays what it is from answer to answer, admitted or not', async (t) => {
+t.test('§3 it is the same in every answer, admitted or not', async (t) => {
   const { app, bearer } = await platform(t, { limits })
   const answers = []
   for (let i = 0; i < 5; i++) answers.push(await app.inject({ url: '/devices', headers: bearer('reader') }))
@@ -62,7 +62,7 @@ t.test('§4 answers that were not counted carry no fields', async (t) => {
   }
 })
 
-t.test('§4 the budget of failures is one more policy, told once it is used up', async (t) => {
+t.test('§4 the budget of failures is one more policy, shown once it is used up', async (t) => {
   const { app, bearer } = await platform(t, { failures: { quota: 1, window: 60 } })
   await app.inject({ url: '/devices', headers: { authorization: 'Bearer unknown' } })
   const { limit, policy } = fieldsOf(await app.inject({ url: '/devices', headers: bearer('reader') }))

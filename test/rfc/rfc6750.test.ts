@@ -53,7 +53,7 @@ t.test('§3.1 invalid_request is 400: malformed, repeated, or sent in two ways',
   }
 })
 
-t.test('§3.1 invalid_token is 401: unknown, expired, or malformed as a key, all told alike', async (t) => {
+t.test('§3.1 invalid_token is 401: unknown, expired, or malformed as a key, all with the same answer', async (t) => {
   const wrong = `${texts.reader.slice(0, -1)}${texts.reader.endsWith('0') ? '1' : '0'}`
   for (const headers of [bearer('expired'), { authorization: 'Bearer unknown' }, { authorization: `Bearer ${wrong}` }, { authorization: `Bearer ${'a'.repeat(257)}` }]) {
     const answer = await get(headers)

@@ -19,7 +19,7 @@ async function start (t: Test) {
   return { authority, app, refuses, sign: (bytes: Uint8Array, over = {}) => new CompactSign(bytes).setProtectedHeader({ ...header, ...over }).sign(authority.pair.privateKey) }
 }
 
-t.test('§3.1 and §2.1 each key is for one algorithm, and the caller chooses none', async (t) => {
+t.test('§3.1 and §2.1 each signing key is for one algorithm, and the caller can\'t choose another', async (t) => {
   const { authority, refuses } = await start(t)
   const [, body = '', signature = ''] = (await authority.issue()).split('.')
   for (const alg of ['none', 'NONE', 'nOnE', '', 'HS256', 'HS384', 'HS512', 'RS256', 'PS256', 'ES384', 'ES256K', 'EdDSA', 'Ed25519', 'RSA1_5', 'dir', 'es256', '__proto__', 'constructor']) {
@@ -30,7 +30,7 @@ t.test('§3.1 and §2.1 each key is for one algorithm, and the caller chooses no
   await refuses('another curve under the same kid', await forge(other.privateKey, { ...header, alg: 'ES384' }, authority.claimsOf()))
 })
 
-t.test('§3.2 and §3.4 a signature is checked as one: none of zeros, of another form or of another length', async (t) => {
+t.test('§3.2 and §3.4 a signature of zeros, of another form or of another length is refused', async (t) => {
   const { authority, refuses } = await start(t)
   const [head = '', body = '', signature = ''] = (await authority.issue()).split('.')
   const order = Buffer.from('ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551', 'hex')
@@ -50,7 +50,7 @@ t.test('§3.2 and §3.4 a signature is checked as one: none of zeros, of another
   for (const [what, bytes] of Object.entries(forms)) await refuses(what, `${head}.${body}.${bytes.toString('base64url')}`)
 })
 
-t.test('§3.3 and §3.6 what is encrypted, compressed, nested or in another serialization is no access token', async (t) => {
+t.test('§3.3 and §3.6 an encrypted, compressed or nested token, or another serialization, is no access token', async (t) => {
   const { authority, app, refuses, sign } = await start(t)
   const claims = Buffer.from(JSON.stringify(authority.claimsOf()))
   const encrypted = await new CompactEncrypt(claims).setProtectedHeader({ alg: 'dir', enc: 'A256GCM', typ: 'at+jwt', kid: 'key-1' }).encrypt(randomBytes(32))
@@ -72,7 +72,7 @@ t.test('§3.7 claims are UTF-8', async (t) => {
   await refuses('a half that is cut off', await sign(Buffer.concat([Buffer.from(text.replace('user-1"', 'user-')), Buffer.from([0xc3]), Buffer.from('"}')])))
 })
 
-t.test('§3.8, §3.9 and §2.7 keys of one issuer, and tokens for one audience, are good for no other', async (t) => {
+t.test('§3.8, §3.9 and §2.7 signing keys of one issuer, and tokens for one audience, are valid for no other', async (t) => {
   const { authority, refuses } = await start(t)
   const evil = await createAuthority(t)
   await refuses('another issuer, which nobody asked about', await evil.issue())
@@ -83,7 +83,7 @@ t.test('§3.8, §3.9 and §2.7 keys of one issuer, and tokens for one audience, 
   t.strictSame(evil.asked, [])
 })
 
-t.test('§3.10 what a token claims of its key leads nowhere', async (t) => {
+t.test('§3.10 the key that a token names is never fetched', async (t) => {
   const { authority, refuses } = await start(t)
   const before = authority.asked.length
   for (const kid of ['../../../dev/null', "' OR 1=1 --", 'x\u0000', `${authority.issuer}/jwks`, '__proto__', '', 7, null, ['key-1'], { kid: 'key-1' }]) {
@@ -96,8 +96,6 @@ t.test('§3.10 what a token claims of its key leads nowhere', async (t) => {
 t.test('§3.11, §3.12 and §2.8 a JWT of another kind is no access token, though its issuer signed it for this audience', async (t) => {
   const { authority, refuses } = await start(t)
   for (const typ of [undefined, '', 'JWT', 'jwt', 'id+jwt', 'logout+jwt', 'secevent+jwt', 'dpop+jwt', 'client-authentication+jwt', 'oauth-authz-req+jwt', 'token-introspection+jwt', 'rt+jwt', 'at+jwt ', 'application/at+jwt+x', 7, ['at+jwt']]) {
-    const [, body = '', signature = ''] = (await authority.issue()).split('.')
-    const token = typeof typ === 'string' || typ === undefined ? await authority.issue({}, { typ }) : `${part({ ...header, typ })}.${body}.${signature}`
-    await refuses(`typ ${JSON.stringify(typ)}`, token)
+    await refuses(`typ ${JSON.stringify(typ)}`, await authority.issue({}, { typ }))
   }
 })

@@ -65,7 +65,7 @@ t.test('§5.1 field names are case-insensitive, and §5.5 white space around a v
   }
 })
 
-t.test('§9.3.2 HEAD is answered as GET, without content', async (t) => {
+t.test('§9.3.2 HEAD is answered like GET, without content', async (t) => {
   for (const headers of [{}, { authorization: 'Bearer unknown' }, bearer('other'), bearer('reader')]) {
     const [asGet, asHead] = [await get(headers), await app.inject({ method: 'HEAD', url: '/devices', headers })]
     t.strictSame([asHead.statusCode, asHead.headers['www-authenticate'], asHead.headers['content-type'], asHead.body], [asGet.statusCode, asGet.headers['www-authenticate'], asGet.headers['content-type'], ''])

@@ -59,7 +59,7 @@ t.test('§3.2 what was required and what was granted are extensions of insuffici
   t.match((await app.inject({ url: '/devices', headers: bearer('sandbox') })).json(), { code: 'WRONG_ENVIRONMENT', credentialEnvironment: 'sandbox', hostEnvironment: 'production' })
 })
 
-t.test('§5 a problem tells nothing of what is inside: no reason, no stack, no credential', async (t) => {
+t.test('§5 a problem shows nothing internal: no reason, no stack, no credential', async (t) => {
   for (const code of codes) {
     const { problem } = problemOf(new AccessError(code, { reason: 'ECONNREFUSED 10.0.0.1' }))
     t.strictSame(Object.keys(problem).sort(), ['code', 'detail', 'status', 'title', 'type'])

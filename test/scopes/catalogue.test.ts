@@ -20,7 +20,7 @@ t.test('manage includes its whole resource and nothing of others; write does not
   t.same(scopes.expand([]), [])
 })
 
-t.test('implications reach as far as they lead, through manage and in circles too', async (t) => {
+t.test('implications are followed to their end, also through manage and in circles', async (t) => {
   const scopes = defineScopes({
     resources: { a: ['one', 'two'], b: ['read', 'manage'], c: ['go'] },
     implies: { 'a:one': ['a:two'], 'a:two': ['b:manage'], 'b:read': ['c:go'], 'c:go': ['a:one'] },
@@ -41,7 +41,7 @@ t.test('levels include those before them', async (t) => {
   t.same(levels.expand(['ADMIN']), ['READ', 'WRITE', 'ADMIN'])
 })
 
-t.test('levels and resources live beside one another, and may imply one another', async (t) => {
+t.test('a catalogue may have levels and resources, which may imply one another', async (t) => {
   const both = defineScopes({ levels: ['READ', 'WRITE'], resources: { events: ['send'] }, implies: { WRITE: ['events:send'] } })
   t.same(both.expand(['WRITE']), ['events:send', 'READ', 'WRITE'])
   t.same(both.expand(['READ']), ['READ'])
@@ -59,14 +59,14 @@ t.test('a scope that is not declared grants nothing, whatever it looks like', as
   t.same(scopes.expand(untyped([undefined, null, 1, {}, ['devices:read']])), [])
 })
 
-t.test('names that other objects have by birth are names like any other, where declared', async (t) => {
+t.test('names of Object.prototype are names like any other, where declared', async (t) => {
   const scopes = defineScopes(untyped<{ resources: Record<string, string[]> }>(JSON.parse('{"resources":{"__proto__":["constructor","toString","manage"]}}')))
   t.same(scopes.names, ['__proto__:constructor', '__proto__:toString', '__proto__:manage'])
   t.same(scopes.expand(['__proto__:manage']), scopes.names)
   t.same(scopes.expand(['__proto__:constructor']), ['__proto__:constructor'])
 })
 
-t.test('a principal permits what all named scopes together need', async (t) => {
+t.test('permits requires all named scopes', async (t) => {
   const scopes = defineScopes({ resources: { devices: ['read', 'write', 'manage'] } })
   const reader = principal('p', { scopes: ['devices:read'] })
   t.equal(scopes.permits(reader, 'devices:read'), true)
@@ -75,7 +75,7 @@ t.test('a principal permits what all named scopes together need', async (t) => {
   t.throws(() => scopes.permits(reader, untyped('devices:reed')), { name: 'OptionError', message: /scope "devices:reed" is not declared/ })
 })
 
-t.test('what a list grants is worked out once where it can not change, and anew where it can', async (t) => {
+t.test('what a frozen list grants is cached, and what a changeable one grants is not', async (t) => {
   const scopes = defineScopes({ resources: { devices: ['read', 'write'] } })
   const frozen = Object.freeze(['devices:read'])
   t.equal(scopes.grant(frozen), scopes.grant(frozen))
@@ -92,7 +92,7 @@ t.test('a catalogue can not be changed', async (t) => {
   t.same(Reflect.ownKeys(scopes.grant(['devices:read'])), [], 'no way to add to what is shared')
 })
 
-t.test('wrong definitions are refused, and say what is wrong', async (t) => {
+t.test('a wrong definition is refused with what is wrong', async (t) => {
   const rows: Array<[unknown, RegExp]> = [
     [undefined, /option scopes must be \{ resources, implies\? \} or \{ levels, methods\? \}, not undefined/],
     [{}, /option scopes must declare resources or levels/],

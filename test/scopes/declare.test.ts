@@ -1,23 +1,23 @@
 import t from 'tap'
 import { scopes, untyped } from '../helpers/limits.js'
 
-t.test('secure states all of its scopes, or any valid credential', async (t) => {
+t.test('secure requires all of its scopes, or any valid credential', async (t) => {
   t.same(scopes.secure('devices:read', 'devices:write'), { security: [{ apiKey: ['devices:read', 'devices:write'] }] })
   t.same(scopes.secure(), { security: [{ apiKey: [] }] })
   t.same(scopes.secure('devices:read', { cost: 2 }), { security: [{ apiKey: ['devices:read'] }], 'x-rate-limit': { cost: 2 } })
   t.same(scopes.secure({ profile: 'heavy', cost: 5 }), { security: [{ apiKey: [] }], 'x-rate-limit': { profile: 'heavy', cost: 5 } })
 })
 
-t.test('anyOf states alternatives, each of one scope or of several', async (t) => {
+t.test('anyOf declares alternatives, each of one scope or of several', async (t) => {
   t.same(scopes.anyOf('devices:read', ['devices:write', 'devices:provision']), { security: [{ apiKey: ['devices:read'] }, { apiKey: ['devices:write', 'devices:provision'] }] })
   t.same(scopes.anyOf('devices:read', { cost: 2 }), { security: [{ apiKey: ['devices:read'] }], 'x-rate-limit': { cost: 2 } })
 })
 
-t.test('open states everybody', async (t) => {
-  t.same(scopes.open(), { security: [] })
+t.test('public lets everybody in', async (t) => {
+  t.same(scopes.public(), { security: [] })
 })
 
-t.test('what is not a declared scope is refused by every helper, and never dropped in silence', async (t) => {
+t.test('an undeclared scope is refused by every helper, and never ignored', async (t) => {
   const wrong: unknown[] = ['devices:reed', 'devices:*', '', '__proto__', 'constructor', undefined, null, 1, true, Symbol('s'), () => 'devices:read', ['devices:reed'], [undefined], [['devices:read']]]
   for (const value of wrong) {
     const named = String(typeof value === 'symbol' ? 'a symbol' : JSON.stringify(value))
@@ -28,15 +28,15 @@ t.test('what is not a declared scope is refused by every helper, and never dropp
   }
 })
 
-t.test('a list where secure wants scopes is refused: it would have let anybody in', async (t) => {
+t.test('a list instead of scopes is refused by secure: it would have let anybody in', async (t) => {
   t.throws(() => scopes.secure(untyped(['devices:read'])), { name: 'OptionError' })
   t.throws(() => scopes.secure(untyped([])), { name: 'OptionError' })
 })
 
-t.test('no alternatives are refused: none would have been everybody', async (t) => {
-  t.throws(() => scopes.anyOf(), { name: 'OptionError', message: /anyOf needs at least one alternative; for everybody state open\(\)/ })
+t.test('anyOf without alternatives is refused: it would have let everybody in', async (t) => {
+  t.throws(() => scopes.anyOf(), { name: 'OptionError', message: /anyOf needs at least one alternative; for everybody declare public\(\)/ })
   t.throws(() => scopes.anyOf({ cost: 5 }), { name: 'OptionError', message: /anyOf needs at least one alternative/ })
-  t.throws(() => scopes.anyOf('devices:read', []), { name: 'OptionError', message: /anyOf has an alternative without scopes; for any valid credential state secure\(\)/ })
+  t.throws(() => scopes.anyOf('devices:read', []), { name: 'OptionError', message: /anyOf has an alternative without scopes; for any valid credential declare secure\(\)/ })
   t.throws(() => scopes.requireScopes(), { name: 'OptionError', message: /requireScopes needs at least one scope/ })
 })
 

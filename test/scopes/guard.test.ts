@@ -11,13 +11,13 @@ function routes (app: FastifyInstance): void {
   app.delete('/devices', { schema: scopes.secure('devices:delete') }, async () => 'deleted')
   app.post('/both', { schema: scopes.secure('devices:read', 'devices:write') }, async () => 'both')
   app.get('/any', { schema: scopes.anyOf('devices:read', ['devices:write', 'devices:provision']) }, async () => 'any')
-  app.get('/everybody', { schema: scopes.open() }, async () => 'open')
+  app.get('/everybody', { schema: scopes.public() }, async () => 'open')
   app.get('/anybody', { schema: scopes.secure() }, async () => 'anybody')
   app.get('/optional', { schema: { security: [{}, { apiKey: ['devices:read'] }] } }, async ({ principal }) => principal?.id ?? 'nobody')
   app.get('/loaded', { schema: scopes.secure(), preHandler: scopes.requireScopes('devices:write') }, async () => 'loaded')
 }
 
-t.test('a principal passes where it holds the scope, and nowhere else', async (t) => {
+t.test('a principal passes where it has the scope, and nowhere else', async (t) => {
   const { app, as } = await guarded(t, {}, routes)
   const status = async (scope: string, url: string) => (await as.inject(app, { scopes: [scope] }, url)).statusCode
   t.equal(await status('devices:read', '/devices'), 200)
@@ -39,7 +39,7 @@ t.test('a refusal says what was required and what was granted, in the body and t
   t.match(either, { required: [['devices:read'], ['devices:write', 'devices:provision']], granted: ['devices:write', 'deployments:read'], detail: 'This operation requires devices:read, or devices:write and devices:provision; the credential grants devices:write, deployments:read.' })
 })
 
-t.test('granted scopes of any characters stay inside the body', async (t) => {
+t.test('granted scopes with any characters appear in the body alone', async (t) => {
   const { app, as } = await guarded(t, {}, routes)
   const strange = 'x"\r\nset-cookie: a=b\0é'
   const response = await as.inject(app, { scopes: [strange] }, '/devices')
@@ -47,14 +47,14 @@ t.test('granted scopes of any characters stay inside the body', async (t) => {
   t.equal(response.headers['set-cookie'], undefined)
 })
 
-t.test('all-of wants all, any-of wants one', async (t) => {
+t.test('secure requires all scopes, anyOf one alternative', async (t) => {
   const { app, as } = await guarded(t, {}, routes)
-  const status = async (method: 'GET' | 'POST', url: string, held: string[]) => (await as.inject(app, { scopes: held }, { method, url })).statusCode
+  const status = async (method: 'GET' | 'POST', url: string, granted: string[]) => (await as.inject(app, { scopes: granted }, { method, url })).statusCode
   t.same([await status('POST', '/both', ['devices:read']), await status('POST', '/both', ['devices:write']), await status('POST', '/both', ['devices:write', 'devices:read']), await status('POST', '/both', ['devices:manage'])], [403, 403, 200, 200])
   t.same([await status('GET', '/any', ['devices:read']), await status('GET', '/any', ['devices:write']), await status('GET', '/any', ['devices:provision']), await status('GET', '/any', ['devices:provision', 'devices:write'])], [200, 403, 403, 200])
 })
 
-t.test('[] is everybody, [{}] anybody who sends a good credential or none', async (t) => {
+t.test('[] lets everybody in, [{}] everybody with a valid credential or none', async (t) => {
   const { app, as } = await guarded(t, {}, routes)
   t.equal((await app.inject('/everybody')).body, 'open')
   t.equal((await app.inject({ url: '/everybody', headers: { authorization: 'Bearer nonsense' } })).statusCode, 200, 'nobody looks at it')
@@ -65,7 +65,7 @@ t.test('[] is everybody, [{}] anybody who sends a good credential or none', asyn
   refused(t, await app.inject('/anybody'), { status: 401, code: 'CREDENTIAL_MISSING', challenge: 'Bearer realm="api"' })
 })
 
-t.test('HEAD needs what GET needs', async (t) => {
+t.test('HEAD requires what GET requires', async (t) => {
   const { app, as } = await guarded(t, {}, routes)
   const head = async (scope: string) => (await as.inject(app, { scopes: [scope] }, { method: 'HEAD', url: '/devices' })).statusCode
   t.same([await head('devices:read'), await head('devices:write')], [200, 403])
@@ -80,7 +80,7 @@ t.test('the scope of GET does not open DELETE of the same path', async (t) => {
 t.test('requireScopes is a hook of its own', async (t) => {
   const { app, as } = await guarded(t, {}, (app) => {
     routes(app)
-    app.get('/unseen', { schema: scopes.open(), preHandler: scopes.requireScopes('devices:write') }, async () => 'never')
+    app.get('/unseen', { schema: scopes.public(), preHandler: scopes.requireScopes('devices:write') }, async () => 'never')
     app.get('/early', { schema: scopes.secure(), onRequest: scopes.requireScopes('devices:write', 'devices:read') }, async () => 'early')
   })
   const body = refused(t, await as.inject(app, { scopes: ['devices:read'] }, '/loaded'), { status: 403, code: 'INSUFFICIENT_SCOPE', challenge: challenge('devices:write') })
@@ -91,7 +91,7 @@ t.test('requireScopes is a hook of its own', async (t) => {
   refused(t, await app.inject('/unseen'), { status: 401, code: 'CREDENTIAL_MISSING', challenge: 'Bearer realm="api"' })
 })
 
-t.test('the check runs before a body is parsed, or behind validation where the host says so', async (t) => {
+t.test('the check runs before a body is parsed, or after validation where the host chose preHandler', async (t) => {
   const withBody = (app: FastifyInstance) => {
     app.post('/', { schema: { ...scopes.secure('devices:write'), body: { type: 'object', required: ['name'] } } }, async () => 'made')
   }
@@ -99,13 +99,13 @@ t.test('the check runs before a body is parsed, or behind validation where the h
   const before = await guarded(t, {}, withBody)
   t.equal((await before.as.inject(before.app, { scopes: [] }, bad)).statusCode, 403)
   const behind = await guarded(t, { hook: 'preHandler' }, withBody)
-  const ask = (held: string[], payload: object) => behind.as.inject(behind.app, { scopes: held }, { ...bad, payload })
+  const ask = (granted: string[], payload: object) => behind.as.inject(behind.app, { scopes: granted }, { ...bad, payload })
   t.same([(await ask([], {})).statusCode, (await ask(['devices:write'], {})).statusCode, (await ask(['devices:write'], { name: 'n' })).statusCode], [400, 400, 200])
   refused(t, await ask([], { name: 'n' }), { status: 403, code: 'INSUFFICIENT_SCOPE', challenge: challenge('devices:write') })
   t.equal((await behind.app.inject(bad)).statusCode, 401, 'authentication stays in front')
 })
 
-t.test('a request whose principal was taken away on its way is not let in', async (t) => {
+t.test('a request whose principal was removed on its way is not let in', async (t) => {
   const { app, as } = await guarded(t, { hook: 'preHandler' }, (app) => {
     app.addHook('preParsing', async (request) => { request.principal = null })
     routes(app)
@@ -124,7 +124,7 @@ t.test('a preflight passes, and any other OPTIONS request is guarded', async (t)
   }
 })
 
-t.test('a principal that a hook of the host took away is nobody: 401 where one is needed, and nothing where none is', async (t) => {
+t.test('where a hook of the host removes the principal, guarded routes answer 401 and public ones go on', async (t) => {
   const taken = (app: FastifyInstance) => {
     app.addHook('onRequest', async (request) => { request.principal = null })
     routes(app)
@@ -138,7 +138,7 @@ t.test('a principal that a hook of the host took away is nobody: 401 where one i
   t.equal((await as.inject(app, { scopes: [] }, '/optional')).body, 'nobody')
 })
 
-t.test('a scheme is met by its own kind of principal only', async (t) => {
+t.test('a principal of another kind does not satisfy a scheme', async (t) => {
   const oauth = testPrincipals({ kind: 'access-token', scheme: 'oauth' })
   const keys = testPrincipals()
   const { app } = await guarded(t, { resolvers: [oauth.resolver, keys.resolver] }, (app) => {
@@ -146,12 +146,12 @@ t.test('a scheme is met by its own kind of principal only', async (t) => {
     app.get('/key', { schema: { security: [{ apiKey: [] }] } }, async () => 'in')
     app.get('/either', { schema: { security: [{ oauth: ['devices:read'] }, { apiKey: ['devices:write'] }] } }, async () => 'in')
   })
-  const status = async (as: typeof keys, url: string, held: string[]) => (await as.inject(app, { scopes: held }, url)).statusCode
+  const status = async (as: typeof keys, url: string, granted: string[]) => (await as.inject(app, { scopes: granted }, url)).statusCode
   t.same([await status(oauth, '/oauth', ['devices:read']), await status(keys, '/oauth', ['devices:read'])], [200, 403])
   t.same([await status(oauth, '/either', ['devices:read']), await status(keys, '/either', ['devices:write']), await status(oauth, '/either', ['devices:write']), await status(keys, '/either', ['devices:read'])], [200, 200, 403, 403])
 })
 
-t.test('a credential of a kind that a route does not take learns what it takes, not that a scope is missing', async (t) => {
+t.test('the refusal of another kind of credential says which kind the route takes', async (t) => {
   const oauth = testPrincipals({ kind: 'access-token', scheme: 'oauth' })
   const keys = testPrincipals()
   const { app } = await guarded(t, { resolvers: [oauth.resolver, testPrincipals({ kind: 'access-token', scheme: 'partner' }).resolver, keys.resolver] }, (app) => {
@@ -183,15 +183,15 @@ t.test('a credential of a kind that a route does not take learns what it takes, 
   t.strictSame([lacking.detail, lacking.required, lacking.schemes], ['This operation requires devices:write; the credential grants devices:read.', [['devices:write']], undefined], 'where its kind is taken, what it would need itself')
 })
 
-t.test('statements that can not be met refuse to start, and name their routes', async (t) => {
-  const state = (security: unknown) => bootError(t, {}, (app) => { app.get('/x', { schema: { security: untyped(security) } }, async () => 'in') })
-  t.match(await state([{ apiKey: ['devices:reed'] }]), /^OptionError: .*GET \/x requires "devices:reed", which is not declared; declared: devices:read, /)
-  t.match(await state([{ apiKeys: ['devices:read'] }]), /GET \/x names the security scheme "apiKeys"; known: apiKey/)
-  t.match(await state([{ apiKey: ['devices:read'], oauth: [] }]), /GET \/x each item of schema\.security must name one scheme/)
-  t.match(await state([{}, { apiKey: ['devices:reed'] }]), /GET \/x requires "devices:reed"/)
-  t.match(await state('devices:read'), /GET \/x schema\.security, or what the option undeclared answers, must be an array of security requirements, not "devices:read"/)
-  t.match(await state([{ apiKey: 'devices:read' }]), /GET \/x the scopes of apiKey in schema\.security must be an array of strings, not "devices:read"/)
-  t.match(await state(undefined), /GET \/x states nothing/)
+t.test('declarations that can\'t be satisfied refuse to start, with the names of their routes', async (t) => {
+  const boot = (security: unknown) => bootError(t, {}, (app) => { app.get('/x', { schema: { security: untyped(security) } }, async () => 'in') })
+  t.match(await boot([{ apiKey: ['devices:reed'] }]), /^OptionError: .*GET \/x requires "devices:reed", which is not declared; declared: devices:read, /)
+  t.match(await boot([{ apiKeys: ['devices:read'] }]), /GET \/x names the security scheme "apiKeys"; known: apiKey/)
+  t.match(await boot([{ apiKey: ['devices:read'], oauth: [] }]), /GET \/x each item of schema\.security must name one scheme/)
+  t.match(await boot([{}, { apiKey: ['devices:reed'] }]), /GET \/x requires "devices:reed"/)
+  t.match(await boot('devices:read'), /GET \/x schema\.security, or what the option undeclared answers, must be an array of security requirements, not "devices:read"/)
+  t.match(await boot([{ apiKey: 'devices:read' }]), /GET \/x the scopes of apiKey in schema\.security must be an array of strings, not "devices:read"/)
+  t.match(await boot(undefined), /GET \/x declares nothing/)
   const two = await bootError(t, {}, (app) => {
     app.post('/a', { schema: { security: [{ apiKey: ['x'] }] } }, async () => 'in')
     app.put('/b', { schema: { security: [{ y: [] }] } }, async () => 'in')
@@ -199,11 +199,11 @@ t.test('statements that can not be met refuse to start, and name their routes', 
   t.match(two, /POST \/a requires "x".*\n.*PUT \/b names the security scheme "y"/)
 })
 
-t.test('one scheme for two kinds of principal refuses to start', async (t) => {
+t.test('a scheme with two kinds of principal refuses to start', async (t) => {
   t.match(await bootError(t, { keys: { prefix: 'acme' }, resolvers: [testPrincipals({ kind: 'access-token' }).resolver] }), /the security scheme "apiKey" stands for two kinds of principal/)
 })
 
-t.test('a route from before the guard whose statement has a typo is refused to everybody, and the log says why', async (t) => {
+t.test('a route registered before the guard with a typo refuses everybody, and the log says why', async (t) => {
   const lines: string[] = []
   const app = Fastify({ logger: { level: 'info', stream: { write: (line: string) => { lines.push(line) } } } })
   t.teardown(() => app.close())
@@ -214,8 +214,8 @@ t.test('a route from before the guard whose statement has a typo is refused to e
   const as = testPrincipals()
   await app.register(latchkey, { scopes, environment: 'production', keys: false, resolvers: [as.resolver], transport: allowPlainHttp })
   for (const url of ['/typo0', '/typo1', '/scheme']) {
-    for (const held of [['devices:manage'], reed]) {
-      refused(t, await as.inject(app, { scopes: held }, url), { status: 403, code: 'ROUTE_UNDECLARED' })
+    for (const granted of [['devices:manage'], reed]) {
+      refused(t, await as.inject(app, { scopes: granted }, url), { status: 403, code: 'ROUTE_UNDECLARED' })
     }
   }
   t.equal((await as.inject(app, { scopes: ['devices:read'] }, '/half')).statusCode, 200, 'what can be met is met')
@@ -223,13 +223,13 @@ t.test('a route from before the guard whose statement has a typo is refused to e
   t.match(lines.join(''), /GET \/typo0 requires \\"devices:reed\\", which is not declared/)
 })
 
-t.test('options of the room are checked', async (t) => {
+t.test('options of scopes are checked', async (t) => {
   t.match(await bootError(t, untyped({ hook: 'onSend' })), /option hook must be 'onRequest' or 'preHandler', not "onSend"/)
   t.match(await bootError(t, untyped({ scopes: {} })), /option scopes must be what defineScopes returned, not an object with nothing in it/)
   t.match(await bootError(t, untyped({ scopes: ['devices:read'] })), /option scopes must be what defineScopes returned, not an array of 1/)
 })
 
-t.test('200 scopes decide over HTTP as few do', async (t) => {
+t.test('a catalogue of 200 scopes decides as a small one does', async (t) => {
   const many = defineScopes({ resources: { r: ['a00', ...Array.from({ length: 199 }, (_, i) => `b${i}`)] } })
   const { app, as } = await guarded(t, { scopes: many }, (app) => {
     app.get('/last', { schema: { security: [{ apiKey: ['r:b198'] }] } }, async () => 'in')

@@ -11,7 +11,7 @@ function everything (app: FastifyInstance): void {
   app.all('/all', async () => 'in')
 }
 
-t.test('the method of a route is its statement', async (t) => {
+t.test('a route declares by its method', async (t) => {
   const { app, as } = await guarded(t, { scopes: withOptions }, everything)
   async function accepted (scope: string): Promise<string[]> {
     const answers = await Promise.all(METHODS.map(async (method) => [method, (await as.inject(app, { scopes: [scope] }, untyped({ method, url: '/all' }))).statusCode] as const))
@@ -24,14 +24,14 @@ t.test('the method of a route is its statement', async (t) => {
   t.same(await accepted('read'), [])
 })
 
-t.test('a mutation with READ says so, before its body is looked at', async (t) => {
+t.test('a mutation with READ is refused before its body is parsed', async (t) => {
   const { app, as } = await guarded(t, { scopes: withOptions }, everything)
   const body = refused(t, await as.inject(app, { scopes: ['READ'] }, { method: 'POST', url: '/all', payload: '{', headers: { 'content-type': 'application/json' } }),
     { status: 403, code: 'INSUFFICIENT_SCOPE', challenge: 'Bearer realm="api", error="insufficient_scope", scope="WRITE"' })
   t.match(body, { required: [['WRITE']], granted: ['READ'] })
 })
 
-t.test('a route says otherwise in its schema', async (t) => {
+t.test('a route can declare otherwise in its schema', async (t) => {
   const { app, as } = await guarded(t, { scopes: levels }, (app) => {
     app.post('/search', { schema: levels.secure('READ') }, async () => 'found')
     app.get('/secrets', { schema: levels.secure('ADMIN') }, async () => 'secret')
@@ -41,7 +41,7 @@ t.test('a route says otherwise in its schema', async (t) => {
   t.equal((await as.inject(app, { scopes: ['WRITE'] }, { method: 'HEAD', url: '/secrets' })).statusCode, 403)
 })
 
-t.test('HEAD follows what methods says of GET, unless it says something of HEAD', async (t) => {
+t.test('HEAD has the level of GET, unless methods sets one for HEAD', async (t) => {
   const of = (methods: object, method: string) => defineScopes({ levels: ['READ', 'WRITE', 'ADMIN'], methods: untyped<Record<string, 'READ'>>(methods) }).byMethod(method)
   t.same(of({ GET: 'ADMIN' }, 'HEAD'), [{ apiKey: ['ADMIN'] }])
   t.same(of({ get: 'ADMIN' }, 'GET'), [{ apiKey: ['ADMIN'] }], 'in any case')
@@ -49,10 +49,11 @@ t.test('HEAD follows what methods says of GET, unless it says something of HEAD'
   t.same(of({}, 'HEAD'), [{ apiKey: ['READ'] }])
 })
 
-t.test('methods that are not safe need the second level, whatever they are; OPTIONS is safe', async (t) => {
+t.test('methods that are not safe require the second level; OPTIONS and QUERY are safe', async (t) => {
   const one = (method: string, names: readonly string[] = ['READ', 'WRITE', 'ADMIN']) => defineScopes({ levels: names }).byMethod(method)
-  for (const method of ['POST', 'PROPFIND', 'QUERY', 'MKCOL', 'UNHEARD-OF']) t.same(one(method), [{ apiKey: ['WRITE'] }], method)
+  for (const method of ['POST', 'PROPFIND', 'MKCOL', 'UNHEARD-OF']) t.same(one(method), [{ apiKey: ['WRITE'] }], method)
   t.same(one('OPTIONS'), [{ apiKey: ['READ'] }])
+  t.same(one('QUERY'), [{ apiKey: ['READ'] }])
   t.same(defineScopes({ levels: ['READ', 'WRITE'], methods: { OPTIONS: 'WRITE' } }).byMethod('OPTIONS'), [{ apiKey: ['WRITE'] }])
   t.same(one('POST', ['ONLY']), [{ apiKey: ['ONLY'] }], 'the only one there is')
   t.equal(defineScopes({ resources: { devices: ['read'] } }).byMethod('GET'), undefined, 'without levels no method states anything')

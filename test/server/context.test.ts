@@ -27,7 +27,7 @@ async function contexts (t: Test, limits: { store: LimitStore } | false, wait: b
   t.same(answers.map((answer) => [answer.statusCode, answer.json().context]), urls.map((url) => [200, url]))
 }
 
-t.test('a request keeps its async context, whatever it waited for with others', async (t) => {
+t.test('a request keeps its async context, whatever it waited for', async (t) => {
   const server = await startRedis(t)
   const redis = redisStore(t, { url: server.url, deadline: 5 })
   await redis.ready()
@@ -35,7 +35,7 @@ t.test('a request keeps its async context, whatever it waited for with others', 
   for (const wait of [false, true]) {
     await t.test(`no limits, ${wait}`, (t) => contexts(t, false, wait))
     await t.test(`counters in memory, ${wait}`, (t) => contexts(t, { store: createMemoryLimitStore() }, wait))
-    await t.test(`a store that answers later, ${wait}`, (t) => contexts(t, { store: later }, wait))
+    await t.test(`an asynchronous store, ${wait}`, (t) => contexts(t, { store: later }, wait))
     await t.test(`Redis, ${wait}`, (t) => contexts(t, { store: redis }, wait))
   }
 })

@@ -20,6 +20,14 @@ t.test('the request log shows method, path, host and address, and neither query,
   t.notMatch(log.text, 'secret')
 })
 
+t.test('the request log shows no port that a proxy writes into X-Forwarded-For', async (t) => {
+  const log = keepLines()
+  const app = Fastify(serverOptions({ logger: { stream: log.stream }, trustProxy: '127.0.0.1' }))
+  t.teardown(() => app.close())
+  await app.inject({ url: '/', remoteAddress: '127.0.0.1', headers: { 'x-forwarded-for': '203.0.113.7:1234' } })
+  t.match(log.entries.find(({ msg }) => msg === 'incoming request')?.req, { remoteAddress: '203.0.113.7' })
+})
+
 t.test('a raw request that the host logs shows no more', async (t) => {
   const log = keepLines()
   const app = Fastify(serverOptions({ logger: { stream: log.stream } }))
@@ -34,7 +42,7 @@ t.test('a raw request that the host logs shows no more', async (t) => {
   t.notMatch(log.text, 'secret')
 })
 
-t.test('an error shows type, code, status, message and stack, and nothing that hangs on it', async (t) => {
+t.test('an error shows type, code, status, message and stack, and no other properties', async (t) => {
   const log = keepLines()
   const app = Fastify(serverOptions({ logger: { stream: log.stream } }))
   const fault = Object.assign(new TypeError('GET http://u:secret@upstream/x?key=secret failed', { cause: new Error('secret') }), {
@@ -63,7 +71,7 @@ t.test('an error shows type, code, status, message and stack, and nothing that h
   t.notMatch(log.text, 'secret')
 })
 
-t.test('the error that a handler throws is logged with a scrubbed message, by its status', async (t) => {
+t.test('the error that a handler throws is logged with a redacted message, at the level of its status', async (t) => {
   const log = keepLines()
   const app = Fastify(serverOptions({ logger: { stream: log.stream } }))
   app.get('/broken', async () => { throw new Error('at /x?secret') })
@@ -104,7 +112,7 @@ t.test('requests that the host does not log stay unlogged', async (t) => {
   t.strictSame(log.entries.filter(({ msg }) => !String(msg).startsWith('Server listening')), [])
 })
 
-t.test('credentials in header objects that the host logs are redacted, beside what the host redacts', async (t) => {
+t.test('credentials in header objects that the host logs are redacted, with what the host redacts itself', async (t) => {
   const headers = { authorization: 'secret', cookie: 'secret', 'set-cookie': 'secret', 'proxy-authorization': 'secret', accept: '*/*' }
   for (const redact of [undefined, ['password'], { paths: ['password'], remove: true }]) {
     const log = keepLines()
@@ -118,7 +126,7 @@ t.test('credentials in header objects that the host logs are redacted, beside wh
   }
 })
 
-t.test('the host\'s serializers replace those of the same name, and what they let through is scrubbed', async (t) => {
+t.test('the host\'s serializers replace those of the same name, and their output is redacted', async (t) => {
   const log = keepLines()
   const app = Fastify(serverOptions({
     logger: {
@@ -139,14 +147,14 @@ t.test('the host\'s serializers replace those of the same name, and what they le
   t.notMatch(log.text, 'secret')
 })
 
-t.test('the host\'s own streamWrite runs before the line is scrubbed', async (t) => {
+t.test('the host\'s own streamWrite runs before the line is redacted', async (t) => {
   const log = keepLines()
   const app = Fastify(serverOptions({ logger: { stream: log.stream, hooks: { streamWrite: (line: string) => line.replace('"ping"', '"at /x?secret"') } } }))
   app.log.info('ping')
   t.equal(log.entries[0]?.msg, 'at /x?…')
 })
 
-t.test('a logger instance of the host gets the serializers; made of loggerOptions, its lines are scrubbed too', async (t) => {
+t.test('a logger instance of the host gets the serializers; created with loggerOptions, its lines are redacted too', async (t) => {
   for (const own of [false, true]) {
     const log = keepLines()
     const options = own ? { level: 'trace' } : loggerOptions({ level: 'trace' })
@@ -178,7 +186,7 @@ t.test('logger: true logs to standard output', async (t) => {
   t.match(logger, { serializers: Object, redact: Array, hooks: { streamWrite: Function } })
 })
 
-t.test('what the host states itself stands, and its options are not changed', async (t) => {
+t.test('options of the host replace ours, and its options object is not changed', async (t) => {
   const frameworkErrors = () => {}
   const clientErrorHandler = () => {}
   const logController = new LogController()

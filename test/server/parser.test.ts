@@ -3,7 +3,7 @@ import { connect } from 'node:net'
 import Fastify from 'fastify'
 import t, { type Test } from 'tap'
 import { serverOptions } from 'fastify-latchkey/server'
-import { abandon, exchange, keepLines, listen, request, wire } from '../helpers/doors.js'
+import { abandon, exchange, keepLines, listen, request, openConnection } from '../helpers/doors.js'
 
 async function start (t: Test, handler: () => Promise<unknown> = async () => ({})) {
   const log = keepLines()
@@ -47,14 +47,14 @@ for (const [what, bytes, status, code] of refused) {
   })
 }
 
-t.test('a broken body of a request that is not answered yet is answered with 400', async (t) => {
+t.test('a broken body is answered with 400 where its request was not answered yet', async (t) => {
   const { port, codes } = await start(t)
   const answer = await exchange(port, request('POST / HTTP/1.1', 'Host: a', 'Content-Type: application/json', 'Transfer-Encoding: chunked') + 'secret\r\n')
   t.equal(answer.status, 400)
   t.equal(codes()[0], 'HPE_INVALID_CHUNK_SIZE')
 })
 
-t.test('an answer on its way is not mixed with another: the connection is closed', async (t) => {
+t.test('no second answer is written into an answer that has begun: the connection is closed', async (t) => {
   const { app, port, codes } = await start(t)
   app.server.prependListener('request', (_request, response) => { response.flushHeaders() })
   const { text } = await exchange(port, request('POST / HTTP/1.1', 'Host: a', 'Transfer-Encoding: chunked') + 'secret\r\n')
@@ -73,14 +73,14 @@ t.test('a connection that the peer resets gets no answer, and nothing is thrown'
 
 t.test('a peer that has closed its half is answered', async (t) => {
   const { port, codes } = await start(t)
-  const { socket, until, closed } = wire(port, 'GET /?k=secret HTTP/1.1\r\n')
+  const { socket, until, closed } = openConnection(port, 'GET /?k=secret HTTP/1.1\r\n')
   socket.end()
   t.match(await until((text) => text.endsWith('}')), 'BAD_REQUEST')
   await closed
   t.strictSame(codes(), ['HPE_INVALID_EOF_STATE'])
 })
 
-t.test('a fault that is no parser\'s, or has no code, and a socket that takes no more are closed without an answer', async (t) => {
+t.test('a fault of no parser, one without a code, and a socket that can\'t be written to are closed without an answer', async (t) => {
   const { app, port, codes } = await start(t)
   for (const [fault, ended] of [[{ code: 'ERR_SSL_HTTP_REQUEST' }, false], [{}, false], [{ code: 'HPE_INVALID_METHOD' }, true]] as const) {
     const accepted = once(app.server, 'connection')

@@ -28,7 +28,7 @@ async function start (t: Test, guard: Guard) {
   if (guard === 'child') await app.register(async (child) => { await child.register(latchkey, options) })
   else if (guard !== undefined) await app.register(latchkey, { ...options, ...guard })
   app.get('/devices/:id', { schema: scopes.secure('devices:read') }, async () => ({}))
-  app.get('/owned', { schema: scopes.open(), constraints: { owner: 'me' } }, async () => ({}))
+  app.get('/owned', { schema: scopes.public(), constraints: { owner: 'me' } }, async () => ({}))
   const port = await listen(app)
   t.teardown(() => app.close())
   return { port, log, app }
@@ -53,7 +53,7 @@ for (const guard of [undefined, 'child', {}] satisfies Guard[]) {
   })
 }
 
-t.test('a path that no route has is a problem without the URL where nothing is guarded', async (t) => {
+t.test('an unknown path is a problem without the URL, also where nothing is guarded', async (t) => {
   const { port, log } = await start(t, undefined)
   for (const method of ['GET', 'HEAD', 'POST', 'OPTIONS']) {
     const answer = await exchange(port, request(`${method} /nowhere?k=secret HTTP/1.1`, 'Host: a', 'Content-Length: 0', 'Connection: close'))
@@ -63,7 +63,7 @@ t.test('a path that no route has is a problem without the URL where nothing is g
   t.notMatch(log.text, 'secret')
 })
 
-t.test('in a guarded context the refusals have its format, and who holds no key learns of no 404', async (t) => {
+t.test('in a guarded context refusals have its format, and without a key there is no 404', async (t) => {
   const { port, log, app } = await start(t, { errors: 'error' })
   const { secret: text } = await app.latchkey.keys.issue({ workspace: 'w', scopes: ['devices:read'], environment: 'production' })
 
@@ -79,7 +79,7 @@ t.test('in a guarded context the refusals have its format, and who holds no key 
   t.notMatch(log.text, 'secret')
 })
 
-t.test('with errors thrown, the host\'s handler gets the 404, and Fastify\'s own the malformed URL', async (t) => {
+t.test('with errors: \'throw\', the host\'s error handler gets the 404, and Fastify\'s own the malformed URL', async (t) => {
   const { port, log, app } = await start(t, { errors: 'throw' })
   const { secret: text } = await app.latchkey.keys.issue({ workspace: 'w', scopes: [], environment: 'production' })
   const missing = await exchange(port, get('/nowhere?k=secret', `Authorization: Bearer ${text}`))

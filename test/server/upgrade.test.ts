@@ -4,7 +4,7 @@ import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest }
 import t, { type Test } from 'tap'
 import latchkey, { allowPlainHttp, defineScopes, notFound, type LatchkeyOptions } from 'fastify-latchkey'
 import { routeUpgrades, serverOptions, upgradeOf } from 'fastify-latchkey/server'
-import { abandon, deferred, exchange, keepLines, listen, readAnswer, request, wire } from '../helpers/doors.js'
+import { abandon, deferred, exchange, keepLines, listen, readAnswer, request, openConnection } from '../helpers/doors.js'
 
 const scopes = defineScopes({ resources: { events: ['read', 'write'] } })
 const KEY = 'dGhlIHNhbXBsZSBub25jZQ=='
@@ -58,7 +58,7 @@ async function untilClosed (app: FastifyInstance): Promise<void> {
 t.test('a key with the scope opens a WebSocket, and what came with the handshake is not lost', async (t) => {
   const { app, port, log, issue } = await start(t)
   const key = await issue('events:read')
-  const { socket, until, closed } = wire(port, handshake('/events?access=secret', key) + '\x81\x02hi')
+  const { socket, until, closed } = openConnection(port, handshake('/events?access=secret', key) + '\x81\x02hi')
 
   const answer = readAnswer(await until((text) => text.endsWith('\x81\x02hi')))
   t.equal(answer.status, 101)
@@ -72,7 +72,7 @@ t.test('a key with the scope opens a WebSocket, and what came with the handshake
   t.notMatch(log.text, key)
 })
 
-t.test('an upgrade is refused as any request is, and the connection is closed', async (t) => {
+t.test('an upgrade is refused like any request, and the connection is closed', async (t) => {
   const { app, port, handled, issue } = await start(t, { limits: { environments: { production: [{ name: 'two', quota: 2, window: 60 }] } } })
   const refused = [
     [handshake('/events', undefined), 401, 'CREDENTIAL_MISSING', 'Bearer realm="api"'],
@@ -99,13 +99,13 @@ t.test('an upgrade is refused as any request is, and the connection is closed', 
   await untilClosed(app)
 })
 
-t.test('over plain HTTP an upgrade is refused before its credential is read', async (t) => {
+t.test('over plain HTTP an upgrade of a guarded route is refused before its credential is read', async (t) => {
   const { port, handled, issue } = await start(t, { transport: undefined })
   t.match(await exchange(port, handshake('/events', await issue('events:read'))), { status: 403, headers: { connection: 'close' }, body: /INSECURE_TRANSPORT/ })
   t.strictSame(handled, [])
 })
 
-t.test('a route that only answers does so, whatever the method, and the connection is closed', async (t) => {
+t.test('a route that does not upgrade answers, whatever the method, and the connection is closed', async (t) => {
   const { app, port, issue } = await start(t)
   const key = await issue('events:read', 'events:write')
   t.match(await exchange(port, handshake('/plain', key)), { status: 200, body: '{"plain":true}', headers: { connection: 'close' } })
@@ -118,7 +118,7 @@ t.test('a route that only answers does so, whatever the method, and the connecti
   await untilClosed(app)
 })
 
-t.test('a second request behind the handshake is never answered', async (t) => {
+t.test('a second request after the handshake is never answered', async (t) => {
   const { port, issue } = await start(t)
   const key = await issue('events:read')
   for (const first of [handshake('/plain', key), handshake('/plain', undefined)]) {
@@ -127,13 +127,36 @@ t.test('a second request behind the handshake is never answered', async (t) => {
   }
 })
 
-t.test('a request without an upgrade has none to take', async (t) => {
+t.test('an upgrade that does not wait for the answer to an earlier request closes the connection, and the server goes on', async (t) => {
+  const { app, port, handled, issue } = await start(t)
+  const key = await issue('events:read')
+  for (const first of [request('GET /nothing HTTP/1.1', 'Host: x'), request('GET /plain HTTP/1.1', 'Host: x', `Authorization: Bearer ${key}`)]) {
+    const { text } = await exchange(port, first + handshake('/events', key))
+    t.notMatch(text, '101 Switching')
+    await untilClosed(app)
+  }
+  t.strictSame(handled, [])
+  t.equal((await exchange(port, handshake('/plain', key))).status, 200)
+})
+
+t.test('an upgrade after the answer to an earlier request is served', async (t) => {
+  const { port, issue } = await start(t)
+  const key = await issue('events:read')
+  const { socket, until, closed } = openConnection(port, request('GET /plain HTTP/1.1', 'Host: x', `Authorization: Bearer ${key}`))
+  await until((text) => text.endsWith('{"plain":true}'))
+  socket.write(handshake('/events', key))
+  await until((text) => text.includes('101 Switching'))
+  socket.end()
+  await closed
+})
+
+t.test('upgradeOf is undefined for a request without an upgrade', async (t) => {
   const { port, issue } = await start(t)
   const answer = await exchange(port, request('GET /events HTTP/1.1', 'Host: a', `Authorization: Bearer ${await issue('events:read')}`, 'Connection: close'))
   t.match(answer, { status: 426, headers: { upgrade: 'websocket' } })
 })
 
-t.test('peers that reset at any moment leave neither an error nor a connection', async (t) => {
+t.test('clients that reset at any moment leave neither an error nor a connection', async (t) => {
   const asked = deferred<undefined>()
   const answer = deferred<undefined>()
   const handling = deferred<undefined>()
@@ -145,7 +168,7 @@ t.test('peers that reset at any moment leave neither an error nor a connection',
       request.raw.once('close', () => aborted.push(request.url))
       done()
     })
-    app.get('/wait', { schema: scopes.open() }, async ({ signal }) => {
+    app.get('/wait', { schema: scopes.public() }, async ({ signal }) => {
       handling.resolve(undefined)
       await once(signal, 'abort')
     })
@@ -158,26 +181,26 @@ t.test('peers that reset at any moment leave neither an error nor a connection',
   await untilClosed(app)
   t.strictSame(aborted, ['/wait'], 'a request that is waited for is aborted')
 
-  const { socket, until } = wire(port, handshake('/events', await issue('events:read')))
+  const { socket, until } = openConnection(port, handshake('/events', await issue('events:read')))
   await until((text) => text.includes('101 Switching'))
   socket.resetAndDestroy()
   await untilClosed(app)
   t.strictSame(aborted, ['/wait'], 'a taken connection that ends is no aborted request')
 })
 
-t.test('closing the app ends what was taken', async (t) => {
+t.test('closing the app ends upgraded connections', async (t) => {
   const { app, port, issue } = await start(t)
-  const { until, closed } = wire(port, handshake('/events', await issue('events:read')))
+  const { until, closed } = openConnection(port, handshake('/events', await issue('events:read')))
   await until((text) => text.includes('101 Switching'))
   await app.close()
   await closed
 })
 
-t.test('an answer on its way is not cut off when the app closes', async (t) => {
+t.test('an answer that has begun is not cut off when the app closes', async (t) => {
   const asked = deferred<undefined>()
   const go = deferred<undefined>()
   const { app, port, issue } = await start(t, {}, (app) => {
-    app.get('/slow', { schema: scopes.open() }, async () => {
+    app.get('/slow', { schema: scopes.public() }, async () => {
       asked.resolve(undefined)
       await go.promise
       return { slow: true }
@@ -193,7 +216,7 @@ t.test('an answer on its way is not cut off when the app closes', async (t) => {
   await closed
 })
 
-t.test('another listener would be a door without a guard, so it is refused', async (t) => {
+t.test('another upgrade listener is refused, since no guard sees what it accepts', async (t) => {
   const app = Fastify()
   routeUpgrades(app)
   t.throws(() => routeUpgrades(app), { code: 'LATCHKEY_ERR_OPTION', message: /something listens for upgrades/ })
@@ -215,7 +238,7 @@ t.test('the control: no hook sees what a raw listener accepts', async (t) => {
   t.equal((await exchange(port, request('GET /events HTTP/1.1', 'Host: a', 'Connection: close'))).status, 401)
 })
 
-t.test('it fits servers of other types', async (t) => {
+t.test('routeUpgrades takes servers of other types', async (t) => {
   for (const app of [Fastify({ https: {} }), Fastify({ serverFactory: (handler) => Fastify().server.on('request', handler) })]) {
     routeUpgrades(app)
     t.equal(app.server.listenerCount('upgrade'), 1)

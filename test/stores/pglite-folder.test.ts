@@ -16,11 +16,11 @@ async function newFolder (t: Test): Promise<string> {
   return join(folder, 'keys')
 }
 
-const file = fileURLToPath(new URL('../helpers/lock-folder.ts', import.meta.url))
+const file = fileURLToPath(new URL('../helpers/lock-folder.js', import.meta.url))
 
 /** Another process that locks a folder, if it can, for as long as it lives. */
 async function lockElsewhere (t: Test, folder: string) {
-  const child = start([process.execPath, '--conditions=fastify-latchkey-source', '--import', 'tsx', file], undefined, { FOLDER: folder })
+  const child = start([process.execPath, file], undefined, { FOLDER: folder })
   child.stderr.pipe(process.stderr)
   const ended = once(child, 'exit')
   async function kill (): Promise<void> {

@@ -15,7 +15,16 @@ t.teardown(() => pool.end())
 let sent: Array<{ text: string, values: unknown[] }> = []
 const store = createPostgresKeyStore({
   pool: {
-    connect: () => pool.connect(),
+    async connect () {
+      const client = await pool.connect()
+      return {
+        query (query) {
+          if (!/^(BEGIN|COMMIT)/.test(query.text)) sent.push(query)
+          return client.query(query)
+        },
+        release: (broken) => client.release(broken)
+      }
+    },
     query (query) {
       sent.push(query)
       return pool.query(query)

@@ -4,11 +4,11 @@ import t, { type Test } from 'tap'
 import { start } from '../helpers/child.js'
 import { startPostgres } from '../helpers/postgres.js'
 
-const file = fileURLToPath(new URL('../helpers/keys-server.ts', import.meta.url))
+const file = fileURLToPath(new URL('../helpers/keys-server.js', import.meta.url))
 
 /** A server process, and requests to it. */
 async function serve (t: Test, keys: string) {
-  const child = start([process.execPath, '--conditions=fastify-latchkey-source', '--import', 'tsx', file], undefined, { KEYS_URL: keys })
+  const child = start([process.execPath, file], undefined, { KEYS_URL: keys })
   const closed = once(child, 'close')
   async function stop (): Promise<unknown> {
     child.kill('SIGTERM')

@@ -2,7 +2,9 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createRedisKeyStore } from 'fastify-latchkey/keys/redis'
 import { compilePolicy } from 'fastify-latchkey/limits'
-import { keyStoreConformance } from 'fastify-latchkey/testing'
+import { createRedisReplayStore } from 'fastify-latchkey/oauth/redis'
+import { keyStoreConformance, webhookStoreConformance } from 'fastify-latchkey/testing'
+import { createRedisWebhookStore } from 'fastify-latchkey/webhooks/redis'
 import { Redis } from 'ioredis'
 import t, { type Test } from 'tap'
 import { root } from '../helpers/child.js'
@@ -10,52 +12,64 @@ import { principal } from '../helpers/limits.js'
 import { startRedis } from '../helpers/redis-server.js'
 import { redisStore } from '../helpers/redis-store.js'
 
-const readme = await readFile(join(root, 'README.md'), 'utf8')
+const page = await readFile(join(root, 'docs/deployment.md'), 'utf8')
 
-/** A Redis with an account that may do what the README lists below a heading, and nothing else. */
-async function accountOf (t: Test, heading: string) {
-  const [, below = ''] = readme.split(`\n### ${heading}\n`)
-  const [, listed = '', keys = '', more = ''] = /`(\+\w+(?: \+\w+)+)`\s+on\s+`(~latchkey:\*)`; ioredis wants `(\+\w+)` too/.exec(below) ?? []
+/** A Redis with an account that has what the page lists for a store, and nothing else. */
+async function accountOf (t: Test, store: string) {
+  const [, keys = ''] = /^\| store \| commands on `(~.+)` \|$/m.exec(page) ?? []
+  const [, listed = ''] = new RegExp(`^\\| ${store} \\| \`(.+)\` \\|$`, 'm').exec(page) ?? []
+  const [, more = ''] = /^ioredis itself wants `(.+)`\.$/m.exec(page) ?? []
   const grants = [...listed.split(' '), more]
   const server = await startRedis(t)
   const admin = server.client()
   await admin.call('ACL', 'SETUSER', 'app', 'reset', 'on', '>hunter2', keys, ...grants)
-  const redis = new Redis({ host: '127.0.0.1', port: server.port, username: 'app', password: 'hunter2', maxRetriesPerRequest: null })
+  const login = { username: 'app', password: 'hunter2' }
+  const redis = new Redis({ host: '127.0.0.1', port: server.port, ...login, maxRetriesPerRequest: null })
   redis.on('error', () => {})
   t.teardown(() => redis.disconnect())
   return {
     redis,
     /** What was granted and never used. */
-    async idle (): Promise<string[]> {
+    async unused (): Promise<string[]> {
       const stats = await admin.info('commandstats')
       return grants.filter((grant) => !stats.includes(`cmdstat_${grant.slice(1)}:`))
     }
   }
 }
 
-t.test('the account that the README describes is enough for the key store, and has no right that it does not use', async (t) => {
-  const { redis, idle } = await accountOf(t, 'Where keys live')
+t.test('the account that docs/deployment.md lists is enough for the key store, and has no right that it does not use', async (t) => {
+  const { redis, unused } = await accountOf(t, 'keys')
   const store = createRedisKeyStore({ redis })
-  for (const { name, run } of keyStoreConformance()) {
-    await t.test(name, async (t) => {
-      await run(store)
-      t.pass(name)
-    })
-  }
-  t.same(await idle(), [])
+  for (const { name, run } of keyStoreConformance()) await t.resolves(run(store), name)
+  t.same(await unused(), [])
+})
+
+t.test('so is the one for webhooks', async (t) => {
+  const { redis, unused } = await accountOf(t, 'webhooks')
+  const store = createRedisWebhookStore({ redis })
+  for (const { name, run } of webhookStoreConformance()) await t.resolves(run(store), name)
+  t.same(await unused(), [])
 })
 
 t.test('so is the one for limits', async (t) => {
-  const { redis, idle } = await accountOf(t, 'Several processes')
+  const { redis, unused } = await accountOf(t, 'limits')
   const store = redisStore(t, { redis, deadline: 5 })
   await store.ready()
   const ada = principal('ada', { version: 1 })
   const minute = { name: 'minute', quota: 5, window: 60 }
-  await store.take({ policies: [compilePolicy(minute), compilePolicy({ ...minute, name: 'all', partition: 'workspace' })], principal: ada, cost: 1, now: 0 })
+  const policies = [compilePolicy(minute), compilePolicy({ ...minute, name: 'all', partition: 'workspace' })]
+  await store.take({ policies, principal: ada, cost: 1, now: 0 })
   await store.publishVersion(ada, 1)
   await store.reset(ada, { workspace: true })
   t.equal((await store.inspect(ada, [minute])).versionMarker, 1)
-  t.equal(await store.claim('once', 60), true)
   t.same(store.log.lines, [])
-  t.same(await idle(), [])
+  t.same(await unused(), [])
+})
+
+t.test('so is the one for used DPoP proofs', async (t) => {
+  const { redis, unused } = await accountOf(t, 'used DPoP proofs')
+  const store = createRedisReplayStore({ redis })
+  t.equal(await store.use('a proof', 60_000, 0, 'a holder'), true)
+  t.equal(await store.use('a proof', 60_000, 0, 'a holder'), false)
+  t.same(await unused(), [])
 })

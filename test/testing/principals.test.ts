@@ -1,6 +1,7 @@
 import Fastify, { type FastifyInstance } from 'fastify'
 import latchkey, { allowPlainHttp, defineScopes, principalOf, type Principal } from 'fastify-latchkey'
 import { testPrincipals, type TestPrincipals, type TestPrincipalsOptions } from 'fastify-latchkey/testing'
+import { lookup } from '../helpers/lookup.js'
 import t, { type Test } from 'tap'
 import { refused } from '../helpers/limits.js'
 
@@ -105,7 +106,7 @@ t.test('a credential is forgotten when the request fails, too', async (t) => {
   })
   await t.rejects(as.inject(told, { scopes: [] }, '/'), /not ready/)
   t.match(authorization, /^Bearer test-/)
-  t.equal(await as.resolver.resolve(authorization.slice(7), 0), undefined)
+  t.equal(await as.resolver.resolve(authorization.slice(7), 0, lookup()), undefined)
 })
 
 t.test('an unknown credential is refused, and so is none', async (t) => {

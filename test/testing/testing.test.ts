@@ -99,5 +99,5 @@ t.test('a request that can not be sent is the test\'s to see', async (t) => {
   const as = testPrincipals()
   const { app } = await serving(t, as)
   app.get('/stating-nothing', async () => 'in')
-  await t.rejects(as.inject(app, { scopes: [] }, '/'), /GET \/stating-nothing states nothing/)
+  await t.rejects(as.inject(app, { scopes: [] }, '/'), /GET \/stating-nothing declares nothing/)
 })

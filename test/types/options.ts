@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import latchkey, { allowPlainHttp, defineScopes, type ApiKey, type Decision, type IssueInput, type LatchkeyOptions, type LimitStore, type Policy } from 'fastify-latchkey'
-import { type Changed, type KeyEvent } from 'fastify-latchkey/keys'
+import type { AccessEvent } from 'fastify-latchkey/events'
+import type { Changed } from 'fastify-latchkey/keys'
 import { keyRoutes } from 'fastify-latchkey/management'
 import { typeOf } from './equal.js'
 
@@ -45,10 +46,10 @@ export async function typed (app: FastifyInstance): Promise<void> {
   await app.register(keyRoutes, { scopes: { read: 'devices:read' } })
 }
 
-export function heard (event: KeyEvent): readonly string[] {
+export function changedFields (event: AccessEvent): readonly string[] {
   // @ts-expect-error only an update says what was changed
-  event.changed.join()
-  return event.type === 'key.updated' ? event.changed : [event.key.id]
+  event.data.changed.join()
+  return event.type === 'key.updated' ? event.data.changed : [event.id]
 }
 
 export const inputs: IssueInput[] = [

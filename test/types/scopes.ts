@@ -86,7 +86,7 @@ export function hooks (): void {
   app.addHook('preHandler', check)
   app.get('/', { onRequest: check, preValidation: check, preHandler: [check], schema: { ...scopes.secure('devices:read'), summary: 'x', querystring: { type: 'object' } } }, async () => null)
   app.route({ method: 'GET', url: '/', schema: { security: [{ apiKey: ['devices:read'] }, {}], 'x-rate-limit': { profile: 'heavy' } }, handler: async () => null })
-  app.get<{ Params: { id: string } }>('/:id', { preHandler: check, schema: scopes.open() }, async ({ params }) => params.id)
+  app.get<{ Params: { id: string } }>('/:id', { preHandler: check, schema: scopes.public() }, async ({ params }) => params.id)
   // @ts-expect-error a scheme holds a list of scopes
   app.get('/', { schema: { security: [{ apiKey: 'devices:read' }] } }, async () => null)
   // @ts-expect-error a cost is a number

@@ -1,65 +1,95 @@
-import { describeFault } from '../../core/errors.js'
+import type { Clock } from '../../core/clock.js'
 import type { Principal } from '../../core/principal.js'
-import { isThenable, type Clock } from '../../core/clock.js'
-import type { KeyField } from './transitions.js'
+import { eventId, type AccessEvent, type Emitter, type EventActor, type EventData } from '../../events/index.js'
+import type { KeyCaller } from '../keys.js'
 import type { ApiKey } from '../record.js'
+import type { KeyField } from './transitions.js'
 
-/** Who changed a key, where it was not the host itself. */
-export type KeyActor = Pick<Principal, 'kind' | 'id' | 'owner'>
-
-/** Where the request came from that changed a key. */
-export interface KeyOrigin { readonly ip: string, readonly requestId: string }
-
-interface Change {
-  readonly at: Date
-  /** As it is from now on. */
-  readonly key: ApiKey
-  readonly by?: KeyActor
-  /** Where it came by the management routes, or the host has said so. */
-  readonly from?: KeyOrigin
-}
-
-/** A change that has been written. Holds neither a text nor a hash. */
-export type KeyEvent =
-  | Change & { readonly type: 'key.issued' | 'key.rotated' | 'key.revoked' | 'key.expired' }
-  | Change & { readonly type: 'key.updated', readonly changed: readonly KeyField[] }
-  /** Somebody has found a valid text of the key where it must not be. */
-  | Change & { readonly type: 'key.exposed' }
-
-export type KeyListener = (event: KeyEvent) => void | Promise<void>
-
-export type Happening =
-  | { readonly type: Exclude<KeyEvent['type'], 'key.updated'> }
+/** What was done to a key. */
+export type KeyAction =
+  | { readonly type: 'key.issued' | 'key.rotated' | 'key.revoked' | 'key.expired' | 'key.exposed' }
   | { readonly type: 'key.updated', readonly changed: readonly KeyField[] }
 
-/** Who changes a key, and from where. */
-export interface Changer { readonly by?: Principal | undefined, readonly from?: KeyOrigin | undefined }
+/** Emits what was done to a key. @param key as it is from then on */
+export type EmitKeyEvent = (action: KeyAction, key: ApiKey, caller?: KeyCaller) => void
 
-export type Tell = (what: Happening, key: ApiKey, changer?: Changer) => void
+export interface KeyEventsDeps {
+  readonly events: Pick<Emitter, 'emit' | 'hasListeners'> | undefined
+  readonly clock: Clock
+  /** The scanner of notices emits `key.expired`; the call that makes a key expire then emits `key.updated`. */
+  readonly expiryIsNoticed: boolean
+}
 
-/** Nobody waits for a listener, and what it throws or rejects with changes nothing. */
-export function createTell (listeners: ReadonlyArray<KeyListener | undefined>, clock: Clock, log: (reason: string, message: string) => void): Tell {
-  const heard = listeners.filter((one) => one !== undefined)
-
-  return function tell (what, key, { by, from } = {}) {
-    const at = new Date(clock())
-    for (const listener of heard) call(listener, { ...what, at, key, ...by !== undefined && { by: actorOf(by) }, ...from !== undefined && { from } })
-  }
-
-  function call (listener: KeyListener, event: KeyEvent): void {
-    try {
-      const heard = listener(event)
-      if (isThenable(heard)) Promise.resolve(heard).catch(complain)
-    } catch (fault) {
-      complain(fault)
-    }
-  }
-
-  function complain (fault: unknown): void {
-    log(describeFault(fault), 'keys.onEvent failed')
+export function createKeyEvents ({ events, clock, expiryIsNoticed }: KeyEventsDeps): EmitKeyEvent {
+  return function emitKeyEvent (action, key, { by, from } = {}) {
+    const noticed = action.type === 'key.expired' && expiryIsNoticed
+    const done = noticed ? { type: 'key.updated', changed: ['expiresAt'] } as const : action
+    if (events === undefined || !events.hasListeners(done.type)) return
+    const event = keyEventOf(done, key, new Date(clock()))
+    events.emit({ ...event, ...by !== undefined && { by: actorOf(by) }, ...from !== undefined && { from } })
   }
 }
 
-function actorOf ({ kind, id, owner }: Principal): KeyActor {
+function actorOf ({ kind, id, owner }: Principal): EventActor {
   return { kind, id, ...owner !== undefined && { owner } }
+}
+
+/** The event of an action. A change has one id, by the key's version; each report of a leak has another id. */
+export function keyEventOf (action: KeyAction, key: ApiKey, now: Date): AccessEvent {
+  const { expiresAt, revokedReason: reason, workspace } = key
+  const event = { id: eventId(action.type, key.id, key.version), at: now, workspace }
+  const data = { key: viewOfKey(key) }
+  switch (action.type) {
+    case 'key.issued':
+      return { ...event, type: action.type, data: { ...data, ...expiresAt !== undefined && iso({ expiresAt }) } }
+    case 'key.updated':
+      return { ...event, type: action.type, data: { ...data, changed: [...action.changed] } }
+    case 'key.rotated':
+      return { ...event, type: action.type, data: { ...data, ...previousSecretOf(key, now) } }
+    case 'key.revoked':
+      return { ...event, type: action.type, data: { ...data, ...reason !== undefined && { reason } } }
+    case 'key.expired':
+      return expiredEvent(key, expiresAt ?? now)
+    case 'key.exposed':
+      return { ...event, id: eventId(action.type, key.id, now.getTime()), type: action.type, data }
+  }
+}
+
+function iso ({ expiresAt }: { readonly expiresAt: Date }): { expiresAt: string } {
+  return { expiresAt: expiresAt.toISOString() }
+}
+
+/** How long the previous secret stays valid; nothing where it has ended. */
+function previousSecretOf ({ secrets }: ApiKey, now: Date) {
+  const { retiresAt, graceAfterFirstUse } = secrets.at(-2) ?? {}
+  if (retiresAt !== undefined) return retiresAt > now ? { earlierRetiresAt: retiresAt.toISOString() } : {}
+  return graceAfterFirstUse === undefined ? {} : { earlierRetiresAfterFirstUse: graceAfterFirstUse }
+}
+
+/** The expiry of a key: the same event whether it was brought about or noticed by a scanner. */
+export function expiredEvent (key: ApiKey, expiresAt: Date): AccessEvent<'key.expired'> {
+  return {
+    id: eventId(key.id, expiredName(expiresAt)),
+    type: 'key.expired',
+    at: expiresAt,
+    workspace: key.workspace,
+    data: { key: viewOfKey(key), ...iso({ expiresAt }) }
+  }
+}
+
+/** Name of the notice that a key has expired. */
+export function expiredName (expiresAt: Date): string {
+  return `expired:${expiresAt.getTime()}`
+}
+
+/** What events say of a key. */
+export function viewOfKey ({ id, environment, name, owner, secrets }: ApiKey): EventData<'key.exposed'>['key'] {
+  const hint = secrets.at(-1)?.hint
+  return {
+    id,
+    environment,
+    ...name !== undefined && { name },
+    ...owner !== undefined && { owner },
+    ...hint !== undefined && { hint }
+  }
 }

@@ -1,48 +1,53 @@
-import { AccessError } from '../../core/errors.js'
 import type { Clock } from '../../core/clock.js'
-import type { Tell } from './events.js'
-import { invalid } from './input.js'
+import { AccessError } from '../../core/errors.js'
 import type { Keys } from '../keys.js'
 import type { LoadedKey } from '../record.js'
-import type { KeyStore } from '../store.js'
 import { hashSecret, type SecretFormat } from '../secret-format.js'
+import type { KeyStore } from '../store.js'
+import type { EmitKeyEvent } from './events.js'
+import { invalid } from './input.js'
+import { inTime } from './update-key.js'
 
-interface Parts {
-  readonly text: SecretFormat
+export interface LeakReportDeps {
+  readonly format: SecretFormat
   readonly store: KeyStore
   readonly clock: Clock
   readonly keys: Pick<Keys, 'get' | 'revoke'>
-  readonly tell: Tell
-  readonly inTime: <T>(work: Promise<T>) => Promise<T>
+  readonly emit: EmitKeyEvent
+  /** Seconds that the store may take. */
+  readonly deadline: number
 }
 
-/** Texts of one report. */
-const MAX_TEXTS = 1000
-const REASON = 'Its text was found where others can read it.'
+const MAX_SECRETS = 1000
+const REASON = 'Its secret was found where others can read it.'
 
-/** Takes reports of texts that were found in public; whoever reports learns nothing of which are real. */
-export function createLeakReport ({ text, store, clock, keys, tell, inTime }: Parts): Keys['reportExposed'] {
-  async function look (found: unknown, revoke: boolean): Promise<void> {
-    if (typeof found !== 'string' || text.parse(found) === undefined) return
-    const loaded = await inTime(load(hashSecret(found)))
+/** Takes reports of secrets that were found in public. The answer does not say which of them are real. */
+export function createLeakReport (deps: LeakReportDeps): Keys['reportExposed'] {
+  const { format, store, clock, keys, emit, deadline } = deps
+
+  async function check (found: unknown, revoke: boolean): Promise<void> {
+    if (typeof found !== 'string' || format.parse(found) === undefined) return
+    const loaded = await inTime(load(hashSecret(found)), deadline)
     if (loaded === undefined || clock() >= loaded.goodUntil) return
     const { workspace, id } = loaded.principal
     const key = revoke ? (await keys.revoke(workspace, id, { reason: REASON })).key : await keys.get(workspace, id)
-    tell({ type: 'key.exposed' }, key)
+    emit({ type: 'key.exposed' }, key)
   }
 
   async function load (hash: string): Promise<LoadedKey | undefined> {
     return await store.findByHash(hash, true)
   }
 
-  return async function reportExposed (texts, { revoke = true } = {}) {
-    if (!Array.isArray(texts) || texts.length > MAX_TEXTS) throw invalid(`texts must be an array of at most ${MAX_TEXTS} texts of keys`)
-    for (const found of new Set<unknown>(texts)) await look(found, revoke).catch(unlessGone)
-    return { received: texts.length }
+  return async function reportExposed (secrets, { revoke = true } = {}) {
+    if (!Array.isArray(secrets) || secrets.length > MAX_SECRETS) {
+      throw invalid(`secrets must be an array of at most ${MAX_SECRETS} secrets of keys`)
+    }
+    for (const found of new Set<unknown>(secrets)) await check(found, revoke).catch(unlessDeleted)
+    return { received: secrets.length }
   }
 }
 
-/** A key that was deleted in between opens nothing any more. */
-function unlessGone (fault: unknown): void {
+/** A key that was deleted in the meantime opens nothing any more. */
+function unlessDeleted (fault: unknown): void {
   if (!(fault instanceof AccessError && fault.code === 'KEY_NOT_FOUND')) throw fault
 }

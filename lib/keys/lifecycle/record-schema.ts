@@ -1,8 +1,9 @@
 import { Type, type TSchema } from '@sinclair/typebox'
 import { accepted } from '../../core/options.js'
+import { MAX_NAME_LENGTH, NAME_PATTERN } from '../../core/name.js'
 import type { ScopeName } from '../../core/scope-registry.js'
-import type { Grace } from './transitions.js'
 import type { KeyMetadata } from '../record.js'
+import type { Grace } from './transitions.js'
 
 /** What a new key is made of. */
 export interface IssueInput {
@@ -16,7 +17,7 @@ export interface IssueInput {
   tier?: string | undefined
   /** Not valid from this instant on. Left out, the key does not expire by itself. */
   expiresAt?: Date | undefined
-  /** Notes of the host: at most 32, by names of up to 64 characters; strings of up to 512, numbers, booleans and null. */
+  /** Notes of the host: at most 32, with names of up to 64 characters; strings up to 512, numbers, booleans, null. */
   metadata?: KeyMetadata | undefined
 }
 
@@ -28,42 +29,50 @@ export interface UpdateInput {
   scopes?: readonly ScopeName[] | undefined
   /** In the future. */
   expiresAt?: Date | null | undefined
-  /** Takes the place of all that was noted. */
+  /** Replaces all notes. */
   metadata?: KeyMetadata | null | undefined
   /** Only if this is still the key's version. */
   version?: number | undefined
 }
 
+/** How a key gets a new secret. */
 export interface RotateInput {
-  /** Seconds that the present secret stays valid; 0 by default: it dies at once. At most a year. */
+  /** Seconds that the present secret stays valid: 0 by default, which ends it at once; at most a year. */
   grace?: number | undefined
-  /** What the seconds count from: the rotation, or the first use of the new secret. */
+  /** What the seconds count from: the rotation, which is the default, or the first use of the new secret. */
   graceFrom?: Grace['from'] | undefined
   /** Only if this is still the key's version. */
   version?: number | undefined
 }
 
+/** Why a key is revoked. */
 export interface RevokeInput {
-  /** Why, for people. */
+  /** For people. */
   reason?: string | undefined
 }
 
+/** Which page of a list of keys is wanted. */
 export interface ListInput {
   /** Most keys of the page; 50 by default, at most 200. */
   limit?: number | undefined
-  /** `next` of the page before. */
+  /** `next` of the previous page. */
   cursor?: string | undefined
   owner?: string | undefined
   environment?: string | undefined
 }
 
-/** Half a surrogate pair is no character: in UTF-8, all of them would be the same one. */
-const CHARACTERS = '^(?:[^\\x00-\\x1f\\x7f-\\x9f\\ud800-\\udfff]|[\\ud800-\\udbff][\\udc00-\\udfff])+$'
-const word = (what: string) => Type.String({ minLength: 1, maxLength: 256, pattern: CHARACTERS, description: `${what} of 1 to 256 characters without control characters` })
-const orNull = (schema: TSchema) => Type.Optional(Type.Union([schema, Type.Null()], { description: `${schema.description}, or null` }))
+const word = (what: string) => Type.String({
+  minLength: 1,
+  maxLength: MAX_NAME_LENGTH,
+  pattern: NAME_PATTERN,
+  description: `${what} of 1 to 256 characters without control characters`
+})
+const orNull = (schema: TSchema) =>
+  Type.Optional(Type.Union([schema, Type.Null()], { description: `${schema.description}, or null` }))
 const scopeList = Type.Array(Type.String({ description: 'a scope' }), { description: 'an array of scopes' })
 const date = Type.Date({ description: 'a valid Date' })
-const notes = accepted(() => true, 'a plain object')
+/** Checked by `readMetadata`. */
+const metadata = accepted(() => true, 'a plain object')
 const version = Type.Optional(Type.Integer({ minimum: 1, description: 'a whole number of at least 1' }))
 const strict = { additionalProperties: false }
 
@@ -75,7 +84,7 @@ export const issueSchema = Type.Object({
   owner: Type.Optional(word('an owner')),
   tier: Type.Optional(word('a tier')),
   expiresAt: Type.Optional(date),
-  metadata: Type.Optional(notes)
+  metadata: Type.Optional(metadata)
 }, strict)
 
 export const updateSchema = Type.Object({
@@ -84,16 +93,20 @@ export const updateSchema = Type.Object({
   tier: orNull(word('a tier')),
   scopes: Type.Optional(scopeList),
   expiresAt: orNull(date),
-  metadata: Type.Optional(notes),
+  metadata: Type.Optional(metadata),
   version
 }, strict)
 
 /** A year, in seconds. */
-const LONGEST_GRACE = 31_536_000
+const MAX_GRACE = 31_536_000
+
+const graceFrom = Type.Union([Type.Literal('now'), Type.Literal('first-use')], {
+  description: '\'now\' or \'first-use\''
+})
 
 export const rotateSchema = Type.Object({
-  grace: Type.Optional(Type.Number({ minimum: 0, maximum: LONGEST_GRACE, description: `seconds from 0 to ${LONGEST_GRACE}` })),
-  graceFrom: Type.Optional(Type.Union([Type.Literal('now'), Type.Literal('first-use')], { description: '\'now\' or \'first-use\'' })),
+  grace: Type.Optional(Type.Number({ minimum: 0, maximum: MAX_GRACE, description: `seconds from 0 to ${MAX_GRACE}` })),
+  graceFrom: Type.Optional(graceFrom),
   version
 }, strict)
 

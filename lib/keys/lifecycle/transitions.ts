@@ -1,14 +1,15 @@
 import { isDeepStrictEqual } from 'node:util'
+import { newestGeneration } from '../codec.js'
 import { MAX_SECRETS, type ApiKey, type KeySecret } from '../record.js'
 
-/** How long an earlier secret stays valid after a rotation. */
+/** How long earlier secrets stay valid after a rotation. */
 export interface Grace {
   readonly seconds: number
   /** `first-use`: the seconds count from the first use of the new secret. */
   readonly from: 'now' | 'first-use'
 }
 
-/** What a change of a key may set; null removes. */
+/** What an update sets; null removes. */
 export interface KeyChange {
   readonly name?: string | null | undefined
   readonly owner?: string | null | undefined
@@ -19,23 +20,27 @@ export interface KeyChange {
 }
 
 const CHANGEABLE = ['name', 'owner', 'tier', 'scopes', 'expiresAt', 'metadata'] as const
+/** A field that an update may set. */
 export type KeyField = typeof CHANGEABLE[number]
 
-/** The key with another secret in force. With a grace of 0 from now, every earlier one dies at once. */
+/** The key with a new secret. With a grace period of 0 from now, every earlier secret ends at once. */
 export function rotateKey (key: ApiKey, hint: string, { seconds, from }: Grace, now: number): ApiKey {
+  const newest = key.secrets.at(-1)
   const earlier = from === 'now'
     ? key.secrets.map((secret) => retire(secret, now, now + seconds * 1000))
-    : key.secrets.map((secret) => secret === key.secrets.at(-1) ? { ...secret, graceAfterFirstUse: seconds } : secret)
-  const secret = { generation: generationOf(key) + 1, hint, createdAt: new Date(now) }
+    : key.secrets.map((secret) => secret === newest ? { ...secret, graceAfterFirstUse: seconds } : secret)
+  const secret = { generation: newestGeneration(key) + 1, hint, createdAt: new Date(now) }
   return { ...key, secrets: [...earlier, secret].slice(-MAX_SECRETS) }
 }
 
-/** The key after the first use of one of its secrets; itself where no grace was waiting for that. */
+/** The key after the first use of one of its secrets; the same key where no grace period waited for that. */
 export function beginGraceOf (key: ApiKey, generation: number, now: number): ApiKey {
-  const waiting = key.secrets.find((one) => one.generation === generation - 1)
-  if (key.revokedAt !== undefined || waiting?.graceAfterFirstUse === undefined || waiting.retiresAt !== undefined) return key
-  const latest = now + waiting.graceAfterFirstUse * 1000
-  return { ...key, secrets: key.secrets.map((secret) => secret.generation < generation ? retire(secret, now, latest) : secret) }
+  const previous = key.secrets.find((one) => one.generation === generation - 1)
+  const seconds = previous?.graceAfterFirstUse
+  if (key.revokedAt !== undefined || seconds === undefined || previous?.retiresAt !== undefined) return key
+  const latest = now + seconds * 1000
+  const secrets = key.secrets.map((secret) => secret.generation < generation ? retire(secret, now, latest) : secret)
+  return { ...key, secrets }
 }
 
 /** No secret outlives the one after it, and none gets more time than it had. */
@@ -58,19 +63,14 @@ export function isExpired ({ expiresAt }: ApiKey, now: number): boolean {
   return expiresAt !== undefined && expiresAt.getTime() <= now
 }
 
-/** The number of the secret in force. */
-export function generationOf ({ secrets }: ApiKey): number {
-  return secrets.at(-1)?.generation ?? 0
-}
-
 export function changeKey (key: ApiKey, change: KeyChange): ApiKey {
   const { name, owner, tier, expiresAt, metadata, ...rest } = key
   const next = {
-    name: chosen(change.name, name),
-    owner: chosen(change.owner, owner),
-    tier: chosen(change.tier, tier),
-    expiresAt: chosen(change.expiresAt, expiresAt),
-    metadata: chosen(change.metadata, metadata)
+    name: changed(change.name, name),
+    owner: changed(change.owner, owner),
+    tier: changed(change.tier, tier),
+    expiresAt: changed(change.expiresAt, expiresAt),
+    metadata: changed(change.metadata, metadata)
   }
   return {
     ...rest,
@@ -83,7 +83,7 @@ export function changeKey (key: ApiKey, change: KeyChange): ApiKey {
   }
 }
 
-function chosen<T> (change: T | null | undefined, present: T | undefined): T | undefined {
+function changed<T> (change: T | null | undefined, present: T | undefined): T | undefined {
   return change === undefined ? present : change ?? undefined
 }
 

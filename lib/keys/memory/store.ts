@@ -56,7 +56,7 @@ export function createMemoryKeyStore (): KeyStore {
       indexHashes(stored)
     },
     findByHash: (hash) => byHash.get(hash),
-    recall: (hash) => byHash.get(hash),
+    cached: (hash) => byHash.get(hash),
     get (workspace, id) {
       const stored = find(workspace, id)
       return stored && copyKey(stored.key)
@@ -94,14 +94,14 @@ export function createMemoryKeyStore (): KeyStore {
       due (now, lease, limit) {
         const due = [...byId.values()].filter(({ noticeAt }) => noticeAt <= now)
         return due.sort((one, other) => one.noticeAt - other.noticeAt).slice(0, limit).map((stored) => {
-          const heldUntil = now + lease
-          stored.noticeAt = stored.leasedUntil = heldUntil
-          return { key: copyKey(stored.key), noticed: stored.noticed, heldUntil }
+          const leasedUntil = now + lease
+          stored.noticeAt = stored.leasedUntil = leasedUntil
+          return { key: copyKey(stored.key), noticed: stored.noticed, leasedUntil }
         })
       },
-      settle ({ key, heldUntil }, noticed, next = Infinity) {
+      settle ({ key, leasedUntil }, noticed, next = Infinity) {
         const stored = find(key.workspace, key.id)
-        if (stored?.leasedUntil !== heldUntil) return false
+        if (stored?.leasedUntil !== leasedUntil) return false
         stored.leasedUntil = undefined
         stored.noticed = [...noticed]
         stored.noticeAt = stored.key.version === key.version ? next : 0

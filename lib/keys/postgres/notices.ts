@@ -3,13 +3,13 @@ import type { KeyNotices } from '../store.js'
 import { COLUMNS, keyOf } from './rows.js'
 
 /** @param schema its name is part of the statements, so it must have been checked */
-export function createSqlNotices (run: Run, schema: string): KeyNotices {
+export function createSqlNotices (write: Run, schema: string): KeyNotices {
   // SKIP LOCKED: of processes that ask at once, each takes other rows.
   const due = `WITH due AS (
-      SELECT id, notice_at AS due_at FROM ${schema}.keys WHERE notice_at <= $1
+      SELECT id AS due_id, notice_at AS due_at FROM ${schema}.keys WHERE notice_at <= $1
       ORDER BY notice_at LIMIT $3 FOR NO KEY UPDATE SKIP LOCKED
     ), leased AS (
-      UPDATE ${schema}.keys k SET notice_at = $2, notice_leased_until = $2 FROM due WHERE k.id = due.id
+      UPDATE ${schema}.keys k SET notice_at = $2, notice_leased_until = $2 FROM due WHERE k.id = due_id
       RETURNING ${COLUMNS}, noticed, due_at)
     SELECT * FROM leased ORDER BY due_at`
   const settle = `UPDATE ${schema}.keys SET noticed = $4, notice_leased_until = NULL,
@@ -18,16 +18,16 @@ export function createSqlNotices (run: Run, schema: string): KeyNotices {
 
   return {
     async due (now, lease, limit) {
-      const heldUntil = now + lease
-      const rows = await run(due, [now, heldUntil, limit])
+      const leasedUntil = now + lease
+      const rows = await write(due, [now, leasedUntil, limit])
       return rows.map((row) => ({
         key: keyOf(row),
         noticed: row.noticed === null ? [] : JSON.parse(String(row.noticed)),
-        heldUntil
+        leasedUntil
       }))
     },
-    async settle ({ key: { id, workspace, version }, heldUntil }, noticed, next) {
-      const settled = await run(settle, [id, workspace, heldUntil, JSON.stringify(noticed), version, next ?? null])
+    async settle ({ key: { id, workspace, version }, leasedUntil }, noticed, next) {
+      const settled = await write(settle, [id, workspace, leasedUntil, JSON.stringify(noticed), version, next ?? null])
       return settled.length > 0
     }
   }

@@ -9,7 +9,7 @@ export function createStatements (schema: string) {
         INSERT INTO ${schema}.keys (id, workspace, environment, owner, created_at, version, record)
         VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING id)
       INSERT INTO ${schema}.secrets (hash, key_id, generation) SELECT $8, id, $9 FROM added`,
-    findByHash: selectFromPrimary(`SELECT k.record, k.created_at, s.generation
+    findByHash: selectFromPrimary(`SELECT k.id, k.workspace, k.version, k.record, k.created_at, s.generation
       FROM ${schema}.secrets s JOIN ${schema}.keys k ON k.id = s.key_id WHERE s.hash = $1`),
     get: selectFromPrimary(`SELECT ${COLUMNS} FROM ${schema}.keys WHERE workspace = $1 AND id = $2`),
     update: `WITH changed AS (
@@ -48,7 +48,7 @@ export function createStatements (schema: string) {
         conditions.push(`(created_at, id) < (${bind(after.createdAt.getTime())}, ${bind(after.id)})`)
       }
       const order = 'ORDER BY created_at DESC, id DESC'
-      const select = `SELECT ${COLUMNS}, id FROM ${schema}.keys WHERE ${conditions.join(' AND ')} ${order} LIMIT $2`
+      const select = `SELECT ${COLUMNS} FROM ${schema}.keys WHERE ${conditions.join(' AND ')} ${order} LIMIT $2`
       return { text: selectFromPrimary(select, order), values }
     }
   }

@@ -2,12 +2,12 @@ import { cutPage } from '../../core/cursor.js'
 import { withTables } from '../../postgres/migrate.js'
 import type { OpenDatabase } from '../../postgres/options.js'
 import { rowsFromPrimary } from '../../postgres/primary.js'
-import { newestGeneration, readKey, writeKey } from '../codec.js'
+import { newestGeneration, writeKey } from '../codec.js'
 import { loadKey } from '../record.js'
 import type { KeyNotices, KeyStore, KeyUse } from '../store.js'
 import { mergeUses } from '../verification/merge-usage.js'
 import { createSqlNotices } from './notices.js'
-import { keyOf } from './rows.js'
+import { keyOf, verifiedKeyOf } from './rows.js'
 import { tables } from './schema.js'
 import { createStatements } from './statements.js'
 
@@ -21,33 +21,33 @@ export interface SqlKeyStore extends KeyStore {
 
 export function createSqlKeyStore ({ database, schema }: OpenDatabase): SqlKeyStore {
   const statements = createStatements(schema)
-  const { run, migrate, close } = withTables(database, schema, tables)
+  const { read, write, migrate, close } = withTables(database, schema, tables)
 
   return {
     migrate,
     close,
     async insert (key, hash) {
       const { id, workspace, environment, owner = null, createdAt, version } = key
-      await run(statements.insert, [
+      await write(statements.insert, [
         id, workspace, environment, owner, createdAt.getTime(), version, writeKey(key), hash, newestGeneration(key)
       ])
     },
     async findByHash (hash) {
-      const [row] = rowsFromPrimary(await run(statements.findByHash, [hash]))
-      return row && loadKey(readKey(String(row.record), Number(row.created_at)), Number(row.generation))
+      const [row] = rowsFromPrimary(await read(statements.findByHash, [hash]))
+      return row && loadKey(verifiedKeyOf(row), Number(row.generation))
     },
     async get (workspace, id) {
-      const [row] = rowsFromPrimary(await run(statements.get, [workspace, id]))
+      const [row] = rowsFromPrimary(await read(statements.get, [workspace, id]))
       return row && keyOf(row)
     },
     async list (workspace, page) {
       const { text, values } = statements.list(workspace, page)
-      const [keys, next] = cutPage(rowsFromPrimary(await run(text, values)).map(keyOf), page.limit)
+      const [keys, next] = cutPage(rowsFromPrimary(await read(text, values)).map(keyOf), page.limit)
       return { keys, next }
     },
     async update (key, hash) {
       const { id, workspace, environment, owner = null, version, secrets } = key
-      const changed = await run(statements.update, [
+      const changed = await write(statements.update, [
         id, workspace, version - 1, environment, owner, version, writeKey(key),
         hash ?? null, newestGeneration(key), secrets.map(({ generation }) => generation)
       ])
@@ -55,9 +55,9 @@ export function createSqlKeyStore ({ database, schema }: OpenDatabase): SqlKeySt
     },
     async recordUse (uses) {
       const merged = mergeUses(uses)
-      if (merged.length > 0) await run(statements.recordUse, columnsOf(merged))
+      if (merged.length > 0) await write(statements.recordUse, columnsOf(merged))
     },
-    notices: createSqlNotices(run, schema)
+    notices: createSqlNotices(write, schema)
   }
 }
 

@@ -41,8 +41,8 @@ export function createNotices (command: Command, redisKeys: RedisKeys): RedisNot
   async function claim (taken: Taken, now: number, until: number): Promise<DueKey | undefined> {
     const [workspace, id]: [string, string] = JSON.parse(taken.member)
     const reply = textsOf(await script(CLAIM, [redisKeys.record(workspace, id)], [now, until]))
-    const stored = recordOf(reply)
-    if (stored !== undefined) return { key: stored.key, noticed: noticedIn(fieldsIn(reply)), heldUntil: until }
+    const stored = recordOf(workspace, id, reply)
+    if (stored !== undefined) return { key: stored.key, noticed: noticedIn(fieldsIn(reply)), leasedUntil: until }
     const at = reply.join()
     const retryAt = now + RETRY_AFTER_MS
     const isBeingWritten = taken.score <= 0 && (at === '' || Number(at) > retryAt)
@@ -64,13 +64,13 @@ export function createNotices (command: Command, redisKeys: RedisKeys): RedisNot
         }
         return due
       },
-      async settle ({ key, heldUntil }, noticed, next) {
+      async settle ({ key, leasedUntil }, noticed, next) {
         const { workspace, id, version } = key
         const at = next === undefined ? '' : String(next)
         const record = redisKeys.record(workspace, id)
-        const settled = await script(SETTLE, [record], [heldUntil, version, JSON.stringify(noticed), at])
+        const settled = await script(SETTLE, [record], [leasedUntil, version, JSON.stringify(noticed), at])
         if (settled === null) return false
-        if (settled === at) await move({ member: JSON.stringify([workspace, id]), score: heldUntil }, at)
+        if (settled === at) await move({ member: JSON.stringify([workspace, id]), score: leasedUntil }, at)
         else await announce(key)
         return true
       }

@@ -1,3 +1,5 @@
+import { show } from '../../core/options.js'
+import { RecordError } from '../../core/store-error.js'
 import { textsOf } from '../../redis/commands.js'
 import { readKey, writeKey, type StoredUse } from '../codec.js'
 import type { ApiKey } from '../record.js'
@@ -17,14 +19,29 @@ export function fieldsOf (key: ApiKey, hashes: ReadonlyMap<string, number>): str
   return ['version', String(key.version), 'record', writeKey(key), 'hashes', JSON.stringify([...hashes])]
 }
 
-/** @param reply of READ: names and values in turn; none where there is no record */
-export function recordOf (reply: unknown): StoredRecord | undefined {
+/** @param reply of READ: names and values in turn; none where there is no record @throws RecordError */
+export function recordOf (workspace: string, id: string, reply: unknown): StoredRecord | undefined {
   const fields = fieldsIn(textsOf(reply))
   const record = fields.get('record')
   if (record === undefined) return undefined
   return {
-    key: readKey(record, Number(fields.get('createdAt')), useOf(fields)),
-    hashes: new Map<string, number>(JSON.parse(String(fields.get('hashes'))))
+    key: readKey({
+      id,
+      workspace,
+      version: Number(fields.get('version')),
+      record,
+      createdAt: Number(fields.get('createdAt')),
+      use: useOf(fields)
+    }),
+    hashes: hashesOf(id, String(fields.get('hashes')))
+  }
+}
+
+function hashesOf (id: string, text: string): ReadonlyMap<string, number> {
+  try {
+    return new Map<string, number>(JSON.parse(text))
+  } catch {
+    throw new RecordError(`key ${show(id)}`, 'its list of hashes is no JSON')
   }
 }
 

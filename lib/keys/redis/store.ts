@@ -36,7 +36,7 @@ export function createRedisStore ({ command, namespace }: OpenRedis): KeyStore {
   const { notices, announce } = createNotices(command, redisKeys)
 
   async function read (workspace: string, id: string): Promise<StoredRecord | undefined> {
-    return recordOf(await script(READ, [redisKeys.record(workspace, id)]))
+    return recordOf(workspace, id, await script(READ, [redisKeys.record(workspace, id)]))
   }
 
   /**

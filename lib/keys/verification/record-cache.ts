@@ -1,128 +1,140 @@
+import { isThenable, withTimeout, type Clock } from '../../core/clock.js'
 import { createClockCache, type CacheEntry } from '../../core/clock-cache.js'
 import { isPrincipal } from '../../core/principal.js'
-import { isThenable, withTimeout, type Clock } from '../../core/clock.js'
-import { createChangeLog, type KeyChanges } from './change-bus.js'
 import type { LoadedKey } from '../record.js'
 import type { KeyStore } from '../store.js'
+import type { KeyChanges } from './change-bus.js'
+import { createChangeLog } from './change-log.js'
 
+/** Options of `createRecordCache`. */
 export interface RecordCacheOptions {
-  /** Records to be held at most; 10,000 by default. A key of several secrets in use counts once for each. */
+  /** Records in the cache at most; 10,000 by default. A key with several secrets in use counts once for each. */
   maxRecords?: number | undefined
-  /** Seconds for which a record is held, from when the store was asked; 30 by default. */
+  /** Seconds that a record may be used, from when the store was asked; 30 by default. */
   maxAge?: number | undefined
   /** Milliseconds since the epoch; the system's clock by default. */
   clock?: Clock | undefined
-  /** Tells others of changes made here, and this cache of theirs. */
+  /** Informs other caches of changes made through this one, and this one of theirs. */
   changes?: KeyChanges | undefined
   /** Seconds that the store may take for a look-up, and the bus for a change; 1 by default. */
   deadline?: number | undefined
-  /** Hears when the bus could not be told of a change, which stands all the same. */
-  onFault?: ((fault: unknown) => void) | undefined
+  /** Called when the bus failed to publish a change. The change stands. */
+  onError?: ((fault: unknown) => void) | undefined
 }
 
+/** A store with a cache of records in front of it. */
 export interface RecordCache extends KeyStore {
-  recall (hash: string): LoadedKey | undefined
+  cached (hash: string): LoadedKey | undefined
   /** Seconds. */
   readonly maxAge: number
-  /** Ends the subscription to `changes`; the store itself stays open. */
+  /** Unsubscribes from `changes`; the store stays open. */
   release (): void
 }
 
-/** Is the loaded key itself, not beside it: what a request looks at lies in one place. */
-interface Held extends LoadedKey, CacheEntry {
+interface CachedKey extends LoadedKey, CacheEntry {
   readonly version: number
   /** When the store was asked for it. */
-  readonly at: number
-  readonly turn: number
+  readonly askedAt: number
+  /** Number of the look-up, by the change log. */
+  readonly sequence: number
 }
 
-/** Questions to a store whose answers are outdated each time, before it counts as broken. */
+type Loading = Promise<LoadedKey | undefined>
+
+/** Look-ups whose answers are outdated each time before the store counts as broken. */
 const MAX_ATTEMPTS = 3
 
 /**
- * Holds what a store has answered. A look-up that is under way is shared; an answer that a change has overtaken is asked
- * for again; of unknown keys nothing is held, so that a key created a moment later is found.
+ * Caches what a store answers. Requests share a look-up that is in flight; an answer that a change has outdated is
+ * asked for again; unknown keys are not cached, so that a key created a moment later is found.
+ *
+ * ```ts
+ * const store = createRecordCache(createPostgresKeyStore({ pool }), { changes: createProcessChanges() })
+ * ```
  */
-export function createRecordCache (store: KeyStore, { maxRecords = 10_000, maxAge = 30, clock = Date.now, changes, deadline = 1, onFault = () => {} }: RecordCacheOptions = {}): RecordCache {
+export function createRecordCache (store: KeyStore, options: RecordCacheOptions = {}): RecordCache {
+  const { maxRecords = 10_000, maxAge = 30, clock = Date.now, changes, deadline = 1, onError = () => {} } = options
   const span = maxAge * 1000
-  const records = createClockCache<Held>(maxRecords)
+  const records = createClockCache<CachedKey>(maxRecords)
   const log = createChangeLog(Math.max(maxAge, deadline) * 1000, maxRecords)
-  const flights = new Map<string, Promise<LoadedKey | undefined>>()
-  /** Flights that ask the store in a moment, so that whoever wants a fresh answer now may share it. */
-  const departing = new Map<string, Promise<LoadedKey | undefined>>()
-  const release = changes?.subscribe((change) => log.hear(change, clock())) ?? (() => {})
+  const inFlight = new Map<string, Loading>()
+  /** Reloads that ask the store in a moment: who wants a fresh answer now may still share them. */
+  const scheduledReloads = new Map<string, Loading>()
+  const release = changes?.subscribe((change) => log.addUnknown(change, clock())) ?? (() => {})
 
-  /** A clock that steps back makes nothing younger. */
-  function isGood ({ principal, version, at, turn }: Held): boolean {
-    const age = clock() - at
-    return age >= 0 && age < span && !log.outdates(principal.id, version, turn)
+  /** A clock that steps back makes no record younger. */
+  function isUsable ({ principal, version, askedAt, sequence }: CachedKey): boolean {
+    const age = clock() - askedAt
+    return age >= 0 && age < span && !log.outdates(principal.id, version, sequence)
   }
 
-  function recall (hash: string): LoadedKey | undefined {
-    const held = records.get(hash)
-    if (held === undefined || !isGood(held)) return undefined
-    held.used = true
-    return held
+  function cached (hash: string): LoadedKey | undefined {
+    const record = records.get(hash)
+    if (record === undefined || !isUsable(record)) return undefined
+    record.used = true
+    return record
   }
 
-  async function load (hash: string, fresh: boolean): Promise<LoadedKey | undefined> {
+  async function load (hash: string, fresh: boolean): Loading {
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
-      const at = clock()
-      const turn = log.turn(at)
+      const askedAt = clock()
+      const sequence = log.next(askedAt)
       const asked = store.findByHash(hash, fresh || attempt > 0)
       const loaded = isThenable(asked) ? await withTimeout(asked, deadline, 'the key store') : asked
       if (loaded === undefined) {
-        if ((records.get(hash)?.turn ?? turn) < turn) records.delete(hash)
+        if ((records.get(hash)?.sequence ?? sequence) < sequence) records.delete(hash)
         return undefined
       }
-      const answer = heldOf(loaded, at, turn)
-      if (keep(hash, answer)) return answer
+      const record = cachedKeyOf(loaded, askedAt, sequence)
+      if (keep(hash, record)) return record
     }
     throw new Error('the key store answers older records than it has')
   }
 
-  /** False for an answer that is older than what is known of the key. */
-  function keep (hash: string, answer: Held): boolean {
-    if (log.outdates(answer.principal.id, answer.version, answer.turn)) return false
-    const held = records.get(hash)
-    if (held !== undefined && isGood(held) && held.version > answer.version) return false
-    records.set(hash, answer)
+  /** False for a record that is older than what is known of the key. */
+  function keep (hash: string, record: CachedKey): boolean {
+    if (log.outdates(record.principal.id, record.version, record.sequence)) return false
+    const present = records.get(hash)
+    if (present !== undefined && isUsable(present) && present.version > record.version) return false
+    records.set(hash, record)
     return true
   }
 
-  function share (hash: string, flight: Promise<LoadedKey | undefined>): Promise<LoadedKey | undefined> {
-    const land = (): void => { if (flights.get(hash) === flight) flights.delete(hash) }
-    flights.set(hash, flight)
-    flight.then(land, land)
-    return flight
+  function share (hash: string, loading: Loading): Loading {
+    const onSettled = (): void => { if (inFlight.get(hash) === loading) inFlight.delete(hash) }
+    inFlight.set(hash, loading)
+    loading.then(onSettled, onSettled)
+    return loading
   }
 
-  function reload (hash: string): Promise<LoadedKey | undefined> {
-    const others = departing.get(hash)
-    if (others !== undefined) return others
-    const flight = Promise.resolve().then(() => {
-      departing.delete(hash)
+  function reload (hash: string): Loading {
+    const scheduled = scheduledReloads.get(hash)
+    if (scheduled !== undefined) return scheduled
+    const loading = Promise.resolve().then(() => {
+      scheduledReloads.delete(hash)
       return load(hash, true)
     })
-    departing.set(hash, flight)
-    return share(hash, flight)
+    scheduledReloads.set(hash, loading)
+    return share(hash, loading)
   }
 
-  async function tell (id: string, version: number): Promise<void> {
+  async function publish (id: string, version: number): Promise<void> {
     try {
-      const told = changes?.publish({ id, version })
-      if (isThenable(told)) await withTimeout(told, deadline, 'the bus of key changes')
+      const published = changes?.publish({ id, version })
+      if (isThenable(published)) await withTimeout(published, deadline, 'the bus of key changes')
     } catch (fault) {
-      onFault(fault)
+      onError(fault)
     }
   }
 
   return {
     maxAge,
-    recall,
+    cached,
     release,
     notices: store.notices,
-    findByHash: (hash, fresh = false) => fresh ? reload(hash) : recall(hash) ?? flights.get(hash) ?? share(hash, load(hash, false)),
+    findByHash (hash, fresh = false) {
+      return fresh ? reload(hash) : cached(hash) ?? inFlight.get(hash) ?? share(hash, load(hash, false))
+    },
     get: (workspace, id) => store.get(workspace, id),
     list: (workspace, page) => store.list(workspace, page),
     recordUse: (uses) => store.recordUse(uses),
@@ -130,7 +142,7 @@ export function createRecordCache (store: KeyStore, { maxRecords = 10_000, maxAg
       try {
         await store.insert(key, hash)
       } finally {
-        flights.delete(hash)
+        inFlight.delete(hash)
       }
     },
     async update (key, hash) {
@@ -138,10 +150,11 @@ export function createRecordCache (store: KeyStore, { maxRecords = 10_000, maxAg
       try {
         updated = await store.update(key, hash)
       } finally {
-        log.note(key.id, updated ? key.version : 0, clock())
-        if (hash !== undefined) flights.delete(hash)
+        // Also where it failed: the store may have written it all the same.
+        log.add(key.id, updated ? key.version : 0, clock())
+        if (hash !== undefined) inFlight.delete(hash)
       }
-      if (updated) await tell(key.id, key.version)
+      if (updated) await publish(key.id, key.version)
       return updated
     },
     close () {
@@ -151,11 +164,12 @@ export function createRecordCache (store: KeyStore, { maxRecords = 10_000, maxAg
   }
 }
 
-/** @throws TypeError when a store has answered something else than a loaded key, which must let nobody in */
-function heldOf (loaded: LoadedKey, at: number, turn: number): Held {
+/** @throws TypeError when a store answers something else than a loaded key, which must let nobody in */
+function cachedKeyOf (loaded: LoadedKey, askedAt: number, sequence: number): CachedKey {
   const { principal, generation, goodUntil, refusal, startsGrace } = loaded
-  if (isPrincipal(principal) && Number.isSafeInteger(principal.version) && typeof goodUntil === 'number' && typeof refusal === 'string') {
-    return { principal, generation, goodUntil, refusal, startsGrace, version: Number(principal.version), at, turn, used: false }
-  }
-  throw new TypeError('the key store answered something else than a loaded key')
+  const isWhole = isPrincipal(principal) && Number.isSafeInteger(principal.version) &&
+    typeof goodUntil === 'number' && typeof refusal === 'string'
+  if (!isWhole) throw new TypeError('the key store answered something else than a loaded key')
+  const version = Number(principal.version)
+  return { principal, generation, goodUntil, refusal, startsGrace, version, askedAt, sequence, used: false }
 }

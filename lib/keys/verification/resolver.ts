@@ -1,49 +1,51 @@
-import { InvalidCredential, recalling, type Permissions, type Resolver } from '../../auth/index.js'
+import { InvalidCredential, type Lookup, type Permissions, type Resolver } from '../../auth/index.js'
+import { isThenable } from '../../core/clock.js'
 import type { Principal } from '../../core/principal.js'
-import { isThenable, type Clock } from '../../core/clock.js'
-import type { LoadedKey } from '../record.js'
-import type { KeyStore } from '../store.js'
+import { KEY_SCHEME, type LoadedKey } from '../record.js'
 import { hashSecret, type SecretFormat } from '../secret-format.js'
+import type { KeyStore } from '../store.js'
+import type { StartGrace } from './rotation-grace.js'
 
 export interface KeyResolverDeps {
-  /** Bounds keys by what their owners may do. */
+  readonly format: SecretFormat
+  readonly store: Pick<KeyStore, 'cached' | 'findByHash'>
+  /** Limits keys to what their owners may do. */
   readonly permissions?: Permissions | undefined
-  /** Hears of every secret that has proved good; must not throw. */
-  readonly onUse?: ((loaded: LoadedKey) => void) | undefined
+  readonly startGrace?: StartGrace | undefined
 }
 
-/**
- * Text → hash → record → still good → principal, bounded by its owner's permissions. What is not held must look like a
- * key down to its checksum before the store is asked.
- */
-export function createKeyResolver (text: SecretFormat, store: KeyStore, { permissions, onUse }: KeyResolverDeps = {}): Resolver {
-  function admit (found: LoadedKey | undefined, clock: Clock, fresh: boolean): Principal | Promise<Principal> {
-    const loaded = good(found, clock)
-    onUse?.(loaded)
+/** Secret → hash → record → still valid → principal, limited to the permissions of its owner. */
+export function createKeyResolver ({ format, store, permissions, startGrace }: KeyResolverDeps): Resolver {
+  function admit (found: LoadedKey | undefined, { fresh, clock }: Lookup): Principal | Promise<Principal> {
+    const loaded = checkValid(found, clock)
+    startGrace?.(loaded)
     return permissions === undefined ? loaded.principal : permissions.bound(loaded.principal, clock(), fresh)
   }
 
-  return recalling({
-    scheme: 'apiKey',
+  return {
+    scheme: KEY_SCHEME,
     kind: 'api-key',
     description: { type: 'http', scheme: 'bearer', description: 'API key: `Authorization: Bearer <key>`.' },
-    resolve (token, now, fresh = false, _bound, clock = () => now) {
-      if (!text.claims(token)) return undefined
-      if (text.parse(token) === undefined) throw new InvalidCredential('not the text of a key')
-      const found = store.findByHash(hashSecret(token), fresh)
-      return isThenable(found) ? found.then((loaded) => admit(loaded, clock, fresh)) : admit(found, clock, fresh)
+    resolve (token, _now, lookup) {
+      if (!format.claims(token)) return undefined
+      const hash = hashSecret(token)
+      const cached = lookup.fresh ? undefined : store.cached?.(hash)
+      if (cached !== undefined) return admit(cached, lookup)
+      // Only a cached record spares these checks: a text that can't be a secret must not cost a look-up in the store.
+      if (format.parse(token) === undefined) throw new InvalidCredential('not the form of a secret')
+      const found = store.findByHash(hash, lookup.fresh)
+      return isThenable(found) ? found.then((loaded) => admit(loaded, lookup)) : admit(found, lookup)
     }
-  }, (token, clock) => {
-    const held = text.claims(token) ? store.recall?.(hashSecret(token)) : undefined
-    return held === undefined ? undefined : admit(held, clock, false)
-  })
+  }
 }
 
-/** The clock is read only for a key that ends: telling the time costs a request as much as finding its key. */
-function good (loaded: LoadedKey | undefined, clock: Clock): LoadedKey {
+/** @throws InvalidCredential for a key that is unknown, was revoked or rotated, or has expired */
+function checkValid (loaded: LoadedKey | undefined, clock: Lookup['clock']): LoadedKey {
   if (loaded === undefined) throw new InvalidCredential('unknown key')
   const { goodUntil, refusal, principal } = loaded
-  if (principal === undefined || refusal === undefined) throw new TypeError('the key store answered something else than a loaded key')
+  if (principal === undefined || refusal === undefined) {
+    throw new TypeError('the key store answered something else than a loaded key')
+  }
   if (goodUntil === Infinity || clock() < goodUntil) return loaded
   throw new InvalidCredential(`key ${principal.id}: ${refusal}`, refusal)
 }

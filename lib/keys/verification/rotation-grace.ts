@@ -1,47 +1,77 @@
 import type { FastifyReply } from 'fastify'
+import type { Clock } from '../../core/clock.js'
 import { describeFault } from '../../core/errors.js'
 import type { Principal } from '../../core/principal.js'
+import { createOncePerWindow, eventId, type Emitter } from '../../events/index.js'
+import type { Keys } from '../keys.js'
 import type { LoadedKey } from '../record.js'
-import type { Log } from './usage-recorder.js'
 
 /**
- * Tells a caller that the secret it presented was rotated away, and when it stops working: an HTTP date (IMF-fixdate,
- * RFC 9110 §5.6.7), as the Sunset field of RFC 8594 does for a resource.
+ * Tells a caller that its secret was rotated away and when it stops working: an HTTP date (RFC 9110 §5.6.7), as the
+ * Sunset field of RFC 8594 does for a resource.
  */
-export const RETIRES_FIELD = 'api-key-retires'
+const RETIRES_HEADER = 'api-key-retires'
 
-/** @returns whether there was anything to tell */
-export function announceRetirement ({ secretRetiresAt }: Principal, reply: FastifyReply): boolean {
-  if (secretRetiresAt === undefined) return false
-  reply.header(RETIRES_FIELD, secretRetiresAt.toUTCString())
-  return true
+/** Seconds between two events about one retiring secret. */
+const PERIOD = 86_400
+
+export interface RetirementDeps {
+  readonly events: Pick<Emitter, 'emit' | 'hasListeners'> | undefined
+  readonly clock: Clock
 }
 
-/**
- * Begins the grace of the secrets before this one: sets when they retire, unless that is set.
- * @param generation of the secret that was used first
- */
-export type BeginGrace = (workspace: string, id: string, generation: number) => void | PromiseLike<unknown>
+/** Announces that the secret of a request retires: to the caller by a header, and to listeners by an event. */
+export type AnnounceRetirement = (principal: Principal, reply: FastifyReply) => void
 
-/** Begins the grace of a key's earlier secret once its successor is used: no request waits for it, or fails with it. */
-export function createFirstUse (beginGrace: BeginGrace, log: Log): (loaded: LoadedKey) => void {
-  const beginning = new Set<string>()
+export function createRetirement ({ events, clock }: RetirementDeps): AnnounceRetirement {
+  const once = createOncePerWindow(clock)
 
-  async function begin ({ principal: { workspace, id }, generation }: LoadedKey): Promise<void> {
+  function emit ({ id, environment, workspace, owner }: Principal, retiresAt: string): void {
+    const name = `retiring ${id} ${retiresAt}`
+    if (!once.isFirst(name, PERIOD)) return
+    const now = clock()
+    events?.emit({
+      id: eventId(name, Math.floor(now / PERIOD / 1000)),
+      type: 'key.retiring_secret_used',
+      at: new Date(now),
+      workspace,
+      data: { key: { id, environment, ...owner !== undefined && { owner } }, retiresAt }
+    })
+  }
+
+  return function announceRetirement (principal, reply) {
+    const { secretRetiresAt } = principal
+    if (secretRetiresAt === undefined) return
+    reply.header(RETIRES_HEADER, secretRetiresAt.toUTCString())
+    if (events?.hasListeners('key.retiring_secret_used') === true) emit(principal, secretRetiresAt.toISOString())
+  }
+}
+
+export interface GraceDeps {
+  readonly beginGrace: Keys['beginGrace']
+  readonly log: (reason: string, message: string) => void
+}
+
+/** Starts the grace period of a key's previous secret once a newer one is used. No request waits for it. */
+export type StartGrace = (loaded: LoadedKey) => void
+
+export function createStartGrace ({ beginGrace, log }: GraceDeps): StartGrace {
+  const starting = new Set<string>()
+
+  async function start ({ principal: { workspace, id }, generation }: LoadedKey): Promise<void> {
     const name = `${id} ${generation}`
-    if (beginning.has(name)) return
-    beginning.add(name)
+    if (starting.has(name)) return
+    starting.add(name)
     try {
-      await Promise.resolve()
       await beginGrace(workspace, id, generation)
     } catch (fault) {
-      log(describeFault(fault), `the grace of a rotated secret of ${id} could not begin; the next use tries again`)
+      log(describeFault(fault), `the grace period of a secret of ${id} could not start; the next use tries again`)
     } finally {
-      beginning.delete(name)
+      starting.delete(name)
     }
   }
 
-  return (loaded) => {
-    if (loaded.startsGrace) begin(loaded)
+  return function startGrace (loaded) {
+    if (loaded.startsGrace) start(loaded)
   }
 }

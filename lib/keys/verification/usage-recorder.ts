@@ -1,6 +1,6 @@
-import { describeFault } from '../../core/errors.js'
-import { besideOf, type Principal } from '../../core/principal.js'
 import { isThenable, withTimeout, type Clock } from '../../core/clock.js'
+import { describeFault } from '../../core/errors.js'
+import type { Principal } from '../../core/principal.js'
 import type { KeyStore, KeyUse } from '../store.js'
 
 export interface UsageRecorderDeps {
@@ -10,75 +10,53 @@ export interface UsageRecorderDeps {
   readonly interval: number
   /** Seconds that the store may take for each batch. */
   readonly deadline: number
-  readonly log: Log
+  readonly log: (reason: string, message: string) => void
   /** Keys whose uses wait to be written at most; 100,000 by default. */
-  readonly most?: number | undefined
+  readonly maxKeys?: number | undefined
 }
 
-/** Takes what went wrong beside requests. */
-export type Log = (reason: string, message: string) => void
-
-/** Collects uses of keys while requests run, and writes them in batches while none waits for it. */
+/** Collects uses of keys in memory, and writes them to the store in batches. */
 export interface UsageRecorder {
-  /** @param needed scopes that the request has used; lists of equal content should be one list */
-  note (principal: Principal, needed: readonly string[]): void
-  /** Writes what has been noted so far. Never rejects. @returns whether the store has taken all of it */
+  /** @param scopes that the request has used; equal lists should be the same list (`intern`) */
+  record (principal: Principal, scopes: readonly string[]): void
+  /** Writes what was recorded so far. Never rejects. @returns whether the store has taken all of it */
   flush (): Promise<boolean>
-  /** Writes all that is left; what the store does not take is lost, and logged. */
+  /** Writes what is left; what the store does not take is lost, and logged. */
   close (): Promise<void>
 }
 
-/** When a list of scopes was last needed; overwritten in place, so that a request leaves nothing to collect. */
-interface Need { readonly scopes: readonly string[], at: number }
+/** When a list of scopes was last used. */
+interface ScopeUse { readonly scopes: readonly string[], at: number }
 
-interface Used {
+/** Uses of one key that wait to be written. */
+interface PendingUse {
   readonly workspace: string
-  readonly needs: Need[]
-  last: Need
-  /** Where it waits to be written; undefined once it has been taken out. */
-  waitsIn: Pending | undefined
+  readonly byScopes: ScopeUse[]
+  last: ScopeUse
 }
 
-/** By the keys' ids. */
-type Pending = Map<string, Used>
+const BATCH_SIZE = 1_000
 
-const kUsed = Symbol('latchkey.used')
-
-declare module '../../core/principal.js' {
-  interface Beside { [kUsed]?: Used | undefined }
-}
-
-/** Uses in one write. */
-const BATCH = 1_000
-
-export function createUsageRecorder ({ store, clock, interval, deadline, log, most = 100_000 }: UsageRecorderDeps): UsageRecorder {
-  const pending: Pending = new Map()
+export function createUsageRecorder (deps: UsageRecorderDeps): UsageRecorder {
+  const { store, clock, interval, deadline, log, maxKeys = 100_000 } = deps
+  /** By the keys' ids. */
+  const pending = new Map<string, PendingUse>()
   let timer: NodeJS.Timeout | undefined
   let flushing: Promise<boolean> | undefined
-  let missed = 0
+  let dropped = 0
 
-  /** What waits for this key; one principal after another can stand for it. */
-  function find (principal: Principal): Used | undefined {
-    const beside = besideOf(principal)
-    const held = beside?.[kUsed]
-    if (held?.waitsIn === pending) return held
-    const used = pending.get(principal.id)
-    if (beside !== undefined) beside[kUsed] = used
-    return used
-  }
-
-  function begin ({ id, workspace }: Principal, scopes: readonly string[], at: number): void {
-    if (pending.size >= most) flush()
-    if (pending.size >= most) {
-      missed++
+  function add ({ id, workspace }: Principal, scopes: readonly string[], at: number): void {
+    if (pending.size >= maxKeys) flush()
+    if (pending.size >= maxKeys) {
+      dropped++
       return
     }
     const last = { scopes, at }
-    pending.set(id, { workspace, needs: [last], last, waitsIn: pending })
-    arm()
+    pending.set(id, { workspace, byScopes: [last], last })
+    schedule()
   }
 
-  function arm (): void {
+  function schedule (): void {
     timer ??= setTimeout(() => {
       timer = undefined
       flush()
@@ -88,59 +66,54 @@ export function createUsageRecorder ({ store, clock, interval, deadline, log, mo
   function flush (): Promise<boolean> {
     flushing ??= write().finally(() => {
       flushing = undefined
-      if (pending.size > 0) arm()
+      if (pending.size > 0) schedule()
     })
     return flushing
   }
 
-  /** As many as there are now: what is noted meanwhile goes with the next. */
+  /** Writes as many keys as are pending now; what is recorded meanwhile waits for the next flush. */
   async function write (): Promise<boolean> {
-    if (missed > 0) log('too many keys wait for theirs to be written', `${missed} uses of keys were not noted`)
-    missed = 0
-    for (let left = pending.size; left > 0; left -= BATCH) {
-      const batch = take()
+    if (dropped > 0) log('too many keys wait for their uses to be written', `${dropped} uses of keys were dropped`)
+    dropped = 0
+    for (let left = pending.size; left > 0; left -= BATCH_SIZE) {
+      const batch = takeBatch()
       try {
-        const written = store.recordUse(batch.map(([id, used]) => useOf(id, used)))
+        const written = store.recordUse(batch.map(([id, use]) => keyUseOf(id, use)))
         if (isThenable(written)) await withTimeout(written, deadline, 'the key store')
       } catch (fault) {
-        for (const [id, used] of batch) putBack(id, used)
-        log(describeFault(fault), `uses of ${pending.size} keys could not be written; they wait for the next time`)
+        for (const [id, use] of batch) putBack(id, use)
+        log(describeFault(fault), `uses of ${pending.size} keys could not be written; they wait for the next attempt`)
         return false
       }
     }
     return true
   }
 
-  function take (): Array<[string, Used]> {
-    const batch: Array<[string, Used]> = []
+  function takeBatch (): Array<[string, PendingUse]> {
+    const batch: Array<[string, PendingUse]> = []
     for (const entry of pending) {
-      if (batch.length === BATCH) break
+      if (batch.length === BATCH_SIZE) break
       batch.push(entry)
       pending.delete(entry[0])
-      entry[1].waitsIn = undefined
     }
     return batch
   }
 
-  function putBack (id: string, used: Used): void {
+  function putBack (id: string, use: PendingUse): void {
     const newer = pending.get(id)
-    if (newer === undefined) {
-      pending.set(id, used)
-      used.waitsIn = pending
-    } else {
-      newer.needs.push(...used.needs.filter(({ scopes }) => newer.needs.every((need) => need.scopes !== scopes)))
-    }
+    if (newer === undefined) pending.set(id, use)
+    else newer.byScopes.push(...use.byScopes.filter(({ scopes }) => findUse(newer.byScopes, scopes) === undefined))
   }
 
   return {
     flush,
-    note (principal, scopes) {
+    record (principal, scopes) {
       const now = clock()
       if (!Number.isFinite(now)) return
-      const used = find(principal)
-      if (used === undefined) return begin(principal, scopes, now)
-      if (used.last.scopes !== scopes) used.last = needIn(used.needs, scopes)
-      used.last.at = now
+      const use = pending.get(principal.id)
+      if (use === undefined) return add(principal, scopes, now)
+      if (use.last.scopes !== scopes) use.last = findUse(use.byScopes, scopes) ?? addUse(use.byScopes, scopes)
+      use.last.at = now
     },
     async close () {
       await flushing
@@ -151,18 +124,20 @@ export function createUsageRecorder ({ store, clock, interval, deadline, log, mo
   }
 }
 
-function needIn (needs: Need[], scopes: readonly string[]): Need {
-  const known = needs.find((need) => need.scopes === scopes)
-  if (known !== undefined) return known
-  const need = { scopes, at: 0 }
-  needs.push(need)
-  return need
+function findUse (uses: readonly ScopeUse[], scopes: readonly string[]): ScopeUse | undefined {
+  return uses.find((use) => use.scopes === scopes)
 }
 
-function useOf (id: string, { workspace, needs }: Used): KeyUse {
+function addUse (uses: ScopeUse[], scopes: readonly string[]): ScopeUse {
+  const use = { scopes, at: 0 }
+  uses.push(use)
+  return use
+}
+
+function keyUseOf (id: string, { workspace, byScopes }: PendingUse): KeyUse {
   const scopesUsedAt = new Map<string, Date>()
   let last = -Infinity
-  for (const { scopes, at } of needs.toSorted((a, b) => a.at - b.at)) {
+  for (const { scopes, at } of byScopes.toSorted((a, b) => a.at - b.at)) {
     for (const scope of scopes) scopesUsedAt.set(scope, new Date(at))
     last = at
   }

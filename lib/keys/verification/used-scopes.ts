@@ -1,49 +1,50 @@
-import type { Alternative, RouteAccess } from '../../core/route-access.js'
-import type { Principal } from '../../core/principal.js'
 import { intern } from '../../core/intern.js'
+import type { Principal } from '../../core/principal.js'
+import type { RouteAccess } from '../../core/route-access.js'
 
-const kNeeds = Symbol('latchkey.needs')
+/** The scopes that a request has used: those of the first alternative of its route that its principal satisfies. */
+export type UsedScopes = (access: RouteAccess, principal: Principal) => readonly string[]
 
-/** What the alternatives that a key can satisfy need; lists of equal content are one list. */
-interface Needs {
+/** What a route requires of keys. */
+interface Requirement {
   readonly alternatives: ReadonlyArray<readonly string[]>
-  /** Granted scopes → what of it they satisfy first. */
-  readonly chosen: WeakMap<readonly string[], readonly string[]>
-}
-
-declare module '../../core/route-access.js' {
-  interface RouteAccess { [kNeeds]?: Needs }
+  /** Granted scopes → the alternative that they satisfy first. */
+  readonly satisfied: WeakMap<readonly string[], readonly string[]>
 }
 
 const NOTHING: readonly string[] = intern([])
 
-/** Which scopes a request has used: those of the first alternative of its route that its principal satisfies. */
-export type UsedScopes = (access: RouteAccess, principal: Principal) => readonly string[]
-
 /**
- * Asked only of requests that were let in: where there is one alternative, it is the one.
+ * For requests that were authorized: where there is one alternative, the request has satisfied it.
  * @param expand all scopes that scopes grant, with what they imply
- * @param isOfKeys whether an alternative of this security scheme is for keys
+ * @param isForKeys whether keys may use alternatives of this security scheme
  */
-export function createUsedScopes (expand: (scopes: readonly string[]) => readonly string[], isOfKeys: (scheme: string) => boolean): UsedScopes {
-  function read ({ mode, alternatives }: RouteAccess): Needs {
-    const needs = mode === 'guarded' ? alternatives.filter(({ scheme }: Alternative) => isOfKeys(scheme)).map(({ scopes }) => intern(scopes)) : []
-    return { alternatives: needs, chosen: new WeakMap() }
+export function createUsedScopes (
+  expand: (scopes: readonly string[]) => readonly string[], isForKeys: (scheme: string) => boolean
+): UsedScopes {
+  const requirements = new WeakMap<RouteAccess, Requirement>()
+
+  function requirementOf (access: RouteAccess): Requirement {
+    const known = requirements.get(access)
+    if (known !== undefined) return known
+    const forKeys = access.mode === 'guarded' ? access.alternatives.filter(({ scheme }) => isForKeys(scheme)) : []
+    const requirement = { alternatives: forKeys.map(({ scopes }) => intern(scopes)), satisfied: new WeakMap() }
+    requirements.set(access, requirement)
+    return requirement
   }
 
-  function choose ({ alternatives, chosen }: Needs, granted: readonly string[]): readonly string[] {
-    let need = chosen.get(granted)
-    if (need === undefined) {
-      const all = new Set(expand(granted))
-      need = alternatives.find((scopes) => scopes.every((scope) => all.has(scope))) ?? NOTHING
-      chosen.set(granted, need)
-    }
-    return need
+  function firstSatisfied ({ alternatives, satisfied }: Requirement, granted: readonly string[]): readonly string[] {
+    const known = satisfied.get(granted)
+    if (known !== undefined) return known
+    const all = new Set(expand(granted))
+    const used = alternatives.find((scopes) => scopes.every((scope) => all.has(scope))) ?? NOTHING
+    satisfied.set(granted, used)
+    return used
   }
 
   return (access, { scopes }) => {
-    access[kNeeds] ??= read(access)
-    const needs = access[kNeeds]
-    return needs.alternatives.length > 1 ? choose(needs, scopes) : needs.alternatives[0] ?? NOTHING
+    const requirement = requirementOf(access)
+    const { alternatives } = requirement
+    return alternatives.length > 1 ? firstSatisfied(requirement, scopes) : alternatives[0] ?? NOTHING
   }
 }

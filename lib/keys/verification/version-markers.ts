@@ -1,98 +1,101 @@
-import { describeFault } from '../../core/errors.js'
 import { withTimeout } from '../../core/clock.js'
+import { describeFault } from '../../core/errors.js'
 import type { ApiKey } from '../record.js'
 
-export interface VersionMarkers {
-  /**
-   * Tells every process of a key's version.
-   * @returns seconds within which all of them have it
-   */
-  publish (key: ApiKey): Promise<number>
-  close (): void
-}
+/** Names a key to a store of version markers. */
+type MarkedKey = Pick<ApiKey, 'id' | 'workspace' | 'environment'>
 
-/** Tells every process of a key's version. */
-export type PublishVersion = (key: Pick<ApiKey, 'id' | 'workspace' | 'environment'>, version: number) => Promise<void>
+/** Writes the marker that makes every process reload a key of an older version. */
+export type PublishVersion = (key: MarkedKey, version: number) => Promise<void>
 
-interface Parts {
-  readonly mark: PublishVersion | undefined
-  /** The version of a key as the store of keys has it now; undefined where that has none. */
-  readonly versionOf: (key: Parameters<PublishVersion>[0]) => Promise<number | undefined>
-  /** Seconds. */
-  readonly cacheBound: number
-  /** Seconds. */
+export interface VersionMarkersDeps {
+  readonly publishVersion: PublishVersion
+  /** The key's version in the key store; undefined where the key is gone. */
+  readonly versionOf: (key: MarkedKey) => Promise<number | undefined>
+  /** Seconds that a process may use a cached record without its marker. */
+  readonly maxAge: number
+  /** Seconds that either store may take. */
   readonly deadline: number
   readonly log: (reason: string, message: string) => void
 }
 
-/** Milliseconds before the second attempt; each further pause is twice as long, up to the longest. */
+export interface VersionMarkers {
+  /** Writes a key's version marker. @returns seconds after which every process uses this version at the latest */
+  publish (key: ApiKey): Promise<number>
+  /** Gives up all retries. */
+  close (): void
+}
+
+/** Milliseconds before the first retry; each further pause is twice as long, up to the longest. */
 const FIRST_PAUSE = 100
 const LONGEST_PAUSE = 5_000
-/** Milliseconds that attempts go on at least: processes of another configuration may hold keys where this one does not. */
-const SHORTEST_SPAN = 30_000
-/** Keys whose markers wait to be written; what is beyond holds within the bound all the same. */
-const MAX_WAITING = 10_000
+/** Milliseconds that retries go on at least: other processes may cache records for longer than this one. */
+const MIN_SPAN = 30_000
+/** Keys whose markers wait for a retry. Changes of further keys are effective once caches have expired. */
+const MAX_RETRIES = 10_000
 
-/** A marker that is still to be written: the latest of its key. */
-interface Waiting {
-  readonly key: Parameters<PublishVersion>[0]
+/** A marker that could not be written: the latest of its key. */
+interface Retry {
+  readonly key: MarkedKey
   readonly version: number
   timer?: NodeJS.Timeout
 }
 
 /**
- * Where a marker can't be written the change stands, and holds when caches have let go of what they knew. Until then it
- * is tried again. A marker only grows, so one that comes late does no harm where a newer one stands; where that was lost, it
- * would make an older record good again, so a later attempt marks what the key has become meanwhile.
+ * Where a marker can't be written, the change stands and is effective once caches have expired; until then the write is
+ * retried. A retry writes the version that the key has meanwhile: an older marker, where a newer one was lost, would
+ * make an outdated record valid again.
  */
-export function createVersionMarkers ({ mark, versionOf, cacheBound, deadline, log }: Parts): VersionMarkers {
-  const span = Math.max(cacheBound * 1000, SHORTEST_SPAN)
-  const waiting = new Map<string, Waiting>()
+export function createVersionMarkers (deps: VersionMarkersDeps): VersionMarkers {
+  const { publishVersion, versionOf, maxAge, deadline, log } = deps
+  const span = Math.max(maxAge * 1000, MIN_SPAN)
+  const retries = new Map<string, Retry>()
   let closed = false
 
-  /** @returns what went wrong */
-  async function write (mark: PublishVersion, { key, version }: Waiting, late: boolean): Promise<unknown> {
-    try {
-      const latest = late ? await withTimeout(versionOf(key), deadline, 'the key store') : version
-      await withTimeout(mark(key, Math.max(version, latest ?? 0)), deadline, 'the store of markers')
-      return undefined
-    } catch (fault) {
-      return fault ?? new Error('rejected with nothing')
-    }
+  async function write (key: MarkedKey, version: number): Promise<void> {
+    await withTimeout(publishVersion(key, version), deadline, 'the store of version markers')
   }
 
-  function wait (mark: PublishVersion, one: Waiting): void {
-    const earlier = waiting.get(one.key.id)
-    if (closed || (earlier === undefined ? waiting.size >= MAX_WAITING : earlier.version >= one.version)) return
-    clearTimeout(earlier?.timer)
-    waiting.set(one.key.id, one)
-    retry(mark, one, FIRST_PAUSE, 0)
+  async function writeLatest ({ key, version }: Retry): Promise<void> {
+    const latest = await withTimeout(versionOf(key), deadline, 'the key store')
+    await write(key, Math.max(version, latest ?? 0))
+  }
+
+  function retryLater (retry: Retry): void {
+    const { key, version } = retry
+    const waiting = retries.get(key.id)
+    if (closed || (waiting === undefined ? retries.size >= MAX_RETRIES : waiting.version >= version)) return
+    clearTimeout(waiting?.timer)
+    retries.set(key.id, retry)
+    schedule(retry, FIRST_PAUSE, 0)
   }
 
   /** @param waited milliseconds since the change, at least */
-  function retry (mark: PublishVersion, one: Waiting, pause: number, waited: number): void {
-    one.timer = setTimeout(async () => {
-      const fault = await write(mark, one, true)
-      if (waiting.get(one.key.id) !== one) return
-      if (fault === undefined || waited + pause >= span) waiting.delete(one.key.id)
-      else retry(mark, one, Math.min(2 * pause, LONGEST_PAUSE), waited + pause)
+  function schedule (retry: Retry, pause: number, waited: number): void {
+    retry.timer = setTimeout(async () => {
+      const done = await writeLatest(retry).then(() => true, () => false)
+      if (retries.get(retry.key.id) !== retry) return
+      if (done || waited + pause >= span) retries.delete(retry.key.id)
+      else schedule(retry, Math.min(2 * pause, LONGEST_PAUSE), waited + pause)
     }, pause).unref()
   }
 
   return {
     async publish ({ id, workspace, environment, version }) {
-      if (mark === undefined) return cacheBound
-      const one = { key: { id, workspace, environment }, version }
-      const fault = await write(mark, one, false)
-      if (fault === undefined) return 0
-      log(describeFault(fault), `the change of key ${id} was not marked; it holds within ${cacheBound} s`)
-      wait(mark, one)
-      return cacheBound
+      const key = { id, workspace, environment }
+      try {
+        await write(key, version)
+        return 0
+      } catch (fault) {
+        log(describeFault(fault), `the version of key ${id} could not be published; it is effective within ${maxAge} s`)
+        retryLater({ key, version })
+        return maxAge
+      }
     },
     close () {
       closed = true
-      for (const { timer } of waiting.values()) clearTimeout(timer)
-      waiting.clear()
+      for (const { timer } of retries.values()) clearTimeout(timer)
+      retries.clear()
     }
   }
 }

@@ -1,27 +1,31 @@
-import { Command, Redis, type RedisOptions } from 'ioredis'
+import { Redis, type RedisOptions } from 'ioredis'
 import { describeFault } from '../../core/errors.js'
 import { OptionError } from '../../core/options.js'
-import type { Script } from './script.js'
+import type { Script } from './scripts.js'
 
 /** What the store uses of ioredis' `Redis` and `Cluster`, and so of @fastify/redis. */
 export interface RedisClient {
   readonly status: string
-  readonly isCluster: boolean
+  readonly options?: { readonly keyPrefix?: string | undefined }
+  /** Of a Cluster: by hash slot the addresses of its nodes, the primary first. */
+  readonly slots?: ReadonlyArray<readonly string[]>
   connect (): Promise<unknown>
-  /** Texts of the answer are bytes. */
-  callBuffer (command: string, ...args: string[]): Promise<unknown>
-  time (): Promise<unknown>
+  /** Texts in the answer are bytes. */
+  callBuffer (command: string, args: string[]): Promise<unknown>
   info (section: string): Promise<string>
   on (event: 'ready' | 'close', listener: () => void): unknown
   off (event: 'ready' | 'close', listener: () => void): unknown
 }
 
-export const REDIS_METHODS = ['connect', 'callBuffer', 'time', 'info', 'on', 'off']
+export const REDIS_METHODS = ['connect', 'callBuffer', 'info', 'on', 'off']
 
-/** Commands that the scripts and the store send, for the message of an account that may not. */
+/** Commands that the scripts and the store send, for the message to an account that may not. */
 export const COMMANDS = ['eval', 'evalsha', 'time', 'get', 'set', 'setrange', 'pttl', 'del']
 
-/** A client of the store's own: what it can't send at once fails at once, and nothing is ever sent twice. */
+/**
+ * A client of the store's own: what it can't send at once fails at once, and nothing is sent twice.
+ * @param deadline seconds
+ */
 export function openClient (url: string | undefined, options: RedisOptions, deadline: number): Redis {
   const own = {
     connectTimeout: 2_000,
@@ -35,12 +39,13 @@ export function openClient (url: string | undefined, options: RedisOptions, dead
     enableAutoPipelining: false,
     replyMapping: 'legacy' as const,
     maxLoadingRetryTime: 1_000,
-    reconnectOnError: (fault: Error) => codeOf(fault) === 'READONLY'
+    // A primary that became a replica: the address leads elsewhere by now, or soon.
+    reconnectOnError: (error: Error) => codeOf(error) === 'READONLY'
   }
   return url === undefined ? new Redis(own) : new Redis(checkUrl(url), own)
 }
 
-/** A URL may hold a password: no message quotes it. */
+/** A URL may contain a password: no message quotes it. */
 function checkUrl (url: string): string {
   if (!URL.canParse(url) || !['redis:', 'rediss:'].includes(new URL(url).protocol)) {
     throw new OptionError('option limits.store url must be redis://host:port/database, or rediss:// for TLS')
@@ -48,38 +53,36 @@ function checkUrl (url: string): string {
   return url
 }
 
-/** Runs a script by its name; one that Redis has forgotten is sent whole, unless nobody waits any more. Texts of its answer are bytes. */
-export async function run (client: RedisClient, { lua, sha }: Script, keys: readonly string[], args: readonly string[], wanted: () => boolean): Promise<unknown> {
+/**
+ * Runs a script by its name, and sends it whole where Redis does not know it. Texts in its answer are bytes.
+ * @param until monotonic milliseconds: later, nobody waits for the answer
+ */
+export async function run (
+  client: RedisClient, { lua, sha }: Script, keys: readonly string[], args: readonly string[], until = Infinity
+): Promise<unknown> {
   try {
-    return await call(client, 'evalsha', [sha, String(keys.length), ...keys, ...args])
-  } catch (fault) {
-    if (codeOf(fault) !== 'NOSCRIPT' || !wanted()) throw fault
-    return call(client, 'eval', [lua, String(keys.length), ...keys, ...args])
+    return await client.callBuffer('evalsha', [sha, String(keys.length), ...keys, ...args])
+  } catch (error) {
+    if (codeOf(error) !== 'NOSCRIPT' || performance.now() >= until) throw error
+    return client.callBuffer('eval', [lua, String(keys.length), ...keys, ...args])
   }
 }
 
-/** `callBuffer` copies what a command is made with one by one, which takes a third as long as sending it: here it is given its arguments. */
-function call (client: RedisClient, name: string, args: string[]): unknown {
-  if (!(client instanceof Redis) || hasPrefix(client)) return client.callBuffer(name, ...args)
-  const command = new Command(name, [], { replyEncoding: null })
-  command.args = args
-  return client.sendCommand(command)
-}
-
-/** ioredis puts it before the keys that a command is made with. */
-function hasPrefix ({ options: { keyPrefix = '' } }: Redis): boolean {
-  return keyPrefix !== ''
-}
-
-/** The word that a reply of Redis begins its refusal with; undefined for faults of the connection. */
-export function codeOf (fault: unknown): string | undefined {
-  if (!(fault instanceof Error) || fault.name !== 'ReplyError') return undefined
-  if (/ACL failure in script|user executing the script can't/.test(fault.message)) return 'NOPERM'
-  const [code] = /^[A-Z]{2,20}\b/.exec(fault.message) ?? ['ERR']
+/** The code of a refusal by Redis, such as `READONLY`; undefined for errors of the connection. */
+export function codeOf (error: unknown): string | undefined {
+  if (!(error instanceof Error) || error.name !== 'ReplyError') return undefined
+  if (/ACL failure in script|user executing the script can't/.test(error.message)) return 'NOPERM'
+  // Redis 6 wraps a refusal within a script: ERR Error running script (…): @user_script:1: -READONLY You can't write
+  const [, code = 'ERR'] = /^(?:ERR Error running script .*? -)?([A-Z]{2,20})\b/.exec(error.message) ?? []
   return code
 }
 
-/** What may be said of a fault: never a message, which quotes arguments and addresses. */
-export function reasonOf (fault: unknown): string {
-  return codeOf(fault) ?? describeFault(fault)
+/** Why Redis has not decided, in words that may be logged and answered. */
+export class Undecided extends Error {
+  override readonly name = 'Undecided'
+}
+
+/** What may be said of an error: never the message of a client, which quotes arguments and addresses. */
+export function reasonOf (error: unknown): string {
+  return error instanceof Undecided ? error.message : codeOf(error) ?? describeFault(error)
 }

@@ -1,11 +1,11 @@
-/** µs by which an estimate follows a smaller one: answers that were delayed must not pull it down at once. */
+/** µs by which an offset follows a smaller estimate: a delayed answer must not pull it down at once. */
 const DRIFT = 10
-/** µs beyond which a smaller one is a clock that was set. */
+/** An estimate that is smaller by more µs than this means that the clock was set. */
 const STEP = 1_000_000
 
 /**
- * How far Redis' clock is ahead of ours. Estimates are made when an answer arrives, so they are never too large: an
- * instant told to Redis by them never lies behind ours.
+ * How far Redis' clock is ahead of ours, in µs. Estimates are made when an answer arrives, so they are never too
+ * large: an instant that Redis gets by them never lies after the one that was meant.
  */
 export function nextOffset (before: number | undefined, estimate: number): number {
   if (before === undefined || estimate > before || estimate < before - STEP) return estimate

@@ -1,12 +1,12 @@
 import { describeFault } from '../../core/errors.js'
 
-/** The part of Fastify's logger that hears of changes: one line each, without addresses or credentials. */
+/** The part of Fastify's logger that the store uses: one line for each change, without addresses or credentials. */
 export interface Log {
   info (fields: object, message: string): void
   warn (fields: object, message: string): void
 }
 
-/** For hosts that hand in no logger: what needs attention becomes a warning of the process. */
+/** For hosts that give no logger: a warning becomes a warning of the process. */
 export const processWarnings: Log = {
   info () {},
   warn ({ ...fields }, message) {
@@ -14,13 +14,13 @@ export const processWarnings: Log = {
   }
 }
 
-/** A log that throws keeps nobody from being answered: what it was told becomes a warning of the process. */
-export function harmless (log: Log): Log {
+/** A log that never throws, so that no request waits for it in vain: its line becomes a warning of the process. */
+export function safeLog (log: Log): Log {
   function attempt (write: () => void, message: string): void {
     try {
       write()
-    } catch (fault) {
-      processWarnings.warn({ log: describeFault(fault) }, message)
+    } catch (error) {
+      processWarnings.warn({ log: describeFault(error) }, message)
     }
   }
   return {

@@ -1,7 +1,7 @@
 import { channel } from 'node:diagnostics_channel'
 import type { Outcome } from '../store.js'
 
-/** What `latchkey:limits` of node:diagnostics_channel hears of each batch, also of one that was never sent. */
+/** Published on the `latchkey:limits` channel of node:diagnostics_channel for each batch, also for one never sent. */
 export interface LimitsMessage {
   /** Requests of the batch: admitted + limited + unavailable. */
   readonly takes: number
@@ -15,7 +15,8 @@ export interface LimitsMessage {
 
 const limits = channel('latchkey:limits')
 
-export function publishDecided (outcomes: ReadonlyArray<Outcome | undefined>, seconds: number): void {
+/** @param outcomes undefined for a take that Redis has not decided */
+export function publishBatch (outcomes: ReadonlyArray<Outcome | undefined>, seconds: number): void {
   if (!limits.hasSubscribers) return
   let admitted = 0
   let unavailable = 0

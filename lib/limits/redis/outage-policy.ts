@@ -1,25 +1,25 @@
 import { createMemoryLimitStore } from '../memory.js'
 import type { CompiledPolicy } from '../policy.js'
-import { LimitStoreUnavailable, type JoinedTake, type Outcome } from '../store.js'
+import { LimitStoreUnavailable, type Outcome, type Take } from '../store.js'
 
-/** What a take is answered while Redis can't be asked. */
-export type OutagePolicy = (take: JoinedTake, retryAfter: number, reason: string) => Outcome
+/** Answers a take that Redis can't decide. */
+export type OutagePolicy = (take: Take, retryAfter: number, reason: string) => Outcome
 
 /** @param processes how many share a quota where each counts for itself */
 export function outagePolicyOf (onUnavailable: 'reject' | 'local' | 'allow', processes: number): OutagePolicy {
   if (onUnavailable === 'allow') return () => ({ admitted: true, policies: [], uncounted: true })
-  return onUnavailable === 'local' ? countShare(processes) : reject
+  return onUnavailable === 'local' ? countLocally(processes) : reject
 }
 
-function reject (_take: JoinedTake, retryAfter: number, reason: string): never {
-  throw new LimitStoreUnavailable(retryAfter, reason)
+export function reject (_take: Take, retryAfter: number, reason: string): Outcome {
+  return { admitted: false, policies: [], failure: new LimitStoreUnavailable(retryAfter, reason) }
 }
 
 /**
- * Counts this process's share in its memory: quotas and bursts divided by the processes, and at least 1. What costs more than
- * a share can't be decided here, however long its caller waits.
+ * Counts this process' share in its memory: quotas and bursts divided by the number of processes, at least 1. A request
+ * that costs more than a share can't be decided here, however long its caller waits.
  */
-function countShare (processes: number): OutagePolicy {
+function countLocally (processes: number): OutagePolicy {
   const store = createMemoryLimitStore()
   const shares = new WeakMap<CompiledPolicy, CompiledPolicy>()
   const part = (units: number): number => units === 0 ? 0 : Math.max(1, Math.floor(units / processes))
@@ -30,13 +30,13 @@ function countShare (processes: number): OutagePolicy {
     return share
   }
 
-  return function countLocally (take, retryAfter, reason) {
-    const { principal, cost, time } = take
+  return function takeShare (take, retryAfter, reason) {
     const shares = take.policies.map(shareOf)
-    if (shares.some(({ quota, capacity }) => quota > 0 && cost > capacity)) return reject(take, retryAfter, reason)
+    if (shares.some(({ quota, capacity }) => quota > 0 && take.cost > capacity)) return reject(take, retryAfter, reason)
     try {
-      const { admitted, policies } = store.take({ policies: shares, principal, cost, now: time() })
-      return { admitted, policies: take.policies.flatMap((policy, i) => policies.slice(i, i + 1).map((outcome) => ({ ...outcome, policy }))) }
+      const { admitted, policies } = store.take({ ...take, policies: shares })
+      const ofShare = (i: number) => policies.slice(i, i + 1)
+      return { admitted, policies: take.policies.flatMap((policy, i) => ofShare(i).map((one) => ({ ...one, policy }))) }
     } catch {
       return reject(take, retryAfter, reason)
     }

@@ -2,28 +2,38 @@ import { hash } from 'node:crypto'
 import { fillTime, unitTime } from '../algorithms.js'
 import type { CompiledPolicy } from '../policy.js'
 
-const texts = new WeakMap<readonly CompiledPolicy[], string>()
+export interface EncodedPolicies {
+  /** A list of policies as the take script reads it. */
+  readonly text: string
+  /** One of them counts all principals of a workspace together. */
+  readonly shared: boolean
+}
 
-/** A list of policies as the script reads it. Written once for lists that stay, as those of profiles do. */
-export function encodePolicies (policies: readonly CompiledPolicy[]): string {
-  const known = texts.get(policies)
+/** By list: those of profiles stay the same. */
+const cache = new WeakMap<readonly CompiledPolicy[], EncodedPolicies>()
+
+export function encodePolicies (policies: readonly CompiledPolicy[]): EncodedPolicies {
+  const known = cache.get(policies)
   if (known !== undefined) return known
-  const text = policies.map(terms).join('')
-  texts.set(policies, text)
-  return text
+  const encoded = { text: policies.map(encode).join(''), shared: policies.some(isShared) }
+  cache.set(policies, encoded)
+  return encoded
 }
 
-export function sharesWorkspace (policies: readonly CompiledPolicy[]): boolean {
-  for (const { partition } of policies) if (partition === 'workspace') return true
-  return false
+function encode (policy: CompiledPolicy): string {
+  const [first, second] = numbersOf(policy)
+  return `${policy.kind.charAt(0)}${isShared(policy) ? 'w' : '-'}${fieldOf(policy.id)}${first} ${second} `
 }
 
-function terms ({ id, quota, window, capacity, partition, kind }: CompiledPolicy): string {
-  const [first, second] = kind === 'bucket' ? [unitTime({ quota, window }), fillTime({ quota, window, capacity })] : [quota, window * 1_000_000]
-  return `${kind.charAt(0)}${partition === 'workspace' ? 'w' : '-'}${fieldOf(id)}${first} ${second} `
+function numbersOf (policy: CompiledPolicy): [number, number] {
+  return policy.kind === 'bucket' ? [unitTime(policy), fillTime(policy)] : [policy.quota, policy.window * 1_000_000]
 }
 
-/** 48 bits: the policies that one credential meets in its life are few. */
+function isShared ({ partition }: CompiledPolicy): boolean {
+  return partition === 'workspace'
+}
+
+/** 48 bits: enough, since one credential meets few policies in its life. */
 function fieldOf (id: string): string {
   return hash('sha256', id, 'base64url').slice(0, 8)
 }

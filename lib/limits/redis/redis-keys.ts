@@ -1,55 +1,63 @@
 import { hash } from 'node:crypto'
-import { besideOf, type Principal } from '../../core/principal.js'
+import type { Principal } from '../../core/principal.js'
 
 /** What the names of a principal's keys are made of. */
-export type Named = Pick<Principal, 'id' | 'workspace' | 'environment'>
+export type Identity = Pick<Principal, 'id' | 'workspace' | 'environment'>
 
-/** Names of the keys of one namespace in Redis. */
-export interface RedisKeys {
-  /** Holds the marker and the counters of a principal. */
-  principal (of: Named): string
-  /** Holds what the principals of a workspace share; in the same Cluster slot as theirs. */
-  workspace (of: Named): string
-  /** Holds who has claimed something, whose name may be any text of any length; in a slot of its own. */
-  claim (of: string): string
-}
-
-const kNamed = Symbol('latchkey.named')
-
-declare module '../../core/principal.js' {
-  interface Beside { [kNamed]?: { readonly by: RedisKeys, readonly name: string } }
+/** The keys in Redis that decide a principal's takes. */
+export interface KeyNames {
+  /** Holds the version marker and the counters of the principal. */
+  readonly principal: string
+  /** Holds the counters that all principals of the workspace share; in the same slot of a Cluster. */
+  readonly workspace: string
+  /** Hash slot of both on a Cluster; 0 elsewhere. */
+  readonly slot: number
 }
 
 /**
- * `namespace:{10,2,productionw1}:key_1`. The braces are the hash tag of Redis Cluster, which is never empty; with both
- * lengths before them, no workspace or id reads like another, whatever it contains.
+ * Names keys such as `namespace:{10,2,productionw1}:key_1`. The braces are the hash tag of Redis Cluster; with both
+ * lengths in front, no workspace or id reads like another, whatever it contains.
+ *
+ * @param slotOf the hash slot of a key
  */
-export function createRedisKeys (namespace: string): RedisKeys {
-  const tagged = ({ workspace, environment }: Named): string =>
-    `${namespace}:{${wellFormed(`${environment.length},${workspace.length},${environment}${workspace}`)}}`
-  const names: RedisKeys = {
-    principal (of) {
-      const beside = besideOf(of)
-      const named = beside?.[kNamed]
-      if (named?.by === names) return named.name
-      const name = `${tagged(of)}:${wellFormed(of.id)}`
-      if (beside !== undefined) beside[kNamed] = { by: names, name }
-      return name
-    },
-    workspace: tagged,
-    claim: (of) => `${namespace}:{!${digest(of)}}:claim`
+export function createRedisKeys (namespace: string, slotOf: (key: string) => number): (of: Identity) => KeyNames {
+  const cache = new WeakMap<Identity, KeyNames>()
+
+  function name ({ id, workspace, environment }: Identity): KeyNames {
+    const tag = wellFormed(`${environment.length},${workspace.length},${environment}${workspace}`)
+    const shared = `${namespace}:{${tag}}`
+    return { principal: `${shared}:${wellFormed(id)}`, workspace: shared, slot: slotOf(shared) }
   }
-  return names
+
+  return function keysOf (of) {
+    const known = cache.get(of)
+    if (known !== undefined) return known
+    const names = name(of)
+    // What is not frozen may be another's the next time.
+    if (Object.isFrozen(of)) cache.set(of, names)
+    return names
+  }
 }
 
-/** Half a surrogate pair, which UTF-8 has no bytes for: all of them would become the same replacement. Or what stands for such a text. */
-const UNSAFE = /\p{Surrogate}|^!/u
+/** Half a surrogate pair, for which UTF-8 has no bytes: all of them would become the same character. */
+const LONE_SURROGATE = /\p{Surrogate}/u
 
-/** Each part for itself: by a principal's id alone it must not leave the hash tag of its workspace, whose takes go together. */
-function wellFormed (part: string): string {
-  return UNSAFE.test(part) ? `!text ${digest(part)}` : part
+/** A text that can be sent as UTF-8, and that no other text becomes. */
+function wellFormed (text: string): string {
+  if (!text.startsWith('!') && !LONE_SURROGATE.test(text)) return text
+  return `!text ${hash('sha256', Buffer.from(text, 'utf16le'), 'base64url')}`
 }
 
-function digest (text: string): string {
-  return hash('sha256', Buffer.from(text, 'utf16le'), 'base64url')
+/**
+ * The hash slot of a key on a Cluster: CRC-16/XMODEM of its first `{…}` where that is not empty, else of the whole key,
+ * modulo 16,384.
+ */
+export function clusterSlot (key: string): number {
+  const [, tag = key] = /^[^{]*\{([^}]+)\}/.exec(key) ?? []
+  let crc = 0
+  for (const byte of Buffer.from(tag)) {
+    crc ^= byte << 8
+    for (let bit = 0; bit < 8; bit++) crc = (crc & 0x8000) === 0 ? crc << 1 : (crc << 1) ^ 0x1021
+  }
+  return crc & 0x3fff
 }

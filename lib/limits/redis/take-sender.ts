@@ -1,135 +1,155 @@
-import type { JoinedTake, Outcome, PendingTake } from '../store.js'
-import type { CircuitBreaker } from './breaker.js'
-import { reasonOf, run, type RedisClient } from './client.js'
-import { createTakeBatcher, type Batch, type Waiting } from './take-batcher.js'
-import type { Connection } from './connection.js'
-import { publishDecided, publishUnavailable } from './metrics.js'
-import type { RedisKeys } from './redis-keys.js'
-import { takeScriptOf } from './take-script.js'
+import { DeadlineExceeded } from '../../core/clock.js'
+import type { Outcome, Take } from '../store.js'
+import { reasonOf, run, Undecided, type RedisClient } from './client.js'
 import { nextOffset } from './clock-offset.js'
-import { callOf, readAnswer, type Answer, type Call } from './take-protocol.js'
+import type { Connection } from './connection.js'
+import type { Log } from './log.js'
+import { publishBatch, publishUnavailable } from './metrics.js'
+import type { Nodes, RedisNode } from './nodes.js'
+import type { OutagePolicy } from './outage-policy.js'
+import type { Identity, KeyNames } from './redis-keys.js'
+import type { Script } from './scripts.js'
+import { encodeTakes, readAnswer, type NamedTake, type TakeCall } from './take-protocol.js'
 
 export interface TakeSenderDeps {
   readonly client: RedisClient
-  readonly link: Connection
-  readonly breaker: CircuitBreaker
-  readonly names: RedisKeys
+  readonly connection: Connection
+  readonly nodes: Nodes
+  readonly keysOf: (of: Identity) => KeyNames
   /** Milliseconds. */
   readonly deadline: number
-  /** Microseconds that a marker lives after a write. */
-  readonly markerLifetime: number
-  /** Time is the `now` of a batch's first take instead of Redis' own. */
+  readonly takeScript: Script
+  /** The script's time is the `now` of a batch's first take instead of Redis' own. */
   readonly clockOfTakes: boolean
+  readonly log: Log
 }
 
-export interface TakeSender {
-  take (take: JoinedTake, otherwise: Waiting['otherwise']): Outcome | PendingTake
-  /** Sends what waited for the connection. */
-  resume (): void
-  /** Answers those who wait for the connection. */
-  close (): void
+/** Decides takes, and never rejects. @param otherwise answers those that Redis has not decided */
+export type SendTakes = (takes: readonly Take[], otherwise: OutagePolicy) => Promise<readonly Outcome[]>
+
+/** Takes in one script call: keeps it under a few milliseconds, and its keys within what Lua can unpack. */
+export const BATCH_SIZE = 500
+/** Takes that may wait at once; more are answered without Redis, so that nothing piles up. */
+const MAX_WAITING = 10_000
+/** Milliseconds between two warnings about keys that contained something else. */
+const WARNING_MS = 60_000
+
+/** In the order of the takes; undefined in place of an outcome that makes no sense. */
+type Decided = ReadonlyArray<Outcome | undefined>
+
+/** Takes that one script call decides. */
+interface Batch {
+  readonly slot: number
+  readonly takes: NamedTake[]
+  /** The position of each in the takes that were given. */
+  readonly places: number[]
 }
 
-/** Where batches of one Redis, or of one hash tag of a Cluster, are made. */
-interface Route {
-  readonly add: ReturnType<typeof createTakeBatcher>
-  /** µs by which Redis' clock is ahead of ours; undefined until it is known. */
-  offset: number | undefined
-}
+/** Sends takes in batches: on a Cluster those of one hash slot together, elsewhere all. */
+export function createTakeSender (deps: TakeSenderDeps): SendTakes {
+  const { client, connection, nodes, keysOf, deadline, takeScript, clockOfTakes, log } = deps
+  let waiting = 0
+  let warnedAt = -Infinity
 
-/** Takes that may wait at once; others are refused, so that nothing piles up. */
-const MOST_WAITING = 10_000
-/** Hash tags of a Cluster that are remembered. */
-const MOST_ROUTES = 10_000
+  async function decide ({ takes, slot }: Batch, otherwise: OutagePolicy): Promise<Outcome[]> {
+    const node = nodes.of(slot)
+    const startedAt = performance.now()
 
-/** Batches by tick, and on a Cluster by hash tag; each is answered once, by Redis or at its deadline. */
-export function createTakeSender ({ client, link, breaker, names, deadline, markerLifetime, clockOfTakes }: TakeSenderDeps): TakeSender {
-  const script = takeScriptOf({ markerLifetime, clockOfTakes })
-  const routes = new Map<string, Route>()
-  const held = new Map<Batch, Route>()
-  let waitingNow = 0
-  /** Of whichever node answered last: a guess for those that have not, which costs one more trip where their clocks differ. */
-  let lastOffset: number | undefined
-
-  function routeOf ({ principal }: JoinedTake): Route {
-    const tag = client.isCluster ? names.workspace(principal) : ''
-    return routes.get(tag) ?? newRoute(tag)
-  }
-
-  function newRoute (tag: string): Route {
-    const route: Route = {
-      offset: link.offset ?? lastOffset,
-      add: createTakeBatcher({ deadline, send: (batch) => send(batch, route), expired: (batch) => fail(batch, 'DeadlineExceeded') })
+    function decideWithout (reason: string): Outcome[] {
+      publishUnavailable(takes.length, (performance.now() - startedAt) / 1000)
+      return takes.map(({ take }) => otherwise(take, node.breaker.retryAfter(), reason))
     }
-    if (routes.size >= MOST_ROUTES) routes.clear()
-    routes.set(tag, route)
-    return route
+
+    if (waiting + takes.length > MAX_WAITING) return decideWithout('too many wait')
+    if (!node.breaker.enter()) return decideWithout('Redis is not asked until a probe is answered')
+    waiting += takes.length
+    try {
+      const outcomes = await withDeadline(ask(takes, node, startedAt + deadline), deadline)
+      node.breaker.succeeded()
+      publishBatch(outcomes, (performance.now() - startedAt) / 1000)
+      return takes.map(({ take }, i) => outcomes[i] ?? otherwise(take, node.breaker.retryAfter(), 'MalformedAnswer'))
+    } catch (error) {
+      node.breaker.failed(reasonOf(error))
+      return decideWithout(reasonOf(error))
+    } finally {
+      waiting -= takes.length
+    }
   }
 
-  function send (batch: Batch, route: Route): void {
-    if (link.state === 'opening') held.set(batch, route)
-    else if (link.state === 'down') fail(batch, 'no connection')
-    else decide(batch, route).catch((fault) => fail(batch, reasonOf(fault)))
+  /** @param until monotonic milliseconds */
+  async function ask (takes: readonly NamedTake[], node: RedisNode, until: number): Promise<Decided> {
+    if (connection.state === 'opening') await connection.ready(deadline)
+    if (connection.state === 'lost') throw new Undecided('no connection')
+    const call = encodeTakes(takes)
+    const outcomes = await send(takes, call, node, until)
+    if (outcomes !== undefined) return outcomes
+    // The clock of Redis was not known, or was set; since this answer it is known.
+    const again = performance.now() < until ? await send(takes, call, node, until) : undefined
+    if (again === undefined) throw new Undecided('late')
+    return again
   }
 
-  async function decide (batch: Batch, route: Route): Promise<void> {
-    const sentAt = performance.now()
-    const call = callOf(batch.waiting.map(({ take }) => take), names)
-    let answer = await ask(call, batch, route)
-    if (answer.late && batch.open) answer = await ask(call, batch, route)
-    conclude(batch, answer, sentAt)
+  /** @returns undefined where it came too late: nothing was counted */
+  async function send (
+    takes: readonly NamedTake[], { keys, args }: TakeCall, node: RedisNode, until: number
+  ): Promise<Decided | undefined> {
+    const reply = await run(client, takeScript, keys, [instantOf(takes, node, until), ...args], until)
+    const { now, foreign, outcomes } = readAnswer(reply, takes)
+    node.offset = nextOffset(node.offset, now - performance.now() * 1000)
+    if (foreign > 0) warnOfForeign(foreign)
+    return outcomes
   }
 
-  /** A batch says until when it may be counted, since what waits on its way or before Redis would count for nobody. */
-  async function ask ({ keys, args }: Call, batch: Batch, route: Route): Promise<Answer> {
-    const answer = readAnswer(await run(client, script, keys, [String(instantOf(batch, route)), ...args], () => batch.open))
-    route.offset = lastOffset = nextOffset(route.offset, answer.now - performance.now() * 1000)
-    return answer
+  /**
+   * Until when Redis may count, in µs of its time: what is delayed on its way would count for nobody. While that time
+   * is not known, always too early.
+   */
+  function instantOf ([first]: readonly NamedTake[], { offset }: RedisNode, until: number): string {
+    if (clockOfTakes && first !== undefined) return String(Math.floor(first.take.now * 1000))
+    return offset === undefined ? '0' : String(Math.floor(until * 1000 + offset))
   }
 
-  /** Whole µs of Redis' time, 0 while that is unknown; the time itself where the takes tell it. */
-  function instantOf ({ waiting: [first], until }: Batch, { offset }: Route): number {
-    if (clockOfTakes && first !== undefined) return Math.floor(first.take.time() * 1000)
-    return offset === undefined ? 0 : Math.floor(until * 1000 + offset)
+  function warnOfForeign (keys: number): void {
+    if (performance.now() - warnedAt < WARNING_MS) return
+    warnedAt = performance.now()
+    log.warn({ keys }, 'limits: keys in Redis contained something else; they count as empty and are overwritten')
   }
 
-  function conclude (batch: Batch, answer: Answer, sentAt: number): void {
-    if (!batch.open) return
-    if (answer.late) return fail(batch, 'late')
-    const outcomes = batch.waiting.map(({ take }) => answer.outcome(take))
-    waitingNow -= outcomes.length
-    breaker.succeeded()
-    let next = 0
-    batch.settle(({ take, otherwise }) => outcomes[next++] ?? otherwise(take, 'WRONGTYPE'))
-    publishDecided(outcomes, (performance.now() - sentAt) / 1000)
-  }
-
-  function fail (batch: Batch, reason: string): void {
-    if (!batch.open) return
-    held.delete(batch)
-    waitingNow -= batch.waiting.length
-    breaker.failed(reason)
-    batch.settle(({ take, otherwise }) => otherwise(take, reason))
-    publishUnavailable(batch.waiting.length, (performance.now() - batch.until + deadline) / 1000)
-  }
-
-  return {
-    take (take, otherwise) {
-      if (waitingNow >= MOST_WAITING) {
-        publishUnavailable(1, 0)
-        return otherwise(take, 'too many wait')
+  return async function sendTakes (takes, otherwise) {
+    const outcomes: Outcome[] = []
+    await Promise.all(batchesOf(takes, keysOf).map(async (batch) => {
+      const decided = await decide(batch, otherwise)
+      for (const [i, place] of batch.places.entries()) {
+        const outcome = decided[i]
+        if (outcome !== undefined) outcomes[place] = outcome
       }
-      waitingNow++
-      return routeOf(take).add(take, otherwise)
-    },
-    resume () {
-      for (const route of routes.values()) route.offset = link.offset
-      const batches = [...held]
-      held.clear()
-      for (const [batch, route] of batches) send(batch, route)
-    },
-    close () {
-      for (const batch of held.keys()) fail(batch, 'closed')
-    }
+    }))
+    return outcomes
   }
+}
+
+function batchesOf (takes: readonly Take[], keysOf: TakeSenderDeps['keysOf']): Batch[] {
+  const batches: Batch[] = []
+  const filling = new Map<number, Batch>()
+  for (const [place, take] of takes.entries()) {
+    const names = keysOf(take.principal)
+    let batch = filling.get(names.slot)
+    if (batch === undefined || batch.takes.length === BATCH_SIZE) {
+      batch = { slot: names.slot, takes: [], places: [] }
+      batches.push(batch)
+      filling.set(names.slot, batch)
+    }
+    batch.takes.push({ take, names })
+    batch.places.push(place)
+  }
+  return batches
+}
+
+/** Rejects after the deadline, once what had arrived by then is read: the event loop may have been blocked. */
+function withDeadline<T> (work: Promise<T>, milliseconds: number): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const expire = (): void => reject(new DeadlineExceeded('Redis', milliseconds / 1000))
+    const timer = setTimeout(() => setImmediate(expire), milliseconds)
+    work.finally(() => clearTimeout(timer)).then(resolve, reject)
+  })
 }

@@ -29,24 +29,24 @@ const BATCH_SIZE = 2000
 
 export function createSqlWebhookStore ({ database, schema }: OpenDatabase): SqlWebhookStore {
   const statements = createStatements(schema)
-  const { run, transaction, migrate, close } = withTables(database, schema, tables)
+  const { read, write, transaction, migrate, close } = withTables(database, schema, tables)
 
   async function listEndpoints (workspace: string): Promise<WebhookEndpoint[]> {
-    return (await run(statements.listEndpoints, [workspace])).map(({ record }) => readEndpoint(String(record)))
+    return (await read(statements.listEndpoints, [workspace])).map(({ record }) => readEndpoint(String(record)))
   }
 
   /** Ids of the endpoints to whom deliveries are claimed. */
   async function leaseEndpoints (now: number, { limit, endpointLimits, only }: ClaimLimit): Promise<string[]> {
     const rows = only === undefined
-      ? await run(statements.leaseEndpoints, [now, now + ENDPOINT_LEASE_MS, limit, unwanted(endpointLimits)])
-      : await run(statements.findEndpoint, [only.workspace, only.endpointId])
+      ? await write(statements.leaseEndpoints, [now, now + ENDPOINT_LEASE_MS, limit, unwanted(endpointLimits)])
+      : await read(statements.findEndpoint, [only.workspace, only.endpointId])
     return rows.map(({ id }) => String(id))
   }
 
   async function nextFor ({ endpointLimits, only }: ClaimLimit): Promise<number | undefined> {
     const [row] = only === undefined
-      ? await run(statements.nextOfAll, [unwanted(endpointLimits)])
-      : await run(statements.nextOfOne, [only.endpointId])
+      ? await read(statements.nextOfAll, [unwanted(endpointLimits)])
+      : await read(statements.nextOfOne, [only.endpointId])
     const next = row?.next ?? null
     return next === null ? undefined : Number(next)
   }
@@ -56,27 +56,25 @@ export function createSqlWebhookStore ({ database, schema }: OpenDatabase): SqlW
     close,
     async insertEndpoint (endpoint, maxEndpoints) {
       const { id, workspace, createdAt, version } = endpoint
-      let added = false
-      await transaction(INSERT_TIMEOUT, async (run) => {
+      return await transaction(INSERT_TIMEOUT, async (run) => {
         await run(statements.lockWorkspace, [WORKSPACE_LOCK, crc32(`${schema} ${workspace}`) | 0])
         const values = [id, workspace, createdAt.getTime(), version, writeEndpoint(endpoint), maxEndpoints]
-        added = (await run(statements.insertEndpoint, values)).length > 0
+        return (await run(statements.insertEndpoint, values)).length > 0
       })
-      return added
     },
     async getEndpoint (workspace, id) {
-      const [row] = await run(statements.getEndpoint, [workspace, id])
+      const [row] = await read(statements.getEndpoint, [workspace, id])
       return row && readEndpoint(String(row.record))
     },
     listEndpoints,
     async updateEndpoint (endpoint) {
       const { id, workspace, version } = endpoint
-      return (await run(statements.updateEndpoint, [id, workspace, version, writeEndpoint(endpoint)])).length > 0
+      return (await write(statements.updateEndpoint, [id, workspace, version, writeEndpoint(endpoint)])).length > 0
     },
     async removeEndpoint (workspace, id) {
-      const removed = await run(statements.removeEndpoint, [workspace, id])
+      const removed = await write(statements.removeEndpoint, [workspace, id])
       if (removed.length === 0) return false
-      while ((await run(statements.removeDeliveries, [id, BATCH_SIZE])).length === BATCH_SIZE);
+      while ((await write(statements.removeDeliveries, [id, BATCH_SIZE])).length === BATCH_SIZE);
       return true
     },
     async subscribed (workspace, type) {
@@ -85,7 +83,7 @@ export function createSqlWebhookStore ({ database, schema }: OpenDatabase): SqlW
 
     async enqueue (deliveries) {
       const column = (of: (delivery: Delivery) => unknown): unknown[] => deliveries.map(of)
-      const added = await run(statements.enqueue, [
+      const added = await write(statements.enqueue, [
         column(({ id }) => id),
         column(({ endpointId }) => endpointId),
         column(({ workspace }) => workspace),
@@ -99,12 +97,12 @@ export function createSqlWebhookStore ({ database, schema }: OpenDatabase): SqlW
       return deliveries.map(({ id }) => id).filter((id) => ids.has(id))
     },
     async getDelivery (workspace, endpointId, id) {
-      const [row] = await run(statements.getDelivery, [workspace, endpointId, id])
+      const [row] = await read(statements.getDelivery, [workspace, endpointId, id])
       return row && deliveryOf(row)
     },
     async listDeliveries (workspace, endpointId, { limit, after, state }) {
       const text = statements.listDeliveries({ state: state !== undefined, after: after !== undefined })
-      const rows = await run(text, [
+      const rows = await read(text, [
         workspace,
         endpointId,
         limit + 1,
@@ -121,21 +119,21 @@ export function createSqlWebhookStore ({ database, schema }: OpenDatabase): SqlW
       const wanted = leased.map((id) => limits.get(id) ?? limit.perEndpoint)
       const rows = leased.length === 0
         ? []
-        : await run(statements.claim, [leased, now, leasedUntil, wanted, limit.limit])
+        : await write(statements.claim, [leased, now, leasedUntil, wanted, limit.limit])
       if (limit.only === undefined && leased.length > 0) {
-        await run(statements.releaseEndpoints, [leased, now + ENDPOINT_LEASE_MS, now])
+        await write(statements.releaseEndpoints, [leased, now + ENDPOINT_LEASE_MS, now])
       }
       return { claims: rows.map((row) => ({ delivery: deliveryOf(row), leasedUntil })), nextAt: await nextFor(limit) }
     },
     async settle ({ delivery, leasedUntil }, { attempt, state, nextAt }) {
       const { endpointId, id, attempts } = delivery
       const next = nextAt?.getTime() ?? null
-      const settled = await run(statements.settle, [
+      const settled = await write(statements.settle, [
         endpointId, id, leasedUntil, state, writeAttempts([...attempts, attempt]), next
       ])
       return settled.length > 0
     },
-    prune: async (before, limit) => (await run(statements.prune, [before.getTime(), limit])).length
+    prune: async (before, limit) => (await write(statements.prune, [before.getTime(), limit])).length
   }
 }
 

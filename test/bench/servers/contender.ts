@@ -1,28 +1,42 @@
-import { Type, type Static } from '@sinclair/typebox'
+import { hash, randomBytes } from 'node:crypto'
 import type { FastifyInstance } from 'fastify'
 
-/** How large a contender is built: the credentials and routes that the load rotates over, the catalogue, the policies of a request. */
-export const Shape = Type.Object({
-  keys: Type.Integer({ minimum: 1 }),
-  routes: Type.Integer({ minimum: 1 }),
-  scopes: Type.Integer({ minimum: 1 }),
-  policies: Type.Integer({ minimum: 1 })
-})
-export type Shape = Static<typeof Shape>
-
+/** A server that guards the routes of the bench in one way. */
 export interface Contender {
   readonly app: FastifyInstance
-  /** Credentials that may do everything the load does. */
+  /** API keys that may call every route. */
   readonly keys: readonly string[]
-  /** A credential that exists and may do nothing; only a contender that guards has one. */
-  readonly weak?: string
+  /** API keys that must be refused, each with the status. A server that refuses nobody has none. */
+  readonly refused: ReadonlyArray<readonly [key: string, status: number]>
 }
 
-/** Every file beside this one exports one of these as `build`. */
-export type Build = (shape: Shape) => Promise<Contender>
+export interface BuildOptions {
+  /** Requests that each key has in a window. */
+  readonly quota: number
+  /** Where counters are kept; in memory without it. */
+  readonly redisPort?: number
+}
 
-/** A quota that no load of the bench can use up. */
-export const QUOTA = 1e9
+/** What the files of the contenders export as `build`. */
+export type Build = (options: BuildOptions) => Promise<Contender>
 
-/** Variable of the environment by which contenders find the bench's Redis; here, since they can't import what starts it. */
-export const REDIS_PORT = 'LATCHKEY_BENCH_REDIS_PORT'
+/** API keys that the load uses in turn. */
+export const KEYS = 1000
+/** Seconds. */
+export const WINDOW = 60
+
+/** @param row `plain`, or the name of a contender's file and of where it counts: `latchkey-redis` */
+export async function buildRow (row: string, redisPort: number, quota: number): Promise<Contender> {
+  const [file, counters] = row.split('-')
+  const { build }: { build: Build } = await import(`./${file}.js`)
+  return build(counters === 'redis' ? { quota, redisPort } : { quota })
+}
+
+/** API keys as long as Latchkey's. */
+export function randomKeys (count: number): string[] {
+  return Array.from({ length: count }, () => `acme_live_${randomBytes(25).toString('hex').slice(1)}`)
+}
+
+export function digest (key: string): string {
+  return hash('sha256', key, 'base64url')
+}

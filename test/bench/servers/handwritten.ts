@@ -1,39 +1,55 @@
-import { hash } from 'node:crypto'
-import Fastify from 'fastify'
-import { QUOTA, type Build } from './contender.js'
-import { randomKeys } from './random-keys.js'
+import Fastify, { type FastifyReply, type onRequestHookHandler } from 'fastify'
+import { digest, KEYS, randomKeys, WINDOW, type Build } from './contender.js'
 import { addRoutes } from './routes.js'
 
 interface Caller {
-  readonly mayRead: boolean
-  left: number
+  readonly environment: string
+  readonly scopes: ReadonlySet<string>
+  readonly expiresAt?: number
+  used: number
+  resetsAt: number
 }
 
-/**
- * The least that the same answers can cost: one hook with the hash, one look-up, a boolean for the scope, a counter that
- * never starts again and the two fields. No checks of the header's form, no environment, no errors anyone could read.
- */
-export const build: Build = async function handwritten ({ keys, routes }) {
-  const texts = randomKeys(keys)
-  const [weak = ''] = randomKeys(1)
-  const callers = new Map<string, Caller>(texts.map((text) => [digest(text), { mayRead: true, left: QUOTA }]))
-  callers.set(digest(weak), { mayRead: false, left: QUOTA })
+/** One hook that takes the decisions Latchkey takes, for one kind of key and one policy. */
+export const build: Build = async function handwritten ({ quota }) {
+  const callers = new Map<string, Caller>()
+  const keys = randomKeys(KEYS)
+  const [weak = '', foreign = '', expired = ''] = randomKeys(3)
+  const add = (key: string, changes: Partial<Caller> = {}): void => {
+    callers.set(digest(key), {
+      environment: 'production', scopes: new Set(['devices:read']), used: 0, resetsAt: 0, ...changes
+    })
+  }
+  for (const key of keys) add(key)
+  add(weak, { scopes: new Set() })
+  add(foreign, { environment: 'sandbox' })
+  add(expired, { expiresAt: Date.now() })
+
+  const guard = (scope: string): onRequestHookHandler => function guardRoute (request, reply, done) {
+    const { authorization } = request.headers
+    if (authorization === undefined || !/^Bearer [\w-]+$/i.test(authorization)) return refuse(reply, 401)
+    const now = Date.now()
+    const caller = callers.get(digest(authorization.slice(7)))
+    if (caller === undefined || (caller.expiresAt !== undefined && caller.expiresAt <= now)) return refuse(reply, 401)
+    if (caller.environment !== 'production') return refuse(reply, 403)
+    if (caller.resetsAt <= now) {
+      caller.used = 0
+      caller.resetsAt = now + WINDOW * 1000
+    }
+    const admitted = caller.used < quota
+    if (admitted) caller.used++
+    reply.header('RateLimit', `"production";r=${quota - caller.used};t=${Math.ceil((caller.resetsAt - now) / 1000)}`)
+    reply.header('RateLimit-Policy', `"production";q=${quota};w=${WINDOW}`)
+    if (!admitted) return refuse(reply, 429)
+    if (!caller.scopes.has(scope)) return refuse(reply, 403)
+    done()
+  }
 
   const app = Fastify()
-  app.addHook('onRequest', function guard (request, reply, done) {
-    const caller = callers.get(digest(request.headers.authorization?.slice(7) ?? ''))
-    if (caller?.mayRead !== true) {
-      reply.code(caller === undefined ? 401 : 403).send()
-      return
-    }
-    reply.header('RateLimit', `"production";r=${--caller.left};t=60`)
-    reply.header('RateLimit-Policy', `"production";q=${QUOTA};w=60`)
-    done()
-  })
-  addRoutes(app, routes)
-  return { app, keys: texts, weak }
+  addRoutes(app, { onRequest: guard('devices:read') })
+  return { app, keys, refused: [[weak, 403], [foreign, 403], [expired, 401]] }
 }
 
-function digest (text: string): string {
-  return hash('sha256', text, 'base64url')
+function refuse (reply: FastifyReply, status: number): void {
+  reply.code(status).send({ error: status })
 }

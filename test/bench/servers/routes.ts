@@ -1,11 +1,9 @@
-import type { FastifyInstance, FastifySchema, preHandlerHookHandler } from 'fastify'
+import { setTimeout } from 'node:timers/promises'
+import type { FastifyInstance, FastifySchema, RouteShorthandOptions } from 'fastify'
 
 interface DeviceRoute { Params: { id: string } }
 
-interface Guard {
-  schema?: FastifySchema
-  preHandler?: preHandlerHookHandler
-}
+interface Guard extends Pick<RouteShorthandOptions, 'onRequest' | 'preHandler'> { schema?: FastifySchema }
 
 const response = {
   200: {
@@ -14,16 +12,18 @@ const response = {
   }
 }
 
-/** The same routes for every contender; `guard` adds what the contender states about the n-th of them. */
-export function addRoutes (app: FastifyInstance, count: number, guard: (n: number) => Guard = () => ({})): void {
-  for (let n = 0; n < count; n++) {
-    const { schema, ...hooks } = guard(n)
-    app.get<DeviceRoute>(`/area-${n}/devices/:id`, { ...hooks, schema: { ...schema, response } }, function readDevice (request) {
-      return { id: request.params.id, name: 'Greenhouse', online: true }
-    })
-  }
-}
-
-export function pathsOf (count: number): string[] {
-  return Array.from({ length: count }, (_, n) => `/area-${n}/devices/d${n}`)
+/**
+ * The same routes for every contender.
+ * @param guard what the contender adds to a route that needs the scope `devices:read`
+ */
+export function addRoutes (app: FastifyInstance, guard: Guard = {}): void {
+  const { schema, ...hooks } = guard
+  const options = { ...hooks, schema: { ...schema, response } }
+  app.get<DeviceRoute>('/at-once/:id', options, function readAtOnce (request) {
+    return { id: request.params.id, name: 'Greenhouse', online: true }
+  })
+  app.get<DeviceRoute>('/wait/:id', options, async function readLater (request) {
+    await setTimeout(2)
+    return { id: request.params.id, name: 'Greenhouse', online: true }
+  })
 }

@@ -138,12 +138,14 @@ export async function createTarget (logger: FastifyServerOptions['logger'], opti
         throw fault(secrets.words.faultMessage, secrets.words.faultProperty, secrets.words.faultCause)
       }
     },
-    onExposed (exposure) {
-      heard.exposures.push(exposure)
-      throw fault(secrets.words.faultMessage, secrets.words.faultProperty, secrets.words.faultCause)
-    },
     ...options
   })
+  if (guarded) {
+    app.latchkey.events.on(['key.exposed', 'token.exposed'], (event) => {
+      heard.exposures.push(event)
+      throw fault(secrets.words.faultMessage, secrets.words.faultProperty, secrets.words.faultCause)
+    })
+  }
   const issue = async (environment: 'production' | 'sandbox', owner: string, ...names: Array<'devices:read' | 'devices:write'>) =>
     (await app.latchkey.keys.issue({ workspace: 'w', environment, owner, scopes: names })).secret
   secrets = createSecrets({
@@ -163,12 +165,12 @@ function addRoutes (app: FastifyInstance, secrets: () => Secrets): void {
   app.get('/devices', { schema: scopes.secure('devices:read') }, async () => ({ devices: [] }))
   app.get('/devices/:id', { schema: scopes.secure('devices:read') }, async () => ({}))
   app.get('/heavy', { schema: scopes.secure('devices:read', { cost: 1000 }) }, async () => ({}))
-  app.get('/open', { schema: scopes.open() }, async () => ({}))
+  app.get('/open', { schema: scopes.public() }, async () => ({}))
   app.post('/devices', { schema: { ...scopes.secure('devices:write'), body } }, async () => ({}))
-  app.get('/throws', { schema: scopes.open() }, async () => {
+  app.get('/throws', { schema: scopes.public() }, async () => {
     throw fault('a handler failed', secrets().words.handlerProperty, secrets().words.handlerCause)
   })
-  app.get('/sends-twice', { schema: scopes.open() }, (_request, reply) => {
+  app.get('/sends-twice', { schema: scopes.public() }, (_request, reply) => {
     reply.send({})
     reply.send({})
   })

@@ -1,0 +1,43 @@
+import type { FastifyRequest } from 'fastify'
+import type { AccessContext } from '../core/access-context.js'
+import { isThenable } from '../core/clock.js'
+import type { AccessError } from '../core/errors.js'
+import type { Principal } from '../core/principal.js'
+
+/** One environment, several, or a function of the request. */
+export type Environments = string | readonly string[] | ((request: FastifyRequest) => string | readonly string[])
+
+/** Returns the principal, or a refusal where it belongs to an environment that this host does not serve. */
+export type CheckEnvironment = (request: FastifyRequest, principal: Principal) => Principal | AccessError
+
+export function createEnvironmentCheck (
+  environment: Environments, { refusal }: Pick<AccessContext, 'refusal'>
+): CheckEnvironment {
+  /** @throws TypeError when the host's function answers anything but names, so that nobody is let in by mistake */
+  function servedBy (request: FastifyRequest): string | readonly string[] {
+    if (typeof environment !== 'function') return environment
+    const served: unknown = environment(request)
+    if (isThenable(served)) served.then(ignore, ignore)
+    if (typeof served === 'string' || isNames(served)) return served
+    throw new TypeError('the option environment must answer a string or an array of strings')
+  }
+
+  return function checkEnvironment (request, principal) {
+    const served = servedBy(request)
+    if (served === principal.environment) return principal
+    if (typeof served !== 'string' && served.includes(principal.environment)) return principal
+    const here = typeof served === 'string' ? served : served.join(', ') || 'none'
+    return refusal('WRONG_ENVIRONMENT', {
+      reason: `principal ${principal.id}`,
+      detail: `This credential belongs to ${principal.environment}; this host serves ${here}.`,
+      extensions: { credentialEnvironment: principal.environment, hostEnvironment: here }
+    })
+  }
+}
+
+function isNames (value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.every((one) => typeof one === 'string')
+}
+
+/** An `async` function is a mistake; its rejection must not end the process. */
+function ignore (): void {}

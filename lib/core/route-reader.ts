@@ -1,0 +1,68 @@
+import type { FastifyInstance, FastifyRequest, RouteOptions } from 'fastify'
+import type { AccessContextOptions } from './context-options.js'
+import { OptionError } from './options.js'
+import { NO_METHOD, NO_ROUTE, readAccess, type RouteAccess } from './route-access.js'
+
+type AccessByMethod = RouteAccess | Map<string, RouteAccess>
+
+export interface RouteReader {
+  /** The routes of this context that were registered after it was guarded. */
+  readonly routes: readonly RouteAccess[]
+  /** What the matched route of a request declares. */
+  accessOf (request: FastifyRequest): RouteAccess
+  /** What a route declares, once for each of its methods; for `onRoute` hooks. */
+  declaredBy (route: RouteOptions): RouteAccess[]
+}
+
+const kAccess = Symbol('latchkey.access')
+
+declare module 'fastify' {
+  interface FastifyContextConfig { [kAccess]?: AccessByMethod }
+}
+
+/**
+ * Reads what routes declare: when they are registered, or at their first request where they were registered before
+ * Latchkey. The server refuses to start while a declaration is faulty.
+ */
+export function createRouteReader (
+  app: FastifyInstance, { undeclared = 'refuse', byMethod = () => undefined }: AccessContextOptions
+): RouteReader {
+  const rules = { undeclared, byMethod }
+  const routes: RouteAccess[] = []
+  /** Routes that were registered before Latchkey, by their config: Fastify makes one for each route. */
+  const earlier = new WeakMap<object, AccessByMethod>()
+
+  function read (method: string | string[], url: string, schema: RouteOptions['schema']): AccessByMethod {
+    if (typeof method === 'string') return readAccess({ method, url }, schema, rules, false)
+    return new Map(method.map((one) => [one, readAccess({ method: one, url }, schema, rules, method.length > 1)]))
+  }
+
+  app.addHook('onRoute', function readRoute (route) {
+    const access = read(route.method, route.url, route.schema)
+    routes.push(...(access instanceof Map ? access.values() : [access]))
+    route.config = { ...route.config, [kAccess]: access }
+  })
+
+  app.addHook('onReady', async function checkRoutes () {
+    const faulty = routes.filter(({ faults }) => faults.length > 0)
+    if (faulty.length === 0) return
+    throw new OptionError(faulty.map(({ method, url, faults }) => `${method} ${url} ${faults.join('; ')}`).join('\n'))
+  })
+
+  return {
+    routes,
+    accessOf ({ method, routeOptions: { config, schema, method: methods, url } }: FastifyRequest) {
+      if (url === undefined) return NO_ROUTE
+      let access = config[kAccess] ?? earlier.get(config)
+      if (access === undefined) {
+        access = read(methods, url, schema)
+        earlier.set(config, access)
+      }
+      return access instanceof Map ? access.get(method) ?? NO_METHOD : access
+    },
+    declaredBy ({ config }) {
+      const access = config?.[kAccess]
+      return access instanceof Map ? [...access.values()] : [access].filter((one) => one !== undefined)
+    }
+  }
+}

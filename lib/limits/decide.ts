@@ -1,0 +1,111 @@
+import type { AccessContext } from '../core/access-context.js'
+import { withTimeout } from '../core/clock.js'
+import { describeFault, type AccessError } from '../core/errors.js'
+import { OptionError } from '../core/options.js'
+import type { Principal } from '../core/principal.js'
+import type { RouteAccess } from '../core/route-access.js'
+import { andThen, attempt } from '../core/step.js'
+import { checkOutcome } from './check-outcome.js'
+import type { CompiledPolicy } from './policy.js'
+import type { Profiles } from './profiles.js'
+import { LimitStoreUnavailable, type LimitStore, type Outcome, type PolicyOutcome } from './store.js'
+import { createTakeBatcher } from './take-batcher.js'
+
+/** What was decided about one request, and what to do with it. */
+export interface Ruling {
+  readonly outcome: 'admitted' | 'limited' | 'too-costly' | 'unavailable'
+  readonly policies: readonly PolicyOutcome[]
+  readonly error?: AccessError
+  /** The version marker differs from the principal's version: load the principal again before the request goes on. */
+  readonly stale?: boolean
+}
+
+/** Never throws and never rejects: a failure is an `unavailable` ruling. */
+export type Decide = (access: RouteAccess, principal: Principal) => Ruling | Promise<Ruling>
+
+export interface DecideDeps {
+  readonly context: AccessContext
+  readonly profiles: Profiles
+  readonly store: LimitStore
+  /** Seconds that the store may take, where it has no deadline of its own. */
+  readonly deadline: number
+}
+
+const UNLIMITED: Ruling = { outcome: 'admitted', policies: [] }
+/** Unavailable without an error: the host chose to admit requests that can't be counted. */
+const UNCOUNTED: Ruling = { outcome: 'unavailable', policies: [] }
+
+/** Profile → cost within capacity → one take of all policies. */
+export function createDecide ({ context, profiles, store, deadline }: DecideDeps): Decide {
+  const publishesVersions = store.publishVersion !== undefined
+  const take = hasBatches(store) ? createTakeBatcher(store) : store.take.bind(store)
+
+  function ask (policies: readonly CompiledPolicy[], principal: Principal, cost: number): Ruling | Promise<Ruling> {
+    const now = context.clock()
+    if (!Number.isFinite(now)) throw new TypeError('the clock does not answer a number of milliseconds')
+    const taken: Outcome | PromiseLike<Outcome> = take({ policies, principal, cost, now })
+    return andThen(inTime(taken), (outcome) => read(outcome, policies, principal))
+  }
+
+  function inTime (taken: Outcome | PromiseLike<Outcome>): Outcome | Promise<Outcome> {
+    if (!('then' in taken)) return taken
+    return store.deadline === undefined ? withTimeout(taken, deadline, 'the limit store') : Promise.resolve(taken)
+  }
+
+  /** @throws TypeError for an answer that does not fit the take */
+  function read (outcome: Outcome, policies: readonly CompiledPolicy[], { version }: Principal): Ruling {
+    if (outcome.failure !== undefined) throw outcome.failure
+    if (outcome.uncounted === true) return UNCOUNTED
+    checkOutcome(outcome, policies)
+    const { admitted, policies: outcomes, versionMarker } = outcome
+    const stale = versionMarker !== undefined && version !== undefined && versionMarker !== version
+    if (admitted) return { outcome: 'admitted', policies: outcomes, stale }
+    return { outcome: 'limited', policies: outcomes, error: limited(outcomes), stale }
+  }
+
+  function limited (policies: readonly PolicyOutcome[]): AccessError {
+    const refusing = policies.filter(({ admitted }) => !admitted)
+    return context.refusal('RATE_LIMITED', {
+      reason: refusing.map(({ policy }) => policy.name).join(', '),
+      retryAfter: Math.max(...refusing.map(({ reset }) => reset)),
+      headers: context.rateLimitHeaders(policies)
+    })
+  }
+
+  /** Refuses a cost above the capacity of a policy: waiting would not help. */
+  function tooCostly ({ name, capacity }: CompiledPolicy, cost: number): Ruling {
+    const error = context.refusal('COST_ABOVE_QUOTA', {
+      detail: `This operation costs ${cost}; ${name} allows at most ${capacity} at once.`,
+      extensions: { cost, policy: name, capacity }
+    })
+    return { outcome: 'too-costly', policies: [], error }
+  }
+
+  /** Messages of other errors may hold secrets and are not logged. */
+  function unavailable (fault: unknown): Ruling {
+    const isOwn = fault instanceof OptionError || fault instanceof LimitStoreUnavailable
+    const reason = isOwn ? fault.message : describeFault(fault)
+    const retryAfter = fault instanceof LimitStoreUnavailable ? fault.retryAfter : 1
+    const error = context.refusal('LIMITER_UNAVAILABLE', { reason, retryAfter })
+    return { outcome: 'unavailable', policies: [], error }
+  }
+
+  return function decide (access, principal) {
+    return attempt<Ruling>(() => {
+      const { cost } = access
+      const policies = profiles.select(access, principal)
+      const mayBeStale = publishesVersions && principal.version !== undefined
+      const exceeded = policies.find(({ capacity, quota }) => cost > capacity && quota > 0)
+      if (exceeded !== undefined) {
+        const ruling = tooCostly(exceeded, cost)
+        // A dry run lets the request go on, so its principal must still be checked against the version marker.
+        return mayBeStale ? andThen(ask([], principal, 0), ({ stale = false }) => ({ ...ruling, stale })) : ruling
+      }
+      return policies.length > 0 || mayBeStale ? ask(policies, principal, cost) : UNLIMITED
+    }, unavailable)
+  }
+}
+
+function hasBatches (store: LimitStore): store is LimitStore & Required<Pick<LimitStore, 'takeBatch'>> {
+  return store.takeBatch !== undefined
+}

@@ -1,0 +1,35 @@
+import { readDeclaration } from '../core/declaration.js'
+import type { RouteAccess, Security } from '../core/route-access.js'
+import { recordOf, type Json } from './document-parts.js'
+
+/** What an operation requires, as far as documents show it. */
+export type OperationAccess = Pick<RouteAccess, 'mode' | 'alternatives'>
+
+/**
+ * The `security` of an operation, defaults included.
+ * @param schemes names of the schemes that the context authenticates by
+ */
+export function securityOf ({ mode, alternatives }: OperationAccess, schemes: readonly string[]): Security {
+  if (mode === 'public') return []
+  const wanted = alternatives.length > 0 ? alternatives : schemes.map((scheme) => ({ scheme, scopes: [] }))
+  const security = wanted.map(({ scheme, scopes }) => ({ [scheme]: [...scopes] }))
+  return mode === 'optional' ? [...security, {}] : security
+}
+
+/** What the `security` of an operation requires; undefined when it is missing, empty, or names another scheme. */
+export function readSecurity (security: unknown, schemes: readonly string[]): OperationAccess | undefined {
+  if (!Array.isArray(security)) return undefined
+  const faults: string[] = []
+  const access = readDeclaration(security, faults)
+  const known = access.alternatives.every(({ scheme }) => schemes.includes(scheme))
+  return known && faults.length === 0 && access.alternatives.length > 0 ? access : undefined
+}
+
+/** OpenAPI 3.0 allows scopes for OAuth 2.0 and OpenID Connect alone: for other schemes the list must be empty. */
+export function withoutForbiddenScopes (security: Security, schemes: Json): Security {
+  const items = security.map((item) => Object.fromEntries(Object.entries(item)
+    .map(([scheme, scopes]) => [scheme, WITH_SCOPES.has(recordOf(schemes[scheme]).type) ? scopes : []])))
+  return [...new Map(items.map((item) => [JSON.stringify(item), item])).values()]
+}
+
+const WITH_SCOPES: ReadonlySet<unknown> = new Set(['oauth2', 'openIdConnect'])

@@ -1,0 +1,120 @@
+import latchkey, { allowPlainHttp } from 'fastify-latchkey'
+import { createMemoryKeyStore, createProcessChanges, createSecretFormat, hashSecret, loadKey, type ApiKey, type Keys } from 'fastify-latchkey/keys'
+import { fakeClock } from 'fastify-latchkey/testing'
+import Fastify from 'fastify'
+import t from 'tap'
+import { createKeyResolver } from '../../lib/keys/verification/resolver.js'
+import { createStartGrace } from '../../lib/keys/verification/rotation-grace.js'
+import { scopes, untyped } from '../helpers/limits.js'
+import { lookup } from '../helpers/lookup.js'
+import { gate, record, slowStore } from '../helpers/slow-keys.js'
+import { until } from '../helpers/until.js'
+
+const format = createSecretFormat('acme', ['live', 'test'])
+const [OLD, NEW] = [format.generate('live'), format.generate('live')]
+const createdAt = new Date(Date.UTC(2026, 0, 1))
+const ROTATED = 'The API key was rotated; this is an earlier secret of it.'
+
+/** A key that was rotated: the earlier secret retires at an instant, or waits for the first use of the new one. */
+async function rotated (earlier: { retiresAt: Date } | { graceAfterFirstUse: number }) {
+  const store = createMemoryKeyStore()
+  await store.insert(record(), hashSecret(OLD))
+  const key: ApiKey = record({ version: 2, secrets: [{ generation: 1, hint: 'abcd', createdAt, ...earlier }, { generation: 2, hint: 'efgh', createdAt }] })
+  t.equal(await store.update(key, hashSecret(NEW)), true)
+  return { store, key }
+}
+
+t.test('a caller reads when its secret stops working, and only the caller with that secret', async (t) => {
+  const { store } = await rotated({ retiresAt: new Date(Date.UTC(2026, 0, 1, 12)) })
+  for (const hook of ['onRequest', 'preHandler'] as const) {
+    const clock = fakeClock()
+    const app = Fastify()
+    t.teardown(() => app.close())
+    await app.register(latchkey, { scopes, environment: 'production', keys: { prefix: 'acme', store }, transport: allowPlainHttp, clock: clock.now, hook })
+    app.get('/', { schema: scopes.secure('devices:read') }, async ({ principal }) => principal?.scopes)
+    app.get('/open', { schema: { security: [] } }, async () => 'open')
+    const ask = (secret: string, url = '/') => app.inject({ url, headers: { authorization: `Bearer ${secret}` } })
+
+    const response = await ask(OLD)
+    t.equal(response.statusCode, 200)
+    t.same(response.json(), ['devices:read'])
+    t.equal(response.headers['api-key-retires'], 'Thu, 01 Jan 2026 12:00:00 GMT')
+    t.match(await ask(NEW), { statusCode: 200, headers: { 'api-key-retires': undefined } })
+    t.match(await ask(OLD, '/open'), { statusCode: 200, headers: { 'api-key-retires': undefined } })
+    clock.advance(12 * 3600)
+    t.match(await ask(OLD), { statusCode: 401, headers: { 'api-key-retires': undefined } })
+  }
+})
+
+function graceStarter (beginGrace: Keys['beginGrace']) {
+  const logged: string[] = []
+  return { logged, startGrace: createStartGrace({ beginGrace, log: (reason, message) => logged.push(`${message}: ${reason}`) }) }
+}
+
+const tick = () => new Promise((resolve) => setImmediate(resolve))
+
+t.test('the first use of a new secret starts the grace period of the earlier one, and no request waits for it', async (t) => {
+  const { store, key } = await rotated({ graceAfterFirstUse: 60 })
+  const started: unknown[] = []
+  const written = gate()
+  const { startGrace, logged } = graceStarter(async (...args) => {
+    started.push(args)
+    await written.opened
+    const [old, ...others] = key.secrets
+    if (old !== undefined) await store.update({ ...key, secrets: [{ ...old, retiresAt: new Date(createdAt.getTime() + 60_000) }, ...others], version: 3 })
+  })
+  const resolver = createKeyResolver({ format, store, startGrace })
+  const resolve = (secret: string, now = createdAt.getTime()) => resolver.resolve(secret, now, lookup({ clock: () => now }))
+  t.match(resolve(OLD), { version: 2 })
+  t.same(started, [], 'a use of the earlier secret starts nothing')
+  for (let n = 0; n < 10; n++) t.match(resolve(NEW), { version: 2 })
+  await tick()
+  t.same(started, [['w1', 'key_1', 2]], 'once, while it is under way')
+  written.open()
+  await tick()
+  t.match(resolve(OLD), { secretRetiresAt: new Date(createdAt.getTime() + 60_000), version: 3 })
+  resolve(NEW)
+  await tick()
+  t.equal(started.length, 1, 'a period that has started does not start again')
+  const after = createdAt.getTime() + 60_000
+  t.throws(() => resolve(OLD, after), { name: 'InvalidCredential', detail: ROTATED })
+  t.match(resolve(NEW, after), { version: 3 })
+  t.same(logged, [])
+})
+
+t.test('a grace period that can\'t start is logged without the store\'s message, and the next use tries again', async (t) => {
+  const { key } = await rotated({ graceAfterFirstUse: 60 })
+  let tries = 0
+  const faults = [() => { throw new Error('UPDATE secret-argument') }, async () => { throw untyped<Error>('secret-argument') }]
+  const { startGrace, logged } = graceStarter(async () => { await faults[tries++]?.() })
+  for (let n = 0; n < 3; n++) {
+    startGrace(loadKey(key, 2))
+    await tick()
+  }
+  t.equal(tries, 3)
+  t.same(logged, [
+    'the grace period of a secret of key_1 could not start; the next use tries again: Error',
+    'the grace period of a secret of key_1 could not start; the next use tries again: a thrown string'
+  ])
+})
+
+t.test('over HTTP: the earlier secret stays until the grace period that the first use of the new one started is over', async (t) => {
+  const clock = fakeClock()
+  const app = Fastify()
+  t.teardown(() => app.close())
+  const keys = { prefix: 'acme', store: slowStore(), cache: { changes: createProcessChanges() } }
+  await app.register(latchkey, { scopes, environment: 'production', keys, transport: allowPlainHttp, clock: clock.now, failures: false })
+  app.get('/', { schema: scopes.secure('devices:read') }, async () => 'in')
+  const ask = (secret: string) => app.inject({ url: '/', headers: { authorization: `Bearer ${secret}` } })
+  const issued = await app.latchkey.keys.issue({ workspace: 'w1', scopes: ['devices:read'] })
+  const rotated = await app.latchkey.keys.rotate('w1', issued.key.id, { grace: 60, graceFrom: 'first-use' })
+  clock.advance(1000)
+  t.match(await ask(issued.secret), { statusCode: 200, headers: { 'api-key-retires': undefined } }, 'no use yet, no end')
+  t.match(await ask(rotated.secret), { statusCode: 200 })
+  await until(async () => (await app.latchkey.keys.get('w1', issued.key.id)).version === 3)
+  t.match(await ask(issued.secret), { statusCode: 200, headers: { 'api-key-retires': new Date(clock.now() + 60_000).toUTCString() } })
+  clock.advance(60)
+  t.match(await ask(issued.secret), { statusCode: 401 })
+  t.match(await ask(rotated.secret), { statusCode: 200 })
+  t.equal((await app.latchkey.keys.get('w1', issued.key.id)).version, 3, 'it started once')
+})
