@@ -3,7 +3,7 @@ import { calculateJwkThumbprint, exportJWK } from 'jose'
 import type { FastifyInstance, LightMyRequestResponse } from 'fastify'
 import type { Test } from 'tap'
 import { allowPlainHttp, type LatchkeyOptions } from 'fastify-latchkey'
-import { createJwtResolver, type DpopOptions } from 'fastify-latchkey/oauth'
+import { createJwtResolver, type DpopOptions, type JwtResolverOptions } from 'fastify-latchkey/oauth'
 import { AUDIENCE, createAuthority, createPair, forge, guarded, type Authority, type Claims } from './oauth.js'
 
 export const ALGS = 'ES256 PS256 RS256 EdDSA Ed25519'
@@ -28,9 +28,9 @@ export async function createHolder (authority: Authority, app: FastifyInstance) 
 }
 
 /** An app that accepts bound tokens, and a holder of one. */
-export async function startBound (t: Test, dpop: true | DpopOptions | false = true, options: Partial<LatchkeyOptions> = {}, routes?: (app: FastifyInstance) => void) {
+export async function startBound (t: Test, dpop: true | DpopOptions | false = true, options: Partial<LatchkeyOptions> = {}, routes?: (app: FastifyInstance) => void, over: Partial<JwtResolverOptions> = {}) {
   const authority = await createAuthority(t)
-  const resolver = createJwtResolver({ issuers: [{ issuer: authority.issuer, audience: AUDIENCE }], transport: allowPlainHttp, dpop: dpop === false ? undefined : dpop })
+  const resolver = createJwtResolver({ issuers: [{ issuer: authority.issuer, audience: AUDIENCE }], transport: allowPlainHttp, dpop: dpop === false ? undefined : dpop, ...over })
   const { app, log } = await guarded(t, authority, [resolver], options, routes)
   return { authority, app, log, resolver, ...await createHolder(authority, app) }
 }

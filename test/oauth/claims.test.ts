@@ -43,6 +43,7 @@ t.test('the option claims maps claims to the principal, by name or by function',
   }
   const inherited = resolverOf({ claims: { workspace: 'constructor' } })
   await t.rejects(principalOf(inherited, {}), InvalidCredential, 'what every object has is no claim')
+  t.strictSame((await principalOf(resolverOf({ claims: { scopes: 'constructor' } }), {})).scopes, [])
   const failing = resolverOf({ claims: { tier: () => { throw new Error('bug') } } })
   await t.rejects(principalOf(failing, {}), { message: 'bug' }, 'a mistake of the host is an outage')
 })
@@ -56,6 +57,14 @@ t.test('limits count by client and user, by client or by user', async (t) => {
   for (const partition of ['client-and-user', 'client', 'user'] as const) t.equal(new Set(await ids(partition)).size, sizes[partition], partition)
   const [mine, other] = await ids('client')
   t.equal(mine, other, 'all users of a client')
+})
+
+t.test('a client with the name of a client and a user is not that user', async (t) => {
+  const resolver = resolverOf()
+  const user = await principalOf(resolver, { client_id: 'a', sub: 'b' })
+  const client = await principalOf(resolver, { client_id: 'a:user:b', sub: 'a:user:b' })
+  const other = await principalOf(resolver, { client_id: 'a:user:b', sub: 'c' })
+  t.equal(new Set([user.id, client.id, other.id]).size, 3)
 })
 
 t.test('whatever names clients and users have, no two share an id', async (t) => {

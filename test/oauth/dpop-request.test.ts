@@ -87,6 +87,7 @@ t.test('a request target that is no path fits no proof', async (t) => {
     for (const htu of ['http://evil.example/devices', `${BASE}/devices`, `${BASE}${target}`]) t.equal(await ask(target, htu), '401', `${target} by ${htu}`)
   }
   t.equal(await ask('/devices', 'http://evil.example/devices', 'a@evil.example'), '401', 'user information before the host')
+  for (const htu of ['', '/devices', 'no URL']) t.equal(await ask('http://api.example.com/devices', htu), '401', `nor one that is none: ${htu}`)
 })
 
 type Authenticate = () => Promise<Principal | null>

@@ -94,7 +94,8 @@ t.test('of fifty simultaneous requests with one proof, one is let in', async (t)
 })
 
 t.test('a bound token as Bearer, a bearer token as DPoP, and both without the option dpop, are refused', async (t) => {
-  const { authority, token, prove, send, app } = await start(t)
+  const bound = await start(t)
+  const { authority, token, prove, send, app } = bound
   const bearer = await send(await prove(), `Bearer ${token}`)
   t.equal(bearer.statusCode, 401)
   t.equal(bearer.headers['www-authenticate'], `Bearer realm="api", error="invalid_token", DPoP realm="api", algs="${ALGS}"`)
@@ -105,6 +106,13 @@ t.test('a bound token as Bearer, a bearer token as DPoP, and both without the op
   t.equal((await send(undefined, `Bearer ${unbound}`)).statusCode, 200, 'bearer tokens go on')
   t.equal((await app.inject('/devices')).headers['www-authenticate'], `Bearer realm="api", DPoP realm="api", algs="${ALGS}"`)
   t.equal((await send(undefined, 'DPoP not-a-token')).headers['www-authenticate'], invalid('invalid_token'))
+
+  const { jkt } = bound
+  for (const cnf of [{ jkt, 'x5t#S256': 'x' }, { jkt: '' }, { jkt: 7 }, {}, null, [jkt], jkt]) {
+    const odd = await authority.issue({ cnf })
+    const sent = await send(await prove({ ath: hash('sha256', odd, 'base64url') }), `DPoP ${odd}`)
+    t.equal(sent.statusCode, 401, `bound by ${JSON.stringify(cnf)}`)
+  }
 
   const without = await start(t, false)
   const none = await without.send(await without.prove())

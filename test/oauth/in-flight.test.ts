@@ -57,6 +57,18 @@ t.test('an answer in flight is shared as long as a cached one would be used', as
   await t.rejects(second, InvalidCredential, 'came before, but the answer is older than the bound now, so it asks')
 })
 
+t.test('a fresh look-up shares no answer in flight', async (t) => {
+  const { authority, asked, active, ask, resolver } = await start(t)
+  const first = ask()
+  await until(() => asked.length >= 1)
+  const fresh = Promise.resolve(resolver.resolve(TOKEN, authority.clock.now(), lookup({ fresh: true, clock: authority.clock.now })))
+  await until(() => asked.length >= 2)
+  asked[1]?.end(inactive)
+  await t.rejects(fresh, InvalidCredential)
+  asked[0]?.end(active())
+  t.match(await first, { client: 'client-1' })
+})
+
 t.test('requests that waited for an answer that is too old share the next one', async (t) => {
   const { authority, asked, active, ask } = await start(t, { cache: { maxAge: 1 } })
   const first = ask()

@@ -92,6 +92,16 @@ t.test('while the issuer does not answer its signing keys stay in use, and only 
   isRefused(t, await get(app, await byOld()), 'CREDENTIAL_INVALID', 'it answered')
 })
 
+t.test('after a day without an answer its signing keys are out of use: 503', async (t) => {
+  const { authority, app, byOld } = await start(t)
+  t.equal((await get(app, await byOld())).statusCode, 200)
+  authority.answers.set('/jwks', failing)
+  authority.clock.advance(86_399)
+  t.equal((await get(app, await byOld())).statusCode, 200)
+  authority.clock.advance(1)
+  isRefused(t, await get(app, await byOld()), 'AUTHENTICATION_UNAVAILABLE')
+})
+
 t.test('an issuer that failed long ago is waited for again', async (t) => {
   const { authority, app, next, byOld } = await start(t)
   t.equal((await get(app, await byOld())).statusCode, 200)

@@ -76,6 +76,7 @@ t.test('every forged or foreign token is 401 invalid_token, and no part of it is
     'a proof': await issue({}, { typ: 'dpop+jwt' }),
     'no typ': await issue({}, { typ: undefined }),
     'typ with parameters': await issue({}, { typ: 'at+jwt; a=b' }),
+    'critical parameters that are known elsewhere': await issue({}, { crit: ['b64'], b64: true }),
     'critical parameters': `${part({ ...header, alg: 'ES256', crit: ['x'], x: 1 })}.${body}.${signature}`,
     'another issuer': await issue({ iss: 'https://evil.example' }),
     'an issuer with a slash more': await issue({ iss: `${authority.issuer}/` }),
@@ -193,12 +194,13 @@ t.test('several issuers are independent: each has its own JWKS, audience, claims
       { issuer: one.issuer, audience: [AUDIENCE, 'https://old.example.com'] },
       { issuer: other.issuer, audience: 'https://other.example.com', environment: 'sandbox', claims: { workspace: 'org_id' } }
     ],
+    claims: { workspace: 'workspace', tier: 'plan' },
     transport: allowPlainHttp
   })], { environment: ['production', 'sandbox'], limits: false })
   t.match((await get(app, await one.issue({ aud: 'https://old.example.com' }))).json(), { workspace: 'w1', environment: 'production' })
-  const good = { aud: 'https://other.example.com', org_id: 'w2' }
+  const good = { aud: 'https://other.example.com', org_id: 'w2', plan: 'pro' }
   const theirs = (await get(app, await other.issue(good))).json()
-  t.match(theirs, { workspace: 'w2', environment: 'sandbox' })
+  t.match(theirs, { workspace: 'w2', environment: 'sandbox', tier: 'pro' }, 'claims of the resolver, unless the issuer has its own')
   t.not(theirs.id, (await get(app, await one.issue())).json().id, 'the same names of two issuers are two principals')
   isRefused(t, await get(app, await other.issue({ ...good, aud: AUDIENCE })), 'CREDENTIAL_INVALID', 'the audience of the other')
   isRefused(t, await get(app, await forge(other.pair.privateKey, { typ: 'at+jwt', kid: 'key-1' }, one.claimsOf())), 'CREDENTIAL_INVALID', 'keys of the other')

@@ -1,6 +1,7 @@
 import t, { type Test } from 'tap'
 import { allowPlainHttp } from 'fastify-latchkey'
 import { createJwtResolver, type PermissionsOf } from 'fastify-latchkey/oauth'
+import { startBound } from '../helpers/dpop.js'
 import { lookup } from '../helpers/lookup.js'
 import { AUDIENCE, createAuthority, get, guarded, isRefused, scopes } from '../helpers/oauth.js'
 
@@ -63,5 +64,20 @@ t.test('a fresh look-up asks for the permissions again', async (t) => {
   t.equal(resolver.resolve(token, now, lookup({ clock: () => now })), first, 'synchronously, and shared by all requests')
   t.equal(asked, 1)
   await resolver.resolve(token, now, lookup({ fresh: true, clock: () => now }))
+  t.equal(asked, 2)
+})
+
+t.test('so does one of a sender-constrained token', async (t) => {
+  let asked = 0
+  const bound = await startBound(t, true, {}, (app) => {
+    app.get('/public', { schema: scopes.public() }, async (request, reply) => {
+      await app.latchkey.authenticate(request, reply)
+      return request.principal
+    })
+  }, { scopes, permissionsOf () { asked++; return ['devices:read'] } })
+  t.equal((await bound.send(await bound.prove())).statusCode, 200)
+  t.equal((await bound.send(await bound.prove())).statusCode, 200)
+  t.equal(asked, 1)
+  t.equal((await bound.send(await bound.prove({ htu: 'http://api.example.com/public' }), undefined, '/public')).statusCode, 200)
   t.equal(asked, 2)
 })

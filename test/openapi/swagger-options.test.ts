@@ -323,7 +323,8 @@ t.test('operations that the host wrote itself gain what they state, whatever els
       put: null,
       post: { security: 'apiKey' },
       patch: { security: [{ apiKey: 'read' }] },
-      delete: { security: [{ apiKey: [] }] }
+      delete: { security: [{ apiKey: [] }] },
+      trace: { security: [{ apiKey: [] }, { apiKey: 'read' }] }
     },
     '/null': null
   }))
@@ -335,5 +336,5 @@ t.test('operations that the host wrote itself gain what they state, whatever els
     '/devices': { ...paths['/devices'], get: { parameters: [{ $ref: '#/x' }, null], responses: { 401: {} } }, delete: { responses: { 403: { $ref: '#/components/responses/Forbidden' } } } },
     '/null': null
   })
-  t.notOk('responses' in (documentOf(app).paths['/devices']?.patch ?? {}))
+  for (const method of ['patch', 'trace']) t.notOk('responses' in (documentOf(app).paths['/devices']?.[method] ?? {}), method)
 })
