@@ -9,7 +9,7 @@ import { createEnvironmentCheck, type Environments } from './environment.js'
 import type { FailureBudget } from './failure-budget.js'
 import { readCredential, type Presented } from './header.js'
 import { createResolve, readableBy } from './resolve.js'
-import { InvalidCredential, type Resolver } from './resolver.js'
+import { isInvalidCredential, type Resolver } from './resolver.js'
 
 export interface AuthenticatorDeps {
   readonly context: AccessContext
@@ -108,7 +108,7 @@ export function createAuthenticator (deps: AuthenticatorDeps): Authenticator {
     if (counted) giveBack(token, ip)
     if (isGuess(fault)) budget?.count(ip)
     try {
-      if (!(fault instanceof InvalidCredential)) return unavailable(fault)
+      if (!isInvalidCredential(fault)) return unavailable(fault)
       const { message, detail, proof } = fault
       return refusal('CREDENTIAL_INVALID', {
         reason: redactSecret(message, token),
@@ -135,5 +135,5 @@ function hasTokenInQuery ({ query }: FastifyRequest): boolean {
 
 /** A request for a nonce follows a good proof of possession, and an outage is not the client's fault. */
 function isGuess (fault: unknown): boolean {
-  return fault instanceof InvalidCredential && fault.proof?.error !== 'use_dpop_nonce'
+  return isInvalidCredential(fault) && fault.proof?.error !== 'use_dpop_nonce'
 }

@@ -76,8 +76,11 @@ export interface ProofFault {
   readonly headers?: Readonly<Record<string, string>>
 }
 
+const kInvalidCredential = Symbol.for('fastify-latchkey.InvalidCredential')
+
 /** A resolver throws it for a credential of its form that is not valid. */
 export class InvalidCredential extends Error {
+  readonly [kInvalidCredential] = true
   /** Public, so only for callers who proved that they have the full secret. */
   readonly detail: string | undefined
   readonly proof: ProofFault | undefined
@@ -88,6 +91,11 @@ export class InvalidCredential extends Error {
     this.detail = detail
     this.proof = proof
   }
+}
+
+/** Also true for errors of another installed copy of this package, whose class is not ours. */
+export function isInvalidCredential (fault: unknown): fault is InvalidCredential {
+  return typeof fault === 'object' && fault !== null && kInvalidCredential in fault
 }
 
 /** No resolver knows a credential of this form. */
