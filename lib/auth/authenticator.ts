@@ -9,7 +9,7 @@ import { createEnvironmentCheck, type Environments } from './environment.js'
 import type { FailureBudget } from './failure-budget.js'
 import { readCredential, type Presented } from './header.js'
 import { createResolve, readableBy } from './resolve.js'
-import { InvalidCredential, RateLimited, type Resolver } from './resolver.js'
+import { isInvalidCredential, RateLimited, type Resolver } from './resolver.js'
 
 export interface AuthenticatorDeps {
   readonly context: AccessContext
@@ -111,7 +111,7 @@ export function createAuthenticator (deps: AuthenticatorDeps): Authenticator {
       if (fault instanceof RateLimited) {
         return refusal('RATE_LIMITED', { reason: redactSecret(fault.message, token), retryAfter: fault.retryAfter })
       }
-      if (!(fault instanceof InvalidCredential)) return unavailable(fault)
+      if (!isInvalidCredential(fault)) return unavailable(fault)
       const { message, detail, proof } = fault
       return refusal('CREDENTIAL_INVALID', {
         reason: redactSecret(message, token),
@@ -138,5 +138,5 @@ function hasTokenInQuery ({ query }: FastifyRequest): boolean {
 
 /** A request for a nonce follows a good proof of possession, and an outage is not the client's fault. */
 function isGuess (fault: unknown): boolean {
-  return fault instanceof InvalidCredential && fault.proof?.error !== 'use_dpop_nonce'
+  return isInvalidCredential(fault) && fault.proof?.error !== 'use_dpop_nonce'
 }

@@ -6,7 +6,7 @@ import { createOncePerWindow, eventId, type Emitter } from '../events/index.js'
 import type { FailureBudget } from './failure-budget.js'
 import { readAuthorization, readCredential, type Readable } from './header.js'
 import { createResolve, readableBy } from './resolve.js'
-import { InvalidCredential, UnknownForm, type Resolver } from './resolver.js'
+import { isInvalidCredential, UnknownForm, type Resolver } from './resolver.js'
 
 /** Where others could read a credential: sent without TLS, or in a URL, which logs and browser histories keep. */
 type Place = 'plain-http' | 'query'
@@ -58,7 +58,7 @@ export function createExposureReport ({ resolvers, clock, deadline, budget, even
       const found = resolve(token, { request, fresh: false, dpop: false, clock })
       return await withTimeout(Promise.resolve(found), deadline, 'a resolver')
     } catch (fault) {
-      if (!(fault instanceof InvalidCredential)) throw fault
+      if (!isInvalidCredential(fault)) throw fault
       if (!(fault instanceof UnknownForm)) budget?.count(ip)
       return undefined
     }

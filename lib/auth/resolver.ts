@@ -77,8 +77,11 @@ export interface ProofFault {
   readonly headers?: Readonly<Record<string, string>>
 }
 
+const kInvalidCredential = Symbol.for('fastify-latchkey.InvalidCredential')
+
 /** A resolver throws it for a credential of its form that is not valid. */
 export class InvalidCredential extends Error {
+  readonly [kInvalidCredential] = true
   /** Public, so only for callers who proved that they have the full secret. */
   readonly detail: string | undefined
   readonly proof: ProofFault | undefined
@@ -89,6 +92,11 @@ export class InvalidCredential extends Error {
     this.detail = detail
     this.proof = proof
   }
+}
+
+/** Also true for errors of another installed copy of this package, whose class is not ours. */
+export function isInvalidCredential (fault: unknown): fault is InvalidCredential {
+  return typeof fault === 'object' && fault !== null && kInvalidCredential in fault
 }
 
 /** A good credential that is used too often for now, such as with too many DPoP proofs: 429 for its caller alone. */

@@ -8,7 +8,7 @@ import { andThen, attempt } from '../core/step.js'
 import { checkOutcome } from './check-outcome.js'
 import type { CompiledPolicy } from './policy.js'
 import type { Profiles } from './profiles.js'
-import { LimitStoreUnavailable, type LimitStore, type Outcome, type PolicyOutcome } from './store.js'
+import { isLimitStoreUnavailable, type LimitStore, type Outcome, type PolicyOutcome } from './store.js'
 import { createTakeBatcher } from './take-batcher.js'
 
 /** What was decided about one request, and what to do with it. */
@@ -83,9 +83,9 @@ export function createDecide ({ context, profiles, store, deadline }: DecideDeps
 
   /** Messages of other errors may hold secrets and are not logged. */
   function unavailable (fault: unknown): Ruling {
-    const isOwn = fault instanceof OptionError || fault instanceof LimitStoreUnavailable
+    const isOwn = fault instanceof OptionError || isLimitStoreUnavailable(fault)
     const reason = isOwn ? fault.message : describeFault(fault)
-    const retryAfter = fault instanceof LimitStoreUnavailable ? fault.retryAfter : 1
+    const retryAfter = isLimitStoreUnavailable(fault) ? fault.retryAfter : 1
     const error = context.refusal('LIMITER_UNAVAILABLE', { reason, retryAfter })
     return { outcome: 'unavailable', policies: [], error }
   }

@@ -55,6 +55,12 @@ export class LimitStoreUnavailable extends Error {
   }
 }
 
+/** Also true for errors of another installed copy of this package, whose class is not ours. */
+export function isLimitStoreUnavailable (fault: unknown): fault is LimitStoreUnavailable {
+  return fault instanceof Error && 'retryAfter' in fault && typeof fault.retryAfter === 'number' &&
+    'code' in fault && fault.code === 'LATCHKEY_ERR_LIMIT_STORE_UNAVAILABLE'
+}
+
 /**
  * Where counters live. A take is atomic: counted by all of its policies or by none, whatever runs at the same time. A
  * store that can't decide throws or rejects; the caller gets 503.

@@ -7,7 +7,7 @@ import type { Resolve } from './resolve.js'
  * anybody who may create an endpoint can make this server send requests into its own network. It must be imported by
  * name: `destinations: allowPrivateAddresses`.
  */
-export const allowPrivateAddresses: unique symbol = Symbol('latchkey.allowPrivateAddresses')
+export const allowPrivateAddresses: unique symbol = Symbol.for('fastify-latchkey.allowPrivateAddresses')
 
 export interface DestinationDeps {
   /** Allows private addresses, any port and plain HTTP. */

@@ -134,6 +134,18 @@ t.test('a resolver\'s reason goes to the log, its detail to the caller, the cred
   t.notMatch(answer.body + log.text, GOOD)
 })
 
+t.test('InvalidCredential and allowPlainHttp of another copy of the package are known', async (t) => {
+  const copyOf = (file: string) => import(`../../lib/auth/${file}.js?another-copy`)
+  const other: typeof import('../../lib/auth/resolver.js') = await copyOf('resolver')
+  const transport: typeof import('../../lib/auth/transport.js') = await copyOf('transport')
+  t.not(other.InvalidCredential, InvalidCredential)
+  const resolver = resolverOf(() => { throw new other.InvalidCredential('revoked', 'The key was revoked.') })
+  const { app, log } = await watched(t, { resolvers: [resolver], transport: transport.allowPlainHttp, failures: { quota: 1, window: 60 } })
+  isRefusal(t, await app.inject({ url: '/guarded', headers: BEARER }), 'CREDENTIAL_INVALID', { detail: 'The key was revoked.' })
+  t.match(log.entries.find(({ msg }) => msg === 'access refused'), { reason: 'revoked' })
+  t.equal((await app.inject({ url: '/guarded', headers: BEARER })).statusCode, 429, 'and counts as a failed attempt')
+})
+
 t.test('a refusal whose own message can\'t be read is an outage', async (t) => {
   const odd = Object.defineProperty(new InvalidCredential('x'), 'message', { get () { throw new Error('secret') } })
   for (const resolve of [() => { throw odd }, async () => { throw odd }]) {

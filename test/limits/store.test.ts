@@ -1,6 +1,6 @@
 import Fastify from 'fastify'
 import latchkey, { allowPlainHttp, type LimitStore } from 'fastify-latchkey'
-import { createMemoryLimitStore, limits } from 'fastify-latchkey/limits'
+import { createMemoryLimitStore, LimitStoreUnavailable, limits } from 'fastify-latchkey/limits'
 import { fakeClock, testPrincipals } from 'fastify-latchkey/testing'
 import t from 'tap'
 import { guarded, refused, scopes, untyped } from '../helpers/limits.js'
@@ -100,6 +100,16 @@ t.test('the message of a store\'s error is not logged', async (t) => {
   await as.inject(app, { scopes: [] }, '/')
   t.match(lines.join(''), '"code":"LIMITER_UNAVAILABLE","reason":"TypeError"')
   t.notMatch(lines.join(''), 'secret-argument')
+})
+
+t.test('LimitStoreUnavailable says when to retry, also that of another copy of the package', async (t) => {
+  const copyOf = (file: string) => import(`../../lib/limits/${file}.js?another-copy`)
+  const other: typeof import('fastify-latchkey/limits') = await copyOf('store')
+  t.not(other.LimitStoreUnavailable, LimitStoreUnavailable)
+  for (const { LimitStoreUnavailable: Unavailable } of [other, { LimitStoreUnavailable }]) {
+    const { app, as } = await guarded(t, { limits: { store: store(() => { throw new Unavailable(7, 'down') }) } })
+    refused(t, await as.inject(app, { scopes: [] }, '/'), { status: 503, code: 'LIMITER_UNAVAILABLE', retryAfter: 7 })
+  }
 })
 
 t.test('an asynchronous store decides like any other', async (t) => {
