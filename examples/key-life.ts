@@ -22,9 +22,8 @@ await app.register(latchkey, {
   environment: 'production',
   transport: allowPlainHttp // for this machine alone
 })
-app.latchkey.events.on('*', ({ type, data, by }) => {
-  const name = 'key' in data ? data.key.name ?? 'a key' : 'a caller'
-  console.log(`      event ${type} of ${name}, by ${by === undefined ? 'the host' : 'the administrator'}`)
+app.latchkey.events.on(['key.issued', 'key.updated', 'key.rotated', 'key.revoked'], ({ type, data, by }) => {
+  console.log(`      event ${type} of ${data.key.name ?? 'a key'}, by ${by === undefined ? 'the host' : 'the administrator'}`)
 })
 await app.register(keyRoutes, { prefix: '/api-keys', rotateEvery: 90 * DAY, issuing: { cost: 10 } })
 app.get('/devices', { schema: scopes.secure('devices:read') }, (request) => ({ workspace: principalOf(request).workspace, devices: [] }))
