@@ -6,7 +6,7 @@ import { inspect, type Sources } from './helpers/house.js'
 
 async function libSources (): Promise<Sources> {
   const entries = await readdir(join(root, 'lib'), { recursive: true })
-  const files = entries.map((entry) => entry.replaceAll('\\', '/')).filter((entry) => entry.endsWith('.ts'))
+  const files = entries.map((entry) => entry.replaceAll('\\', '/')).filter((entry) => entry.endsWith('.ts') && !entry.endsWith('.d.ts'))
   return new Map(await Promise.all(files.sort().map(async (file) =>
     [file, await readFile(join(root, 'lib', file), 'utf8')] as const)))
 }

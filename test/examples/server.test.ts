@@ -134,7 +134,7 @@ t.test('keys outlive the server, and a folder that is in use is left alone', asy
   t.teardown(() => first.stop('SIGKILL'))
   const issued = await ask('/api-keys', 'admin', json('POST', { name: 'report', scopes: ['devices:read'] }), first)
   t.equal(issued.status, 201)
-  const { key, text }: { key: { id: string }, text: string } = JSON.parse(await issued.text())
+  const { key, secret: text }: { key: { id: string }, secret: string } = JSON.parse(await issued.text())
   const beside = await startExample(undefined, environment)
   t.teardown(() => beside.stop('SIGKILL'))
   t.equal((await ask('/devices', 'report', {}, { ...beside, keys: { report: text } })).status, 401, 'it has keys of its own, in memory')

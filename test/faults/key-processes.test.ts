@@ -6,14 +6,14 @@ import { start } from '../helpers/child.js'
 import { startPostgres } from '../helpers/postgres.js'
 import { startRedis } from '../helpers/redis-server.js'
 
-const file = fileURLToPath(new URL('../helpers/key-server.ts', import.meta.url))
+const file = fileURLToPath(new URL('../helpers/key-server.js', import.meta.url))
 
 interface Process { readonly url: string, readonly manager: string, kill (): Promise<void> }
 interface Issued { readonly key: { readonly id: string, readonly version: number }, readonly secret: string }
 
 /** Starts a server process; it ends with the test. */
 async function startProcess (t: Test, environment: NodeJS.ProcessEnv): Promise<Process> {
-  const child = start([process.execPath, '--conditions=fastify-latchkey-source', '--import', 'tsx', file], undefined, environment)
+  const child = start([process.execPath, file], undefined, environment)
   child.stderr.pipe(process.stderr)
   async function kill (): Promise<void> {
     const ended = once(child, 'exit')
