@@ -101,7 +101,7 @@ t.test('a wrong definition is refused with what is wrong', async (t) => {
     [{ resource: { devices: ['read'] } }, /unknown option scopes\.resource; known here: resources, implies, levels, methods/],
     [{ resources: { devices: [] } }, /option scopes\.resources\.devices must be an array with at least one action/],
     [{ resources: { devices: 'read' } }, /option scopes\.resources\.devices must be an array with at least one action, not "read"/],
-    [{ resources: { devices: [1] } }, /option scopes\.resources\.devices\.0 must be string, not 1/],
+    [{ resources: { devices: [1] } }, /option scopes\.resources\.devices\.0 must be a string, not 1/],
     [{ resources: { devices: ['read', 'read'] } }, /option scopes declares devices:read twice/],
     [{ levels: ['READ', 'READ'] }, /option scopes declares READ twice/],
     [{ resources: { devices: ['read'] }, implies: { 'devices:reed': ['devices:read'] } }, /option scopes\.implies names "devices:reed", which is not declared; declared: devices:read/],
