@@ -9,6 +9,7 @@ import type { Principal } from './principal.js'
 import { headersOf, headerWriters, type Allowance, type RateLimitFormat } from './rate-limit-headers.js'
 import type { RouteAccess } from './route-access.js'
 import { createRouteReader } from './route-reader.js'
+import { endUnreadBody } from './unread-body.js'
 
 /** `app.latchkey`. Each part of Latchkey adds its own member by declaration merging. */
 export interface Latchkey {}
@@ -75,6 +76,7 @@ export function createAccessContext (app: FastifyInstance, options: AccessContex
     refuse (request, reply, error) {
       log(request, error)
       if (reply.sent) return
+      endUnreadBody(request, reply)
       reply.code(error.statusCode).headers(error.headers)
       if (renderer === undefined) {
         reply.send(error)
