@@ -4,6 +4,7 @@ import { contextSchema, type AccessContextOptions } from './context-options.js'
 import type { Clock } from './clock.js'
 import { render, rendererOf, type ErrorFormat } from './error-formats.js'
 import { AccessError, type ChallengeParameters, type RefusalCode, type RefusalDetails } from './errors.js'
+import { warnOfEarlierPlugins } from './earlier-plugins.js'
 import { checkOptions, OptionError } from './options.js'
 import type { Principal } from './principal.js'
 import { headersOf, headerWriters, type Allowance, type RateLimitFormat } from './rate-limit-headers.js'
@@ -55,6 +56,7 @@ const contexts = new WeakMap<Latchkey, AccessContext>()
 export function createAccessContext (app: FastifyInstance, options: AccessContextOptions): AccessContext {
   checkOptions(contextSchema, options, '')
   refuseSecondGuard(app)
+  warnOfEarlierPlugins(app)
   const { errors = 'problem', rateLimitFields = 'draft', realm = 'api', clock = Date.now } = options
   const formats = rateLimitFields === false ? [] : [rateLimitFields].flat()
   const writers = formats.map((format) => headerWriters[format])
