@@ -20,6 +20,14 @@ t.test('manage includes its whole resource and nothing of others; write does not
   t.same(scopes.expand([]), [])
 })
 
+t.test('manage includes its whole resource wherever it is listed', async (t) => {
+  for (const actions of [['manage', 'read', 'write'], ['read', 'manage', 'write'], ['read', 'write', 'manage']]) {
+    const scopes = defineScopes({ resources: { devices: actions, reports: ['manage', 'read'] } })
+    t.same(scopes.expand(['devices:manage']), actions.map((action) => `devices:${action}`), actions.join())
+    t.same(scopes.expand(['devices:read', 'devices:write']).length, 2)
+  }
+})
+
 t.test('implications are followed to their end, also through manage and in circles', async (t) => {
   const scopes = defineScopes({
     resources: { a: ['one', 'two'], b: ['read', 'manage'], c: ['go'] },
