@@ -43,7 +43,9 @@ export const authOptions = {
   failures: Type.Optional(Type.Union([
     Type.Object({
       quota: Type.Integer({ minimum: 1 }),
-      window: Type.Integer({ minimum: 1, maximum: 86_400 })
+      window: Type.Integer({
+        minimum: 1, maximum: 86_400, description: 'a whole number of seconds from 1 to 86400'
+      })
     }, { additionalProperties: false }),
     Type.Literal(false)
   ], {

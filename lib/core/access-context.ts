@@ -4,11 +4,13 @@ import { contextSchema, type AccessContextOptions } from './context-options.js'
 import type { Clock } from './clock.js'
 import { render, rendererOf, type ErrorFormat } from './error-formats.js'
 import { AccessError, type ChallengeParameters, type RefusalCode, type RefusalDetails } from './errors.js'
+import { warnOfEarlierPlugins } from './earlier-plugins.js'
 import { checkOptions, OptionError } from './options.js'
 import type { Principal } from './principal.js'
 import { headersOf, headerWriters, type Allowance, type RateLimitFormat } from './rate-limit-headers.js'
 import type { RouteAccess } from './route-access.js'
 import { createRouteReader } from './route-reader.js'
+import { endUnreadBody } from './unread-body.js'
 
 /** `app.latchkey`. Each part of Latchkey adds its own member by declaration merging. */
 export interface Latchkey {}
@@ -54,6 +56,7 @@ const contexts = new WeakMap<Latchkey, AccessContext>()
 export function createAccessContext (app: FastifyInstance, options: AccessContextOptions): AccessContext {
   checkOptions(contextSchema, options, '')
   refuseSecondGuard(app)
+  warnOfEarlierPlugins(app)
   const { errors = 'problem', rateLimitFields = 'draft', realm = 'api', clock = Date.now } = options
   const formats = rateLimitFields === false ? [] : [rateLimitFields].flat()
   const writers = formats.map((format) => headerWriters[format])
@@ -75,6 +78,7 @@ export function createAccessContext (app: FastifyInstance, options: AccessContex
     refuse (request, reply, error) {
       log(request, error)
       if (reply.sent) return
+      endUnreadBody(request, reply)
       reply.code(error.statusCode).headers(error.headers)
       if (renderer === undefined) {
         reply.send(error)

@@ -27,6 +27,9 @@ export interface SecurityDeclaration {
   readonly alternatives: readonly Alternative[]
 }
 
+/** The fault of a route without a declaration. */
+export const DECLARES_NOTHING = 'declares nothing'
+
 const NOBODY: SecurityDeclaration = { mode: 'undeclared', alternatives: [] }
 
 /** Reads one declaration, and adds what is wrong with it to `faults`. */
@@ -34,8 +37,7 @@ export function readDeclaration (
   declared: Security | 'refuse' | 'authenticate', faults: string[]
 ): SecurityDeclaration {
   if (declared === 'refuse') {
-    faults.push('declares nothing: add schema.security, ' +
-      'for example { ...scopes.secure(\'devices:read\') }, or scopes.public() for everybody')
+    faults.push(DECLARES_NOTHING)
     return NOBODY
   }
   if (declared === 'authenticate') return { mode: 'guarded', alternatives: [] }

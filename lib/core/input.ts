@@ -1,6 +1,6 @@
 import type { TSchema } from '@sinclair/typebox'
 import { Value, ValueErrorType, type ValueError } from '@sinclair/typebox/value'
-import { show } from './options.js'
+import { show } from './show.js'
 
 /** Patterns of text that callers send, which their schemas and the OpenAPI document share. */
 export const patterns = {
@@ -38,13 +38,14 @@ export function explainInput ({ type, path, schema, value }: ValueError, whole =
   if (type === ValueErrorType.ObjectAdditionalProperties) {
     return `${show(field)} is not a field here; the fields are ${Object.keys(schema.properties).join(', ')}`
   }
-  if (type === ValueErrorType.ObjectRequiredProperty) return `${field} is missing; it must be ${expected(schema)}`
-  return `${field} must be ${expected(schema)}, not ${show(value)}`
+  if (type === ValueErrorType.ObjectRequiredProperty) return `${field} is missing; it must be ${describeSchema(schema)}`
+  return `${field} must be ${describeSchema(schema)}, not ${show(value)}`
 }
 
-function expected (schema: TSchema): string {
+/** What a value must be to fit a schema: its type with its bounds, or the values that are allowed. */
+export function describeSchema (schema: TSchema): string {
   const { anyOf, const: constant, type, pattern }: Record<string, unknown> = schema
-  if (Array.isArray(anyOf)) return listed(anyOf.map(expected))
+  if (Array.isArray(anyOf)) return listed(anyOf.map(describeSchema))
   if (constant !== undefined) return JSON.stringify(constant)
   if (pattern === patterns.instant) return EXISTING_INSTANT
   return `${named(String(type))}${range(schema)}${pattern === patterns.line ? ' without control characters' : ''}`

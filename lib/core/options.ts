@@ -1,5 +1,7 @@
 import { Kind, Type, TypeRegistry, type TSchema } from '@sinclair/typebox'
 import { Value, ValueErrorType, type ValueError } from '@sinclair/typebox/value'
+import { describeSchema } from './input.js'
+import { show } from './show.js'
 
 /** A mistake of the host, found at boot. Its message names the option, what was given and what to write instead. */
 export class OptionError extends TypeError {
@@ -34,31 +36,28 @@ export function withMethods (methods: readonly string[], description: string): T
     methods.every((name) => typeof Reflect.get(value, name) === 'function'), description)
 }
 
-function explain (error: ValueError, path: string): string {
+function explain (found: ValueError, path: string): string {
+  const error = errorOfField(found)
+  const { type, schema, value } = error
   const option = [path, ...error.path.split('/').slice(1)].filter((step) => step !== '').join('.')
-  if (error.type === ValueErrorType.ObjectAdditionalProperties) {
-    return `unknown option ${option}; known here: ${Object.keys(error.schema.properties).join(', ')}`
+  if (type === ValueErrorType.ObjectAdditionalProperties) {
+    return `unknown option ${option}; known here: ${Object.keys(schema.properties).join(', ')}`
   }
-  if (error.type === ValueErrorType.ObjectRequiredProperty) {
-    return `option ${option} is missing; it must be ${expected(error)}`
-  }
-  return `option ${option === '' ? 'object' : option} must be ${expected(error)}, not ${show(error.value)}`
+  const expected = schema.description ?? describeSchema(schema)
+  if (type === ValueErrorType.ObjectRequiredProperty) return `option ${option} is missing; it must be ${expected}`
+  return `option ${option === '' ? 'object' : option} must be ${expected}, not ${show(value)}`
 }
 
-function expected ({ schema, message }: ValueError): string {
-  return schema.description ?? message.replace(/^Expected /, '').replace(/^required property$/, 'given')
+/** Where a union takes an object and one was given, the error names the field of it that is wrong. */
+function errorOfField (error: ValueError): ValueError {
+  const alternatives: unknown = error.schema.anyOf
+  if (error.type !== ValueErrorType.Union || !isRecord(error.value) || !Array.isArray(alternatives)) return error
+  const inside = error.errors[alternatives.findIndex(({ type }) => type === 'object')]?.First()
+  return inside === undefined ? error : errorOfField(inside)
 }
 
-/** Describes a value in a message, in at most 60 characters. */
-export function show (value: unknown): string {
-  const text = textOf(value)
-  return text.length > 60 ? `${text.slice(0, 57)}…` : text
+function isRecord (value: unknown): boolean {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
-function textOf (value: unknown): string {
-  if (typeof value === 'string') return JSON.stringify(value)
-  if (typeof value === 'function') return 'a function'
-  if (typeof value !== 'object' || value === null) return String(value)
-  if (Array.isArray(value)) return `an array of ${value.length}`
-  return value instanceof Date ? 'a Date' : `an object with ${Object.keys(value).join(', ') || 'nothing in it'}`
-}
+export { show } from './show.js'

@@ -1,7 +1,9 @@
 import type { FastifyInstance, FastifyRequest, RouteOptions } from 'fastify'
 import type { AccessContextOptions } from './context-options.js'
+import { DECLARES_NOTHING } from './declaration.js'
 import { OptionError } from './options.js'
 import { NO_METHOD, NO_ROUTE, readAccess, type RouteAccess } from './route-access.js'
+import { listFaults } from './route-faults.js'
 
 type AccessByMethod = RouteAccess | Map<string, RouteAccess>
 
@@ -13,6 +15,9 @@ export interface RouteReader {
   /** What a route declares, once for each of its methods; for `onRoute` hooks. */
   declaredBy (route: RouteOptions): RouteAccess[]
 }
+
+const ADVICE = 'add schema.security to routes that declare nothing, ' +
+  'for example { ...scopes.secure(\'devices:read\') }, or scopes.public() for everybody'
 
 const kAccess = Symbol('latchkey.access')
 
@@ -44,9 +49,10 @@ export function createRouteReader (
   })
 
   app.addHook('onReady', async function checkRoutes () {
-    const faulty = routes.filter(({ faults }) => faults.length > 0)
-    if (faulty.length === 0) return
-    throw new OptionError(faulty.map(({ method, url, faults }) => `${method} ${url} ${faults.join('; ')}`).join('\n'))
+    const lines = listFaults(routes, ({ faults }) => faults)
+    if (lines.length === 0) return
+    const isSilent = routes.some(({ faults }) => faults.includes(DECLARES_NOTHING))
+    throw new OptionError([...lines, ...isSilent ? [ADVICE] : []].join('\n'))
   })
 
   return {

@@ -3,6 +3,7 @@ import fp from 'fastify-plugin'
 import { contextOf, type AccessContext } from '../core/access-context.js'
 import { checkOptions, OptionError, show } from '../core/options.js'
 import type { RouteAccess } from '../core/route-access.js'
+import { listFaults } from '../core/route-faults.js'
 import { createHook, type Step } from '../core/step.js'
 import type { Emitter } from '../events/index.js'
 import { createDecide } from './decide.js'
@@ -29,8 +30,7 @@ export function createLimiting (
   const reload = createReload({ context, decide, profiles, store, deadline })
 
   app.addHook('onReady', async function checkProfiles () {
-    const faults = context.routes.flatMap((route) =>
-      faultsOf(route, profiles).map((fault) => `${route.method} ${route.url} ${fault}`))
+    const faults = listFaults(context.routes, (route) => faultsOf(route, profiles))
     if (faults.length > 0) throw new OptionError(faults.join('\n'))
     await store.ready?.()
   })

@@ -3,6 +3,7 @@ import fp from 'fastify-plugin'
 import { Type } from '@sinclair/typebox'
 import { contextOf, type AccessContext } from '../core/access-context.js'
 import { checkOptions, OptionError, withMethods } from '../core/options.js'
+import { listFaults } from '../core/route-faults.js'
 import { createHook, type Step } from '../core/step.js'
 import { createAuthorizeStep } from './authorize.js'
 import type { ScopeTable } from './catalogue.js'
@@ -37,8 +38,7 @@ export function createAuthorization (
 ): Step {
   const requirements = createRequirements(scopes, schemes)
   app.addHook('onReady', async function checkRequirements () {
-    const faults = context.routes.flatMap((route) =>
-      requirements.faultsOf(route).map((fault) => `${route.method} ${route.url} ${fault}`))
+    const faults = listFaults(context.routes, requirements.faultsOf)
     if (faults.length > 0) throw new OptionError(faults.join('\n'))
   })
   return createAuthorizeStep(context, requirements, schemes)

@@ -126,6 +126,23 @@ t.test('once the window is over, the address may try again', async (t) => {
   t.equal((await attempt(BEARER)).statusCode, 200)
 })
 
+t.test('an address is locked out to the end of its own window, also where another one is locked out later and ends sooner', async (t) => {
+  const clock = fakeClock()
+  const { try: attempt } = await three(t, { context: { clock: clock.now } })
+  const [first, second] = ['192.0.2.1', '192.0.2.2']
+  for (let i = 0; i < 2; i++) await attempt(wrong, second)
+  clock.advance(10)
+  for (let i = 0; i < 3; i++) await attempt(wrong, first)
+  clock.advance(10)
+  await attempt(wrong, second)
+  isRefusal(t, await attempt(BEARER, second), 'TOO_MANY_FAILURES', { headers: { ...EXHAUSTED.headers, 'retry-after': '40' } })
+  clock.advance(40)
+  t.equal((await attempt(BEARER, second)).statusCode, 200, 'the window of the second is over')
+  isRefusal(t, await attempt(BEARER, first), 'TOO_MANY_FAILURES', { headers: { ...EXHAUSTED.headers, 'retry-after': '10' } })
+  clock.advance(10)
+  t.equal((await attempt(BEARER, first)).statusCode, 200)
+})
+
 t.test('300 failures a minute are the default', async (t) => {
   const { app } = await guard(t)
   for (let i = 0; i < 300; i++) {

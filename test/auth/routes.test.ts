@@ -1,9 +1,10 @@
 import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
+import fp from 'fastify-plugin'
 import t from 'tap'
 import { auth, allowPlainHttp, type AuthOptions } from '../../lib/auth/index.js'
 import { accessContext } from '../../lib/core/access-context.js'
 import { exchange, listen, request } from '../helpers/doors.js'
-import { BEARER, GOOD, goodResolver, guard, isRefusal, publicRoute, optional, principal, resolverOf, secured, statuses } from '../helpers/guard.js'
+import { BEARER, GOOD, goodResolver, guard, isRefusal, publicRoute, optional, principal, resolverOf, secured, statuses, type Setup } from '../helpers/guard.js'
 
 const who = async ({ principal }: FastifyRequest) => ({ id: principal?.id ?? null })
 const options = (): AuthOptions => ({ resolvers: [goodResolver()], environment: 'production', transport: allowPlainHttp })
@@ -182,6 +183,18 @@ t.test('a hook that changes the method after the routing gains nothing', async (
   t.strictSame(await statuses(app, { url: '/several', headers: { 'x-http-method-override': 'PURGE' } }), [401, 401, 403])
   t.strictSame(await statuses(app, { url: '/several', headers: { 'x-http-method-override': 'POST' } }), [401, 401, 200])
   t.strictSame(await statuses(app, { url: '/one', headers: preflight }), [401, 401, 200])
+})
+
+t.test('a plugin that runs middleware before Latchkey is warned of at boot', async (t) => {
+  const middleware = (name: string) => fp(async () => {}, { name })
+  const warnings = async (setup: Setup) => (await guard(t, setup)).log.entries.map(({ msg }) => String(msg)).filter((msg) => msg.includes('registered before'))
+  for (const name of ['@fastify/middie', '@fastify/express']) {
+    t.strictSame(await warnings({ before: (app) => app.register(middleware(name)) }), [
+      `${name} was registered before Latchkey: what its middleware answers is not guarded; register it after Latchkey`
+    ])
+    t.strictSame(await warnings({ after: (app) => app.register(middleware(name)) }), [])
+  }
+  t.strictSame(await warnings({ before: (app) => app.register(middleware('@fastify/cors')) }), [])
 })
 
 t.test('registered in a child context, Latchkey guards that context and no other', async (t) => {

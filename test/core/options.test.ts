@@ -96,13 +96,14 @@ t.test('a wrong option of auth is refused in the same way', async (t) => {
     [{ deadline: Infinity }, 'at most 60, not Infinity'],
     [{ deadline: '1' }, 'at most 60, not "1"'],
     [{ failures: true }, 'option failures must be { quota, window }, a quota of at least 1 attempt and a window of 1 to 86400 whole seconds, or false, not true'],
-    [{ failures: { quota: 0, window: 60 } }, 'option failures must be'],
-    [{ failures: { quota: 1.5, window: 60 } }, 'option failures must be'],
-    [{ failures: { quota: '300', window: 60 } }, 'option failures must be'],
-    [{ failures: { quota: 300 } }, 'or false, not an object with quota'],
-    [{ failures: { quota: 300, window: 86_401 } }, 'option failures must be'],
-    [{ failures: { max: 300, timeWindow: 60 } }, 'not an object with max, timeWindow'],
-    [{ failures: { quota: 300, window: 60, ban: 1 } }, 'not an object with quota, window, ban'],
+    [{ failures: { quota: 0, window: 60 } }, 'option failures.quota must be a whole number of at least 1, not 0'],
+    [{ failures: { quota: 1.5, window: 60 } }, 'option failures.quota must be a whole number of at least 1, not 1.5'],
+    [{ failures: { quota: '300', window: 60 } }, 'option failures.quota must be a whole number of at least 1, not "300"'],
+    [{ failures: { quota: 300 } }, 'option failures.window is missing; it must be a whole number of seconds from 1 to 86400'],
+    [{ failures: { quota: 300, window: 2_592_000 } }, 'option failures.window must be a whole number of seconds from 1 to 86400, not 2592000'],
+    [{ failures: { max: 300, timeWindow: 60 } }, 'option failures.quota is missing; it must be a whole number of at least 1'],
+    [{ failures: { quota: 300, window: 60, ban: 1 } }, 'unknown option failures.ban; known here: quota, window'],
+    [{ failures: [] }, 'or false, not an array of 0'],
     [{ enviroment: 'production' }, 'unknown option enviroment; known here: resolvers, environment, transport, deadline, failures, events'],
     [{ keys: {} }, 'unknown option keys']
   ]
@@ -139,11 +140,21 @@ t.test('a plugin without an access context is refused', async (t) => {
 t.test('a schema without a description is described by its type', async (t) => {
   const schema = Type.Object({ deep: Type.Object({ size: Type.Integer() }), list: Type.Optional(Type.Array(Type.String())) }, { additionalProperties: false })
   t.doesNotThrow(() => checkOptions(schema, { deep: { size: 1 } }, 'x'))
-  t.throws(() => checkOptions(schema, { deep: { size: 'big' } }, 'limits'), { message: 'fastify-latchkey: option limits.deep.size must be integer, not "big"' })
-  t.throws(() => checkOptions(schema, { deep: {} }, 'limits'), { message: 'fastify-latchkey: option limits.deep.size is missing; it must be given' })
-  t.throws(() => checkOptions(schema, { deep: { size: 1 }, list: [1] }, ''), { message: 'fastify-latchkey: option list.0 must be string, not 1' })
-  t.throws(() => checkOptions(schema, undefined, ''), { message: 'fastify-latchkey: option object must be object, not undefined' })
-  t.throws(() => checkOptions(schema, null, 'limits'), { message: 'fastify-latchkey: option limits must be object, not null' })
+  t.throws(() => checkOptions(schema, { deep: { size: 'big' } }, 'limits'), { message: 'fastify-latchkey: option limits.deep.size must be a whole number, not "big"' })
+  t.throws(() => checkOptions(schema, { deep: {} }, 'limits'), { message: 'fastify-latchkey: option limits.deep.size is missing; it must be a whole number' })
+  t.throws(() => checkOptions(schema, { deep: { size: 1 }, list: [1] }, ''), { message: 'fastify-latchkey: option list.0 must be a string, not 1' })
+  t.throws(() => checkOptions(schema, undefined, ''), { message: 'fastify-latchkey: option object must be an object, not undefined' })
+  t.throws(() => checkOptions(schema, null, 'limits'), { message: 'fastify-latchkey: option limits must be an object, not null' })
+})
+
+t.test('a union names the values that are allowed, and the field of an object that is wrong', async (t) => {
+  const level = Type.Union([Type.Literal('low'), Type.Literal('high'), Type.Literal(7)])
+  const schema = Type.Object({ level, deep: Type.Optional(Type.Union([Type.Literal(false), Type.Object({ levels: Type.Array(level) })])) })
+  t.throws(() => checkOptions(schema, { level: 'mid' }, ''), { message: 'fastify-latchkey: option level must be one of "low", "high", 7, not "mid"' })
+  t.throws(() => checkOptions(schema, {}, ''), { message: 'fastify-latchkey: option level is missing; it must be one of "low", "high", 7' })
+  t.throws(() => checkOptions(schema, { level: { a: 1 } }, ''), { message: /option level must be one of .*, not an object with a$/ })
+  t.throws(() => checkOptions(schema, { level: 7, deep: { levels: ['low', 'mid'] } }, ''), { message: 'fastify-latchkey: option deep.levels.1 must be one of "low", "high", 7, not "mid"' })
+  t.throws(() => checkOptions(schema, { level: 7, deep: true }, ''), { message: 'fastify-latchkey: option deep must be false or an object, not true' })
 })
 
 t.test('accepted checks values at any depth', async (t) => {

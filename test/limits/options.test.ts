@@ -72,22 +72,22 @@ function route (declaration: object): (app: FastifyInstance) => void {
 }
 
 t.test('a route with an unknown profile refuses to start, and is named', async (t) => {
-  t.match(await bootError(t, {}, route({ 'x-rate-limit': { profile: 'heavy' } })), /GET \/heavy names the limits profile "heavy"; declared: none/)
-  t.match(await bootError(t, withPolicy({}), route({ 'x-rate-limit': { profile: 'hevy' } })), /GET \/heavy names the limits profile "hevy"; declared: heavy\n?/)
+  t.match(await bootError(t, {}, route({ 'x-rate-limit': { profile: 'heavy' } })), /GET, HEAD \/heavy names the limits profile "heavy"; declared: none/)
+  t.match(await bootError(t, withPolicy({}), route({ 'x-rate-limit': { profile: 'hevy' } })), /GET, HEAD \/heavy names the limits profile "hevy"; declared: heavy\n?/)
   for (const profile of ['__proto__', 'constructor', 'toString']) {
-    t.match(await bootError(t, withPolicy({}), route({ 'x-rate-limit': { profile } })), new RegExp(`GET /heavy names the limits profile "${profile}"`))
+    t.match(await bootError(t, withPolicy({}), route({ 'x-rate-limit': { profile } })), new RegExp(`GET, HEAD /heavy names the limits profile "${profile}"`))
   }
 })
 
 t.test('a route with a wrong cost refuses to start, and is named', async (t) => {
   for (const cost of [-1, 0.5, NaN, '2', 2 ** 53, Infinity, null]) {
-    t.match(await bootError(t, {}, route({ 'x-rate-limit': { cost } })), /GET \/heavy schema\['x-rate-limit'\]\.cost must be a whole number of at least 0/, String(cost))
+    t.match(await bootError(t, {}, route({ 'x-rate-limit': { cost } })), /GET, HEAD \/heavy schema\['x-rate-limit'\]\.cost must be a whole number of at least 0/, String(cost))
   }
-  t.match(await bootError(t, {}, route({ 'x-rate-limit': { price: 1 } })), /GET \/heavy schema\['x-rate-limit'\] knows profile and cost, not price/)
+  t.match(await bootError(t, {}, route({ 'x-rate-limit': { price: 1 } })), /GET, HEAD \/heavy schema\['x-rate-limit'\] knows profile and cost, not price/)
 })
 
 t.test('a public route that declares limits refuses to start: nobody would be counted', async (t) => {
-  const message = /GET \/heavy is public and declares x-rate-limit; only authenticated requests are counted/
+  const message = /GET, HEAD \/heavy is public and declares x-rate-limit; only authenticated requests are counted/
   t.match(await bootError(t, withPolicy({}), route({ security: [], 'x-rate-limit': { profile: 'heavy' } })), message)
   t.match(await bootError(t, {}, route({ security: [], 'x-rate-limit': { cost: 2 } })), message)
 })

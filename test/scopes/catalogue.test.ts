@@ -20,6 +20,14 @@ t.test('manage includes its whole resource and nothing of others; write does not
   t.same(scopes.expand([]), [])
 })
 
+t.test('manage includes its whole resource wherever it is listed', async (t) => {
+  for (const actions of [['manage', 'read', 'write'], ['read', 'manage', 'write'], ['read', 'write', 'manage']]) {
+    const scopes = defineScopes({ resources: { devices: actions, reports: ['manage', 'read'] } })
+    t.same(scopes.expand(['devices:manage']), actions.map((action) => `devices:${action}`), actions.join())
+    t.same(scopes.expand(['devices:read', 'devices:write']).length, 2)
+  }
+})
+
 t.test('implications are followed to their end, also through manage and in circles', async (t) => {
   const scopes = defineScopes({
     resources: { a: ['one', 'two'], b: ['read', 'manage'], c: ['go'] },
@@ -101,7 +109,7 @@ t.test('a wrong definition is refused with what is wrong', async (t) => {
     [{ resource: { devices: ['read'] } }, /unknown option scopes\.resource; known here: resources, implies, levels, methods/],
     [{ resources: { devices: [] } }, /option scopes\.resources\.devices must be an array with at least one action/],
     [{ resources: { devices: 'read' } }, /option scopes\.resources\.devices must be an array with at least one action, not "read"/],
-    [{ resources: { devices: [1] } }, /option scopes\.resources\.devices\.0 must be string, not 1/],
+    [{ resources: { devices: [1] } }, /option scopes\.resources\.devices\.0 must be a string, not 1/],
     [{ resources: { devices: ['read', 'read'] } }, /option scopes declares devices:read twice/],
     [{ levels: ['READ', 'READ'] }, /option scopes declares READ twice/],
     [{ resources: { devices: ['read'] }, implies: { 'devices:reed': ['devices:read'] } }, /option scopes\.implies names "devices:reed", which is not declared; declared: devices:read/],

@@ -185,13 +185,13 @@ t.test('the refusal of another kind of credential says which kind the route take
 
 t.test('declarations that can\'t be satisfied refuse to start, with the names of their routes', async (t) => {
   const boot = (security: unknown) => bootError(t, {}, (app) => { app.get('/x', { schema: { security: untyped(security) } }, async () => 'in') })
-  t.match(await boot([{ apiKey: ['devices:reed'] }]), /^OptionError: .*GET \/x requires "devices:reed", which is not declared; declared: devices:read, /)
-  t.match(await boot([{ apiKeys: ['devices:read'] }]), /GET \/x names the security scheme "apiKeys"; known: apiKey/)
-  t.match(await boot([{ apiKey: ['devices:read'], oauth: [] }]), /GET \/x each item of schema\.security must name one scheme/)
-  t.match(await boot([{}, { apiKey: ['devices:reed'] }]), /GET \/x requires "devices:reed"/)
-  t.match(await boot('devices:read'), /GET \/x schema\.security, or what the option undeclared answers, must be an array of security requirements, not "devices:read"/)
-  t.match(await boot([{ apiKey: 'devices:read' }]), /GET \/x the scopes of apiKey in schema\.security must be an array of strings, not "devices:read"/)
-  t.match(await boot(undefined), /GET \/x declares nothing/)
+  t.match(await boot([{ apiKey: ['devices:reed'] }]), /^OptionError: .*GET, HEAD \/x requires "devices:reed", which is not declared; declared: devices:read, /)
+  t.match(await boot([{ apiKeys: ['devices:read'] }]), /GET, HEAD \/x names the security scheme "apiKeys"; known: apiKey/)
+  t.match(await boot([{ apiKey: ['devices:read'], oauth: [] }]), /GET, HEAD \/x each item of schema\.security must name one scheme/)
+  t.match(await boot([{}, { apiKey: ['devices:reed'] }]), /GET, HEAD \/x requires "devices:reed"/)
+  t.match(await boot('devices:read'), /GET, HEAD \/x schema\.security, or what the option undeclared answers, must be an array of security requirements, not "devices:read"/)
+  t.match(await boot([{ apiKey: 'devices:read' }]), /GET, HEAD \/x the scopes of apiKey in schema\.security must be an array of strings, not "devices:read"/)
+  t.match(await boot(undefined), /GET, HEAD \/x declares nothing/)
   const two = await bootError(t, {}, (app) => {
     app.post('/a', { schema: { security: [{ apiKey: ['x'] }] } }, async () => 'in')
     app.put('/b', { schema: { security: [{ y: [] }] } }, async () => 'in')

@@ -37,7 +37,7 @@ t.test('a request speaks as the principal of the test, through the whole guard',
   const response = await as.inject(app, { id: 'ada', workspace: 'w7', environment: 'sandbox', tier: 'pro', owner: 'u1', expiresAt, scopes: ['devices:read'] }, { method: 'POST', url: '/7', payload: { a: 1 }, headers: { 'x-own': 'y' } })
   t.equal(response.statusCode, 200)
   t.match(response.json(), { id: '7', body: { a: 1 }, 'x-own': 'y' })
-  t.same(seen, [{ kind: 'api-key', id: 'ada', workspace: 'w7', environment: 'sandbox', tier: 'pro', owner: 'u1', expiresAt, scopes: ['devices:read'] }])
+  t.same(seen, [{ kind: 'api-key', scheme: 'apiKey', id: 'ada', workspace: 'w7', environment: 'sandbox', tier: 'pro', owner: 'u1', expiresAt, scopes: ['devices:read'] }])
   t.match(response.headers, { 'ratelimit-policy': '"pro";q=10000;w=3600' })
   refused(t, await as.inject(app, { scopes: ['devices:write'] }, '/'), { status: 403, code: 'INSUFFICIENT_SCOPE', challenge: 'Bearer realm="api", error="insufficient_scope", scope="devices:read"' })
   refused(t, await as.inject(app, { scopes: [], environment: 'moon' }, '/'), { status: 403, code: 'WRONG_ENVIRONMENT' })
@@ -45,9 +45,9 @@ t.test('a request speaks as the principal of the test, through the whole guard',
 
 t.test('everything but the scopes has a default, and defaults of its own where a test says so', async (t) => {
   for (const [common, expected] of [
-    [undefined, { kind: 'api-key', id: 'test-principal', workspace: 'test-workspace', environment: 'production' }],
-    [{ environment: 'sandbox', workspace: 'w2', tier: 'pro' }, { kind: 'api-key', id: 'test-principal', workspace: 'w2', environment: 'sandbox', tier: 'pro' }],
-    [{ kind: 'access-token', scheme: 'oauth', id: 'u1' }, { kind: 'access-token', id: 'u1', workspace: 'test-workspace', environment: 'production' }],
+    [undefined, { kind: 'api-key', scheme: 'apiKey', id: 'test-principal', workspace: 'test-workspace', environment: 'production' }],
+    [{ environment: 'sandbox', workspace: 'w2', tier: 'pro' }, { kind: 'api-key', scheme: 'apiKey', id: 'test-principal', workspace: 'w2', environment: 'sandbox', tier: 'pro' }],
+    [{ kind: 'access-token', scheme: 'oauth', id: 'u1' }, { kind: 'access-token', scheme: 'oauth', id: 'u1', workspace: 'test-workspace', environment: 'production' }],
   ] as const) {
     const as = testPrincipals(common)
     const { app, seen } = await serving(t, as)
@@ -99,5 +99,5 @@ t.test('a request that can not be sent is the test\'s to see', async (t) => {
   const as = testPrincipals()
   const { app } = await serving(t, as)
   app.get('/stating-nothing', async () => 'in')
-  await t.rejects(as.inject(app, { scopes: [] }, '/'), /GET \/stating-nothing declares nothing/)
+  await t.rejects(as.inject(app, { scopes: [] }, '/'), /GET, HEAD \/stating-nothing declares nothing/)
 })
