@@ -34,14 +34,14 @@ async function speaking (t: Test, options?: TestPrincipalsOptions): Promise<Spok
 t.test('a principal of scopes alone is a key of the test workspace in production', async (t) => {
   const { app, as, seen } = await speaking(t)
   t.equal((await as.inject(app, { scopes: ['devices:read'] }, '/devices')).statusCode, 200)
-  t.strictSame(seen.map((principal) => ({ ...principal })), [{ id: 'test-principal', workspace: 'test-workspace', environment: 'production', kind: 'api-key', scopes: ['devices:read'] }])
+  t.strictSame(seen.map((principal) => ({ ...principal })), [{ id: 'test-principal', workspace: 'test-workspace', environment: 'production', kind: 'api-key', scheme: 'apiKey', scopes: ['devices:read'] }])
 })
 
 t.test('what a principal states goes before what all have in common, and that before the defaults', async (t) => {
   const expiresAt = new Date(0)
   const { app, as, seen } = await speaking(t, { workspace: 'w1', environment: 'sandbox', tier: 'pro' })
   await as.inject(app, { scopes: ['devices:read'], id: 'p1', workspace: 'w2', owner: 'u1', expiresAt }, '/devices')
-  t.strictSame(seen.map((principal) => ({ ...principal })), [{ id: 'p1', workspace: 'w2', environment: 'sandbox', tier: 'pro', owner: 'u1', expiresAt, kind: 'api-key', scopes: ['devices:read'] }])
+  t.strictSame(seen.map((principal) => ({ ...principal })), [{ id: 'p1', workspace: 'w2', environment: 'sandbox', tier: 'pro', owner: 'u1', expiresAt, kind: 'api-key', scheme: 'apiKey', scopes: ['devices:read'] }])
 })
 
 t.test('a principal is frozen with its scopes, and apart from what the test goes on to change', async (t) => {
