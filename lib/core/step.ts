@@ -1,4 +1,4 @@
-import type { FastifyReply, FastifyRequest, onRequestHookHandler } from 'fastify'
+import type { FastifyReply, FastifyRequest, HookHandlerDoneFunction, onRequestHookHandler } from 'fastify'
 import type { AccessContext } from './access-context.js'
 import { describeFault, type AccessError } from './errors.js'
 import type { RouteAccess } from './route-access.js'
@@ -31,13 +31,13 @@ export function attempt<T> (work: () => T | Promise<T>, recover: (fault: unknown
  */
 export function createHook (context: AccessContext, steps: readonly Step[]): onRequestHookHandler {
   function run (
-    index: number, request: FastifyRequest, reply: FastifyReply, access: RouteAccess, done: () => void
+    index: number, request: FastifyRequest, reply: FastifyReply, access: RouteAccess, done: HookHandlerDoneFunction
   ): void {
     const step = steps[index]
     if (step === undefined) return done()
     const result = attempt(() => step(request, reply, access), refusalOf)
     if (result instanceof Promise) {
-      result.then(proceed).catch((fault: unknown) => context.refuse(request, reply, faultOfServer(fault)))
+      result.then(proceed).catch(done)
     } else {
       proceed(result)
     }
@@ -50,10 +50,6 @@ export function createHook (context: AccessContext, steps: readonly Step[]): onR
 
   function refusalOf (fault: unknown): AccessError {
     return context.refusal('AUTHENTICATION_UNAVAILABLE', { reason: describeFault(fault), retryAfter: 1 })
-  }
-
-  function faultOfServer (fault: unknown): AccessError {
-    return context.refusal('SERVER_FAULT', { reason: describeFault(fault) })
   }
 
   return function latchkey (request, reply, done) {

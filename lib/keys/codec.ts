@@ -101,8 +101,8 @@ function parse (record: string, refuse: (fault: string) => RecordError): Static<
     throw refuse('it is no JSON')
   }
   if (Value.Check(writtenKey, value)) return value
-  const { path = '', message = '' } = Value.Errors(writtenKey, value).First() ?? {}
-  throw refuse(path === '' ? message : `${path}: ${message}`)
+  const [fault] = [...Value.Errors(writtenKey, value)].map(({ path, message }) => `${path} ${message}`.trim())
+  throw refuse(String(fault))
 }
 
 /** Generation of the secret in force, 0 where there is none. */

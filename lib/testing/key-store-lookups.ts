@@ -92,8 +92,8 @@ export const lookups: readonly KeyStoreCase[] = [
           expiresAt: at(5000),
           version: 1
         })
-        const { generation, goodUntil, startsGrace } = loaded ?? {}
-        assert.deepStrictEqual([generation, goodUntil, startsGrace], [1, at(5000).getTime(), false])
+        assert.deepStrictEqual(
+          [loaded?.generation, loaded?.goodUntil, loaded?.startsGrace], [1, at(5000).getTime(), false])
         assert.ok(Object.isFrozen(loaded?.principal))
         const found = await Promise.all(others.map((other) => store.findByHash(other, fresh)))
         assert.deepStrictEqual(found, others.map(() => undefined))

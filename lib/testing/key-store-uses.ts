@@ -5,9 +5,9 @@ import { at, changed, inserted, newHash, newWorkspace, secret, START, type KeySt
 /** Everything that uses have written, times in milliseconds after `START`. */
 async function usesOf (store: KeyStore, { workspace, id }: ApiKey) {
   const key = await store.get(workspace, id)
-  const { lastUsedAt, scopesUsedAt = {}, version } = key ?? {}
-  const scopes = Object.entries(scopesUsedAt).map(([scope, used]) => [scope, used.getTime() - START] as const)
-  return { lastUsedAt: lastUsedAt && lastUsedAt.getTime() - START, scopes: new Map([...scopes].sort()), version }
+  const scopes = Object.entries({ ...key?.scopesUsedAt }).map(([scope, used]) => [scope, used.getTime() - START] as const)
+  const lastUsedAt = key?.lastUsedAt && key.lastUsedAt.getTime() - START
+  return { lastUsedAt, scopes: new Map([...scopes].sort()), version: key?.version }
 }
 
 type Times = Record<string, number>

@@ -95,8 +95,13 @@ t.test('text that is no credential, and unknown credentials, are no events', asy
 
 t.test('a query that is no object is not read', async (t) => {
   for (const query of ['null', '"x"']) {
-    const { app } = await guard(t, { fastify: { routerOptions: { querystringParser: () => JSON.parse(query) } }, auth: { events: events() } })
+    const exposed: AccessEvent[] = []
+    const emitter = events()
+    emitter.on('*', (event) => { exposed.push(event) })
+    const { app } = await guard(t, { fastify: { routerOptions: { querystringParser: () => JSON.parse(query) } }, auth: { events: emitter } })
     isRefusal(t, await app.inject({ url: `/guarded?k=${GOOD}` }), 'CREDENTIAL_MISSING')
+    await emitter.idle()
+    t.strictSame(exposed, [])
   }
 })
 

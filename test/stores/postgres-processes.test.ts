@@ -19,16 +19,16 @@ async function serve (t: Test, keys: string) {
   const url = String(address).trim()
   return {
     stop,
-    async issue (): Promise<{ id: string, text: string }> {
-      const { key, text }: { key: { id: string }, text: string } = JSON.parse(await (await fetch(`${url}/keys`, { method: 'POST' })).text())
-      return { id: key.id, text }
+    async issue (): Promise<{ id: string, secret: string }> {
+      const { key, secret }: { key: { id: string }, secret: string } = JSON.parse(await (await fetch(`${url}/keys`, { method: 'POST' })).text())
+      return { id: key.id, secret }
     },
     async revoke (id: string) {
       const response = await fetch(`${url}/keys/${id}/revoke`, { method: 'POST' })
       const body: { version: number, revokedAt: string } = JSON.parse(await response.text())
       return { status: response.status, body }
     },
-    devices: async (text: string) => (await fetch(`${url}/devices`, { headers: { authorization: `Bearer ${text}` } })).status
+    devices: async (secret: string) => (await fetch(`${url}/devices`, { headers: { authorization: `Bearer ${secret}` } })).status
   }
 }
 
@@ -36,16 +36,16 @@ t.test('two server processes share the keys in one Postgres, and a revocation by
   const keys = await (await startPostgres(t)).createDatabase()
   const [one, other] = await Promise.all([serve(t, keys), serve(t, keys)])
   for (const [issuer, revoker] of [[one, other], [other, one], [one, one]] as const) {
-    const { id, text } = await issuer.issue()
-    t.strictSame([await one.devices(text), await other.devices(text)], [200, 200])
+    const { id, secret } = await issuer.issue()
+    t.strictSame([await one.devices(secret), await other.devices(secret)], [200, 200])
     t.match(await revoker.revoke(id), { status: 200, body: { version: 2 } })
-    t.strictSame([await one.devices(text), await other.devices(text)], [401, 401], 'from the next request on')
+    t.strictSame([await one.devices(secret), await other.devices(secret)], [401, 401], 'from the next request on')
   }
 
-  const { id, text } = await one.issue()
+  const { id, secret } = await one.issue()
   const revocations = await Promise.all(Array.from({ length: 20 }, (_, i) => (i % 2 === 0 ? one : other).revoke(id)))
   for (const { status, body } of revocations) t.match({ status, body }, { status: 200, body: { version: 2, revokedAt: String } })
   t.equal(new Set(revocations.map(({ body }) => body.revokedAt)).size, 1, 'revoked once')
-  t.strictSame([await one.devices(text), await other.devices(text)], [401, 401])
+  t.strictSame([await one.devices(secret), await other.devices(secret)], [401, 401])
   t.strictSame(await Promise.all([one.stop(), other.stop()]), [[0, null], [0, null]], 'they close their connections and exit')
 })
