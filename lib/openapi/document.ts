@@ -60,10 +60,8 @@ function findAccess (
   security: unknown, method: string, { contexts, operations }: OperationSources
 ): Described | undefined {
   const operation = Array.isArray(security) ? operations.get(security) : undefined
-  if (operation !== undefined) {
-    const { context, accesses } = operation
-    return { context, access: accesses.find((one) => one.method === method) ?? accesses[0] }
-  }
+  const access = operation?.accesses.find((one) => one.method === method)
+  if (operation !== undefined && access !== undefined) return { context: operation.context, access }
   for (const context of contexts) {
     const access = readSecurity(security, Object.keys(context.schemes))
     if (access !== undefined) return { context, access }

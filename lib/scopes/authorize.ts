@@ -4,14 +4,14 @@ import type { AccessError } from '../core/errors.js'
 import type { Principal } from '../core/principal.js'
 import type { RouteAccess } from '../core/route-access.js'
 import type { Step } from '../core/step.js'
-import { insufficientScope, wrongScheme } from './refusals.js'
+import { insufficientScope, KINDS, wrongScheme } from './refusals.js'
 import type { Requirements, Scheme } from './requirement.js'
 
 /** Refuses a request whose principal lacks what its route declares. */
 export function createAuthorizeStep (
   context: AccessContext, requirements: Requirements, schemes: readonly Scheme[]
 ): Step {
-  const kinds = new Map(schemes.map(({ scheme, kind }) => [scheme, kind]))
+  const kinds = new Map(schemes.map(({ scheme, kind }) => [scheme, KINDS[kind]]))
 
   function refusalOf (request: FastifyRequest, principal: Principal, access: RouteAccess): AccessError {
     const faults = requirements.faultsOf(access)
@@ -21,7 +21,7 @@ export function createAuthorizeStep (
     const named = requirements.namedFor(principal, access)
     return named.length > 0
       ? insufficientScope(context, named, principal, request)
-      : wrongScheme(context, access.alternatives, (scheme) => kinds.get(scheme), principal, request)
+      : wrongScheme(context, access.alternatives, (scheme) => String(kinds.get(scheme)), principal, request)
   }
 
   return function authorize (request, _reply, access) {

@@ -16,7 +16,7 @@ export function insufficientScope (
   })
 }
 
-const KINDS: Readonly<Record<Principal['kind'], string>> = {
+export const KINDS: Readonly<Record<Principal['kind'], string>> = {
   'api-key': 'an API key',
   'access-token': 'an access token'
 }
@@ -28,15 +28,13 @@ const KINDS: Readonly<Record<Principal['kind'], string>> = {
 export function wrongScheme (
   context: Refusing,
   alternatives: readonly Alternative[],
-  kindOf: (scheme: string) => Principal['kind'] | undefined,
+  kindOf: (scheme: string) => string,
   { kind, scopes: granted }: Principal,
   request: FastifyRequest
 ): AccessError {
   const required = scopeLists(alternatives)
   const taken = alternatives.map(({ scheme, scopes }) => {
-    const wanted = kindOf(scheme)
-    const credential = wanted === undefined ? 'a credential' : KINDS[wanted]
-    return `${credential} (${scheme})${scopes.length === 0 ? '' : ` with ${scopes.join(' and ')}`}`
+    return `${kindOf(scheme)} (${scheme})${scopes.length === 0 ? '' : ` with ${scopes.join(' and ')}`}`
   }).join(', or ')
   return context.refusal('INSUFFICIENT_SCOPE', {
     reason: `takes ${taken}`,

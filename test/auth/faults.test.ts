@@ -174,3 +174,13 @@ t.test('requests share a frozen principal; otherwise each gets a frozen copy', a
     t.strictSame(principal?.scopes, ['devices:read'])
   }
 })
+
+t.test('a log that throws while a request is refused lets nobody in, and the server goes on', async (t) => {
+  const stream = { write (line: string) { if (line.includes('access refused')) throw new Error('the log is full') } }
+  for (const answer of [() => undefined, async () => undefined]) {
+    const { app, ran } = await watched(t, { resolvers: [resolverOf(answer)] }, { fastify: { logger: { stream }, disableRequestLogging: true } })
+    const url = await app.listen({ host: '127.0.0.1', port: 0 })
+    for (let i = 0; i < 2; i++) t.equal((await fetch(`${url}/guarded`, { headers: BEARER })).status, 500)
+    t.notOk(ran())
+  }
+})

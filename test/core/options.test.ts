@@ -179,3 +179,12 @@ t.test('a value in a message is short', async (t) => {
     [{}, 'an object with nothing in it'], [{ a: 1, b: 2 }, 'an object with a, b'], [new Date(NaN), 'a Date'], ['x'.repeat(100), `"${'x'.repeat(56)}…`], [Object.create(null), 'an object with nothing in it']
   ] as const) t.equal(show(value), text)
 })
+
+t.test('nothing is authenticated again where nothing authenticates', async (t) => {
+  const app = Fastify()
+  t.teardown(() => app.close())
+  await app.register(accessContext)
+  app.get('/', { schema: { security: [] } }, async (request) => await contextOf(app).reauthenticate(request))
+  const answer = await app.inject('/')
+  t.strictSame([answer.statusCode, answer.json().message], [500, 'fastify-latchkey: nothing authenticates requests here; register latchkey, or the auth plugin'])
+})

@@ -1,5 +1,6 @@
 import Fastify, { type FastifyInstance } from 'fastify'
-import latchkey, { allowPlainHttp, defineScopes } from 'fastify-latchkey'
+import latchkey, { accessContext, allowPlainHttp, defineScopes } from 'fastify-latchkey'
+import { scopes as scopesPlugin } from 'fastify-latchkey/scopes'
 import { testPrincipals } from 'fastify-latchkey/testing'
 import t from 'tap'
 import { bootError, guarded, refused, scopes, untyped } from '../helpers/limits.js'
@@ -236,4 +237,20 @@ t.test('a catalogue of 200 scopes decides as a small one does', async (t) => {
   })
   t.equal((await as.inject(app, { scopes: ['r:b198'] }, '/last')).statusCode, 200)
   t.equal((await as.inject(app, { scopes: many.names.filter((name) => name !== 'r:b198') }, '/last')).statusCode, 403)
+})
+
+t.test('the scopes plugin by itself checks a principal that the host has set, at the preHandler hook too', async (t) => {
+  for (const hook of ['onRequest', 'preHandler'] as const) {
+    const app = Fastify()
+    t.teardown(() => app.close())
+    await app.register(accessContext)
+    app.addHook('onRequest', async (request) => {
+      request.principal = { kind: 'api-key', id: 'p1', workspace: 'w1', environment: 'production', scopes: ['devices:read'] }
+    })
+    await app.register(scopesPlugin, { scopes, schemes: [{ scheme: 'apiKey', kind: 'api-key' }, { scheme: 'oauth', kind: 'access-token' }], hook })
+    app.get('/devices', { schema: { security: [{ apiKey: ['devices:read'] }] } }, async () => 'devices')
+    app.get('/tokens', { schema: { security: [{ oauth: ['devices:read'] }] } }, async () => 'tokens')
+    t.equal((await app.inject('/devices')).statusCode, 200)
+    t.match((await app.inject('/tokens')).json(), { code: 'INSUFFICIENT_SCOPE', schemes: ['oauth'] })
+  }
 })

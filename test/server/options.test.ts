@@ -208,3 +208,16 @@ t.test('the types fit every kind of server', async (t) => {
 t.test('a Fastify without log controllers is given none', async (t) => {
   t.strictSame(logControllerOption(undefined, {}), {})
 })
+
+t.test('serverOptions warns of a trustProxy that trusts nobody, or everybody', async (t) => {
+  const warnings: string[] = []
+  const listen = ({ message }: Error): void => { warnings.push(message) }
+  process.on('warning', listen)
+  t.teardown(() => process.off('warning', listen))
+  serverOptions({ trustProxy: false })
+  serverOptions({ trustProxy: '127.0.0.1' })
+  serverOptions({ trustProxy: 1 })
+  serverOptions({ trustProxy: true })
+  await new Promise(setImmediate)
+  t.match(warnings, [/^trustProxy is a number, .* set it to the addresses of your proxies instead$/, /^trustProxy is true: any client /])
+})

@@ -63,17 +63,17 @@ export function createTakeSender (deps: TakeSenderDeps): SendTakes {
     if (waiting + takes.length > MAX_WAITING) return decideWithout('too many wait')
     if (!node.breaker.enter()) return decideWithout('Redis is not asked until a probe is answered')
     waiting += takes.length
-    try {
-      const outcomes = await withDeadline(ask(takes, node, startedAt + deadline), deadline)
-      node.breaker.succeeded()
-      publishBatch(outcomes, (performance.now() - startedAt) / 1000)
-      return takes.map(({ take }, i) => outcomes[i] ?? otherwise(take, node.breaker.retryAfter(), 'MalformedAnswer'))
-    } catch (error) {
-      node.breaker.failed(reasonOf(error))
-      return decideWithout(reasonOf(error))
-    } finally {
-      waiting -= takes.length
+    const asked = withDeadline(ask(takes, node, startedAt + deadline), deadline)
+    const reply = await asked.then((outcomes) => ({ outcomes }), (error: unknown) => ({ reason: reasonOf(error) }))
+    waiting -= takes.length
+    if ('reason' in reply) {
+      node.breaker.failed(reply.reason)
+      return decideWithout(reply.reason)
     }
+    const { outcomes } = reply
+    node.breaker.succeeded()
+    publishBatch(outcomes, (performance.now() - startedAt) / 1000)
+    return takes.map(({ take }, i) => outcomes[i] ?? otherwise(take, node.breaker.retryAfter(), 'MalformedAnswer'))
   }
 
   /** @param until monotonic milliseconds */
