@@ -122,3 +122,14 @@ t.test('whatever a body says, the key is of the caller and may do no more than t
   }), { numRuns: 1000 })
   t.same([...statuses].sort(), [201, 400, 403])
 })
+
+t.test('an error of the host\'s own hooks is left to the host\'s error handler', async (t) => {
+  const { send } = await keyApi(t, {
+    async more (app) {
+      app.setErrorHandler((error, _request, reply) => reply.code(418).send({ ours: error instanceof Error && error.message }))
+      app.addHook('preHandler', async () => { throw new Error('a hook of the host') })
+    }
+  })
+  const answer = await send('admin', 'GET /api-keys')
+  t.same([answer.statusCode, answer.json()], [418, { ours: 'a hook of the host' }])
+})
