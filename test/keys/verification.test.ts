@@ -72,12 +72,12 @@ t.test('a cache that nothing would invalidate does not start; a store that answe
 
 t.test('a wrong option is named', async (t) => {
   const rows: Array<[object, string]> = [
-    [{ cache: { maxRecords: 0 } }, 'option keys.cache must be { maxRecords?, maxAge?, changes? }'],
+    [{ cache: { maxRecords: 0 } }, 'option keys.cache.maxRecords must be a whole number from 1 to 10000000, not 0'],
     [{ cache: true }, 'option keys.cache must be'],
     [{ recordUse: 60 }, 'option keys.recordUse must be true, false or { interval } in seconds'],
     [{ permissionsOf: [] }, 'option keys.permissionsOf must be a function of owner and workspace'],
     [{ permissionsMaxAge: 0 }, 'option keys.permissionsMaxAge must be seconds above 0 and at most 3600'],
-    [{ notices: { thresholds: [0] } }, 'option keys.notices must be { thresholds?, rotationAge?, interval? } with up to 10 thresholds'],
+    [{ notices: { thresholds: [0] } }, 'option keys.notices.thresholds.0 must be a whole number from 1 to 31536000, not 0'],
     [{ notices: true }, 'option keys.notices must be'],
     [{ onEvent () {} }, 'unknown option keys.onEvent']
   ]
