@@ -55,6 +55,6 @@ t.test('a wrong number of seconds is refused at boot, with the name of its optio
     }
   }
   for (const dpop of [{ maxAge: 0.5 }, { maxAge: NaN }, { nonce: { life: '300' } }]) {
-    t.throws(() => Reflect.apply(createJwtResolver, undefined, [{ issuers, dpop }]), { name: 'OptionError', message: /option oauth\.dpop must be/ })
+    t.throws(() => Reflect.apply(createJwtResolver, undefined, [{ issuers, dpop }]), { name: 'OptionError', message: /option oauth\.dpop\.(maxAge|nonce\.life) must be/ })
   }
 })
