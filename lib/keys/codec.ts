@@ -101,8 +101,8 @@ function parse (record: string, refuse: (fault: string) => RecordError): Static<
     throw refuse('it is no JSON')
   }
   if (Value.Check(writtenKey, value)) return value
-  const [fault] = [...Value.Errors(writtenKey, value)].map(({ path, message }) => `${path} ${message}`.trim())
-  throw refuse(String(fault))
+  const faults = [...Value.Errors(writtenKey, value)]
+  throw refuse(String(faults.map(({ path, message }) => path === '' ? message : `${path}: ${message}`).at(0)))
 }
 
 /** Generation of the secret in force, 0 where there is none. */
