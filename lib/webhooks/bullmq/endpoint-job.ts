@@ -34,7 +34,7 @@ export function createEndpointJob (
   const { store, clock, deliver, deadline } = deps
   const only = { workspace, endpointId }
   const running = new Set<Promise<void>>()
-  let wakeUp = (): void => {}
+  let wakeUp: (() => void) | undefined
   let stopped = false
 
   async function attempt (claim: Claim): Promise<void> {
@@ -66,10 +66,10 @@ export function createEndpointJob (
   }
 
   return {
-    wake: () => wakeUp(),
+    wake: () => wakeUp?.(),
     stop () {
       stopped = true
-      wakeUp()
+      wakeUp?.()
     },
     async run () {
       const refillUntil = performance.now() + deadline * 1000

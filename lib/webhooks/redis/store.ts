@@ -70,8 +70,8 @@ export function createRedisStore ({ command, namespace }: OpenRedis): WebhookSto
     const reply = await script(CLAIM, [redisKeys.due(of)], [now, until, limit, redisKeys.deliveries(of)])
     const [next, claimed]: unknown[] = Array.isArray(reply) ? reply : []
     const deliveries = Array.isArray(claimed) ? claimed.map(deliveryOf) : []
-    const claims = deliveries.flatMap((delivery) => delivery === undefined ? [] : [{ delivery, leasedUntil: until }])
-    return [claims, String(next)]
+    const valid = deliveries.filter((delivery) => delivery !== undefined)
+    return [valid.map((delivery) => ({ delivery, leasedUntil: until })), String(next)]
   }
 
   /** @returns how many were kept, since they are pending */
