@@ -5,7 +5,8 @@ import { at, changed, inserted, newHash, newWorkspace, secret, START, type KeySt
 /** Everything that uses have written, times in milliseconds after `START`. */
 async function usesOf (store: KeyStore, { workspace, id }: ApiKey) {
   const key = await store.get(workspace, id)
-  const scopes = Object.entries({ ...key?.scopesUsedAt }).map(([scope, used]) => [scope, used.getTime() - START] as const)
+  const used = Object.entries({ ...key?.scopesUsedAt })
+  const scopes = used.map(([scope, at]) => [scope, at.getTime() - START] as const)
   const lastUsedAt = key?.lastUsedAt && key.lastUsedAt.getTime() - START
   return { lastUsedAt, scopes: new Map([...scopes].sort()), version: key?.version }
 }
