@@ -5,7 +5,8 @@ import { OptionError } from '../core/options.js'
 
 /** A connection on which its client asks to speak another protocol (RFC 9110 §7.8). */
 export interface Upgrade {
-  readonly socket: Socket
+  /** The socket; on newer versions of Node a stream over it, where the request has a body that comes first. */
+  readonly socket: Duplex
   /** Bytes that the client sent after the request already. */
   readonly head: Buffer
 }
@@ -50,15 +51,15 @@ export function routeUpgrades (app: Upgradable): void {
   }
   const open = new Set<Offer>()
 
-  app.server.on('upgrade', function routeUpgrade (request, _socket, head) {
+  app.server.on('upgrade', function routeUpgrade (request, stream, head) {
     const { socket } = request
-    socket.on('error', () => socket.destroy())
+    for (const end of new Set([socket, stream])) end.on('error', () => end.destroy())
     const response = responseOn(socket, request)
     if (response === undefined) {
       socket.destroy()
       return
     }
-    const offer = { socket, head, taken: false }
+    const offer = { socket: stream, head, taken: false }
     offers.set(request, offer)
     open.add(offer)
     socket.once('close', () => {
@@ -69,7 +70,7 @@ export function routeUpgrades (app: Upgradable): void {
   })
 
   app.addHook('preClose', function endUpgraded (done) {
-    for (const { socket, taken } of open) if (taken) socket.destroySoon()
+    for (const { socket, taken } of open) if (taken) socket.end(() => socket.destroy())
     done()
   })
 }
