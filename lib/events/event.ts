@@ -14,7 +14,7 @@ const key = Type.Object({
 const aboutKey = <More extends TProperties> (description: string, more: More) =>
   Type.Object({ key, ...more }, { description })
 
-/** Schema of the `data` of each type of event; webhooks send the same. The API tells what an event leaves out. */
+/** Schema of the `data` of each type of event; webhooks send the same. The API answers what an event leaves out. */
 export const eventData = {
   'key.issued': aboutKey('a key was issued', { expiresAt: Type.Optional(instant('not valid from then on')) }),
   'key.updated': aboutKey('fields of a key were changed', { changed: Type.Array(Type.String()) }),

@@ -51,7 +51,7 @@ export function createNoticeScanner (deps: ScannerDeps): NoticeScanner {
   async function emitAll (): Promise<void> {
     for (let more = true; more;) {
       const now = clock()
-      if (!Number.isFinite(now)) throw new TypeError('the clock does not tell the time')
+      if (!Number.isFinite(now)) throw new TypeError('the clock does not answer a number of milliseconds')
       const leased = await inTime(notices.due(now, LEASE, BATCH_SIZE))
       const results = await Promise.allSettled(leased.map((one) => emitFor(one, now)))
       for (const result of results) if (result.status === 'rejected') throw result.reason
