@@ -1,7 +1,8 @@
 import { Type, type Static, type TProperties } from '@sinclair/typebox'
+import { patterns } from '../core/input.js'
 
-/** ISO 8601 in UTC, as `Date.prototype.toISOString` writes it. */
-const instant = (description: string) => Type.String({ format: 'date-time', description })
+/** RFC 3339 in UTC, as `Date.prototype.toISOString` writes it. */
+const instant = (description: string) => Type.String({ pattern: patterns.instant, description })
 
 const key = Type.Object({
   id: Type.String(),
