@@ -103,7 +103,7 @@ export function createKeys (options: KeysOptions, deps: KeysDeps): Keyring {
     metadata,
     privilege: createPrivilege(expand, realm),
     publish: markers?.publish ?? (async () => cacheAge),
-    emit: createKeyEvents({ events, clock, expiryIsNoticed: notices !== undefined })
+    events: createKeyEvents({ events, clock, notices })
   })
   const permissions = permissionsOf && createPermissions({ permissionsOf, maxAge, expand, deadline, log })
   const interval = typeof recordUse === 'object' ? recordUse.interval : 60

@@ -3,7 +3,7 @@ import { createScript, textsOf, type Command } from '../../redis/commands.js'
 import type { ApiKey } from '../record.js'
 import type { DueKey, KeyNotices } from '../store.js'
 import { CLAIM, MOVE, SETTLE, TAKE } from './notice-scripts.js'
-import { fieldsIn, noticedIn, recordOf } from './records.js'
+import { eventField, eventsIn, fieldsIn, noticedIn, recordOf } from './records.js'
 import type { RedisKeys } from './redis-keys.js'
 
 /** How long to wait for the write of a change that was announced and is not visible yet. */
@@ -42,7 +42,10 @@ export function createNotices (command: Command, redisKeys: RedisKeys): RedisNot
     const [workspace, id]: [string, string] = JSON.parse(taken.member)
     const reply = textsOf(await script(CLAIM, [redisKeys.record(workspace, id)], [now, until]))
     const stored = recordOf(workspace, id, reply)
-    if (stored !== undefined) return { key: stored.key, noticed: noticedIn(fieldsIn(reply)), leasedUntil: until }
+    if (stored !== undefined) {
+      const fields = fieldsIn(reply)
+      return { key: stored.key, noticed: noticedIn(fields), events: eventsIn(fields), leasedUntil: until }
+    }
     const at = reply.join()
     const retryAt = now + RETRY_AFTER_MS
     const isBeingWritten = taken.score <= 0 && (at === '' || Number(at) > retryAt)
@@ -73,6 +76,9 @@ export function createNotices (command: Command, redisKeys: RedisKeys): RedisNot
         if (settled === at) await move({ member: JSON.stringify([workspace, id]), score: leasedUntil }, at)
         else await announce(key)
         return true
+      },
+      async emitted ({ workspace, id }, eventIds) {
+        if (eventIds.length > 0) await command('hdel', redisKeys.record(workspace, id), ...eventIds.map(eventField))
       }
     }
   }

@@ -1,5 +1,6 @@
 import { show } from '../../core/options.js'
 import { RecordError } from '../../core/store-error.js'
+import { readEvents, writeEvent, type AccessEvent } from '../../events/index.js'
 import { textsOf } from '../../redis/commands.js'
 import { readKey, writeKey, type StoredUse } from '../codec.js'
 import type { ApiKey } from '../record.js'
@@ -13,6 +14,7 @@ export interface StoredRecord {
 }
 
 const USED = 'used:'
+const EVENT = 'event:'
 
 /** Fields of a record that an update writes. @param hashes of the secrets that it lists */
 export function fieldsOf (key: ApiKey, hashes: ReadonlyMap<string, number>): string[] {
@@ -53,6 +55,19 @@ export function fieldsIn (texts: readonly string[]): ReadonlyMap<string, string>
 /** Names of the notices that a key has had. */
 export function noticedIn (fields: ReadonlyMap<string, string>): readonly string[] {
   return JSON.parse(fields.get('noticed') ?? '[]')
+}
+
+/** Name of the field of an event that was not emitted yet. */
+export const eventField = (eventId: string): string => EVENT + eventId
+
+/** The field that a change of a key adds. */
+export function eventFieldsOf (event: AccessEvent | undefined): string[] {
+  return event === undefined ? [] : [eventField(event.id), writeEvent(event)]
+}
+
+/** Events of a key's changes that were not emitted yet. @throws RecordError */
+export function eventsIn (fields: ReadonlyMap<string, string>): AccessEvent[] {
+  return readEvents([...fields].flatMap(([name, text]) => name.startsWith(EVENT) ? [text] : []))
 }
 
 function useOf (fields: ReadonlyMap<string, string>): StoredUse | undefined {
