@@ -5,39 +5,14 @@ import { withoutPort } from '../core/address.js'
 import { AccessError, type RefusalCode } from '../core/errors.js'
 import { EXISTING_INSTANT } from '../core/input.js'
 import { checkOptions, OptionError } from '../core/options.js'
-import type { RateLimitDeclaration } from '../core/route-access.js'
-import { EXCEEDABLE, type ApiKey, type KeyCaller } from '../keys/index.js'
-import type { ActorOptions } from './actors.js'
-import { createFrame, frameOptions, type Kind, type RouteScopes } from './frame.js'
+import type { ApiKey, KeyCaller } from '../keys/index.js'
+import { createFrame, type Kind, type RouteScopes } from './frame.js'
+import { keyRoutesOptions, type KeyRoutesOptions } from './key-options.js'
 import { answers, CreateBody, ListQuery, Params, RevokeBody, RotateBody, UpdateBody } from './key-schemas.js'
-import { checkPresets, createCallerView, presets, type ScopePreset } from './caller-view.js'
+import { checkPresets, createCallerView } from './caller-view.js'
 import { viewOfKey } from './key-view.js'
 import { readInstant } from './instant.js'
 import type { Body, InWorkspaceQuery } from './schemas.js'
-
-export interface KeyRoutesOptions extends ActorOptions {
-  /**
-   * What a caller needs to see keys; to issue and update them; and to rotate and revoke them; `api_keys:read`,
-   * `api_keys:write` and `api_keys:manage` by default.
-   */
-  scopes?: RouteScopes | undefined
-  /** What issuing and rotating count as in the caller's quota; one unit of its own profile by default. */
-  issuing?: RateLimitDeclaration | undefined
-  /** Fields in which keys may exceed their callers, such as `['owner']` for administrators; none by default. */
-  mayExceed?: KeyCaller['mayExceed']
-  /** Seconds after which a secret should be rotated, shown as `rotateBy`; not shown by default. 90 days: 7,776,000. */
-  rotateEvery?: number | undefined
-  /** Bundles of scopes to choose from by name, such as types of keys. A caller sees those that it may grant. */
-  presets?: readonly ScopePreset[] | undefined
-}
-
-const fields = { description: 'an array of \'owner\', \'tier\' and \'expiresAt\'' }
-const optionsSchema = frameOptions({
-  mayExceed: Type.Optional(Type.Array(Type.Union(EXCEEDABLE.map((field) => Type.Literal(field)), fields), fields)),
-  issuing: Type.Optional(Type.Object({}, { description: '{ profile, cost }' })),
-  rotateEvery: Type.Optional(Type.Number({ exclusiveMinimum: 0, description: 'seconds above 0' })),
-  presets: Type.Optional(presets)
-})
 
 /**
  * Milliseconds between reading a key and rotating it: rotations that arrive within this time rotate the same version,
@@ -71,7 +46,7 @@ const kind: Kind = {
  * @throws OptionError at boot
  */
 export async function keyRoutes (app: FastifyInstance, options: KeyRoutesOptions): Promise<void> {
-  checkOptions(optionsSchema, options, 'keyRoutes')
+  checkOptions(keyRoutesOptions, options, 'keyRoutes')
   if (app.latchkey?.keys === undefined) {
     throw new OptionError('register keyRoutes after latchkey, in a context where it has keys')
   }
