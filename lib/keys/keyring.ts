@@ -84,7 +84,7 @@ export function createKeys (options: KeysOptions, deps: KeysDeps): Keyring {
   const given = options.store ?? createMemoryKeyStore()
   const cache = createCache(given, options.cache, deps)
   const store = cache ?? given
-  const cacheAge = cache?.maxAge ?? 0
+  const cacheAge = store.maxAge ?? 0
   const markers = publishVersion && createVersionMarkers({
     publishVersion,
     versionOf: async ({ workspace, id }) => (await store.get(workspace, id))?.version,
