@@ -1,6 +1,7 @@
 import { withTimeout, type Clock } from '../../core/clock.js'
 import { createClockCache, type CacheEntry } from '../../core/clock-cache.js'
 import { createFailureLog } from '../../core/failure-log.js'
+import type { OnBroken } from '../../core/stored-record.js'
 import type { Emitter, EventType } from '../../events/index.js'
 import type { DueKey, KeyNotices } from '../store.js'
 import { noticesOf, type NoticeRules } from './notices.js'
@@ -16,6 +17,7 @@ export interface ScannerDeps {
   readonly deadline: number
   readonly log: (reason: string, message: string) => void
   readonly inform: (message: string) => void
+  readonly onBroken: OnBroken
 }
 
 /** Emits notices of keys that are about to expire, have expired, or need a new secret. Processes share the work. */
@@ -38,7 +40,7 @@ const MAX_UNSETTLED = 10_000
 
 /** Lease → emit → settle: what a crash leaves in between is emitted again, with the same id. */
 export function createNoticeScanner (deps: ScannerDeps): NoticeScanner {
-  const { notices, rules, events, clock, interval, deadline, log, inform } = deps
+  const { notices, rules, events, clock, interval, deadline, log, inform, onBroken } = deps
   /** Emitted here, though the store could not settle them: not to be emitted again when their lease has run out. */
   const unsettled = createClockCache<CacheEntry>(MAX_UNSETTLED)
   const failures = createFailureLog(
@@ -52,10 +54,14 @@ export function createNoticeScanner (deps: ScannerDeps): NoticeScanner {
     for (let more = true; more;) {
       const now = clock()
       if (!Number.isFinite(now)) throw new TypeError('the clock does not tell the time')
-      const leased = await inTime(notices.due(now, LEASE, BATCH_SIZE))
+      let passedOver = 0
+      const leased = await inTime(notices.due(now, LEASE, BATCH_SIZE, (fault) => {
+        passedOver++
+        onBroken(fault)
+      }))
       const results = await Promise.allSettled(leased.map((one) => emitFor(one, now)))
       for (const result of results) if (result.status === 'rejected') throw result.reason
-      more = leased.length === BATCH_SIZE && !closed
+      more = leased.length + passedOver >= BATCH_SIZE && !closed
     }
   }
 

@@ -1,4 +1,6 @@
-import type { Run } from '../../postgres/database.js'
+import { readEach } from '../../core/stored-record.js'
+import type { Row, Run } from '../../postgres/database.js'
+import { readNoticed } from '../codec.js'
 import type { KeyNotices } from '../store.js'
 import { COLUMNS, keyOf } from './rows.js'
 
@@ -17,18 +19,19 @@ export function createSqlNotices (write: Run, schema: string): KeyNotices {
     WHERE id = $1 AND workspace = $2 AND notice_leased_until = $3 RETURNING id`
 
   return {
-    async due (now, lease, limit) {
+    async due (now, lease, limit, onBroken) {
       const leasedUntil = now + lease
       const rows = await write(due, [now, leasedUntil, limit])
-      return rows.map((row) => ({
-        key: keyOf(row),
-        noticed: row.noticed === null ? [] : JSON.parse(String(row.noticed)),
-        leasedUntil
-      }))
+      return readEach(rows, (row) => ({ key: keyOf(row), noticed: noticedIn(row), leasedUntil }), onBroken)
     },
     async settle ({ key: { id, workspace, version }, leasedUntil }, noticed, next) {
       const settled = await write(settle, [id, workspace, leasedUntil, JSON.stringify(noticed), version, next ?? null])
       return settled.length > 0
     }
   }
+}
+
+/** @throws RecordError */
+function noticedIn ({ id, noticed }: Row): readonly string[] {
+  return noticed === null ? [] : readNoticed(String(id), String(noticed))
 }
