@@ -3,6 +3,7 @@
  * host's choice.
  */
 export { keyRoutes, type KeyRoutesOptions } from './key-routes.js'
+export type { ScopePreset } from './caller-view.js'
 export { webhookRoutes, type WebhookRoutesOptions } from './webhook-routes.js'
 export type { ActorOptions, ManagedWorkspace } from './actors.js'
 export type { RouteScopes } from './frame.js'

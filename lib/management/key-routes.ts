@@ -10,6 +10,7 @@ import type { ApiKey, KeyCaller } from '../keys/index.js'
 import type { ActorOptions } from './actors.js'
 import { createFrame, frameOptions, type Kind, type RouteScopes } from './frame.js'
 import { answers, CreateBody, ListQuery, Params, RevokeBody, RotateBody, UpdateBody } from './key-schemas.js'
+import { checkPresets, createCallerView, presets, type ScopePreset } from './caller-view.js'
 import { viewOfKey } from './key-view.js'
 import { readInstant } from './instant.js'
 import type { Body, InWorkspaceQuery } from './schemas.js'
@@ -24,11 +25,14 @@ export interface KeyRoutesOptions extends ActorOptions {
   issuing?: RateLimitDeclaration | undefined
   /** Seconds after which a secret should be rotated, shown as `rotateBy`; not shown by default. 90 days: 7,776,000. */
   rotateEvery?: number | undefined
+  /** Bundles of scopes to choose from by name, such as types of keys. A caller sees those that it may grant. */
+  presets?: readonly ScopePreset[] | undefined
 }
 
 const optionsSchema = frameOptions({
   issuing: Type.Optional(Type.Object({}, { description: '{ profile, cost }' })),
-  rotateEvery: Type.Optional(Type.Number({ exclusiveMinimum: 0, description: 'seconds above 0' }))
+  rotateEvery: Type.Optional(Type.Number({ exclusiveMinimum: 0, description: 'seconds above 0' })),
+  presets: Type.Optional(presets)
 })
 
 /**
@@ -64,14 +68,17 @@ export async function keyRoutes (app: FastifyInstance, options: KeyRoutesOptions
   if (app.latchkey?.keys === undefined) {
     throw new OptionError('register keyRoutes after latchkey, in a context where it has keys')
   }
-  const { scopes = defaultScopes, issuing, rotateEvery } = options
+  const { scopes = defaultScopes, issuing, rotateEvery, presets: bundles = [] } = options
   const { keys } = app.latchkey
   const { context, actors, declare } = createFrame(app, scopes, options, kind)
   const view = (key: ApiKey) => viewOfKey(key, context.clock(), rotateEvery)
+  const catalogue = () => app.latchkey.scopesByResource()
+  const viewOfCaller = createCallerView({ catalogue, grants: keys.grants, scopes, presets: bundles })
+  app.addHook('onReady', async () => checkPresets(bundles, catalogue()))
   const counted = issuing === undefined ? {} : { 'x-rate-limit': issuing }
 
   async function callerOf (request: FastifyRequest<InWorkspaceQuery>) {
-    const by = await actors.actorIn(request, request.query.workspace)
+    const by = await actors.actorIn(request, request.query)
     return { by, from: { ip: withoutPort(request.ip), requestId: request.id } } satisfies KeyCaller
   }
 
@@ -97,8 +104,8 @@ export async function keyRoutes (app: FastifyInstance, options: KeyRoutesOptions
     takes: { querystring: ListQuery },
     answers: { 200: answers.list }
   }), async (request) => {
-    const { workspace, ...page } = request.query
-    const by = await actors.actorIn(request, workspace)
+    const { workspace, environment, ...page } = request.query
+    const by = await actors.actorIn(request, { workspace, environment })
     const { keys: found, ...rest } = await keys.list(by.workspace, { ...page, environment: by.environment })
     return { keys: found.map(view), ...rest }
   })
@@ -110,6 +117,17 @@ export async function keyRoutes (app: FastifyInstance, options: KeyRoutesOptions
     takes: { querystring: Type.Object({}) },
     answers: { 200: answers.workspaces }
   }), async (request) => await actors.workspacesOf(request))
+
+  app.get<InWorkspaceQuery>('/caller', declare({
+    scope: 'read',
+    name: 'caller',
+    summary: 'Get who you are, and what you may do and grant',
+    answers: { 200: answers.caller }
+  }), async (request) => {
+    const by = await actors.actorIn(request, request.query)
+    const [workspaces, environments] = [await actors.workspacesOf(request), await actors.environmentsOf(request)]
+    return { ...viewOfCaller(by), workspaces, environments }
+  })
 
   app.get<ById>('/:id', declare({
     scope: 'read',

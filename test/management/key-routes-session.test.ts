@@ -80,7 +80,7 @@ t.test('nobody is 401, before a body is read, on every route', async (t) => {
   for (const nobody of [null, undefined]) {
     const { send, callers: { plain } } = await keyApi(t, { routes: { session: async () => untyped<null>(nobody) } })
     const { id } = plain.key
-    for (const request of ['GET /api-keys', `GET /api-keys/${id}`, 'GET /api-keys/workspaces', 'POST /api-keys', `PATCH /api-keys/${id}`, `POST /api-keys/${id}/rotate`, `POST /api-keys/${id}/revoke`]) {
+    for (const request of ['GET /api-keys', `GET /api-keys/${id}`, 'GET /api-keys/workspaces', 'GET /api-keys/caller', 'POST /api-keys', `PATCH /api-keys/${id}`, `POST /api-keys/${id}/rotate`, `POST /api-keys/${id}/revoke`]) {
       refused(t, await send('admin', request, request.startsWith('GET') ? undefined : '{ not json'), { status: 401, code: 'CREDENTIAL_MISSING', challenge: 'Bearer realm="api"' })
     }
   }
