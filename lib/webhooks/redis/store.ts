@@ -7,15 +7,13 @@ import type { OpenRedis } from '../../redis/options.js'
 import { readEndpoint, writeAttempts, writeDelivery, writeEndpoint } from '../codec.js'
 import { isSubscribed, type Delivery, type WebhookEndpoint } from '../endpoint.js'
 import type { Claim, EndpointRef, WebhookStore } from '../store.js'
-import { deliveryOf, deliveryRefOf, endpointOf, entryOf, nameOf, type StoredDelivery } from './records.js'
+import { deliveryOf, endpointOf, entryOf, nameOf, type StoredDelivery } from './records.js'
 import { createRedisKeys } from './redis-keys.js'
-import { ADD, CLAIM, DELETE, INSERT, LEASE, NEXT, RELEASE, REMOVE, SETTLE, UPDATE } from './scripts.js'
+import { createRemoval } from './removal.js'
+import { ADD, CLAIM, INSERT, LEASE, NEXT, RELEASE, REMOVE, SETTLE, UPDATE } from './scripts.js'
 
 /** For how long a process has endpoints to itself while it claims deliveries to them. */
 const ENDPOINT_LEASE_MS = 5000
-/** Deliveries that one script, or one command, deletes. */
-const BATCH_SIZE = 500
-const STATES = ['pending', 'delivered', 'failed'] as const
 
 /**
  * What is true is stored with the workspace. The sets of all workspaces, `claimable` and `made`, only say where to
@@ -25,10 +23,7 @@ const STATES = ['pending', 'delivered', 'failed'] as const
 export function createRedisStore ({ command, namespace }: OpenRedis): WebhookStore {
   const redisKeys = createRedisKeys(namespace)
   const script = createScript(command)
-
-  function listsOf (endpoint: EndpointRef): string[] {
-    return [redisKeys.list(endpoint), ...STATES.map((state) => redisKeys.list(endpoint, state))]
-  }
+  const { removeAll, prune } = createRemoval(command, redisKeys)
 
   /** @returns no string where there is none */
   async function recordOf (workspace: string, id: string): Promise<unknown> {
@@ -85,16 +80,6 @@ export function createRedisStore ({ command, namespace }: OpenRedis): WebhookSto
     return [textsOf(ids).map((id, i) => ({ endpoint, id, fields: fields[i] ?? [] })), String(next)]
   }
 
-  async function remove (
-    endpoint: EndpointRef, members: readonly string[], keepPending: boolean
-  ): Promise<{ kept: number, deleted: number }> {
-    const ids = members.flatMap((member) => [idOf(member), member])
-    const names = [redisKeys.due(endpoint), ...listsOf(endpoint)]
-    const args = [redisKeys.deliveries(endpoint), Number(keepPending), ...ids]
-    const [kept, deleted] = listOf(await script(DELETE, names, args)).map(Number)
-    return { kept: Number(kept), deleted: Number(deleted) }
-  }
-
   return {
     async insertEndpoint (endpoint, maxEndpoints) {
       const { id, workspace } = endpoint
@@ -112,13 +97,7 @@ export function createRedisStore ({ command, namespace }: OpenRedis): WebhookSto
       const names = [redisKeys.endpoint(workspace, id), redisKeys.endpoints(workspace)]
       const removed = await script(REMOVE, names, [memberOf(endpoint.createdAt, id)]) === 1
       const ref = { workspace, endpointId: id }
-      for (;;) {
-        const range = ['-', '+', 'LIMIT', '0', String(BATCH_SIZE)]
-        const members = textsOf(await command('zrangebylex', redisKeys.list(ref), ...range))
-        if (members.length === 0) break
-        await remove(ref, members, false)
-        await command('zrem', redisKeys.made, ...members.map((member) => entryOf(ref, idOf(member))))
-      }
+      await removeAll(ref)
       await command('zrem', redisKeys.claimable, nameOf(ref))
       return removed
     },
@@ -178,20 +157,7 @@ export function createRedisStore ({ command, namespace }: OpenRedis): WebhookSto
       if (settled && nextAt !== undefined) await command('zadd', redisKeys.claimable, '0', nameOf(delivery))
       return settled
     },
-    async prune (before, limit) {
-      let pruned = 0
-      for (let offset = 0; pruned < limit;) {
-        const range = ['-inf', `(${before.getTime()}`, 'WITHSCORES', 'LIMIT', String(offset), '1']
-        const [entry, madeAt] = textsOf(await command('zrangebyscore', redisKeys.made, ...range))
-        if (entry === undefined) break
-        const ref = deliveryRefOf(entry)
-        const { kept, deleted } = await remove(ref, [memberOf(new Date(Number(madeAt)), ref.id)], true)
-        if (kept === 0) await command('zrem', redisKeys.made, entry)
-        offset += kept
-        pruned += deleted
-      }
-      return pruned
-    }
+    prune
   }
 }
 
