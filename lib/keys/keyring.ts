@@ -107,7 +107,7 @@ export function createKeys (options: KeysOptions, deps: KeysDeps): Keyring {
     privilege: createPrivilege(expand, realm),
     publish: markers?.publish ?? (async () => cacheAge),
     onBroken,
-    emit: createKeyEvents({ events, clock, expiryIsNoticed: notices !== undefined })
+    events: createKeyEvents({ events, clock, notices })
   })
   const permissions = permissionsOf && createPermissions({ permissionsOf, maxAge, expand, deadline, log })
   const interval = typeof recordUse === 'object' ? recordUse.interval : 60

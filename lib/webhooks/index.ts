@@ -78,7 +78,8 @@ export const webhooks = fp<WebhooksOptions>(async function latchkeyWebhooks (app
   const shared = { store, encryption, clock, wake }
 
   offer(app, 'webhooks', createWebhooks({ ...shared, anywhere, resolve, deadline: STORE_TIMEOUT, maxEndpoints }))
-  const unsubscribe = app.latchkey.events.onDurable(createEnqueue({ store, clock, wake, log }))
+  // Never unsubscribed: what happens while the app closes is delivered after the next start.
+  app.latchkey.events.onDurable(createEnqueue({ store, clock, wake, log }))
   const [begins, ends] = ['old deliveries could not be removed', 'old deliveries are removed again']
   const pruning = createFailureLog({ log, inform }, begins, ends)
   const timer = setInterval(prune, PRUNE_INTERVAL_MS).unref()
@@ -93,7 +94,6 @@ export const webhooks = fp<WebhooksOptions>(async function latchkeyWebhooks (app
     await engine.start({ store, clock, deliver, deadline, log, inform })
   })
   app.addHook('onClose', async function closeEngine () {
-    unsubscribe()
     clearInterval(timer)
     const giveUp = setTimeout(() => closing.abort(), closeTimeout * 1000)
     await engine.close().finally(() => clearTimeout(giveUp))

@@ -38,6 +38,7 @@ export function scanning (store: KeyStore = createMemoryKeyStore(), emit: (event
     deadline: 1,
     events: {
       hasListeners: () => true,
+      hasDurableListeners: () => true,
       async emit (event) {
         emitted.push(event)
         return await emit(event)

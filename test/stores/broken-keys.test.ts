@@ -74,7 +74,7 @@ async function passesOver (t: Test, { store, set, garbage }: Setting): Promise<v
   t.match(log.text, first.key.id)
 }
 
-const sql = [['record', '{}'], ['record', '[]'], ['noticed', '{'], ['noticed', '{}'], ['scopes_used', '"x"'], ['scopes_used', '{"devices:read":"x"}']] as const
+const sql = [['record', '{}'], ['record', '[]'], ['noticed', '{'], ['noticed', '{}'], ['scopes_used', '"x"'], ['scopes_used', '{"devices:read":"x"}'], ['events', '"x"'], ['events', '{"evt_1":{}}']] as const
 
 t.test('Postgres passes over a key that can\'t be read', async (t) => {
   const pool = new pg.Pool({ connectionString: await (await startPostgres(t)).createDatabase() })
@@ -94,7 +94,7 @@ t.test('so does an embedded Postgres', async (t) => {
 t.test('and Redis', async (t) => {
   const redis = (await startRedis(t)).client()
   const store = createRedisKeyStore({ redis })
-  const garbage = [['record', '{}'], ['record', ''], ['version', 'x'], ['hashes', '{'], ['noticed', '{}'], ['noticeAt', 'soon'], ['lastUsedAt', 'x'], ['used:devices:read', 'x']] as const
+  const garbage = [['record', '{}'], ['record', ''], ['version', 'x'], ['hashes', '{'], ['noticed', '{}'], ['noticeAt', 'soon'], ['lastUsedAt', 'x'], ['used:devices:read', 'x'], ['event:evt_1', '{']] as const
   await passesOver(t, {
     store,
     garbage: garbage.filter(([field]) => field !== 'noticeAt'),

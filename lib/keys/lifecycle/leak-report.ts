@@ -6,7 +6,7 @@ import type { Keys } from '../keys.js'
 import type { LoadedKey } from '../record.js'
 import { hashSecret, type SecretFormat } from '../secret-format.js'
 import type { KeyStore } from '../store.js'
-import type { EmitKeyEvent } from './events.js'
+import type { KeyEvents } from './events.js'
 import { invalid } from './input.js'
 import { inTime } from './update-key.js'
 
@@ -15,7 +15,7 @@ export interface LeakReportDeps {
   readonly store: KeyStore
   readonly clock: Clock
   readonly keys: Pick<Keys, 'get' | 'revoke'>
-  readonly emit: EmitKeyEvent
+  readonly events: KeyEvents
   readonly onBroken: OnBroken
   /** Seconds that the store may take. */
   readonly deadline: number
@@ -27,7 +27,7 @@ const REASON = 'Its secret was found where others can read it.'
 
 /** Takes reports of secrets that were found in public. The answer does not say which of them are real. */
 export function createLeakReport (deps: LeakReportDeps): Keys['reportExposed'] {
-  const { format, store, clock, keys, emit, onBroken, deadline } = deps
+  const { format, store, clock, keys, events, onBroken, deadline } = deps
 
   /** @returns the fault of a stored record that can't be used */
   async function check (found: unknown, revoke: boolean): Promise<RecordError | undefined> {
@@ -37,7 +37,7 @@ export function createLeakReport (deps: LeakReportDeps): Keys['reportExposed'] {
     if (loaded === undefined || clock() >= loaded.goodUntil) return undefined
     const { workspace, id } = loaded.principal
     const key = revoke ? (await keys.revoke(workspace, id, { reason: REASON })).key : await keys.get(workspace, id)
-    emit({ type: 'key.exposed' }, key)
+    events.emit(events.eventOf({ type: 'key.exposed' }, key), key)
     return undefined
   }
 

@@ -9,7 +9,7 @@ import type { KeyCaller, Keys } from '../keys.js'
 import { copyKey, type ApiKey } from '../record.js'
 import { hashSecret, hintOf, type SecretFormat } from '../secret-format.js'
 import type { KeyPage, KeyStore } from '../store.js'
-import type { EmitKeyEvent, KeyAction } from './events.js'
+import type { KeyEvents } from './events.js'
 import {
   invalid, readIssueInput, readListInput, readRevokeInput, readRotateInput, readUpdateInput,
   type InputContext, type IssueFields
@@ -17,7 +17,7 @@ import {
 import { createLeakReport } from './leak-report.js'
 import type { Privilege } from './privilege.js'
 import { beginGraceOf, changeKey, differences, expireKey, isExpired, revokeKey, rotateKey } from './transitions.js'
-import { createUpdateKey, findKey, inTime, isName, type Update } from './update-key.js'
+import { createUpdateKey, findKey, inTime, isName } from './update-key.js'
 
 export interface LifecycleDeps extends Pick<InputContext, 'scopes' | 'tagOf' | 'metadata'> {
   readonly format: SecretFormat
@@ -28,7 +28,7 @@ export interface LifecycleDeps extends Pick<InputContext, 'scopes' | 'tagOf' | '
   readonly privilege: Privilege
   /** Makes every process use a key's version. @returns seconds after which they do at the latest */
   readonly publish: (key: ApiKey) => Promise<number>
-  readonly emit: EmitKeyEvent
+  readonly events: KeyEvents
   /** Logs a record that a list or a report of leaks passes over. */
   readonly onBroken: OnBroken
 }
@@ -37,21 +37,14 @@ export interface LifecycleDeps extends Pick<InputContext, 'scopes' | 'tagOf' | '
 export type Lifecycle = Omit<Keys, 'secretPattern' | 'forgetPermissions'>
 
 export function createLifecycle (deps: LifecycleDeps): Lifecycle {
-  const { format, store, clock, deadline, scopes, tagOf, metadata, privilege, publish, emit, onBroken } = deps
+  const { format, store, clock, deadline, scopes, tagOf, metadata, privilege, publish, events, onBroken } = deps
   const contextFor = (by?: Principal): InputContext => ({ now: clock(), scopes, tagOf, metadata, by })
-  const updateKey = createUpdateKey(store, deadline)
-
-  /** Publishes the version even where nothing has changed: an earlier attempt to publish it may have failed. */
-  function announce (actionOf: (before: ApiKey, key: ApiKey) => KeyAction, caller: KeyCaller): Update['onStored'] {
-    return (before, key) => {
-      if (key !== before) emit(actionOf(before, key), key, caller)
-      return publish(key)
-    }
-  }
+  const updateKey = createUpdateKey({ store, deadline, events, publish })
 
   async function insert (key: ApiKey, secret: string, caller: KeyCaller): Promise<void> {
-    await store.insert(key, hashSecret(secret))
-    emit({ type: 'key.issued' }, key, caller)
+    const event = events.eventOf({ type: 'key.issued' }, key, caller)
+    await store.insert(key, hashSecret(secret), events.toStore(event))
+    events.emit(event, key)
   }
 
   async function listPage (workspace: string, page: KeyPage) {
@@ -94,7 +87,8 @@ export function createLifecycle (deps: LifecycleDeps): Lifecycle {
           if (fields.includes('scopes') || fields.includes('expiresAt')) privilege.checkKey(by, changed)
           return { key: fields.length === 0 ? key : changed }
         },
-        onStored: announce((before, key) => ({ type: 'key.updated', changed: differences(before, key) }), caller)
+        action: (before, key) => ({ type: 'key.updated', changed: differences(before, key) }),
+        caller
       })
     },
 
@@ -104,7 +98,8 @@ export function createLifecycle (deps: LifecycleDeps): Lifecycle {
         checkChangeable(key)
         return { key: expireKey(key, clock()) }
       },
-      onStored: announce(() => ({ type: 'key.expired' }), caller)
+      action: () => ({ type: 'key.expired' }),
+      caller
     }),
 
     async rotate (workspace, id, input = {}, caller = {}) {
@@ -126,7 +121,8 @@ export function createLifecycle (deps: LifecycleDeps): Lifecycle {
           secret = format.generate(tag)
           return { key: rotateKey(key, hintOf(secret), grace, clock()), hash: hashSecret(secret) }
         },
-        onStored: announce(() => ({ type: 'key.rotated' }), caller)
+        action: () => ({ type: 'key.rotated' }),
+        caller
       })
       return { ...changed, secret }
     },
@@ -136,7 +132,8 @@ export function createLifecycle (deps: LifecycleDeps): Lifecycle {
       return await updateKey({
         target: { workspace, id, by: caller.by },
         decide: (key) => ({ key: revokeKey(key, reason, clock()) }),
-        onStored: announce(() => ({ type: 'key.revoked' }), caller),
+        action: () => ({ type: 'key.revoked' }),
+        caller,
         urgent: true
       })
     },
@@ -144,15 +141,14 @@ export function createLifecycle (deps: LifecycleDeps): Lifecycle {
     async beginGrace (workspace, id, generation) {
       await updateKey({
         target: { workspace, id },
-        decide: (key) => ({ key: beginGraceOf(key, generation, clock()) }),
-        onStored: (before, key) => key === before ? 0 : publish(key)
+        decide: (key) => ({ key: beginGraceOf(key, generation, clock()) })
       })
     },
 
     grants: privilege.grants
   }
 
-  return { ...keys, reportExposed: createLeakReport({ format, store, clock, keys, emit, onBroken, deadline }) }
+  return { ...keys, reportExposed: createLeakReport({ format, store, clock, keys, events, onBroken, deadline }) }
 }
 
 /** A caller issues keys in its own workspace and environment. */

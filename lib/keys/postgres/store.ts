@@ -1,5 +1,6 @@
 import { cutPage } from '../../core/cursor.js'
 import { readEach } from '../../core/stored-record.js'
+import { writeEvent, type AccessEvent } from '../../events/index.js'
 import { positionOf } from '../../postgres/database.js'
 import { withTables } from '../../postgres/migrate.js'
 import type { OpenDatabase } from '../../postgres/options.js'
@@ -28,10 +29,11 @@ export function createSqlKeyStore ({ database, schema }: OpenDatabase): SqlKeySt
   return {
     migrate,
     close,
-    async insert (key, hash) {
+    async insert (key, hash, event) {
       const { id, workspace, environment, owner = null, createdAt, version } = key
       await write(statements.insert, [
-        id, workspace, environment, owner, createdAt.getTime(), version, writeKey(key), hash, newestGeneration(key)
+        id, workspace, environment, owner, createdAt.getTime(), version, writeKey(key), hash, newestGeneration(key),
+        eventsOf(event)
       ])
     },
     async findByHash (hash) {
@@ -48,11 +50,12 @@ export function createSqlKeyStore ({ database, schema }: OpenDatabase): SqlKeySt
       const [found, next] = cutPage(rows.map(positionOf), page.limit)
       return { keys: readEach(found, ({ row }) => keyOf(row), onBroken), next }
     },
-    async update (key, hash) {
+    async update (key, hash, event) {
       const { id, workspace, environment, owner = null, version, secrets } = key
       const changed = await write(statements.update, [
         id, workspace, version - 1, environment, owner, version, writeKey(key),
-        hash ?? null, newestGeneration(key), secrets.map(({ generation }) => generation)
+        hash ?? null, newestGeneration(key), secrets.map(({ generation }) => generation),
+        eventsOf(event)
       ])
       return changed.length > 0
     },
@@ -62,6 +65,11 @@ export function createSqlKeyStore ({ database, schema }: OpenDatabase): SqlKeySt
     },
     notices: createSqlNotices(write, schema)
   }
+}
+
+/** By its id, so that one event can be removed from the others. */
+function eventsOf (event: AccessEvent | undefined): string | null {
+  return event === undefined ? null : `{${JSON.stringify(event.id)}:${writeEvent(event)}}`
 }
 
 function columnsOf (uses: readonly KeyUse[]): unknown[] {

@@ -4,7 +4,7 @@ import { createScript, textsOf, type Command } from '../../redis/commands.js'
 import type { ApiKey } from '../record.js'
 import type { DueKey, KeyNotices } from '../store.js'
 import { CLAIM, MOVE, SETTLE, TAKE } from './notice-scripts.js'
-import { fieldsIn, noticedIn, recordOf } from './records.js'
+import { eventField, eventsIn, fieldsIn, noticedIn, recordOf } from './records.js'
 import type { RedisKeys } from './redis-keys.js'
 
 /** How long to wait for the write of a change that was announced and is not visible yet. */
@@ -81,6 +81,9 @@ export function createNotices (command: Command, redisKeys: RedisKeys): RedisNot
         if (settled === at) await move({ member: JSON.stringify([workspace, id]), score: leasedUntil }, at)
         else await announce(key)
         return true
+      },
+      async emitted ({ workspace, id }, eventIds) {
+        if (eventIds.length > 0) await command('hdel', redisKeys.record(workspace, id), ...eventIds.map(eventField))
       }
     }
   }
@@ -88,7 +91,8 @@ export function createNotices (command: Command, redisKeys: RedisKeys): RedisNot
 
 /** @throws RecordError */
 function dueKeyOf ({ workspace, id, fields, leasedUntil }: LeasedRecord): DueKey {
-  return { key: recordOf(workspace, id, fields).key, noticed: noticedIn(id, fields), leasedUntil }
+  const { key } = recordOf(workspace, id, fields)
+  return { key, noticed: noticedIn(id, fields), events: eventsIn(id, fields), leasedUntil }
 }
 
 /** @param reply members and scores in turn */

@@ -1,4 +1,5 @@
 import { RecordError } from '../../core/store-error.js'
+import { readEvents, writeEvent, type AccessEvent } from '../../events/index.js'
 import { nameOfKey, readKey, readNoticed, writeKey, type StoredUse } from '../codec.js'
 import type { ApiKey } from '../record.js'
 import type { KeyUse } from '../store.js'
@@ -11,6 +12,7 @@ export interface StoredRecord {
 }
 
 const USED = 'used:'
+const EVENT = 'event:'
 
 /** Fields of a record that an update writes. @param hashes of the secrets that it lists */
 export function fieldsOf (key: ApiKey, hashes: ReadonlyMap<string, number>): string[] {
@@ -48,6 +50,19 @@ export function fieldsIn (texts: readonly string[]): ReadonlyMap<string, string>
 /** Names of the notices that a key has had. */
 export function noticedIn (id: string, fields: ReadonlyMap<string, string>): readonly string[] {
   return readNoticed(id, fields.get('noticed') ?? '[]')
+}
+
+/** Name of the field of an event that was not emitted yet. */
+export const eventField = (eventId: string): string => EVENT + eventId
+
+/** The field that a change of a key adds. */
+export function eventFieldsOf (event: AccessEvent | undefined): string[] {
+  return event === undefined ? [] : [eventField(event.id), writeEvent(event)]
+}
+
+/** Events of a key's changes that were not emitted yet. @throws RecordError */
+export function eventsIn (id: string, fields: ReadonlyMap<string, string>): AccessEvent[] {
+  return readEvents([...fields].flatMap(([name, text]) => name.startsWith(EVENT) ? [text] : []), nameOfKey(id))
 }
 
 function useOf (fields: ReadonlyMap<string, string>): StoredUse | undefined {

@@ -10,7 +10,7 @@ import { loadKey, type ApiKey, type LoadedKey } from '../record.js'
 import type { KeyPage, KeyStore } from '../store.js'
 import { mergeUses } from '../verification/merge-usage.js'
 import { createNotices } from './notices.js'
-import { fieldsIn, fieldsOf, recordOf, useFieldsOf, type StoredRecord } from './records.js'
+import { eventFieldsOf, fieldsIn, fieldsOf, recordOf, useFieldsOf, type StoredRecord } from './records.js'
 import { createRedisKeys } from './redis-keys.js'
 import { FOLLOW, PAGE, READ, USE, WRITE } from './scripts.js'
 
@@ -93,12 +93,12 @@ export function createRedisStore ({ command, namespace }: OpenRedis): KeyStore {
   }
 
   return {
-    async insert (key, hash) {
+    async insert (key, hash, event) {
       const { workspace, id, createdAt } = key
       await reserve(redisKeys.id(id), workspace)
       const reserved = await reserve(redisKeys.hash(hash), JSON.stringify([workspace, id]))
       const hashes = new Map([[hash, newestGeneration(key)]])
-      const fields = [...fieldsOf(key, hashes), 'createdAt', String(createdAt.getTime())]
+      const fields = [...fieldsOf(key, hashes), ...eventFieldsOf(event), 'createdAt', String(createdAt.getTime())]
       const join = [redisKeys.list(workspace), ...listsOf(key)]
       if (await write({ key, createdAt, expected: '', leave: [], join, fields })) return
       if (reserved) await release(hash, key)
@@ -119,7 +119,7 @@ export function createRedisStore ({ command, namespace }: OpenRedis): KeyStore {
       const [keys, next] = cutPage(await keysOf(workspace, page, onBroken), page.limit)
       return { keys, next }
     },
-    async update (key, hash) {
+    async update (key, hash, event) {
       const { workspace, id, version } = key
       const stored = await read(workspace, id)
       if (stored?.key.version !== version - 1) return false
@@ -133,7 +133,8 @@ export function createRedisStore ({ command, namespace }: OpenRedis): KeyStore {
       const join = now.filter((name) => !before.includes(name))
       const { createdAt } = stored.key
       const expected = String(version - 1)
-      const written = await write({ key, createdAt, expected, leave, join, fields: fieldsOf(key, hashes) })
+      const fields = [...fieldsOf(key, hashes), ...eventFieldsOf(event)]
+      const written = await write({ key, createdAt, expected, leave, join, fields })
       if (reserved && !written) await release(hash, key)
       const removed = written ? [...stored.hashes.keys()].filter((one) => !hashes.has(one)) : []
       for (const one of removed) await command('del', redisKeys.hash(one)).catch(ignore)
