@@ -11,8 +11,7 @@ import { hashSecret, hintOf, type SecretFormat } from '../secret-format.js'
 import type { KeyPage, KeyStore } from '../store.js'
 import type { KeyEvents } from './events.js'
 import {
-  invalid, readIssueInput, readListInput, readRevokeInput, readRotateInput, readUpdateInput,
-  type InputContext, type IssueFields
+  invalid, readIssueInput, readListInput, readRevokeInput, readRotateInput, readUpdateInput, type InputContext
 } from './input.js'
 import { createLeakReport } from './leak-report.js'
 import type { Privilege } from './privilege.js'
@@ -55,8 +54,7 @@ export function createLifecycle (deps: LifecycleDeps): Lifecycle {
     async issue (input, caller = {}) {
       const { by } = caller
       const { tag, fields } = readIssueInput(input, contextFor(by))
-      checkPlace(by, fields)
-      privilege.checkKey(by, fields)
+      privilege.check(caller, 'issue', fields)
       const secret = format.generate(tag)
       const createdAt = new Date(clock())
       const secrets = [{ generation: 1, hint: hintOf(secret), createdAt }]
@@ -81,11 +79,9 @@ export function createLifecycle (deps: LifecycleDeps): Lifecycle {
         target: { workspace, id, by },
         decide (key) {
           checkChangeable(key, version)
-          privilege.checkScopes(by, key.scopes)
           const changed = changeKey(key, change)
-          const fields = differences(key, changed)
-          if (fields.includes('scopes') || fields.includes('expiresAt')) privilege.checkKey(by, changed)
-          return { key: fields.length === 0 ? key : changed }
+          privilege.checkUpdate(caller, key, changed)
+          return { key: differences(key, changed).length === 0 ? key : changed }
         },
         action: (before, key) => ({ type: 'key.updated', changed: differences(before, key) }),
         caller
@@ -96,6 +92,7 @@ export function createLifecycle (deps: LifecycleDeps): Lifecycle {
       target: { workspace, id, by: caller.by },
       decide (key) {
         checkChangeable(key)
+        privilege.check(caller, 'restrict', key)
         return { key: expireKey(key, clock()) }
       },
       action: () => ({ type: 'key.expired' }),
@@ -115,7 +112,7 @@ export function createLifecycle (deps: LifecycleDeps): Lifecycle {
           // A rotation replaces the secret that was the newest when it was asked for, and no other.
           generation ??= newestGeneration(key)
           if (generation !== newestGeneration(key)) throw conflict('The key was rotated meanwhile.')
-          privilege.checkKey(by, key)
+          privilege.check(caller, 'rotate', key)
           const tag = tagOf.get(key.environment)
           if (tag === undefined) throw conflict(`No more keys are issued for ${key.environment}.`)
           secret = format.generate(tag)
@@ -131,7 +128,10 @@ export function createLifecycle (deps: LifecycleDeps): Lifecycle {
       const { reason } = readRevokeInput(input)
       return await updateKey({
         target: { workspace, id, by: caller.by },
-        decide: (key) => ({ key: revokeKey(key, reason, clock()) }),
+        decide (key) {
+          privilege.check(caller, 'restrict', key)
+          return { key: revokeKey(key, reason, clock()) }
+        },
         action: () => ({ type: 'key.revoked' }),
         caller,
         urgent: true
@@ -149,15 +149,6 @@ export function createLifecycle (deps: LifecycleDeps): Lifecycle {
   }
 
   return { ...keys, reportExposed: createLeakReport({ format, store, clock, keys, events, onBroken, deadline }) }
-}
-
-/** A caller issues keys in its own workspace and environment. */
-function checkPlace (by: Principal | undefined, { workspace, environment }: IssueFields): void {
-  if (by === undefined) return
-  if (workspace !== by.workspace) throw new AccessError('KEY_NOT_FOUND')
-  if (environment === by.environment) return
-  const detail = `The key would belong to ${environment}; the credential that issues it belongs to ${by.environment}.`
-  throw new AccessError('WRONG_ENVIRONMENT', { detail })
 }
 
 function checkChangeable (key: ApiKey, version = key.version): void {
