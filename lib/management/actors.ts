@@ -1,6 +1,7 @@
 import type { FastifyRequest } from 'fastify'
 import { AccessError, describeFault, type RefusalCode } from '../core/errors.js'
 import type { AccessContext } from '../core/access-context.js'
+import { isName } from '../core/name.js'
 import { isPrincipal, principalOf, type Principal } from '../core/principal.js'
 import { withTimeout } from '../core/clock.js'
 import type { Keys } from '../keys/index.js'
@@ -24,6 +25,11 @@ export interface ActorOptions {
   workspacesOf?: ((principal: Principal, request: FastifyRequest) =>
   Awaitable<ReadonlyArray<string | ManagedWorkspace>>) | undefined
   /**
+   * Further environments that a caller may act in, with the scopes that it has in its own; none by default. Has one
+   * second to answer.
+   */
+  environmentsOf?: ((principal: Principal, request: FastifyRequest) => Awaitable<readonly string[]>) | undefined
+  /**
    * Who acts, for hosts whose users are signed in by a session of the host: the routes then take no credential, and
    * this alone decides. Null is nobody: 401. The principal's environment is the one that it manages. Has one second to
    * answer. Changes must come as JSON, from a page of this server's own origin.
@@ -31,6 +37,14 @@ export interface ActorOptions {
   session?: ((request: FastifyRequest) => Awaitable<Principal | null>) | undefined
   /** Further origins whose pages may send changes by `session`, such as `https://app.example.com`; none by default. */
   trustedOrigins?: readonly string[] | undefined
+  /** Keeps the routes out of the API document, such as those that only a page of yours asks; false by default. */
+  hide?: boolean | undefined
+}
+
+/** Where a request asks to act; where the caller belongs by default. */
+export interface Place {
+  readonly workspace?: string | undefined
+  readonly environment?: string | undefined
 }
 
 /** Finds out who acts in a request. */
@@ -40,10 +54,12 @@ export interface Actors {
    * @throws AccessError where that is nobody, or lacks `scope`, or a page of another site sent the request
    */
   identify (request: FastifyRequest, scope: string): Promise<void>
-  /** Who acts, in the workspace that was asked for. @throws AccessError as for a record that is missing */
-  actorIn (request: FastifyRequest, workspace: string | undefined): Promise<Principal>
+  /** Who acts, in the place that was asked for. @throws AccessError as for a record that is missing */
+  actorIn (request: FastifyRequest, place: Place): Promise<Principal>
   /** Where the caller may act, its own workspace first unless the host lists it elsewhere. */
   workspacesOf (request: FastifyRequest): Promise<Array<ManagedWorkspace & { current: boolean }>>
+  /** The caller's own environment, then the others that it may act in. */
+  environmentsOf (request: FastifyRequest): Promise<string[]>
 }
 
 /** Refusals of the routes that manage one kind of record. */
@@ -63,7 +79,7 @@ export interface ActorsDeps {
 const HOST_TIMEOUT = 1
 
 export function createActors (options: ActorOptions, { grants, refusal, codes }: ActorsDeps): Actors {
-  const { workspacesOf, session, trustedOrigins = [] } = options
+  const { workspacesOf, environmentsOf, session, trustedOrigins = [] } = options
 
   async function identify (request: FastifyRequest, scope: string): Promise<void> {
     if (session === undefined) return
@@ -96,6 +112,13 @@ export function createActors (options: ActorOptions, { grants, refusal, codes }:
     return [...own, ...others]
   }
 
+  async function listEnvironments (principal: Principal, request: FastifyRequest): Promise<string[]> {
+    const others = await ask(codes.unavailable, async () => {
+      return readEnvironments(await environmentsOf?.(principal, request) ?? [])
+    })
+    return [...new Set([principal.environment, ...others])]
+  }
+
   /** A host's function that throws or is late is an outage, unless what it throws is a refusal. */
   async function ask<T> (code: RefusalCode, work: () => Promise<T>): Promise<T> {
     try {
@@ -107,17 +130,26 @@ export function createActors (options: ActorOptions, { grants, refusal, codes }:
 
   return {
     identify,
-    async actorIn (request, workspace) {
+    async actorIn (request, place) {
       const principal = principalOf(request)
-      if (workspace === undefined || workspace === principal.workspace) return principal
-      const allowed = await listWorkspaces(principal, request)
-      if (!allowed.some(({ id }) => id === workspace)) throw refusal(codes.missing)
-      return { ...principal, workspace }
+      const { workspace = principal.workspace, environment = principal.environment } = place
+      if (workspace !== principal.workspace) {
+        const allowed = await listWorkspaces(principal, request)
+        if (!allowed.some(({ id }) => id === workspace)) throw refusal(codes.missing)
+      }
+      if (environment !== principal.environment) {
+        const allowed = await listEnvironments(principal, request)
+        if (!allowed.includes(environment)) throw refusal(codes.missing)
+      }
+      return { ...principal, workspace, environment }
     },
     async workspacesOf (request) {
       const principal = principalOf(request)
       const all = await listWorkspaces(principal, request)
       return all.map((one) => ({ ...one, current: one.id === principal.workspace }))
+    },
+    async environmentsOf (request) {
+      return await listEnvironments(principalOf(request), request)
     }
   }
 }
@@ -130,5 +162,14 @@ function readWorkspaces (answer: unknown): ManagedWorkspace[] {
     const { id, name }: Partial<Record<keyof ManagedWorkspace, unknown>> = isObject ? one : { id: one }
     if (typeof id !== 'string' || id === '') throw new TypeError('the option workspacesOf returned no id')
     return { id, ...typeof name === 'string' && { name } }
+  })
+}
+
+/** @throws TypeError where the host's function returned something else */
+function readEnvironments (answer: unknown): string[] {
+  if (!Array.isArray(answer)) throw new TypeError('the option environmentsOf did not return an array')
+  return answer.map((one: unknown) => {
+    if (!isName(one)) throw new TypeError('the option environmentsOf returned something that is no name')
+    return one
   })
 }

@@ -67,7 +67,9 @@ export function frameOptions (more: TProperties = {}): TObject {
   return Type.Object({
     scopes: Type.Optional(Type.Object({ read: scope, write: scope, manage: scope }, scopes)),
     workspacesOf: callable('a function of the principal and the request'),
+    environmentsOf: callable('a function of the principal and the request'),
     session: callable('a function of the request'),
+    hide: Type.Optional(Type.Boolean({ description: 'true or false' })),
     trustedOrigins: Type.Optional(Type.Array(Type.String({ pattern: '^https?://[^/?#]+$', ...origins }), origins)),
     ...more,
     prefix: Type.Optional(Type.Unknown()),
@@ -86,7 +88,8 @@ export function createFrame (app: FastifyInstance, scopes: RouteScopes, options:
   const { refusal } = context
   const { grants } = app.latchkey.keys
   const actors = createActors(options, { grants, refusal, codes })
-  const bySession = options.session !== undefined
+  const { session, hide = false } = options
+  const bySession = session !== undefined
   const schemes = bySession ? [] : context.schemes
   // What the guard refuses by itself is in the document already, except where a route has more to say of a status.
   const byGuard: readonly RefusalCode[] = bySession
@@ -116,7 +119,7 @@ export function createFrame (app: FastifyInstance, scopes: RouteScopes, options:
       const operation = { operationId: `${kind.name}.${name}`, summary, tags: [kind.tag], security }
       const response = { ...refusalResponses(context, [...codes]), ...answers }
       return {
-        schema: { ...operation, querystring: InWorkspace, ...takes, response },
+        schema: { ...operation, ...hide && { hide }, querystring: InWorkspace, ...takes, response },
         prefixTrailingSlash: 'no-slash',
         onRequest: (request) => actors.identify(request, scopes[scope])
       }

@@ -1,5 +1,5 @@
 import { Type } from '@sinclair/typebox'
-import { at, cursor, id, instant, limit, line, next, orNull, strict, workspace } from './schemas.js'
+import { at, cursor, id, instant, InWorkspace, limit, line, next, orNull, strict } from './schemas.js'
 
 const name = line('For people, to tell keys apart.')
 const granted = 'Scopes, all of which the caller has itself; an empty list grants nothing.'
@@ -13,7 +13,7 @@ const version = Type.Integer({ minimum: 1, description: 'Changes the key only if
 export const Params = Type.Object({ id: id('key') })
 
 export const ListQuery = Type.Object({
-  workspace,
+  ...InWorkspace.properties,
   limit: limit('keys'),
   cursor,
   owner: Type.Optional(line('Keys of this owner alone.'))
@@ -82,6 +82,28 @@ export const Key = Type.Object({
 const secret = Type.String({ description: 'What callers of the API present. It is shown this once.' })
 const effectiveWithin = Type.Number({ description: 'Seconds within which the change is effective in every process.' })
 const Workspace = Type.Object({ id: Type.String(), name: Type.Optional(Type.String()), current: Type.Boolean() })
+const mayGrant = 'Scopes that you may grant, by resource.'
+const Scope = Type.Object({
+  scope: Type.String(),
+  permissions: Type.Array(Type.String(), { description: 'The operations that it permits.' }),
+  includes: Type.Array(Type.String(), { description: 'Further scopes that it grants.' })
+})
+const Resource = Type.Object({ resource: Type.String(), title: Type.String(), scopes: Type.Array(Scope) })
+const Preset = Type.Object({
+  name: Type.String(),
+  description: Type.Optional(Type.String()),
+  scopes: Type.Array(Type.String())
+})
+export const Caller = Type.Object({
+  id: Type.String(),
+  owner: Type.Optional(Type.String()),
+  workspace: Type.String({ description: 'Where you act now.' }),
+  environment: Type.String(),
+  may: Type.Object({ write: Type.Boolean(), manage: Type.Boolean() }, { description: 'What you may do with keys.' }),
+  scopes: Type.Array(Resource, { description: mayGrant }),
+  presets: Type.Array(Preset, { description: 'Bundles of scopes that you may grant.' })
+})
+const places = { workspaces: Type.Array(Workspace), environments: Type.Array(Type.String()) }
 const mayActIn = 'The workspaces that you may act in; `current` is the one of your credential.'
 
 /** Successful responses. */
@@ -91,5 +113,6 @@ export const answers = {
   rotated: Type.Object({ key: Key, secret, effectiveWithin }, { description: 'The key and its new secret.' }),
   changed: Type.Object({ key: Key, effectiveWithin }, { description: 'The key as it is now.' }),
   list: Type.Object({ keys: Type.Array(Key), next }, { description: 'A page of keys, newest first.' }),
+  caller: Type.Object({ ...Caller.properties, ...places }, { description: 'You, and where you may act.' }),
   workspaces: Type.Array(Workspace, { description: mayActIn })
 }

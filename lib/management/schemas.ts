@@ -25,7 +25,8 @@ export const id = (of: string) => Type.String({ minLength: 1, maxLength: 512, de
 
 const inWorkspace = 'One of the workspaces that you may act in; by default the one of your credential.'
 export const workspace = Type.Optional(line(inWorkspace))
-export const InWorkspace = Type.Object({ workspace })
+const inEnvironment = 'One of the environments that you may act in; by default the one of your credential.'
+export const InWorkspace = Type.Object({ workspace, environment: Type.Optional(line(inEnvironment)) })
 
 export const limit = (of: string) =>
   Type.Optional(Type.Integer({ minimum: 1, maximum: 200, default: 50, description: `The most ${of} of one page.` }))

@@ -55,7 +55,7 @@ export async function webhookRoutes (app: FastifyInstance, options: WebhookRoute
   const { actors, declare } = createFrame(app, scopes, options, kind)
 
   async function actorOf (request: FastifyRequest<InWorkspaceQuery>) {
-    return await actors.actorIn(request, request.query.workspace)
+    return await actors.actorIn(request, request.query)
   }
 
   app.post<InWorkspaceQuery & { Body: Body<typeof CreateBody> }>('/', declare({
@@ -147,8 +147,8 @@ export async function webhookRoutes (app: FastifyInstance, options: WebhookRoute
     takes: { params: Params, querystring: DeliveriesQuery },
     answers: { 200: answers.deliveries }
   }), async (request) => {
-    const { workspace, ...page } = request.query
-    const by = await actors.actorIn(request, workspace)
+    const { workspace, environment, ...page } = request.query
+    const by = await actors.actorIn(request, { workspace, environment })
     const { deliveries, ...rest } = await webhooks.deliveries(by.workspace, request.params.id, page, by)
     return { deliveries: deliveries.map(viewOfDelivery), ...rest }
   })

@@ -13,7 +13,7 @@ const views = [
 const changes = ['POST /api/orders/', 'PATCH /api/orders/:id/']
 /** What these do is the subject of company-tokens-life.test.ts. */
 const tokens = [
-  'GET /api/accounts/tokens', 'GET /api/accounts/tokens/workspaces', 'GET /api/accounts/tokens/:id', 'POST /api/accounts/tokens',
+  'GET /api/accounts/tokens', 'GET /api/accounts/tokens/workspaces', 'GET /api/accounts/tokens/caller', 'GET /api/accounts/tokens/:id', 'POST /api/accounts/tokens',
   'PATCH /api/accounts/tokens/:id', 'POST /api/accounts/tokens/:id/rotate', 'POST /api/accounts/tokens/:id/revoke'
 ]
 const administration = ['DELETE /api/orders/:id/', 'POST /api/accounts/users/', 'PATCH /api/accounts/users/:id/', 'DELETE /api/accounts/users/:id/']

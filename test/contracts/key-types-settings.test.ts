@@ -6,7 +6,7 @@ import { answered, as, challenges, keyOf, refused } from '../helpers/contracts.j
 
 const SETTINGS = '/settings/api-keys'
 const routes = [
-  `GET ${SETTINGS}`, `GET ${SETTINGS}/workspaces`, `GET ${SETTINGS}/:id`, `POST ${SETTINGS}`,
+  `GET ${SETTINGS}`, `GET ${SETTINGS}/workspaces`, `GET ${SETTINGS}/caller`, `GET ${SETTINGS}/:id`, `POST ${SETTINGS}`,
   `PATCH ${SETTINGS}/:id`, `POST ${SETTINGS}/:id/rotate`, `POST ${SETTINGS}/:id/revoke`
 ]
 

@@ -15,7 +15,7 @@ const reads = ['GET /v1/resources', 'GET /v1/resources/:id']
 const writes = ['POST /v1/resources', 'PATCH /v1/resources/:id', 'DELETE /v1/resources/:id']
 /** What these do is the subject of tiers-oauth-rotation.test.ts. */
 const keyRoutes = [
-  'GET /v1/keys', 'GET /v1/keys/workspaces', 'GET /v1/keys/:id', 'POST /v1/keys',
+  'GET /v1/keys', 'GET /v1/keys/workspaces', 'GET /v1/keys/caller', 'GET /v1/keys/:id', 'POST /v1/keys',
   'PATCH /v1/keys/:id', 'POST /v1/keys/:id/rotate', 'POST /v1/keys/:id/revoke'
 ]
 /** What these do is the subject of test/webhooks. */

@@ -30,15 +30,15 @@ t.test('the reference page shows the operations, takes a demo key and sends a re
   const { page, complaints } = await open('/docs')
   const list = page.locator('.opblock', { hasText: 'List devices' })
   await list.waitFor()
-  t.equal(await page.locator('.opblock').count(), 14)
-  t.equal(await page.locator('.opblock button.authorization__btn').count(), 14, 'each has its lock')
-  t.equal(await page.locator('.opblock button[aria-label="authorization button unlocked"]').count(), 14, 'open, without a key')
+  t.equal(await page.locator('.opblock').count(), 15)
+  t.equal(await page.locator('.opblock button.authorization__btn').count(), 15, 'each has its lock')
+  t.equal(await page.locator('.opblock button[aria-label="authorization button unlocked"]').count(), 15, 'open, without a key')
 
   await page.locator('button.authorize').click()
   await page.locator('.modal-ux input').fill(example.keys.read ?? '')
   await page.locator('.modal-ux button.authorize').click()
   await page.locator('.modal-ux button.btn-done').click()
-  t.equal(await page.locator('.opblock button[aria-label="authorization button locked"]').count(), 14, 'closed, with one')
+  t.equal(await page.locator('.opblock button[aria-label="authorization button locked"]').count(), 15, 'closed, with one')
 
   await list.locator('.opblock-summary-control').click()
   t.match(await list.locator('tr.response[data-code="403"]').innerText(), 'Requires devices:read.')
@@ -69,7 +69,7 @@ t.test('the page of scopes has the table', async (t) => {
     ['devices:delete', 'delete'],
     ['devices:reboot', 'list, get, ping, reboot'],
     ['devices:manage', 'all operations'],
-    ['api_keys:read', 'list, workspaces, get'],
+    ['api_keys:read', 'list, workspaces, caller, get'],
     ['api_keys:write', 'create, update'],
     ['api_keys:manage', 'all operations']
   ])

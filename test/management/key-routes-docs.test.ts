@@ -18,6 +18,7 @@ t.test('every operation says what it needs, takes and answers', async (t) => {
     ['post /api-keys', 'api_keys.create', [{ apiKey: ['api_keys:write'] }]],
     ['get /api-keys', 'api_keys.list', [{ apiKey: ['api_keys:read'] }]],
     ['get /api-keys/workspaces', 'api_keys.workspaces', [{ apiKey: ['api_keys:read'] }]],
+    ['get /api-keys/caller', 'api_keys.caller', [{ apiKey: ['api_keys:read'] }]],
     ['get /api-keys/{id}', 'api_keys.get', [{ apiKey: ['api_keys:read'] }]],
     ['patch /api-keys/{id}', 'api_keys.update', [{ apiKey: ['api_keys:write'] }]],
     ['post /api-keys/{id}/rotate', 'api_keys.rotate', [{ apiKey: ['api_keys:manage'] }]],
@@ -34,7 +35,7 @@ t.test('every operation says what it needs, takes and answers', async (t) => {
   t.match(create, { 'x-rate-limit': { cost: 10 }, requestBody: { content: { 'application/json': { schema: { required: ['scopes'], additionalProperties: false, properties: { name: { minLength: 1, maxLength: 256, pattern: String }, scopes: { maxItems: 1000, items: { maxLength: 256 } } } } } } } })
   t.match(create?.responses[201], { content: { 'application/json': { schema: { required: ['key', 'secret'] } } } })
   t.match(create?.responses[404], { description: 'KEY_NOT_FOUND: There is no such key.', content: { 'application/problem+json': { schema: { type: 'object' } } } })
-  t.match(document.paths['/api-keys']?.get?.parameters, [{ name: 'workspace', in: 'query' }, { name: 'limit', in: 'query' }, { name: 'cursor', in: 'query' }, { name: 'owner', in: 'query' }])
+  t.match(document.paths['/api-keys']?.get?.parameters, [{ name: 'workspace', in: 'query' }, { name: 'environment', in: 'query' }, { name: 'limit', in: 'query' }, { name: 'cursor', in: 'query' }, { name: 'owner', in: 'query' }])
 })
 
 t.test('a linter finds nothing, in any version and error format', async (t) => {
@@ -55,6 +56,10 @@ t.test('routes by session need no credential, and document what they refuse', as
     for (const status of ['401', '403', '404', '503']) t.ok(responses[status], `${name} ${status}`)
     t.equal(responses['403']?.description?.includes('CROSS_SITE_REQUEST') && responses['415'] !== undefined, !name.startsWith('get '), `${name} is a change`)
   }
+})
+
+t.test('routes that a host hides are in no document', async (t) => {
+  t.same(broughtBy(await documentWith(t, '3.1.0', {}, { hide: true, session: () => person() })), [])
 })
 
 t.test('the document has every field of a response', async (t) => {

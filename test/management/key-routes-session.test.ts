@@ -80,7 +80,7 @@ t.test('nobody is 401, before a body is read, on every route', async (t) => {
   for (const nobody of [null, undefined]) {
     const { send, callers: { plain } } = await keyApi(t, { routes: { session: async () => untyped<null>(nobody) } })
     const { id } = plain.key
-    for (const request of ['GET /api-keys', `GET /api-keys/${id}`, 'GET /api-keys/workspaces', 'POST /api-keys', `PATCH /api-keys/${id}`, `POST /api-keys/${id}/rotate`, `POST /api-keys/${id}/revoke`]) {
+    for (const request of ['GET /api-keys', `GET /api-keys/${id}`, 'GET /api-keys/workspaces', 'GET /api-keys/caller', 'POST /api-keys', `PATCH /api-keys/${id}`, `POST /api-keys/${id}/rotate`, `POST /api-keys/${id}/revoke`]) {
       refused(t, await send('admin', request, request.startsWith('GET') ? undefined : '{ not json'), { status: 401, code: 'CREDENTIAL_MISSING', challenge: 'Bearer realm="api"' })
     }
   }
@@ -156,6 +156,8 @@ t.test('options are checked at boot', async (t) => {
     [{ session: true }, /option keyRoutes\.session must be a function of the request/],
     [{ workspacesOf: [] }, /option keyRoutes\.workspacesOf must be a function of the principal and the request/],
     [{ rotateEvery: 0 }, /option keyRoutes\.rotateEvery must be seconds above 0/],
+    [{ mayExceed: ['owner', 'scopes'] }, /option keyRoutes\.mayExceed\.1 must be an array of 'owner', 'tier' and 'expiresAt', not "scopes"/],
+    [{ mayExceed: 'owner' }, /option keyRoutes\.mayExceed must be an array of 'owner', 'tier' and 'expiresAt', not "owner"/],
     [{ issuing: 10 }, /option keyRoutes\.issuing must be \{ profile, cost \}/],
     [{ rateLimit: {} }, /unknown option keyRoutes\.rateLimit/]
   ]

@@ -99,7 +99,7 @@ t.test('each operation needs its scope', async (t) => {
   const { send, callers: { plain } } = await keyApi(t)
   const { id } = plain.key
   const rows: Array<[string, string, object?]> = [
-    ['api_keys:read', 'GET /api-keys'], ['api_keys:read', 'HEAD /api-keys'], ['api_keys:read', `GET /api-keys/${id}`], ['api_keys:read', 'GET /api-keys/workspaces'],
+    ['api_keys:read', 'GET /api-keys'], ['api_keys:read', 'HEAD /api-keys'], ['api_keys:read', `GET /api-keys/${id}`], ['api_keys:read', 'GET /api-keys/workspaces'], ['api_keys:read', 'GET /api-keys/caller'],
     ['api_keys:write', 'POST /api-keys', { scopes: [] }], ['api_keys:write', `PATCH /api-keys/${id}`, {}],
     ['api_keys:manage', `POST /api-keys/${id}/rotate`, {}], ['api_keys:manage', `POST /api-keys/${id}/revoke`, {}]
   ]

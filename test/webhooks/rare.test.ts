@@ -83,10 +83,11 @@ t.test('an endpoint is removed with its long history', async (t) => {
   await forgets(t, embedded)
 })
 
-t.test('unexpected replies of Redis are no deliveries', async (t) => {
+t.test('unexpected replies of Redis are errors, not an empty store', async (t) => {
   const replies: unknown[] = [null, null, ['', null]]
   const store = createRedisStore({ command: async () => replies.shift() ?? null, namespace: 'mute' })
+  const refusal = { message: 'the answer of Redis is not a list' }
   const only = { workspace: 'w1', endpointId: 'whe_1' }
-  t.equal(await store.getDelivery('w1', 'whe_1', 'evt_1'), undefined)
-  for (let i = 0; i < 2; i++) t.strictSame((await store.claim(0, 1, { limit: 1, perEndpoint: 1, only })).claims, [])
+  await t.rejects(store.getDelivery('w1', 'whe_1', 'evt_1'), refusal)
+  for (let i = 0; i < 2; i++) await t.rejects(store.claim(0, 1, { limit: 1, perEndpoint: 1, only }), refusal)
 })

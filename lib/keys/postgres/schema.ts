@@ -33,6 +33,10 @@ const migrations: Tables['migrations'] = [
   ],
   (schema) => [
     `CREATE INDEX keys_of_owner_in_environment ON ${schema}.keys (workspace, owner, environment, created_at, id)`
+  ],
+  (schema) => [
+    `ALTER TABLE ${schema}.keys ADD COLUMN events jsonb`,
+    `COMMENT ON COLUMN ${schema}.keys.events IS 'of its changes, by id: those that were not emitted yet; null: none'`
   ]
 ]
 

@@ -1,0 +1,85 @@
+import { Type, type Static } from '@sinclair/typebox'
+import { OptionError, show } from '../core/options.js'
+import type { Principal } from '../core/principal.js'
+import type { ScopeName } from '../core/scope-registry.js'
+import type { Keys } from '../keys/index.js'
+import type { ResourceScopes } from '../openapi/index.js'
+import type { RouteScopes } from './frame.js'
+import type { Caller } from './key-schemas.js'
+
+/** A bundle of scopes under one name. */
+export interface ScopePreset {
+  readonly name: string
+  /** What it is for, in a sentence. */
+  readonly description?: string | undefined
+  readonly scopes: readonly ScopeName[]
+}
+
+const text = Type.String({ minLength: 1, description: 'text' })
+const scopes = Type.Array(text, { description: 'an array of declared scopes' })
+export const presets = Type.Array(Type.Object({ name: text, description: Type.Optional(text), scopes }, {
+  additionalProperties: false,
+  description: '{ name, description?, scopes }'
+}), { description: 'an array of { name, description?, scopes }' })
+
+/** @throws OptionError where a preset has a scope that is not declared */
+export function checkPresets (presets: readonly ScopePreset[], catalogue: readonly ResourceScopes[]): void {
+  const declared = new Set(namesOf(catalogue))
+  for (const { name, scopes } of presets) {
+    const unknown = scopes.find((scope) => !declared.has(scope))
+    if (unknown === undefined) continue
+    throw new OptionError(`option keyRoutes.presets: ${show(name)} has ${show(unknown)}, which is not declared`)
+  }
+}
+
+export interface CallerViewDeps {
+  /** Complete once the app is ready. */
+  readonly catalogue: () => readonly ResourceScopes[]
+  readonly grants: Keys['grants']
+  /** What the routes require. */
+  readonly scopes: RouteScopes
+  readonly presets: readonly ScopePreset[]
+}
+
+/** Makes the view of a caller that a page of keys begins with: only what the caller may grant is in it. */
+export function createCallerView ({ catalogue, grants, scopes, presets }: CallerViewDeps) {
+  let resources: Static<typeof Caller>['scopes'] | undefined
+
+  /** What each scope includes is the same for all callers. */
+  function describe (): Static<typeof Caller>['scopes'] {
+    const table = catalogue()
+    const names = namesOf(table)
+    const includedIn = (scope: string) => names.filter((name) => name !== scope && grants({ scopes: [scope] }, [name]))
+    return table.map(({ resource, title, scopes }) => ({
+      resource,
+      title,
+      scopes: scopes.map(({ scope, permissions }) => ({
+        scope, permissions: [...permissions], includes: includedIn(scope)
+      }))
+    }))
+  }
+
+  return function viewOfCaller (by: Principal): Static<typeof Caller> {
+    resources ??= describe()
+    const { id, owner, workspace, environment } = by
+    const isGrantable = ({ scope }: { scope: string }) => grants(by, [scope])
+    const grantable = resources.map((one) => ({ ...one, scopes: one.scopes.filter(isGrantable) }))
+    return {
+      id,
+      ...owner !== undefined && { owner },
+      workspace,
+      environment,
+      may: { write: grants(by, [scopes.write]), manage: grants(by, [scopes.manage]) },
+      scopes: grantable.filter(({ scopes }) => scopes.length > 0),
+      presets: presets.filter((one) => grants(by, one.scopes)).map(viewOfPreset)
+    }
+  }
+}
+
+function viewOfPreset ({ name, description, scopes }: ScopePreset): Static<typeof Caller>['presets'][number] {
+  return { name, ...description !== undefined && { description }, scopes: [...scopes] }
+}
+
+function namesOf (catalogue: readonly ResourceScopes[]): string[] {
+  return catalogue.flatMap(({ scopes }) => scopes.map(({ scope }) => scope))
+}
