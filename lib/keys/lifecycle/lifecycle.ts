@@ -3,6 +3,7 @@ import type { Clock } from '../../core/clock.js'
 import { writeCursor } from '../../core/cursor.js'
 import { AccessError } from '../../core/errors.js'
 import type { Principal } from '../../core/principal.js'
+import type { OnBroken } from '../../core/stored-record.js'
 import { newestGeneration } from '../codec.js'
 import type { KeyCaller, Keys } from '../keys.js'
 import { copyKey, type ApiKey } from '../record.js'
@@ -27,13 +28,15 @@ export interface LifecycleDeps extends Pick<InputContext, 'scopes' | 'tagOf' | '
   /** Makes every process use a key's version. @returns seconds after which they do at the latest */
   readonly publish: (key: ApiKey) => Promise<number>
   readonly events: KeyEvents
+  /** Logs a record that a list or a report of leaks passes over. */
+  readonly onBroken: OnBroken
 }
 
 /** What a host does with keys: read the input, change the key, emit an event, publish the version. */
 export type Lifecycle = Omit<Keys, 'secretPattern' | 'forgetPermissions'>
 
 export function createLifecycle (deps: LifecycleDeps): Lifecycle {
-  const { format, store, clock, deadline, scopes, tagOf, metadata, privilege, publish, events } = deps
+  const { format, store, clock, deadline, scopes, tagOf, metadata, privilege, publish, events, onBroken } = deps
   const contextFor = (by?: Principal): InputContext => ({ now: clock(), scopes, tagOf, metadata, by })
   const updateKey = createUpdateKey({ store, deadline, events, publish })
 
@@ -44,7 +47,7 @@ export function createLifecycle (deps: LifecycleDeps): Lifecycle {
   }
 
   async function listPage (workspace: string, page: KeyPage) {
-    return await store.list(workspace, page)
+    return await store.list(workspace, page, onBroken)
   }
 
   const keys: Omit<Lifecycle, 'reportExposed'> = {
@@ -145,7 +148,7 @@ export function createLifecycle (deps: LifecycleDeps): Lifecycle {
     grants: privilege.grants
   }
 
-  return { ...keys, reportExposed: createLeakReport({ format, store, clock, keys, events, deadline }) }
+  return { ...keys, reportExposed: createLeakReport({ format, store, clock, keys, events, onBroken, deadline }) }
 }
 
 function checkChangeable (key: ApiKey, version = key.version): void {

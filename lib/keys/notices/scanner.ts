@@ -1,6 +1,7 @@
 import { withTimeout, type Clock } from '../../core/clock.js'
 import { createClockCache, type CacheEntry } from '../../core/clock-cache.js'
 import { createFailureLog } from '../../core/failure-log.js'
+import type { OnBroken } from '../../core/stored-record.js'
 import type { AccessEvent, Emitter, EventType } from '../../events/index.js'
 import type { ApiKey } from '../record.js'
 import type { DueKey, KeyNotices } from '../store.js'
@@ -17,6 +18,7 @@ export interface ScannerDeps {
   readonly deadline: number
   readonly log: (reason: string, message: string) => void
   readonly inform: (message: string) => void
+  readonly onBroken: OnBroken
 }
 
 /**
@@ -49,7 +51,7 @@ const RETRY_AFTER = 1
 
 /** Lease → emit → settle: what a crash leaves in between is emitted again, with the same id. */
 export function createNoticeScanner (deps: ScannerDeps): NoticeScanner {
-  const { notices, rules, events, clock, interval, deadline, log, inform } = deps
+  const { notices, rules, events, clock, interval, deadline, log, inform, onBroken } = deps
   /** Emitted here, though the store could not settle them: not to be emitted again when their lease has run out. */
   const unsettled = createClockCache<CacheEntry>(MAX_UNSETTLED)
   const failures = createFailureLog(
@@ -64,10 +66,14 @@ export function createNoticeScanner (deps: ScannerDeps): NoticeScanner {
     for (let more = true; more;) {
       const now = clock()
       if (!Number.isFinite(now)) throw new TypeError('the clock does not answer a number of milliseconds')
-      const leased = await inTime(notices.due(now, LEASE, BATCH_SIZE))
+      let passedOver = 0
+      const leased = await inTime(notices.due(now, LEASE, BATCH_SIZE, (fault) => {
+        passedOver++
+        onBroken(fault)
+      }))
       const results = await Promise.allSettled(leased.map((one) => emitFor(one, now)))
       for (const result of results) if (result.status === 'rejected') throw result.reason
-      more = leased.length === BATCH_SIZE && !closed
+      more = leased.length + passedOver >= BATCH_SIZE && !closed
     }
   }
 
@@ -103,7 +109,7 @@ export function createNoticeScanner (deps: ScannerDeps): NoticeScanner {
   async function emitStored (event: AccessEvent, key: Pick<ApiKey, 'workspace' | 'id'>): Promise<void> {
     const isStored = events.hasDurableListeners()
     if (!await emitOnce(event)) return closed ? undefined : schedule(RETRY_AFTER)
-    if (!isStored) return void unsettled.delete(event.id)
+    if (!isStored) return unsettled.delete(event.id)
     await failures.tried(async () => {
       await inTime(notices.emitted(key, [event.id]))
       unsettled.delete(event.id)
