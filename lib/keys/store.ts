@@ -49,8 +49,9 @@ export interface KeyStore {
 
 /**
  * A queue of the keys that may need a notice (`key.expiring`, `key.expired`, `key.rotation_due`), each with the
- * instant at which to check it, and an outbox: the events of its changes that were not emitted yet. `insert` and `update` set that instant to 0, which means at once; a key that is leased
- * out keeps its lease, and `settle` then makes it due at once. Keys that existed before the store had notices are at 0.
+ * instant at which to check it, and an outbox: the events of its changes that were not emitted yet. `insert` and
+ * `update` set that instant to 0, which means at once; a key that is leased out keeps its lease, and `settle` then
+ * makes it due at once. Keys that existed before the store had notices are at 0.
  */
 export interface KeyNotices {
   /**
