@@ -1,6 +1,7 @@
+import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
-import { build } from 'esbuild'
+import { build as compile } from 'esbuild'
 
 // Inside .build the package's name leads to the compiled lib/, as it leads a host to dist/.
 const { name, type, exports } = JSON.parse(readFileSync('package.json', 'utf8'))
@@ -8,29 +9,38 @@ const subpaths = Object.entries(exports).map(([subpath, { 'fastify-latchkey-sour
   [subpath, source.replace(/\.ts$/, '.js')])
 const manifest = JSON.stringify({ name, type, exports: Object.fromEntries(subpaths) })
 
-/** Compiled once into the repository's own layout, so that no test process needs a loader for TypeScript. */
-const { outputFiles } = await build({
-  entryPoints: ['lib/**/*.ts', 'test/**/*.ts', 'test/**/*.lua', 'examples/**/*.ts'],
-  outdir: '.build',
-  outbase: '.',
-  format: 'esm',
-  platform: 'node',
-  target: 'node20',
-  loader: { '.lua': 'copy' },
-  sourcemap: true,
-  write: false,
-  logLevel: 'warning',
-})
-const files = new Map(outputFiles.map(({ path, contents }) => [path, contents]))
-files.set(resolve('.build/package.json'), Buffer.from(manifest))
+/**
+ * Compiles lib/, tests and examples into the repository's own layout, so that no test process needs a loader for
+ * TypeScript. Returns what tells this build from any other.
+ */
+export async function build () {
+  const { outputFiles } = await compile({
+    entryPoints: ['lib/**/*.ts', 'test/**/*.ts', 'test/**/*.lua', 'examples/**/*.ts'],
+    outdir: '.build',
+    outbase: '.',
+    format: 'esm',
+    platform: 'node',
+    target: 'node20',
+    loader: { '.lua': 'copy' },
+    sourcemap: true,
+    write: false,
+    logLevel: 'warning',
+  })
+  const files = new Map(outputFiles.map(({ path, contents }) => [path, contents]))
+  files.set(resolve('.build/package.json'), Buffer.from(manifest))
 
-// Tests may be running from this folder: only what differs is written, and only what has no source any more is removed.
-for (const [path, contents] of files) {
-  if (existsSync(path) && readFileSync(path).equals(contents)) continue
-  mkdirSync(dirname(path), { recursive: true })
-  writeFileSync(path, contents)
-}
-for (const entry of readdirSync('.build', { recursive: true, withFileTypes: true })) {
-  const path = resolve(entry.parentPath, entry.name)
-  if (entry.isFile() && !files.has(path) && !path.includes('.readme-')) rmSync(path)
+  // Tests may be running from this folder: only what differs is written, and only what has no source any more is removed.
+  for (const [path, contents] of files) {
+    if (existsSync(path) && readFileSync(path).equals(contents)) continue
+    mkdirSync(dirname(path), { recursive: true })
+    writeFileSync(path, contents)
+  }
+  for (const entry of readdirSync('.build', { recursive: true, withFileTypes: true })) {
+    const path = resolve(entry.parentPath, entry.name)
+    if (entry.isFile() && !files.has(path) && !path.includes('.readme-')) rmSync(path)
+  }
+
+  const digest = createHash('sha256')
+  for (const path of [...files.keys()].sort()) digest.update(path).update(files.get(path))
+  return digest.digest('hex')
 }

@@ -20,19 +20,20 @@ export function writeEvent (event: AccessEvent): string {
 
 /**
  * Events that `writeEvent` wrote, oldest first. Checks every field, as a store may answer what was edited by hand.
+ * @param record that has them, for messages
  * @throws RecordError
  */
-export function readEvents (texts: readonly string[]): AccessEvent[] {
-  return texts.map(readEvent).sort((one, other) => one.at.getTime() - other.at.getTime())
+export function readEvents (texts: readonly string[], record: string): AccessEvent[] {
+  return texts.map((text) => readEvent(text, record)).sort((one, other) => one.at.getTime() - other.at.getTime())
 }
 
-function readEvent (text: string): AccessEvent {
+function readEvent (text: string, record: string): AccessEvent {
   const value: unknown = parse(text)
   if (Value.Check(written, value)) {
     const event = { ...value, at: new Date(value.at) }
     if (isEvent(event)) return event
   }
-  throw new RecordError('a stored event', 'it is not what an event of its type is')
+  throw new RecordError(record, 'an event of it is not what one of its type is')
 }
 
 function parse (text: string): unknown {

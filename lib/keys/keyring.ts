@@ -1,8 +1,10 @@
 import { createPermissions, type Resolver } from '../auth/index.js'
 import type { Clock } from '../core/clock.js'
+import { createBrokenLog } from '../core/broken-log.js'
 import { describeFault } from '../core/errors.js'
 import { checkOptions, OptionError } from '../core/options.js'
 import type { Step } from '../core/step.js'
+import type { OnBroken } from '../core/stored-record.js'
 import type { Emitter } from '../events/index.js'
 import type { Keys } from './keys.js'
 import { createKeyEvents } from './lifecycle/events.js'
@@ -85,7 +87,7 @@ export function createKeys (options: KeysOptions, deps: KeysDeps): Keyring {
   const given = options.store ?? createMemoryKeyStore()
   const cache = createCache(given, options.cache, deps)
   const store = cache ?? given
-  const cacheAge = cache?.maxAge ?? 0
+  const cacheAge = store.maxAge ?? 0
   const markers = publishVersion && createVersionMarkers({
     publishVersion,
     versionOf: async ({ workspace, id }) => (await store.get(workspace, id))?.version,
@@ -93,7 +95,8 @@ export function createKeys (options: KeysOptions, deps: KeysDeps): Keyring {
     deadline,
     log
   })
-  const notices = createNotices(options.notices, store, deps)
+  const onBroken = createBrokenLog(log)
+  const notices = createNotices(options.notices, store, deps, onBroken)
   const lifecycle = createLifecycle({
     format,
     store,
@@ -104,6 +107,7 @@ export function createKeys (options: KeysOptions, deps: KeysDeps): Keyring {
     metadata,
     privilege: createPrivilege(expand, realm),
     publish: markers?.publish ?? (async () => cacheAge),
+    onBroken,
     events: createKeyEvents({ events, clock, notices })
   })
   const permissions = permissionsOf && createPermissions({ permissionsOf, maxAge, expand, deadline, log })
@@ -153,13 +157,13 @@ function createCache (store: KeyStore, options: KeysOptions['cache'], deps: Keys
 }
 
 function createNotices (
-  options: KeysOptions['notices'] = {}, { notices }: KeyStore, deps: KeysDeps
+  options: KeysOptions['notices'] = {}, { notices }: KeyStore, deps: KeysDeps, onBroken: OnBroken
 ): NoticeScanner | undefined {
   const { clock, deadline, events, log = ignore, inform = ignore } = deps
   if (options === false || notices === undefined || events === undefined) return undefined
   const { thresholds = [30 * DAY, 7 * DAY, DAY], rotationAge = 90 * DAY, interval = 30 } = options
   const rules = { thresholds, rotationAge: rotationAge === false ? undefined : rotationAge }
-  return createNoticeScanner({ notices, rules, events, clock, interval, deadline, log, inform })
+  return createNoticeScanner({ notices, rules, events, clock, interval, deadline, log, inform, onBroken })
 }
 
 function ignore (): void {}

@@ -1,3 +1,4 @@
+import type { OnBroken } from '../core/stored-record.js'
 import type { AccessEvent } from '../events/index.js'
 import type { ApiKey, LoadedKey } from './record.js'
 
@@ -23,10 +24,15 @@ export interface KeyStore {
    * that see every change. After undefined, `findByHash` is asked.
    */
   cached? (hash: string): LoadedKey | undefined
+  /** Seconds that a process may answer a record which another process has changed; 0 where it is left out. */
+  readonly maxAge?: number
   /** A key of a workspace, from the stored record as it is now. */
   get (workspace: string, id: string): ApiKey | undefined | Promise<ApiKey | undefined>
-  /** Keys of a workspace, newest first (`createdAt`, then `id`, descending). */
-  list (workspace: string, page: KeyPage): KeyList | Promise<KeyList>
+  /**
+   * Keys of a workspace, newest first (`createdAt`, then `id`, descending).
+   * @param onBroken called with a `StoreError` for each record that can't be read, which the list leaves out
+   */
+  list (workspace: string, page: KeyPage, onBroken?: OnBroken): KeyList | Promise<KeyList>
   /**
    * Replaces a key if its stored version is the one before `key.version`. Id, workspace and createdAt never change;
    * what `recordUse` has written stays. Hashes of secrets that the record no longer lists are deleted.
@@ -59,8 +65,11 @@ export interface KeyNotices {
    * crashes leaves them due again then. Costs what it returns, not what is stored.
    * @param now milliseconds since the epoch
    * @param lease milliseconds
+   * @param onBroken as for `list`; such a key is leased too
    */
-  due (now: number, lease: number, limit: number): readonly DueKey[] | Promise<readonly DueKey[]>
+  due (
+    now: number, lease: number, limit: number, onBroken?: OnBroken
+  ): readonly DueKey[] | Promise<readonly DueKey[]>
   /**
    * Ends a lease: stores which notices the key has had, and when to check it next; at once if it was changed meanwhile.
    * Does nothing where the lease has run out and the key was leased again.

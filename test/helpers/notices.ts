@@ -46,6 +46,7 @@ export function scanning (store: KeyStore = createMemoryKeyStore(), emit: (event
     },
     log: (reason, message) => { logged.push(`${message}: ${reason}`) },
     inform: (message) => { logged.push(message) },
+    onBroken: ({ message }) => { logged.push(message) },
     ...deps
   })
 

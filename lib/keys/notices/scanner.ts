@@ -2,6 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { withTimeout, type Clock } from '../../core/clock.js'
 import { createClockCache, type CacheEntry } from '../../core/clock-cache.js'
 import { createFailureLog } from '../../core/failure-log.js'
+import type { OnBroken } from '../../core/stored-record.js'
 import type { AccessEvent, Emitter, EventType } from '../../events/index.js'
 import type { ApiKey } from '../record.js'
 import type { DueKey, KeyNotices } from '../store.js'
@@ -18,6 +19,7 @@ export interface ScannerDeps {
   readonly deadline: number
   readonly log: (reason: string, message: string) => void
   readonly inform: (message: string) => void
+  readonly onBroken: OnBroken
 }
 
 /**
@@ -49,7 +51,7 @@ const RETRY_AFTER_MS = 1_000
 
 /** Lease → emit → settle: what a crash leaves in between is emitted again, with the same id. */
 export function createNoticeScanner (deps: ScannerDeps): NoticeScanner {
-  const { notices, rules, events, clock, interval, deadline, log, inform } = deps
+  const { notices, rules, events, clock, interval, deadline, log, inform, onBroken } = deps
   /** Emitted here, though the store could not settle them: not to be emitted again when their lease has run out. */
   const unsettled = createClockCache<CacheEntry>(MAX_UNSETTLED)
   const failures = createFailureLog(
@@ -64,10 +66,14 @@ export function createNoticeScanner (deps: ScannerDeps): NoticeScanner {
     for (let more = true; more;) {
       const now = clock()
       if (!Number.isFinite(now)) throw new TypeError('the clock does not answer a number of milliseconds')
-      const leased = await inTime(notices.due(now, LEASE, BATCH_SIZE))
+      let passedOver = 0
+      const leased = await inTime(notices.due(now, LEASE, BATCH_SIZE, (fault) => {
+        passedOver++
+        onBroken(fault)
+      }))
       const results = await Promise.allSettled(leased.map((one) => emitFor(one, now)))
       for (const result of results) if (result.status === 'rejected') throw result.reason
-      more = leased.length === BATCH_SIZE && !closed
+      more = leased.length + passedOver >= BATCH_SIZE && !closed
     }
   }
 

@@ -1,5 +1,8 @@
+import { Type } from '@sinclair/typebox'
+import { parseRecord, readEach } from '../../core/stored-record.js'
 import { readEvents, type AccessEvent } from '../../events/index.js'
-import type { Run } from '../../postgres/database.js'
+import type { Row, Run } from '../../postgres/database.js'
+import { nameOfKey, readNoticed } from '../codec.js'
 import type { KeyNotices } from '../store.js'
 import { COLUMNS, keyOf } from './rows.js'
 
@@ -21,15 +24,12 @@ export function createSqlNotices (write: Run, schema: string): KeyNotices {
     WHERE id = $1 AND workspace = $2 AND events IS NOT NULL`
 
   return {
-    async due (now, lease, limit) {
+    async due (now, lease, limit, onBroken) {
       const leasedUntil = now + lease
       const rows = await write(due, [now, leasedUntil, limit])
-      return rows.map((row) => ({
-        key: keyOf(row),
-        noticed: row.noticed === null ? [] : JSON.parse(String(row.noticed)),
-        events: eventsIn(row.events),
-        leasedUntil
-      }))
+      return readEach(rows, (row) => {
+        return { key: keyOf(row), noticed: noticedIn(row), events: eventsIn(row), leasedUntil }
+      }, onBroken)
     },
     async settle ({ key: { id, workspace, version }, leasedUntil }, noticed, next) {
       const settled = await write(settle, [id, workspace, leasedUntil, JSON.stringify(noticed), version, next ?? null])
@@ -41,9 +41,16 @@ export function createSqlNotices (write: Run, schema: string): KeyNotices {
   }
 }
 
-/** @param column JSON by event id; null for none @throws RecordError */
-function eventsIn (column: unknown): AccessEvent[] {
-  if (column === null) return []
-  const byId: Record<string, unknown> = JSON.parse(String(column))
-  return readEvents(Object.values(byId).map((event) => JSON.stringify(event)))
+/** @throws RecordError, as `eventsIn` */
+function noticedIn ({ id, noticed }: Row): readonly string[] {
+  return noticed === null ? [] : readNoticed(String(id), String(noticed))
+}
+
+/** Events are texts: jsonb itself takes no NUL, which the id of a principal may have. */
+const byId = Type.Record(Type.String(), Type.String())
+
+function eventsIn ({ id, events }: Row): AccessEvent[] {
+  if (events === null) return []
+  const name = nameOfKey(String(id))
+  return readEvents(Object.values(parseRecord(byId, String(events), name)), name)
 }

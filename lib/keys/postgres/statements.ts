@@ -32,8 +32,9 @@ export function createStatements (schema: string) {
         ORDER BY k.id FOR NO KEY UPDATE OF k)
       UPDATE ${schema}.keys k SET
         last_used_at = greatest(k.last_used_at, u.used_at),
-        scopes_used = coalesce(k.scopes_used, '{}') || coalesce((
-          SELECT jsonb_object_agg(one.key, greatest(one.value::bigint, (k.scopes_used ->> one.key)::bigint))
+        scopes_used = CASE WHEN jsonb_typeof(k.scopes_used) = 'object' THEN k.scopes_used ELSE '{}' END || coalesce((
+          SELECT jsonb_object_agg(one.key, greatest(one.value::numeric,
+            CASE WHEN jsonb_typeof(k.scopes_used -> one.key) = 'number' THEN (k.scopes_used ->> one.key)::numeric END))
           FROM jsonb_each_text(u.scopes::jsonb) AS one), '{}')
       FROM uses u JOIN locked ON locked.id = u.id
       WHERE k.id = u.id AND k.workspace = u.workspace`,

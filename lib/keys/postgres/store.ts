@@ -1,5 +1,7 @@
 import { cutPage } from '../../core/cursor.js'
+import { readEach } from '../../core/stored-record.js'
 import { writeEvent, type AccessEvent } from '../../events/index.js'
+import { positionOf } from '../../postgres/database.js'
 import { withTables } from '../../postgres/migrate.js'
 import type { OpenDatabase } from '../../postgres/options.js'
 import { rowsFromPrimary } from '../../postgres/primary.js'
@@ -42,10 +44,11 @@ export function createSqlKeyStore ({ database, schema }: OpenDatabase): SqlKeySt
       const [row] = rowsFromPrimary(await read(statements.get, [workspace, id]))
       return row && keyOf(row)
     },
-    async list (workspace, page) {
+    async list (workspace, page, onBroken) {
       const { text, values } = statements.list(workspace, page)
-      const [keys, next] = cutPage(rowsFromPrimary(await read(text, values)).map(keyOf), page.limit)
-      return { keys, next }
+      const rows = rowsFromPrimary(await read(text, values))
+      const [found, next] = cutPage(rows.map(positionOf), page.limit)
+      return { keys: readEach(found, ({ row }) => keyOf(row), onBroken), next }
     },
     async update (key, hash, event) {
       const { id, workspace, environment, owner = null, version, secrets } = key
@@ -66,7 +69,7 @@ export function createSqlKeyStore ({ database, schema }: OpenDatabase): SqlKeySt
 
 /** By its id, so that one event can be removed from the others. */
 function eventsOf (event: AccessEvent | undefined): string | null {
-  return event === undefined ? null : `{${JSON.stringify(event.id)}:${writeEvent(event)}}`
+  return event === undefined ? null : JSON.stringify({ [event.id]: writeEvent(event) })
 }
 
 function columnsOf (uses: readonly KeyUse[]): unknown[] {

@@ -136,7 +136,7 @@ export function createRecordCache (store: KeyStore, options: RecordCacheOptions 
       return fresh ? reload(hash) : cached(hash) ?? inFlight.get(hash) ?? share(hash, load(hash, false))
     },
     get: (workspace, id) => store.get(workspace, id),
-    list: (workspace, page) => store.list(workspace, page),
+    list: (workspace, page, onBroken) => store.list(workspace, page, onBroken),
     recordUse: (uses) => store.recordUse(uses),
     async insert (key, hash, event) {
       try {
