@@ -70,7 +70,8 @@ export async function build ({ clock = Date.now, logger = stderr }: BuildOptions
   })
   app.setNotFoundHandler(notFound)
 
-  await app.register(keyRoutes, { prefix: '/v1/keys', rotateEvery: 90 * 86_400 })
+  // The key named automation rotates the keys of all tiers.
+  await app.register(keyRoutes, { prefix: '/v1/keys', rotateEvery: 90 * 86_400, mayExceed: ['tier'] })
   await app.register(webhooks, { store: createMemoryWebhookStore(), destinations: allowPrivateAddresses }) // the receiver is on this machine
   await app.register(webhookRoutes, { prefix: '/v1/webhooks' })
   receiver.secret = (await app.latchkey.webhooks.create('acme', { url: receiver.url, events: ['key.expiring'] })).secret

@@ -1,54 +1,17 @@
 import { existsSync } from 'node:fs'
-import { mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises'
-import { basename, dirname, join } from 'node:path'
-import { pathToFileURL } from 'node:url'
-import { transform } from 'esbuild'
-import Fastify, { type FastifyInstance } from 'fastify'
-import { latchkey, type LatchkeyOptions } from 'fastify-latchkey'
+import { readFile, readdir, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import t from 'tap'
 import { refusals } from '../lib/core/errors.js'
 import { eventTypes } from '../lib/events/index.js'
 import { root, start } from './helpers/child.js'
 import { complaints } from './helpers/compiler.js'
 import { anchorsOf, relativeLinksOf } from './helpers/markdown.js'
-import { startPostgres } from './helpers/postgres.js'
-import { blocksOf, declaresModule, moduleOf, type Block } from './helpers/readme.js'
-import { options } from './helpers/readme-given.js'
-import { startRedis } from './helpers/redis-server.js'
+import { declaresModule } from './helpers/readme.js'
+import { pages, writeModules } from './helpers/readme-modules.js'
 
-const docs = (await readdir(join(root, 'docs'), { recursive: true })).filter((file) => file.endsWith('.md'))
-const names = ['README.md', 'SECURITY.md', 'CONTRIBUTING.md', 'CHANGELOG.md', ...docs.map((file) => `docs/${file}`)]
-const pages = new Map(await Promise.all(names.map(async (name) =>
-  [name, await readFile(join(root, name), 'utf8')] as const)))
+const { files, compiled } = await writeModules(t)
 const readme = pages.get('README.md') ?? ''
-
-/** All but the quick start, which runs by itself below, as modules. */
-const files = new Map<string, Block>()
-const folder = await mkdtemp(join(root, 'test', '.readme-'))
-/** Where the compiled tests stand, so that the modules import the same. */
-const compiled = join(root, '.build', 'test', basename(folder))
-await mkdir(compiled)
-t.teardown(() => Promise.all([folder, compiled].map((made) => rm(made, { recursive: true, force: true }))))
-for (const [page, text] of pages) {
-  for (const block of blocksOf(page, text)) {
-    if (block.code.startsWith('// server.mjs')) continue
-    const file = join(folder, `${page.replaceAll('/', '-')}-line${block.line}.ts`)
-    const module = await moduleOf(block)
-    await writeFile(file, module)
-    await writeFile(runnable(file), (await transform(module, { loader: 'ts' })).code)
-    files.set(file, block)
-  }
-}
-
-function runnable (file: string): string {
-  return join(compiled, basename(file, '.ts') + '.js')
-}
-
-/** What the module of a block exports. */
-interface Made {
-  readonly app?: FastifyInstance
-  readonly alternatives?: ReadonlyArray<Partial<LatchkeyOptions>>
-}
 
 t.test('all code compiles, with what the text around it has imported', async (t) => {
   t.ok(files.size > 40, `${files.size} blocks`)
@@ -56,30 +19,6 @@ t.test('all code compiles, with what the text around it has imported', async (t)
   t.same(complaints([...files.keys()].filter((file) => !alone.includes(file))), [])
   for (const file of alone) t.same(complaints([file]), [])
 })
-
-t.test('all code runs, and what it has registered starts', async (t) => {
-  t.teardown(() => {
-    delete process.env.DATABASE_URL
-    delete process.env.REDIS_URL
-    delete process.env.INTROSPECTION_SECRET
-  })
-  process.env.INTROSPECTION_SECRET = 'a secret of the client'
-  process.env.DATABASE_URL = await (await startPostgres(t)).createDatabase()
-  process.env.REDIS_URL = (await startRedis(t)).url
-  for (const [file, { page, line }] of files) await t.resolves(runs(file), `${page}, line ${line}`)
-})
-
-async function runs (file: string): Promise<void> {
-  const { app, alternatives = [] }: Made = await import(pathToFileURL(runnable(file)).href)
-  await app?.ready()
-  await app?.close()
-  for (const alternative of alternatives) {
-    const app = Fastify()
-    await app.register(latchkey, { ...options, ...alternative })
-    await app.ready()
-    await app.close()
-  }
-}
 
 t.test('the quick start runs as printed and says what the text below it says', async (t) => {
   const code = /```js\n(\/\/ server\.mjs\n.*?)```/s.exec(readme)?.[1] ?? ''

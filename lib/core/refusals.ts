@@ -39,6 +39,10 @@ export const refusals = {
   },
   KEYS_UNAVAILABLE: { statusCode: 503, message: 'Keys are temporarily unavailable; retry after a short backoff.' },
   KEY_INPUT_INVALID: { statusCode: 400, message: 'The description of the key is not valid.' },
+  KEY_EXCEEDS_CALLER: {
+    statusCode: 403,
+    message: 'The key has more than the credential that manages it.'
+  },
   KEY_NOT_FOUND: { statusCode: 404, message: 'There is no such key.' },
   KEY_CONFLICT: { statusCode: 409, message: 'The key is not in the state that this change needs.' },
   WEBHOOKS_UNAVAILABLE: {

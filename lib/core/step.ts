@@ -1,4 +1,4 @@
-import type { FastifyReply, FastifyRequest, HookHandlerDoneFunction, onRequestHookHandler } from 'fastify'
+import type { FastifyReply, FastifyRequest, onRequestHookHandler } from 'fastify'
 import type { AccessContext } from './access-context.js'
 import { describeFault, type AccessError } from './errors.js'
 import type { RouteAccess } from './route-access.js'
@@ -30,29 +30,36 @@ export function attempt<T> (work: () => T | Promise<T>, recover: (fault: unknown
  * A step that throws or rejects refuses too (503), so nothing unexpected lets a request in.
  */
 export function createHook (context: AccessContext, steps: readonly Step[]): onRequestHookHandler {
-  function run (
-    index: number, request: FastifyRequest, reply: FastifyReply, access: RouteAccess, done: HookHandlerDoneFunction
-  ): void {
-    const step = steps[index]
-    if (step === undefined) return done()
-    const result = attempt(() => step(request, reply, access), refusalOf)
-    if (result instanceof Promise) {
-      result.then(proceed).catch(done)
-    } else {
-      proceed(result)
-    }
-
-    function proceed (settled: StepResult): void {
-      if (settled === undefined) run(index + 1, request, reply, access, done)
-      else context.refuse(request, reply, settled)
-    }
-  }
-
   function refusalOf (fault: unknown): AccessError {
     return context.refusal('AUTHENTICATION_UNAVAILABLE', { reason: describeFault(fault), retryAfter: 1 })
   }
 
+  function runStep (step: Step, request: FastifyRequest, reply: FastifyReply, access: RouteAccess): ReturnType<Step> {
+    try {
+      return step(request, reply, access)
+    } catch (fault) {
+      return refusalOf(fault)
+    }
+  }
+
   return function latchkey (request, reply, done) {
-    run(0, request, reply, context.accessOf(request), done)
+    const access = context.accessOf(request)
+    runFrom(0)
+
+    function runFrom (index: number): void {
+      const step = steps[index]
+      if (step === undefined) return done()
+      const result = runStep(step, request, reply, access)
+      if (result instanceof Promise) {
+        result.catch(refusalOf).then((settled) => settle(index, settled)).catch(done)
+      } else {
+        settle(index, result)
+      }
+    }
+
+    function settle (index: number, result: StepResult): void {
+      if (result === undefined) runFrom(index + 1)
+      else context.refuse(request, reply, result)
+    }
   }
 }

@@ -16,8 +16,9 @@ export interface Emitter {
    */
   on<T extends EventType> (type: T | readonly T[] | '*', listener: (event: AccessEvent<T>) => unknown): () => void
   /**
-   * Calls a listener that stores events, such as a queue, after each event of any type. A notice of a key counts as
-   * emitted only once all durable listeners have fulfilled; until then it is emitted again.
+   * Calls a listener that stores events, such as a queue, after each event of any type. What happened to a key counts
+   * as emitted only once all durable listeners have fulfilled: until then it is emitted again, also by other processes
+   * and after a crash, always with the same id.
    * @returns unsubscribes
    */
   onDurable (listener: (event: AccessEvent) => unknown): () => void
@@ -25,6 +26,8 @@ export interface Emitter {
   emit (event: AccessEvent): Promise<boolean>
   /** True when an event of this type would reach a listener: check it before work that only an event needs. */
   hasListeners (type: EventType): boolean
+  /** True when something listens by `onDurable`. */
+  hasDurableListeners (): boolean
   /** Resolves when no durable listener is running. */
   idle (): Promise<void>
 }
@@ -79,6 +82,7 @@ export function createEmitter ({ deadline, log }: EmitterDeps): Emitter {
 
   return {
     hasListeners,
+    hasDurableListeners: () => durable.size > 0,
     on<T extends EventType> (type: T | readonly T[] | '*', listener: (event: AccessEvent<T>) => unknown) {
       const types: ReadonlySet<string> | undefined = type === '*' ? undefined : new Set([type].flat())
       function isWanted (event: AccessEvent): event is AccessEvent & AccessEvent<T> {

@@ -1,7 +1,8 @@
 import { Type, type Static, type TProperties } from '@sinclair/typebox'
+import { patterns } from '../core/input.js'
 
-/** ISO 8601 in UTC, as `Date.prototype.toISOString` writes it. */
-const instant = (description: string) => Type.String({ format: 'date-time', description })
+/** RFC 3339 in UTC, as `Date.prototype.toISOString` writes it. */
+const instant = (description: string) => Type.String({ pattern: patterns.instant, description })
 
 const key = Type.Object({
   id: Type.String(),
@@ -14,7 +15,7 @@ const key = Type.Object({
 const aboutKey = <More extends TProperties> (description: string, more: More) =>
   Type.Object({ key, ...more }, { description })
 
-/** Schema of the `data` of each type of event; webhooks send the same. The API tells what an event leaves out. */
+/** Schema of the `data` of each type of event; webhooks send the same. The API answers what an event leaves out. */
 export const eventData = {
   'key.issued': aboutKey('a key was issued', { expiresAt: Type.Optional(instant('not valid from then on')) }),
   'key.updated': aboutKey('fields of a key were changed', { changed: Type.Array(Type.String()) }),

@@ -48,3 +48,4 @@ export {
 export { eventId } from './event-id.js'
 export { createOncePerWindow, type OncePerWindow } from './once-per-window.js'
 export type { EventsOptions } from './options.js'
+export { readEvents, writeEvent } from './stored-event.js'

@@ -1,7 +1,7 @@
-import { Type, type Static } from '@sinclair/typebox'
-import { Value } from '@sinclair/typebox/value'
+import { Type } from '@sinclair/typebox'
 import { show } from '../core/options.js'
 import { RecordError } from '../core/store-error.js'
+import { parseRecord } from '../core/stored-record.js'
 import { copyKey, type ApiKey, type KeySecret } from './record.js'
 
 /** A key as a store has it. Times are milliseconds since the epoch. */
@@ -59,7 +59,8 @@ export function writeKey ({ createdAt: _created, lastUsedAt: _used, scopesUsedAt
  * @throws RecordError
  */
 export function readKey ({ id, workspace, version, record, createdAt, use }: StoredKey): ApiKey {
-  const refuse = (fault: string): RecordError => new RecordError(`key ${show(id)}`, fault)
+  const name = nameOfKey(id)
+  const refuse = (fault: string): RecordError => new RecordError(name, fault)
 
   function time (name: string, value: string | number): Date {
     const date = new Date(value)
@@ -70,7 +71,7 @@ export function readKey ({ id, workspace, version, record, createdAt, use }: Sto
     return date
   }
 
-  const written = parse(record, refuse)
+  const written = parseRecord(writtenKey, record, name)
   const row = { id, workspace, version }
   for (const name of ['id', 'workspace', 'version'] as const) {
     if (written[name] !== row[name]) throw refuse(`${name} is another than that of its row`)
@@ -93,16 +94,22 @@ export function readKey ({ id, workspace, version, record, createdAt, use }: Sto
   })
 }
 
-function parse (record: string, refuse: (fault: string) => RecordError): Static<typeof writtenKey> {
-  let value: unknown
-  try {
-    value = JSON.parse(record)
-  } catch {
-    throw refuse('it is no JSON')
-  }
-  if (Value.Check(writtenKey, value)) return value
-  const faults = [...Value.Errors(writtenKey, value)]
-  throw refuse(String(faults.map(({ path, message }) => path === '' ? message : `${path}: ${message}`).at(0)))
+/** What errors call a stored key. */
+export function nameOfKey (id: string): string {
+  return `key ${show(id)}`
+}
+
+const scopesUsed = Type.Record(Type.String(), Type.Number())
+const notices = Type.Array(Type.String())
+
+/** Scope → milliseconds since the epoch. @throws RecordError, as `readNoticed` */
+export function readScopesUsed (id: string, text: string): StoredUse['scopesUsedAt'] {
+  return parseRecord(scopesUsed, text, nameOfKey(id))
+}
+
+/** Names of the notices that a key has had. */
+export function readNoticed (id: string, text: string): readonly string[] {
+  return parseRecord(notices, text, nameOfKey(id))
 }
 
 /** Generation of the secret in force, 0 where there is none. */

@@ -22,10 +22,13 @@ export function addKeys (app: FastifyInstance, { keys, notices, close }: Keyring
 export { createKeys, type Keyring, type KeysDeps } from './keyring.js'
 export type { Changed, KeyCaller, Keys } from './keys.js'
 export type { KeysOptions, NoticeOptions } from './options.js'
+export { EXCEEDABLE, type ExceedableField } from './lifecycle/privilege-table.js'
 export type { IssueInput, ListInput, RevokeInput, RotateInput, UpdateInput } from './lifecycle/record-schema.js'
 
 export { createMemoryKeyStore } from './memory/store.js'
 export { loadKey, MAX_SECRETS, type ApiKey, type KeyMetadata, type KeySecret, type LoadedKey } from './record.js'
+export { StoreError } from '../core/store-error.js'
+export type { OnBroken } from '../core/stored-record.js'
 export type { DueKey, KeyList, KeyNotices, KeyPage, KeyPosition, KeyStore, KeyUse } from './store.js'
 export { createSecretFormat, formatSecret, hashSecret, type SecretFormat, type SecretParts } from './secret-format.js'
 

@@ -1,8 +1,10 @@
 import { createPermissions, type Resolver } from '../auth/index.js'
 import type { Clock } from '../core/clock.js'
+import { createBrokenLog } from '../core/broken-log.js'
 import { describeFault } from '../core/errors.js'
 import { checkOptions, OptionError } from '../core/options.js'
 import type { Step } from '../core/step.js'
+import type { OnBroken } from '../core/stored-record.js'
 import type { Emitter } from '../events/index.js'
 import type { Keys } from './keys.js'
 import { createKeyEvents } from './lifecycle/events.js'
@@ -14,6 +16,7 @@ import { keysOptions, type KeysOptions } from './options.js'
 import { createSecretFormat } from './secret-format.js'
 import type { KeyStore } from './store.js'
 import { createRecordCache, type RecordCache } from './verification/record-cache.js'
+import { createHostFields } from './verification/host-fields.js'
 import { createKeyResolver } from './verification/resolver.js'
 import { createRetirement, createStartGrace } from './verification/rotation-grace.js'
 import { createUsageRecorder } from './verification/usage-recorder.js'
@@ -75,7 +78,7 @@ const DAY = 86_400
 export function createKeys (options: KeysOptions, deps: KeysDeps): Keyring {
   checkOptions(keysOptions, options, 'keys')
   const { prefix, tags = defaultTags, metadata, recordUse = true } = options
-  const { permissionsOf, permissionsMaxAge: maxAge = 10 } = options
+  const { fieldsOf, permissionsOf, permissionsMaxAge: maxAge = 10 } = options
   const { clock, scopes, expand = (scopes) => scopes, realm = 'api', deadline, publishVersion, events } = deps
   const { log = ignore } = deps
 
@@ -84,7 +87,7 @@ export function createKeys (options: KeysOptions, deps: KeysDeps): Keyring {
   const given = options.store ?? createMemoryKeyStore()
   const cache = createCache(given, options.cache, deps)
   const store = cache ?? given
-  const cacheAge = cache?.maxAge ?? 0
+  const cacheAge = store.maxAge ?? 0
   const markers = publishVersion && createVersionMarkers({
     publishVersion,
     versionOf: async ({ workspace, id }) => (await store.get(workspace, id))?.version,
@@ -92,7 +95,8 @@ export function createKeys (options: KeysOptions, deps: KeysDeps): Keyring {
     deadline,
     log
   })
-  const notices = createNotices(options.notices, store, deps)
+  const onBroken = createBrokenLog(log)
+  const notices = createNotices(options.notices, store, deps, onBroken)
   const lifecycle = createLifecycle({
     format,
     store,
@@ -103,7 +107,8 @@ export function createKeys (options: KeysOptions, deps: KeysDeps): Keyring {
     metadata,
     privilege: createPrivilege(expand, realm),
     publish: markers?.publish ?? (async () => cacheAge),
-    emit: createKeyEvents({ events, clock, expiryIsNoticed: notices !== undefined })
+    onBroken,
+    events: createKeyEvents({ events, clock, notices })
   })
   const permissions = permissionsOf && createPermissions({ permissionsOf, maxAge, expand, deadline, log })
   const interval = typeof recordUse === 'object' ? recordUse.interval : 60
@@ -116,7 +121,11 @@ export function createKeys (options: KeysOptions, deps: KeysDeps): Keyring {
       forgetPermissions: (owner, workspace) => permissions?.forget(owner, workspace)
     },
     resolver: createKeyResolver({
-      format, store, permissions, startGrace: createStartGrace({ beginGrace: lifecycle.beginGrace, log })
+      format,
+      store,
+      permissions,
+      startGrace: createStartGrace({ beginGrace: lifecycle.beginGrace, log }),
+      addHostFields: fieldsOf && createHostFields(fieldsOf)
     }),
     environments: [...tagOf.keys()],
     notices,
@@ -148,13 +157,13 @@ function createCache (store: KeyStore, options: KeysOptions['cache'], deps: Keys
 }
 
 function createNotices (
-  options: KeysOptions['notices'] = {}, { notices }: KeyStore, deps: KeysDeps
+  options: KeysOptions['notices'] = {}, { notices }: KeyStore, deps: KeysDeps, onBroken: OnBroken
 ): NoticeScanner | undefined {
   const { clock, deadline, events, log = ignore, inform = ignore } = deps
   if (options === false || notices === undefined || events === undefined) return undefined
   const { thresholds = [30 * DAY, 7 * DAY, DAY], rotationAge = 90 * DAY, interval = 30 } = options
   const rules = { thresholds, rotationAge: rotationAge === false ? undefined : rotationAge }
-  return createNoticeScanner({ notices, rules, events, clock, interval, deadline, log, inform })
+  return createNoticeScanner({ notices, rules, events, clock, interval, deadline, log, inform, onBroken })
 }
 
 function ignore (): void {}

@@ -1,15 +1,19 @@
 import type { Principal } from '../core/principal.js'
 import type { EventOrigin } from '../events/index.js'
+import type { ExceedableField } from './lifecycle/privilege-table.js'
 import type { IssueInput, ListInput, RevokeInput, RotateInput, UpdateInput } from './lifecycle/record-schema.js'
 import type { ApiKey } from './record.js'
 
 /** Who changes a key, where it is not the host itself. */
 export interface KeyCaller {
   /**
-   * Limits what is done to keys of its workspace and environment that permit no more than it does, and end no later.
-   * A key that it issues gets its owner and tier, unless the input says otherwise.
+   * Limits what is done to keys of its workspace and environment that have no more than it has itself: scopes, owner,
+   * tier and end. Revoking a key, and taking away from it, is always allowed. A key that it issues gets its owner and
+   * tier.
    */
   by?: Principal | undefined
+  /** Fields in which keys may exceed the caller; none by default. */
+  mayExceed?: readonly ExceedableField[] | undefined
   /** Where the request came from; events name it. */
   from?: EventOrigin | undefined
 }
@@ -24,8 +28,8 @@ export interface Changed {
 /**
  * Keys of a host: `app.latchkey.keys`. All methods throw AccessErrors: `KEY_INPUT_INVALID` with the field and the fix
  * in `detail`; `KEY_NOT_FOUND`, also for a key of another workspace; `KEY_CONFLICT` where the key's state forbids the
- * change, or another change was faster; `INSUFFICIENT_SCOPE` where `by` may do less than the key; `KEYS_UNAVAILABLE`
- * when the store fails.
+ * change, or another change was faster; `INSUFFICIENT_SCOPE` and `KEY_EXCEEDS_CALLER` where the key has more than
+ * `by`; `KEYS_UNAVAILABLE` when the store fails.
  *
  * ```ts
  * const { key, secret } = await app.latchkey.keys.issue({ workspace: 'w1', scopes: ['devices:read'] })

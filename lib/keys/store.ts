@@ -1,3 +1,5 @@
+import type { OnBroken } from '../core/stored-record.js'
+import type { AccessEvent } from '../events/index.js'
 import type { ApiKey, LoadedKey } from './record.js'
 
 /**
@@ -5,8 +7,13 @@ import type { ApiKey, LoadedKey } from './record.js'
  * later instants. A store of a host's own is tested by `keyStoreConformance` of `fastify-latchkey/testing`.
  */
 export interface KeyStore {
-  /** Adds a new key of one secret. @param hash of the secret @throws when its id or hash exists */
-  insert (key: ApiKey, hash: string): void | Promise<void>
+  /**
+   * Adds a new key of one secret.
+   * @param hash of the secret
+   * @param event of this change, which a store with notices writes with it
+   * @throws when its id or hash exists
+   */
+  insert (key: ApiKey, hash: string, event?: AccessEvent): void | Promise<void>
   /**
    * The key one of whose secrets has this hash, in whatever workspace: the credential alone names it. One look-up.
    * @param fresh from the stored record as it is now: not from a cache, a replica, or a look-up that was begun earlier
@@ -17,21 +24,30 @@ export interface KeyStore {
    * that see every change. After undefined, `findByHash` is asked.
    */
   cached? (hash: string): LoadedKey | undefined
+  /** Seconds that a process may answer a record which another process has changed; 0 where it is left out. */
+  readonly maxAge?: number
   /** A key of a workspace, from the stored record as it is now. */
   get (workspace: string, id: string): ApiKey | undefined | Promise<ApiKey | undefined>
-  /** Keys of a workspace, newest first (`createdAt`, then `id`, descending). */
-  list (workspace: string, page: KeyPage): KeyList | Promise<KeyList>
+  /**
+   * Keys of a workspace, newest first (`createdAt`, then `id`, descending).
+   * @param onBroken called with a `StoreError` for each record that can't be read, which the list leaves out
+   */
+  list (workspace: string, page: KeyPage, onBroken?: OnBroken): KeyList | Promise<KeyList>
   /**
    * Replaces a key if its stored version is the one before `key.version`. Id, workspace and createdAt never change;
    * what `recordUse` has written stays. Hashes of secrets that the record no longer lists are deleted.
    * @param hash of the newest secret, where this update adds one
+   * @param event of this change, which a store with notices writes with it
    * @returns whether the key was replaced
    * @throws when the hash exists
    */
-  update (key: ApiKey, hash?: string): boolean | Promise<boolean>
+  update (key: ApiKey, hash?: string, event?: AccessEvent): boolean | Promise<boolean>
   /** Writes uses. An instant before the stored one changes nothing, and neither does an unknown key. */
   recordUse (uses: readonly KeyUse[]): void | Promise<void>
-  /** When each key needs a notice. Optional: without it, no notices of keys are emitted. */
+  /**
+   * When each key needs a notice, and which events of its changes were not emitted yet. Optional: without it no notices
+   * are emitted, and an event of a change is lost where its listener fails or the process ends.
+   */
   readonly notices?: KeyNotices | undefined
   /** Releases what the store has opened itself. */
   close? (): void | Promise<void>
@@ -39,8 +55,9 @@ export interface KeyStore {
 
 /**
  * A queue of the keys that may need a notice (`key.expiring`, `key.expired`, `key.rotation_due`), each with the
- * instant at which to check it. `insert` and `update` set that instant to 0, which means at once; a key that is leased
- * out keeps its lease, and `settle` then makes it due at once. Keys that existed before the store had notices are at 0.
+ * instant at which to check it, and an outbox: the events of its changes that were not emitted yet. `insert` and
+ * `update` set that instant to 0, which means at once; a key that is leased out keeps its lease, and `settle` then
+ * makes it due at once. Keys that existed before the store had notices are at 0.
  */
 export interface KeyNotices {
   /**
@@ -48,8 +65,11 @@ export interface KeyNotices {
    * crashes leaves them due again then. Costs what it returns, not what is stored.
    * @param now milliseconds since the epoch
    * @param lease milliseconds
+   * @param onBroken as for `list`; such a key is leased too
    */
-  due (now: number, lease: number, limit: number): readonly DueKey[] | Promise<readonly DueKey[]>
+  due (
+    now: number, lease: number, limit: number, onBroken?: OnBroken
+  ): readonly DueKey[] | Promise<readonly DueKey[]>
   /**
    * Ends a lease: stores which notices the key has had, and when to check it next; at once if it was changed meanwhile.
    * Does nothing where the lease has run out and the key was leased again.
@@ -58,6 +78,8 @@ export interface KeyNotices {
    * @returns whether it was stored
    */
   settle (leased: DueKey, noticed: readonly string[], next: number | undefined): boolean | Promise<boolean>
+  /** Removes events of a key's changes from its outbox, leased or not; ids that are not there are no fault. */
+  emitted (key: Pick<ApiKey, 'workspace' | 'id'>, eventIds: readonly string[]): void | Promise<void>
 }
 
 /** A key that was leased to be checked for notices. */
@@ -65,6 +87,8 @@ export interface DueKey {
   readonly key: ApiKey
   /** Names of the notices that it has had, as `settle` stored them. */
   readonly noticed: readonly string[]
+  /** Of its changes, oldest first: those that were stored with it and not removed by `emitted` yet. */
+  readonly events: readonly AccessEvent[]
   /** Milliseconds since the epoch; also identifies this lease. */
   readonly leasedUntil: number
 }

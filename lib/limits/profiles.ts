@@ -97,7 +97,7 @@ function compile (profiles: Readonly<Record<string, Profile>>, path: string): Ma
     const names = new Set(policies.map((policy) => policy.name))
     if (names.size !== policies.length) {
       throw new OptionError(`option limits.${path}.${name} has two policies of the same name; ` +
-        'responses could not tell them apart')
+        'responses would not distinguish them')
     }
     return [name, Object.freeze(policies.map(compilePolicy))]
   }))

@@ -2,7 +2,8 @@
  * `fastify-latchkey/management`: routes by which people and scripts manage what an API has, below prefixes of the
  * host's choice.
  */
-export { keyRoutes, type KeyRoutesOptions } from './key-routes.js'
+export { keyRoutes } from './key-routes.js'
+export type { KeyRoutesOptions } from './key-options.js'
 export type { ScopePreset } from './caller-view.js'
 export type { CallerView, KeyView } from './key-schemas.js'
 export { webhookRoutes, type WebhookRoutesOptions } from './webhook-routes.js'

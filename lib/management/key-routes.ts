@@ -2,38 +2,17 @@ import { setTimeout as pause } from 'node:timers/promises'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { Type } from '@sinclair/typebox'
 import { withoutPort } from '../core/address.js'
-import { AccessError } from '../core/errors.js'
+import { AccessError, type RefusalCode } from '../core/errors.js'
 import { EXISTING_INSTANT } from '../core/input.js'
 import { checkOptions, OptionError } from '../core/options.js'
-import type { RateLimitDeclaration } from '../core/route-access.js'
 import type { ApiKey, KeyCaller } from '../keys/index.js'
-import type { ActorOptions } from './actors.js'
-import { createFrame, frameOptions, type Kind, type RouteScopes } from './frame.js'
+import { createFrame, type Kind, type RouteScopes } from './frame.js'
+import { keyRoutesOptions, type KeyRoutesOptions } from './key-options.js'
 import { answers, CreateBody, ListQuery, Params, RevokeBody, RotateBody, UpdateBody } from './key-schemas.js'
-import { checkPresets, createCallerView, presets, type ScopePreset } from './caller-view.js'
+import { checkPresets, createCallerView } from './caller-view.js'
 import { viewOfKey } from './key-view.js'
 import { readInstant } from './instant.js'
 import type { Body, InWorkspaceQuery } from './schemas.js'
-
-export interface KeyRoutesOptions extends ActorOptions {
-  /**
-   * What a caller needs to see keys; to issue and update them; and to rotate and revoke them; `api_keys:read`,
-   * `api_keys:write` and `api_keys:manage` by default.
-   */
-  scopes?: RouteScopes | undefined
-  /** What issuing and rotating count as in the caller's quota; one unit of its own profile by default. */
-  issuing?: RateLimitDeclaration | undefined
-  /** Seconds after which a secret should be rotated, shown as `rotateBy`; not shown by default. 90 days: 7,776,000. */
-  rotateEvery?: number | undefined
-  /** Bundles of scopes to choose from by name, such as types of keys. A caller sees those that it may grant. */
-  presets?: readonly ScopePreset[] | undefined
-}
-
-const optionsSchema = frameOptions({
-  issuing: Type.Optional(Type.Object({}, { description: '{ profile, cost }' })),
-  rotateEvery: Type.Optional(Type.Number({ exclusiveMinimum: 0, description: 'seconds above 0' })),
-  presets: Type.Optional(presets)
-})
 
 /**
  * Milliseconds between reading a key and rotating it: rotations that arrive within this time rotate the same version,
@@ -42,6 +21,9 @@ const optionsSchema = frameOptions({
 const ROTATION_WINDOW_MS = 20
 
 interface ById extends InWorkspaceQuery { Params: Body<typeof Params> }
+
+/** All refusals of status 403 where a key may have more than its caller. */
+const EXCEEDING: readonly RefusalCode[] = ['INSUFFICIENT_SCOPE', 'WRONG_ENVIRONMENT', 'KEY_EXCEEDS_CALLER']
 
 const defaultScopes: RouteScopes = { read: 'api_keys:read', write: 'api_keys:write', manage: 'api_keys:manage' }
 const kind: Kind = {
@@ -64,11 +46,11 @@ const kind: Kind = {
  * @throws OptionError at boot
  */
 export async function keyRoutes (app: FastifyInstance, options: KeyRoutesOptions): Promise<void> {
-  checkOptions(optionsSchema, options, 'keyRoutes')
+  checkOptions(keyRoutesOptions, options, 'keyRoutes')
   if (app.latchkey?.keys === undefined) {
     throw new OptionError('register keyRoutes after latchkey, in a context where it has keys')
   }
-  const { scopes = defaultScopes, issuing, rotateEvery, presets: bundles = [] } = options
+  const { scopes = defaultScopes, issuing, rotateEvery, mayExceed, presets: bundles = [] } = options
   const { keys } = app.latchkey
   const { context, actors, declare } = createFrame(app, scopes, options, kind)
   const view = (key: ApiKey) => viewOfKey(key, context.clock(), rotateEvery)
@@ -79,7 +61,7 @@ export async function keyRoutes (app: FastifyInstance, options: KeyRoutesOptions
 
   async function callerOf (request: FastifyRequest<InWorkspaceQuery>) {
     const by = await actors.actorIn(request, request.query)
-    return { by, from: { ip: withoutPort(request.ip), requestId: request.id } } satisfies KeyCaller
+    return { by, mayExceed, from: { ip: withoutPort(request.ip), requestId: request.id } } satisfies KeyCaller
   }
 
   app.post<InWorkspaceQuery & { Body: Body<typeof CreateBody> }>('/', declare({
@@ -87,7 +69,8 @@ export async function keyRoutes (app: FastifyInstance, options: KeyRoutesOptions
     name: 'create',
     summary: 'Issue a key',
     takes: { body: CreateBody, ...counted },
-    answers: { 201: answers.issued }
+    answers: { 201: answers.issued },
+    refuses: EXCEEDING
   }), async (request, reply) => {
     const caller = await callerOf(request)
     const { expiresAt, ...fields } = request.body
@@ -146,7 +129,7 @@ export async function keyRoutes (app: FastifyInstance, options: KeyRoutesOptions
     summary: 'Change a key',
     takes: { params: Params, body: UpdateBody },
     answers: { 200: answers.changed },
-    refuses: ['KEY_CONFLICT']
+    refuses: ['KEY_CONFLICT', ...EXCEEDING]
   }), async (request) => {
     const caller = await callerOf(request)
     const { expiresAt, ...fields } = request.body
@@ -161,7 +144,7 @@ export async function keyRoutes (app: FastifyInstance, options: KeyRoutesOptions
     summary: 'Replace the secret of a key',
     takes: { params: Params, body: RotateBody, ...counted },
     answers: { 200: answers.rotated },
-    refuses: ['KEY_CONFLICT']
+    refuses: ['KEY_CONFLICT', ...EXCEEDING]
   }), async (request) => {
     const caller = await callerOf(request)
     const { workspace } = caller.by

@@ -141,7 +141,7 @@ const TYPES: ReadonlySet<unknown> = new Set(['bearer', 'dpop'])
 
 /**
  * A refresh token is active too. Its answer has another type, or none; without a type, which RFC 7662 §2.2 allows, its
- * audience or `token_use` must tell it from an access token.
+ * audience or `token_use` must distinguish it from an access token.
  */
 function isAccessToken ({ token_type: type, token_use: use }: Json, hasAudience: boolean): boolean {
   if (use !== undefined && use !== 'access_token') return false

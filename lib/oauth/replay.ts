@@ -24,7 +24,7 @@ export const BUCKET_MS = 60_000
 export const bucketOf = (until: number): number => Math.floor(until / BUCKET_MS)
 export const endOf = (bucket: number): number => (bucket + 1) * BUCKET_MS
 
-/** What a holder is told whose proofs of one minute are too many: later proofs count in the next minute. */
+/** The refusal of a holder whose proofs of one minute are too many: later proofs count in the next minute. */
 export function tooManyProofs (until: number): RateLimited {
   return new RateLimited('too many DPoP proofs of one JWK', Math.ceil((endOf(bucketOf(until)) - until) / 1000))
 }

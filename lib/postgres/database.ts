@@ -1,5 +1,12 @@
+import type { Position } from '../core/cursor.js'
+
 /** Column → value as Postgres writes it: text, also of numbers and JSON, `t` or `f`; null for NULL. */
 export type Row = Readonly<Record<string, unknown>>
+
+/** Where a row with `id` and `created_at` stands in a list, whether or not its record can be read. */
+export function positionOf (row: Row): Position & { readonly row: Row } {
+  return { createdAt: new Date(Number(row.created_at)), id: String(row.id), row }
+}
 
 /** Runs one statement. */
 export type Run = (text: string, values: unknown[]) => Promise<readonly Row[]>

@@ -71,8 +71,13 @@ export function createScript (command: Command): Script {
   return (text, keys, args = []) => command('eval', text, String(keys.length), ...keys, ...args.map(String))
 }
 
+/** A reply that is a list. @throws TypeError */
+export function listOf (reply: unknown): readonly unknown[] {
+  if (!Array.isArray(reply)) throw new TypeError('the answer of Redis is not a list')
+  return reply
+}
+
 /** A reply that is a list of texts. @throws TypeError */
 export function textsOf (reply: unknown): readonly string[] {
-  if (!Array.isArray(reply)) throw new TypeError('the answer of Redis is not a list')
-  return reply.map(String)
+  return listOf(reply).map(String)
 }

@@ -1,3 +1,5 @@
+import type { Position } from '../core/cursor.js'
+
 /**
  * Any text as a part of a name in Redis, without colons and braces. JSON escapes lone surrogates first: UTF-8 would
  * write all of them alike.
@@ -20,4 +22,9 @@ export function memberOf (createdAt: Date, id: string): string {
 
 export function idOf (member: string): string {
   return member.slice(DIGITS)
+}
+
+/** Where a member stands in a list, whether or not its record can be read. */
+export function positionOf (member: string): Position {
+  return { createdAt: new Date(Number(BigInt(member.slice(0, DIGITS)) - EARLIEST)), id: idOf(member) }
 }

@@ -1,6 +1,10 @@
 import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
+import type { AccessEvent } from '../events/index.js'
 import type { ApiKey, DueKey, KeyNotices, KeyStore } from '../keys/index.js'
-import { changed, inserted, newHash, newWorkspace, secret, START, type KeyStoreCase } from './key-store-drafts.js'
+import {
+  changed, draft, inserted, newHash, newWorkspace, secret, START, type KeyStoreCase
+} from './key-store-drafts.js'
 
 const LEASE = 1000
 /** Later than the leases of other cases end. */
@@ -31,6 +35,14 @@ async function oneOf (notices: KeyNotices, workspace: string, now: number): Prom
 }
 
 const idsOf = (due: readonly DueKey[]): string[] => due.map(({ key }) => key.id)
+function eventOf (workspace: string, type: 'key.issued' | 'key.updated' | 'key.revoked', at: number): AccessEvent {
+  const event = { id: `evt_${randomUUID()}`, at: new Date(at), workspace }
+  const data = { key: { id: 'key_of_event', environment: 'production', name: 'It\'s "quoted" \\ \u2028' } }
+  const more = { by: { kind: 'user', id: 'ada' }, from: { ip: '2001:db8::1', requestId: 'req-1' } }
+  if (type === 'key.updated') return { ...event, type, data: { ...data, changed: ['name'] } }
+  return { ...event, ...more, type, data }
+}
+
 const sortedIds = (keys: ReadonlyArray<{ key: ApiKey }>): string[] => keys.map(({ key }) => key.id).sort()
 
 export const notices: readonly KeyStoreCase[] = [
@@ -39,7 +51,7 @@ export const notices: readonly KeyStoreCase[] = [
     const more = { name: 'CI', owner: 'ada', tier: 'pro', metadata: { team: 'a' }, expiresAt: new Date(START + 5) }
     const { key } = await inserted(store, workspace, more)
     const leased = await oneOf(notices, workspace, START)
-    assert.deepStrictEqual(leased, { key, noticed: [], leasedUntil: START + LEASE })
+    assert.deepStrictEqual(leased, { key, noticed: [], events: [], leasedUntil: START + LEASE })
     assert.deepStrictEqual(await dueOf(notices, workspace, START), [], 'it is leased')
   }),
   ofNotices('a lease that is not ended runs out', async (notices, store) => {
@@ -58,7 +70,8 @@ export const notices: readonly KeyStoreCase[] = [
   ofNotices('a key that nobody has leased cannot be settled', async (notices, store) => {
     const workspace = newWorkspace()
     const { key } = await inserted(store, workspace)
-    assert.equal(await notices.settle({ key, noticed: [], leasedUntil: START + LEASE }, ['early'], undefined), false)
+    const unleased = { key, noticed: [], events: [], leasedUntil: START + LEASE }
+    assert.equal(await notices.settle(unleased, ['early'], undefined), false)
     assert.deepStrictEqual((await oneOf(notices, workspace, START)).noticed, [])
   }),
   ofNotices('a key is returned when it is due, and not before', async (notices, store) => {
@@ -103,6 +116,32 @@ export const notices: readonly KeyStoreCase[] = [
     assert.equal(await notices.settle(leased, ['sent'], START + LATER), true)
     const again = await oneOf(notices, workspace, START)
     assert.deepStrictEqual([again.key, again.noticed], [revoked, ['sent']])
+  }),
+  ofNotices('events of changes stay with the key until they were emitted', async (notices, store) => {
+    const workspace = newWorkspace()
+    const issued = eventOf(workspace, 'key.issued', START)
+    const key = draft(workspace)
+    await store.insert(key, newHash(), issued)
+    const leased = await oneOf(notices, workspace, START)
+    assert.deepStrictEqual(leased.events, [issued])
+    const revoked = eventOf(workspace, 'key.revoked', START + 1)
+    const next = changed(key, { revokedAt: new Date(START + 1) })
+    assert.equal(await store.update(next, undefined, revoked), true)
+    assert.equal(await store.update(next, undefined, eventOf(workspace, 'key.updated', START)), false)
+    assert.equal(await notices.settle(leased, [], undefined), true)
+    const again = await oneOf(notices, workspace, START)
+    assert.deepStrictEqual(again.events, [issued, revoked], 'oldest first')
+    await notices.emitted(key, [])
+    await notices.emitted(key, [issued.id, 'evt_unknown'])
+    await notices.emitted({ workspace: newWorkspace(), id: key.id }, [revoked.id])
+    await notices.settle(again, [], START)
+    const last = await oneOf(notices, workspace, START)
+    assert.deepStrictEqual(last.events, [revoked])
+    await notices.emitted(key, [revoked.id])
+    await notices.emitted(key, [revoked.id])
+    await notices.settle(last, [], START)
+    assert.deepStrictEqual((await oneOf(notices, workspace, START)).events, [])
+    assert.deepStrictEqual(await store.get(workspace, key.id), next)
   }),
   ofNotices('a use does not make a key due', async (notices, store) => {
     const workspace = newWorkspace()

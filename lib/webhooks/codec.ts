@@ -1,19 +1,66 @@
+import { Type } from '@sinclair/typebox'
+import { RecordError } from '../core/store-error.js'
+import { parseRecord } from '../core/stored-record.js'
 import type { Attempt, Delivery, DeliveryState, WebhookEndpoint } from './endpoint.js'
 
-/** The part of a delivery that changes. */
+/** Names a record by its row, which no record may contradict. */
+export type EndpointRow = Pick<WebhookEndpoint, 'workspace' | 'id'>
+export type DeliveryRow = Pick<Delivery, 'workspace' | 'endpointId' | 'id'>
+
+/** The part of a delivery that changes, as it is stored. */
 export interface Progress {
-  readonly state: DeliveryState
-  readonly attempts: readonly Attempt[]
+  readonly state: string
+  readonly attempts: string
   /** Milliseconds since the epoch: when a pending delivery is due, or until when it is leased. */
   readonly due?: number | undefined
 }
+
+const text = Type.String()
+const date = Type.Date()
+
+/** Fields, events and outcomes that a later release adds are allowed: releases run side by side. */
+const endpointSchema = Type.Object({
+  id: text,
+  workspace: text,
+  environment: Type.Optional(text),
+  url: text,
+  events: Type.Array(Type.Unsafe<WebhookEndpoint['events'][number]>(text)),
+  description: Type.Optional(text),
+  secrets: Type.Array(Type.Object({ value: text, createdAt: date, retiresAt: Type.Optional(date) })),
+  createdAt: date,
+  disabledAt: Type.Optional(date),
+  disabledReason: Type.Optional(Type.Unsafe<NonNullable<WebhookEndpoint['disabledReason']>>(text)),
+  failingSince: Type.Optional(date),
+  version: Type.Integer()
+})
+
+const deliverySchema = Type.Object({
+  id: text,
+  workspace: text,
+  endpointId: text,
+  eventId: text,
+  type: Type.Unsafe<Delivery['type']>(text),
+  payload: text,
+  createdAt: date
+})
+
+const attemptsSchema = Type.Array(Type.Object({
+  at: date,
+  took: Type.Number(),
+  status: Type.Optional(Type.Integer()),
+  outcome: Type.Unsafe<Attempt['outcome']>(text)
+}))
 
 export function writeEndpoint (endpoint: WebhookEndpoint): string {
   return JSON.stringify(endpoint)
 }
 
-export function readEndpoint (text: string): WebhookEndpoint {
-  return JSON.parse(text, revive)
+/** @throws RecordError, as `readDelivery` */
+export function readEndpoint (row: EndpointRow, record: string): WebhookEndpoint {
+  const name = `endpoint ${JSON.stringify(row.id)}`
+  const endpoint = parseRecord(endpointSchema, record, name, revive)
+  checkRow(name, row, endpoint)
+  return endpoint
 }
 
 /** The part of a delivery that never changes. */
@@ -25,13 +72,14 @@ export function writeAttempts (attempts: readonly Attempt[]): string {
   return JSON.stringify(attempts)
 }
 
-export function readAttempts (text: string): readonly Attempt[] {
-  return JSON.parse(text, revive)
-}
-
-export function readDelivery (text: string, { state, attempts, due }: Progress): Delivery {
-  const fixed: Omit<Delivery, keyof Progress | 'nextAt'> = JSON.parse(text, revive)
-  return Object.freeze({ ...fixed, state, attempts, ...due !== undefined && { nextAt: new Date(due) } })
+export function readDelivery (row: DeliveryRow, record: string, { state, attempts, due }: Progress): Delivery {
+  const name = `delivery ${JSON.stringify(row.id)}`
+  const fixed = parseRecord(deliverySchema, record, name, revive)
+  checkRow(name, row, fixed)
+  if (!isState(state)) throw new RecordError(name, 'its state is unknown')
+  if (Number.isNaN(due)) throw new RecordError(name, 'when it is due is no time')
+  const made = parseRecord(attemptsSchema, attempts, name, revive)
+  return Object.freeze({ ...fixed, state, attempts: made, ...due !== undefined && { nextAt: new Date(due) } })
 }
 
 const states: ReadonlySet<string> = new Set<DeliveryState>(['pending', 'delivered', 'failed'])
@@ -40,10 +88,10 @@ function isState (text: string): text is DeliveryState {
   return states.has(text)
 }
 
-/** @throws TypeError for text that no release has written */
-export function readState (text: string): DeliveryState {
-  if (!isState(text)) throw new TypeError('a stored delivery is in no known state')
-  return text
+function checkRow<R extends object> (name: string, row: R, record: R): void {
+  for (const [field, value] of Object.entries(row)) {
+    if (Reflect.get(record, field) !== value) throw new RecordError(name, `${field} is another than that of its row`)
+  }
 }
 
 /** Every field whose name says so is a date. All that is read is frozen: no reader can change what another one has. */

@@ -1,5 +1,7 @@
 import { describeFault } from '../core/errors.js'
 import type { Clock } from '../core/clock.js'
+import { RecordError } from '../core/store-error.js'
+import type { OnBroken } from '../core/stored-record.js'
 import type { Attempt, WebhookEndpoint } from './endpoint.js'
 import type { Deliver } from './engine.js'
 import { endpointAfter, settle, type RetryPolicy } from './outcome.js'
@@ -17,6 +19,8 @@ export interface DeliverDeps extends RetryPolicy {
   readonly random: () => number
   readonly userAgent: string
   readonly log: (reason: string, message: string) => void
+  /** Logs an endpoint that can't be read, however many deliveries wait for it. */
+  readonly onBroken: OnBroken
 }
 
 /** Of one update of an endpoint, which others may change at the same time. */
@@ -24,7 +28,7 @@ const MAX_TRIES = 3
 
 /** Makes one attempt: reads the endpoint as it is now, sends the request, and updates the health of the endpoint. */
 export function createDeliver (deps: DeliverDeps): Deliver {
-  const { store, send, encryption, clock, random, userAgent, log } = deps
+  const { store, send, encryption, clock, random, userAgent, log, onBroken } = deps
 
   async function attempt (endpoint: WebhookEndpoint | undefined, claim: Claim, now: number): ReturnType<Send> {
     if (endpoint === undefined || endpoint.disabledAt !== undefined) return { failure: 'disabled' }
@@ -83,7 +87,9 @@ export function createDeliver (deps: DeliverDeps): Deliver {
       if (endpoint !== undefined) await updateEndpointHealth(endpoint, settled.attempt)
       return settled
     } catch (fault) {
-      log(describeFault(fault), `the delivery ${delivery.id} could not be attempted; it is due again after its lease`)
+      const again = 'it is due again after its lease'
+      if (fault instanceof RecordError) onBroken(fault)
+      else log(describeFault(fault), `the delivery ${delivery.id} could not be attempted; ${again}`)
       return undefined
     }
   }

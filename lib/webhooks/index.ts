@@ -2,8 +2,10 @@ import { setMaxListeners } from 'node:events'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { contextOf, offer } from '../core/access-context.js'
+import { createBrokenLog } from '../core/broken-log.js'
 import { OptionError } from '../core/options.js'
 import { createFailureLog } from '../core/failure-log.js'
+import { reportBroken } from './broken-records.js'
 import { createWebhooks } from './create-webhooks.js'
 import { createDeliver } from './deliver.js'
 import { createEmbeddedEngine } from './embedded-engine.js'
@@ -50,7 +52,7 @@ export const webhooks = fp<WebhooksOptions>(async function latchkeyWebhooks (app
     throw new OptionError('register webhooks after latchkey, in a context where it has events')
   }
   const { clock } = contextOf(app)
-  const { store = createMemoryWebhookStore(), engine = createEmbeddedEngine(), ca } = options
+  const { engine = createEmbeddedEngine(), ca } = options
   const { deadline = 15, closeTimeout = 5 } = options
   const { schedule = defaultSchedule, disableAfter = 5 * DAY, retention = 30 * DAY } = options
   const { maxEndpoints = 20, secretKeys = [] } = options
@@ -61,6 +63,8 @@ export const webhooks = fp<WebhooksOptions>(async function latchkeyWebhooks (app
 
   const log = (reason: string, message: string): void => app.log.error({ reason }, message)
   const inform = (message: string): void => app.log.info(message)
+  const onBroken = createBrokenLog(log)
+  const store = reportBroken(options.store ?? createMemoryWebhookStore(), onBroken)
   const encryption = createSecretEncryption(secretKeys)
   const closing = new AbortController()
   // Each attempt in progress listens, which is no leak.
@@ -68,12 +72,14 @@ export const webhooks = fp<WebhooksOptions>(async function latchkeyWebhooks (app
   const send = createSend({ anywhere, resolve, deadline, ca, signal: closing.signal })
   const userAgent = 'fastify-latchkey'
   const policy = { schedule, disableAfter }
-  const deliver = createDeliver({ ...policy, store, send, encryption, clock, random: Math.random, userAgent, log })
+  const logs = { log, onBroken }
+  const deliver = createDeliver({ ...policy, ...logs, store, send, encryption, clock, random: Math.random, userAgent })
   const wake = engine.wake.bind(engine)
   const shared = { store, encryption, clock, wake }
 
   offer(app, 'webhooks', createWebhooks({ ...shared, anywhere, resolve, deadline: STORE_TIMEOUT, maxEndpoints }))
-  const unsubscribe = app.latchkey.events.onDurable(createEnqueue({ store, clock, wake, log }))
+  // Never unsubscribed: what happens while the app closes is delivered after the next start.
+  app.latchkey.events.onDurable(createEnqueue({ store, clock, wake, log }))
   const [begins, ends] = ['old deliveries could not be removed', 'old deliveries are removed again']
   const pruning = createFailureLog({ log, inform }, begins, ends)
   const timer = setInterval(prune, PRUNE_INTERVAL_MS).unref()
@@ -88,7 +94,6 @@ export const webhooks = fp<WebhooksOptions>(async function latchkeyWebhooks (app
     await engine.start({ store, clock, deliver, deadline, log, inform })
   })
   app.addHook('onClose', async function closeEngine () {
-    unsubscribe()
     clearInterval(timer)
     const giveUp = setTimeout(() => closing.abort(), closeTimeout * 1000)
     await engine.close().finally(() => clearTimeout(giveUp))
@@ -98,7 +103,8 @@ export const webhooks = fp<WebhooksOptions>(async function latchkeyWebhooks (app
 export { allowPrivateAddresses } from './destination.js'
 export { createEmbeddedEngine, type EmbeddedEngineOptions } from './embedded-engine.js'
 export { createMemoryWebhookStore } from './memory.js'
-export { DuplicateError } from '../core/store-error.js'
+export { DuplicateError, StoreError } from '../core/store-error.js'
+export type { OnBroken } from '../core/stored-record.js'
 export type {
   Claim, Claimed, ClaimLimit, DeliveryList, DeliveryPage, EndpointLimit, EndpointRef, Settled, WebhookStore
 } from './store.js'

@@ -1,12 +1,14 @@
 import { cutPage, newestFirst } from '../core/cursor.js'
 import { DuplicateError } from '../core/store-error.js'
-import { readAttempts, readDelivery, readEndpoint, writeAttempts, writeDelivery, writeEndpoint } from './codec.js'
+import { readDelivery, readEndpoint, writeAttempts, writeDelivery, writeEndpoint } from './codec.js'
 import { isSubscribed, type Delivery, type DeliveryState, type WebhookEndpoint } from './endpoint.js'
 import type { Claim, WebhookStore } from './store.js'
 
 /** Records are stored as text, so that every reader gets objects of its own. */
 interface StoredDelivery {
   readonly id: string
+  readonly workspace: string
+  readonly endpointId: string
   readonly createdAt: Date
   readonly record: string
   state: DeliveryState
@@ -36,7 +38,7 @@ export function createMemoryWebhookStore (): WebhookStore {
 
   function listEndpoints (workspace: string): WebhookEndpoint[] {
     const found = [...endpoints.values()].filter((stored) => stored.workspace === workspace)
-    return found.map(({ record }) => readEndpoint(record)).sort(newestFirst)
+    return found.map(endpointOf).sort(newestFirst)
   }
 
   function take ({ deliveries }: StoredEndpoint, now: number, leasedUntil: number, limit: number): Claim[] {
@@ -57,12 +59,12 @@ export function createMemoryWebhookStore (): WebhookStore {
     },
     async getEndpoint (workspace, id) {
       const stored = find(workspace, id)
-      return stored && readEndpoint(stored.record)
+      return stored && endpointOf(stored)
     },
     listEndpoints: async (workspace) => listEndpoints(workspace),
     async updateEndpoint (endpoint) {
       const stored = find(endpoint.workspace, endpoint.id)
-      const before = stored && readEndpoint(stored.record)
+      const before = stored && endpointOf(stored)
       if (stored === undefined || before?.version !== endpoint.version - 1) return false
       stored.record = writeEndpoint({ ...endpoint, createdAt: before.createdAt })
       return true
@@ -72,12 +74,13 @@ export function createMemoryWebhookStore (): WebhookStore {
 
     async enqueue (deliveries) {
       return deliveries.flatMap((delivery) => {
-        const { id, createdAt, state, attempts, nextAt } = delivery
-        const endpoint = find(delivery.workspace, delivery.endpointId)
+        const { id, workspace, endpointId, createdAt, state, attempts, nextAt } = delivery
+        const endpoint = find(workspace, endpointId)
         if (endpoint === undefined || endpoint.deliveries.has(id)) return []
         const due = nextAt?.getTime() ?? Infinity
         const record = writeDelivery(delivery)
-        endpoint.deliveries.set(id, { id, createdAt, record, state, attempts: writeAttempts(attempts), due })
+        const row = { id, workspace, endpointId, createdAt, record, state, attempts: writeAttempts(attempts), due }
+        endpoint.deliveries.set(id, row)
         return [id]
       })
     },
@@ -130,6 +133,11 @@ export function createMemoryWebhookStore (): WebhookStore {
   }
 }
 
-function deliveryOf ({ record, state, attempts, due }: StoredDelivery): Delivery {
-  return readDelivery(record, { state, attempts: readAttempts(attempts), due: due === Infinity ? undefined : due })
+function endpointOf ({ workspace, id, record }: StoredEndpoint): WebhookEndpoint {
+  return readEndpoint({ workspace, id }, record)
+}
+
+function deliveryOf ({ workspace, endpointId, id, record, state, attempts, due }: StoredDelivery): Delivery {
+  const progress = { state, attempts, due: due === Infinity ? undefined : due }
+  return readDelivery({ workspace, endpointId, id }, record, progress)
 }

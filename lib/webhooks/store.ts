@@ -1,11 +1,13 @@
 import type { Position } from '../core/cursor.js'
+import type { OnBroken } from '../core/stored-record.js'
 import type { EventType } from '../events/index.js'
 import type { Attempt, Delivery, DeliveryState, WebhookEndpoint } from './endpoint.js'
 
 /**
  * Where endpoints and deliveries live. Every method but `claim` and `prune` works on one workspace. Records that a
- * store returns are frozen copies with dates of their own. `webhookStoreConformance` of fastify-latchkey/testing shows
- * whether an implementation does all of this.
+ * store returns are frozen copies with dates of their own. A record that can't be read is left out of whatever answers
+ * many, and `onBroken` is called with a `StoreError` that names it. `webhookStoreConformance` of
+ * fastify-latchkey/testing shows whether an implementation does all of this.
  */
 export interface WebhookStore {
   /**
@@ -17,7 +19,7 @@ export interface WebhookStore {
   insertEndpoint (endpoint: WebhookEndpoint, maxEndpoints: number): Promise<boolean>
   getEndpoint (workspace: string, id: string): Promise<WebhookEndpoint | undefined>
   /** All of a workspace, newest first (`createdAt`, then `id`, descending). The host bounds how many there are. */
-  listEndpoints (workspace: string): Promise<readonly WebhookEndpoint[]>
+  listEndpoints (workspace: string, onBroken?: OnBroken): Promise<readonly WebhookEndpoint[]>
   /**
    * Replaces an endpoint if its stored version is the one before; id, workspace and createdAt never change.
    * @returns whether it was replaced
@@ -26,7 +28,7 @@ export interface WebhookStore {
   /** Removes an endpoint with all its deliveries. @returns whether there was one */
   removeEndpoint (workspace: string, id: string): Promise<boolean>
   /** Endpoints of a workspace that are not disabled and subscribed to the type; called for every event. */
-  subscribed (workspace: string, type: EventType): Promise<readonly WebhookEndpoint[]>
+  subscribed (workspace: string, type: EventType, onBroken?: OnBroken): Promise<readonly WebhookEndpoint[]>
 
   /**
    * Adds pending deliveries. One whose id is there already is not changed, so an event that is emitted twice is
@@ -35,15 +37,18 @@ export interface WebhookStore {
   enqueue (deliveries: readonly Delivery[]): Promise<readonly string[]>
   getDelivery (workspace: string, endpointId: string, id: string): Promise<Delivery | undefined>
   /** Deliveries to an endpoint, newest first (`createdAt`, then `id`, descending). Costs what the page costs. */
-  listDeliveries (workspace: string, endpointId: string, page: DeliveryPage): Promise<DeliveryList>
+  listDeliveries (
+    workspace: string, endpointId: string, page: DeliveryPage, onBroken?: OnBroken
+  ): Promise<DeliveryList>
   /**
    * Leases deliveries that are due to this caller until `now + lease`: until then nobody else gets them, and after a
    * crash they are due again then. Endpoints are served one after the other, a few deliveries each, so that one with a
    * long queue delays nobody. Costs what it returns, not what is pending.
    * @param now milliseconds since the epoch
    * @param lease milliseconds
+   * @param onBroken such a delivery is leased too
    */
-  claim (now: number, lease: number, limit: ClaimLimit): Promise<Claimed>
+  claim (now: number, lease: number, limit: ClaimLimit, onBroken?: OnBroken): Promise<Claimed>
   /**
    * Records how an attempt ended, unless its lease has ended and another caller has claimed the delivery.
    * @returns whether it was recorded

@@ -11,7 +11,7 @@ import { BEARER, GOOD, goodResolver, guard, isRefusal, optional, publicRoute, se
 import { selfSigned } from '../helpers/tls.js'
 
 const strict = { transport: undefined }
-const certificate = await selfSigned()
+const certificate = selfSigned()
 
 /** Also what the types of Fastify refuse: plain JavaScript does not. */
 function trusting (trustProxy: unknown): FastifyHttpOptions<Server> {

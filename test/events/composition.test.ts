@@ -1,4 +1,3 @@
-import { FormatRegistry } from '@sinclair/typebox'
 import { Value } from '@sinclair/typebox/value'
 import type { LatchkeyOptions } from 'fastify-latchkey'
 import { eventData, type AccessEvent, type AuditEntry } from 'fastify-latchkey/events'
@@ -7,8 +6,6 @@ import { settled } from '../helpers/events.js'
 import { keyApi } from '../helpers/key-routes.js'
 import { guarded } from '../helpers/limits.js'
 import { until } from '../helpers/until.js'
-
-FormatRegistry.Set('date-time', (text) => new Date(text).toISOString() === text)
 
 const minute = [{ name: 'minute', quota: 2, window: 60 }, { name: 'many', quota: 100, window: 60, partition: 'workspace' as const }]
 

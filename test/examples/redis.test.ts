@@ -2,9 +2,12 @@ import t from 'tap'
 import { startExample } from '../helpers/example.js'
 import { startRedis } from '../helpers/redis-server.js'
 
+/** One after the other: the second start finds its database made. */
+const LATCHKEY_DATA = t.testdir()
+
 t.test('with REDIS_URL npm start counts in Redis', async (t) => {
   const server = await startRedis(t)
-  const example = await startExample(undefined, { REDIS_URL: server.url })
+  const example = await startExample(undefined, { REDIS_URL: server.url, LATCHKEY_DATA })
   t.teardown(() => example.stop('SIGKILL'))
   const response = await fetch(`${example.url}/devices`, { headers: { authorization: `Bearer ${example.keys.read}` } })
   t.equal(response.status, 200)
@@ -14,7 +17,7 @@ t.test('with REDIS_URL npm start counts in Redis', async (t) => {
 })
 
 t.test('a Redis that is not there yet is no reason not to start', async (t) => {
-  const example = await startExample(undefined, { REDIS_URL: 'redis://127.0.0.1:1' })
+  const example = await startExample(undefined, { REDIS_URL: 'redis://127.0.0.1:1', LATCHKEY_DATA })
   t.teardown(() => example.stop('SIGKILL'))
   const response = await fetch(`${example.url}/devices`, { headers: { authorization: `Bearer ${example.keys.read}` } })
   t.equal(response.status, 503)

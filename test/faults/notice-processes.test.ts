@@ -31,9 +31,9 @@ async function fill (url: string): Promise<pg.Pool> {
 }
 
 /** Processes that wait for one another, and then scan. @param options milliseconds after the expiry, and after how many events the first one hangs */
-async function scan (t: Test, url: string, count: number, { later = 0, stall = Infinity } = {}) {
+async function scan (t: Test, url: string, count: number, { later = 0, stall = Infinity, issue = false } = {}) {
   const lines: Line[] = []
-  const children = Array.from({ length: count }, (_, i) => spawn('env', ['-u', 'NODE_OPTIONS', process.execPath, file], { cwd: root, env: { ...process.env, KEYS_URL: url, LATER: String(later), ...i === 0 && { STALL: String(stall) } }, stdio: ['pipe', 'pipe', 'inherit'] }))
+  const children = Array.from({ length: count }, (_, i) => spawn('env', ['-u', 'NODE_OPTIONS', process.execPath, file], { cwd: root, env: { ...process.env, KEYS_URL: url, LATER: String(later), ...i === 0 && { STALL: String(stall) }, ...issue && { ISSUE: 'yes' } }, stdio: ['pipe', 'pipe', 'inherit'] }))
   t.teardown(() => { for (const child of children) child.kill('SIGKILL') })
   const ready = children.map((child, by) => new Promise<void>((resolve) => {
     createInterface({ input: child.stdout }).on('line', (line) => {
@@ -106,4 +106,20 @@ t.test('with one of them killed in the middle: none missing, and what is emitted
   t.equal(later.lines.length, orphans, 'only what it had leased is emitted again')
   t.equal(new Set(lines.map(({ key }) => key)).size, lines.length, 'none twice before')
   t.equal(await left(pool), 0)
+})
+
+t.test('processes that are killed right after they issued a key: another one emits the event of each', async (t) => {
+  const url = await postgres.createDatabase()
+  const issuing = await scan(t, url, PROCESSES, { issue: true })
+  const killed = new Set<number>()
+  await until(async () => {
+    const [next] = issuing.lines.filter(({ by }) => !killed.has(by))
+    if (next !== undefined) await issuing.kill(next.by)
+    if (next !== undefined) killed.add(next.by)
+    return killed.size === PROCESSES
+  })
+  const { lines, stop } = await scan(t, url, 1, { later: 60_001 })
+  await until(() => keys(lines) >= PROCESSES)
+  await stop()
+  t.same(lines.map(({ type, key }) => `${type} ${key}`).sort(), issuing.lines.map(({ key }) => `key.issued ${key}`).sort())
 })

@@ -1,45 +1,37 @@
-import { once } from 'node:events'
-import { connect, createServer, type Socket } from 'node:net'
+import { chown, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import type { Ending } from './ending.js'
-import { portOf } from './doors.js'
+import { onFreePort } from './ports.js'
+import { owner, ownerIds } from './postgres.js'
+import { startProgram, type Program } from './programs.js'
 
-/** What PgBouncer takes of a startup packet; it refuses all else unless it is told to ignore it. */
-const KNOWN = new Set(['user', 'database', 'client_encoding', 'application_name', 'DateStyle', 'TimeZone', 'standard_conforming_strings', 'replication'])
-
-/** A proxy that refuses startup parameters as PgBouncer does. @param url by a socket in a folder @returns the URL of a database through it */
-export async function startBouncer (t: Ending, url: string): Promise<string> {
+/**
+ * PgBouncer with its defaults: it refuses startup parameters that it does not know.
+ * @param url by a socket in a folder @param mode when a client gives its server connection back
+ * @returns the URL of the same database through it
+ */
+export async function startBouncer (t: Ending, url: string, mode: 'session' | 'transaction'): Promise<string> {
   const { searchParams, pathname, username } = new URL(url.replace('@/', '@localhost/'))
-  const sockets = new Set<Socket>()
-  const proxy = createServer((client) => {
-    sockets.add(client.on('error', () => {}))
-    client.once('data', (packet) => {
-      const [unknown] = parametersOf(packet).filter((name) => !KNOWN.has(name))
-      if (unknown !== undefined) {
-        client.end(refusal(`unsupported startup parameter: ${unknown}`))
-        return
-      }
-      const upstream = connect(`${searchParams.get('host')}/.s.PGSQL.5432`)
-      sockets.add(upstream.on('error', () => {}))
-      upstream.write(packet)
-      client.pipe(upstream).pipe(client)
-    })
-  }).listen(0, '127.0.0.1')
-  await once(proxy, 'listening')
-  t.teardown(() => {
-    for (const socket of sockets) socket.destroy()
-    proxy.close()
+  const folder = await mkdtemp(join(tmpdir(), 'latchkey-bouncer-'))
+  t.teardown(() => rm(folder, { recursive: true, force: true }))
+  const users = join(folder, 'users.txt')
+  const config = join(folder, 'pgbouncer.ini')
+  await writeFile(users, `"${username}" ""\n`)
+
+  let program: Program | undefined
+  t.teardown(async () => {
+    program?.signal('SIGKILL')
+    await program?.gone
   })
-  return `postgres://${username}@127.0.0.1:${portOf(proxy)}${pathname}`
-}
-
-/** A startup packet is its length, a version, and names and values that end with zeros. */
-function parametersOf (packet: Buffer): string[] {
-  return packet.toString('latin1', 8).split('\0').filter((name, i) => i % 2 === 0 && name !== '')
-}
-
-function refusal (message: string): Buffer {
-  const fields = Buffer.from(`SFATAL\0VFATAL\0C08P01\0M${message}\0\0`)
-  const packet = Buffer.concat([Buffer.from('E0000'), fields])
-  packet.writeInt32BE(packet.length - 1, 1)
-  return packet
+  const port = await onFreePort(async (port) => {
+    await writeFile(config, ['[databases]', `* = host=${searchParams.get('host')} port=5432`, '[pgbouncer]',
+      'listen_addr = 127.0.0.1', `listen_port = ${port}`, 'unix_socket_dir =', `pool_mode = ${mode}`,
+      'auth_type = trust', `auth_file = ${users}`, ''].join('\n'))
+    const [uid, gid] = await ownerIds()
+    for (const path of [folder, users, config]) await chown(path, uid, gid)
+    program = await startProgram(['pgbouncer', config], folder, /process up/, owner)
+    return port
+  })
+  return `postgres://${username}@127.0.0.1:${port}${pathname}`
 }

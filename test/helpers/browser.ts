@@ -1,15 +1,12 @@
-import { access } from 'node:fs/promises'
 import { chromium, type Browser } from 'playwright-core'
-
-const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium'
+import { findChromium } from '../runner/find-program.js'
 
 /** A real browser that talks to nobody but the pages it is sent to. */
 export async function launchBrowser (): Promise<Browser> {
-  await access(CHROMIUM).catch(() => {
-    throw new Error(`the browser test needs Chromium at ${CHROMIUM}: apt-get install -y chromium, or set CHROMIUM to where it is`)
-  })
+  const executablePath = findChromium()
+  if (executablePath === undefined) throw new Error('this test needs Chromium: npm run test:services')
   return await chromium.launch({
-    executablePath: CHROMIUM,
+    executablePath,
     args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-component-update', '--disable-sync']
   })
 }

@@ -14,14 +14,15 @@ export interface Finished {
 }
 
 /**
- * Starts a program as a user would: nothing of npm's or tap's environment reaches it. tap adds its own loader to every
- * Node child by NODE_OPTIONS, which would count what the child runs as coverage; `env -u` is what it doesn't see through.
+ * Starts a program as a user would: nothing of npm's or tap's environment reaches it. Node hands on where coverage is
+ * written unless it is named here, and what a child runs does not count.
  */
 export function start (command: readonly string[], cwd: string = root, extra: NodeJS.ProcessEnv = {}): Child {
-  const inherited = Object.entries(process.env).filter(([name]) => !/^(npm_(package|lifecycle|command|config_local)|tap|_tapjs)/i.test(name))
-  return spawn('env', ['-u', 'NODE_OPTIONS', ...command], {
+  const [program = '', ...args] = command
+  const inherited = Object.entries(process.env).filter(([name]) => !/^(npm_(package|lifecycle|command|config_local)|tap)/i.test(name))
+  return spawn(program, args, {
     cwd,
-    env: { ...Object.fromEntries(inherited), ...extra },
+    env: { ...Object.fromEntries(inherited), NODE_V8_COVERAGE: undefined, ...extra },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
 }

@@ -15,6 +15,7 @@ export function collectingEmitter (): Emitter & { readonly emitted: AccessEvent[
     onDurable: () => () => {},
     async emit (event) { emitted.push(event); return true },
     hasListeners: () => true,
+    hasDurableListeners: () => false,
     async idle () {}
   }
 }

@@ -4,11 +4,14 @@ import { join } from 'node:path'
 import { root, run, start, type Child, type Finished } from './child.js'
 
 /** What `npm start` runs, without npm around it, so that signals reach the server. */
-async function command (name: string | undefined): Promise<string[]> {
+export async function npmStart (): Promise<string[]> {
   const { scripts } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'))
   const [, ...words] = String(scripts.start).split(' ')
-  return [process.execPath, ...words, ...name === undefined ? [] : [name]]
+  return [process.execPath, ...words]
 }
+
+/** The same server, compiled before the tests: it starts in a tenth of the time. */
+const compiled = [process.execPath, join(root, '.build/examples/server.js')]
 
 export interface RunningExample {
   readonly url: string
@@ -21,9 +24,9 @@ export interface RunningExample {
 }
 
 /** Starts an example on a port of its own and waits for its last line of start-up. */
-export async function startExample (name?: string, environment: NodeJS.ProcessEnv = {}): Promise<RunningExample> {
+export async function startExample (name?: string, environment: NodeJS.ProcessEnv = {}, command: readonly string[] = compiled): Promise<RunningExample> {
   const folder = await mkdtemp(join(tmpdir(), 'latchkey-example-'))
-  const child = start(await command(name), root, { PORT: '0', LOG_LEVEL: 'silent', LATCHKEY_DATA: folder, ...environment })
+  const child = start([...command, ...name === undefined ? [] : [name]], root, { PORT: '0', LOG_LEVEL: 'silent', LATCHKEY_DATA: folder, ...environment })
   const ended = new Promise<number | NodeJS.Signals | null>((resolve, reject) => {
     child.once('error', reject).once('close', (code, signal) => resolve(code ?? signal))
   }).finally(() => rm(folder, { recursive: true, force: true }))
@@ -44,7 +47,7 @@ export async function startExample (name?: string, environment: NodeJS.ProcessEn
 /** Runs an example that is meant to fail at start-up. */
 export async function runExample (name?: string, environment: NodeJS.ProcessEnv = {}): Promise<Finished> {
   const folder = await mkdtemp(join(tmpdir(), 'latchkey-example-'))
-  return run(await command(name), root, { PORT: '0', LATCHKEY_DATA: folder, ...environment }).finally(() => rm(folder, { recursive: true, force: true }))
+  return run([...compiled, ...name === undefined ? [] : [name]], root, { PORT: '0', LATCHKEY_DATA: folder, ...environment }).finally(() => rm(folder, { recursive: true, force: true }))
 }
 
 async function startUp (child: Child): Promise<{ shown: string, last: string }> {

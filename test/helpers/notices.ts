@@ -38,6 +38,7 @@ export function scanning (store: KeyStore = createMemoryKeyStore(), emit: (event
     deadline: 1,
     events: {
       hasListeners: () => true,
+      hasDurableListeners: () => true,
       async emit (event) {
         emitted.push(event)
         return await emit(event)
@@ -45,6 +46,7 @@ export function scanning (store: KeyStore = createMemoryKeyStore(), emit: (event
     },
     log: (reason, message) => { logged.push(`${message}: ${reason}`) },
     inform: (message) => { logged.push(message) },
+    onBroken: ({ message }) => { logged.push(message) },
     ...deps
   })
 

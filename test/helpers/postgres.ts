@@ -1,10 +1,11 @@
-import { chown, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
+import { chown, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { randomBytes } from 'node:crypto'
 import pg from 'pg'
 import { run } from './child.js'
 import type { Ending } from './ending.js'
+import { findPostgres } from '../runner/find-program.js'
 import { startProgram, type Program } from './programs.js'
 
 /** A Postgres of its own in a temporary folder, spoken to by a socket there. */
@@ -28,20 +29,24 @@ export interface Postgres {
 /** What must not be seen in any log or body. */
 export const PASSWORD = 'pa55word-of-postgres'
 
-/** The server refuses to run as root. */
-const owner = process.getuid?.() === 0 ? 'postgres' : undefined
+/** Postgres and PgBouncer refuse to run as root. */
+export const owner = process.getuid?.() === 0 ? 'postgres' : undefined
+
+/** Ids of the user and the group that own what those read and write. */
+export async function ownerIds (): Promise<[uid: number, gid: number]> {
+  const id = async (flag: string) => Number((await run(['id', flag, ...owner === undefined ? [] : [owner]])).stdout)
+  return [await id('-u'), await id('-g')]
+}
 
 export async function startPostgres (t: Ending, ...args: readonly string[]): Promise<Postgres> {
-  const bin = await binaries()
+  const bin = binaries()
   const folder = await mkdtemp(join(tmpdir(), 'latchkey-pg-'))
   t.teardown(() => rm(folder, { recursive: true, force: true }))
   const data = join(folder, 'data')
   await mkdir(data, { mode: 0o700 })
   const as = owner === undefined ? [] : ['runuser', '-u', owner, '--']
-  if (owner !== undefined) {
-    const [uid, gid] = await Promise.all(['-u', '-g'].map(async (flag) => Number((await run(['id', flag, owner])).stdout)))
-    for (const one of [folder, data]) await chown(one, uid ?? 0, gid ?? 0)
-  }
+  const [uid, gid] = await ownerIds()
+  for (const one of [folder, data]) await chown(one, uid, gid)
   const made = await run([...as, join(bin, 'initdb'), '-D', data, '-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--locale=C', '--no-sync'], '/')
   if (made.code !== 0) throw new Error(`initdb: ${made.stderr}`)
 
@@ -86,8 +91,8 @@ export async function startPostgres (t: Ending, ...args: readonly string[]): Pro
   }
 }
 
-async function binaries (): Promise<string> {
-  const home = '/usr/lib/postgresql'
-  const versions = (await readdir(home)).map(Number).sort((a, b) => b - a)
-  return join(home, String(versions[0]), 'bin')
+function binaries (): string {
+  const folder = findPostgres()
+  if (folder === undefined) throw new Error('this test needs Postgres: npm run test:services')
+  return folder
 }

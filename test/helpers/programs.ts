@@ -35,7 +35,8 @@ kill $watcher 2>/dev/null
 /** @param folder removed when this process ends without having stopped it @param ready what its output says when it can be spoken to */
 export async function startProgram (command: readonly string[], folder: string, ready: RegExp, user?: string): Promise<Program> {
   const as = user === undefined ? [] : ['runuser', '-u', user, '--']
-  const child = spawn('env', ['-u', 'NODE_OPTIONS', ...as, 'sh', '-c', WATCH, 'sh', folder, ...command], { stdio: ['pipe', 'pipe', 'pipe'], cwd: '/' })
+  const [program = '', ...args] = [...as, 'sh', '-c', WATCH, 'sh', folder, ...command]
+  const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'], cwd: '/' })
   const gone = once(child, 'close')
   let output = ''
   await new Promise<void>((resolve, reject) => {

@@ -41,7 +41,7 @@ const behaviours: Readonly<Record<string, Behaviour>> = {
 
 /** An HTTPS server on a port of this machine, which records what it receives. */
 export async function startReceiver (t: Ending) {
-  const { key, cert } = await selfSigned()
+  const { key, cert } = selfSigned()
   const received: Received[] = []
   const listeners = new Set<() => void>()
   const server = createServer({ key, cert }, async (request, response) => {

@@ -55,7 +55,7 @@ t.test('keys work without an emitter, without listeners and without a log', asyn
   const { key } = await keys.issue({ workspace: 'w1', scopes: [] })
   t.match(await keys.revoke('w1', key.id), { key: { version: 2 } }, 'nor need anybody log failures')
   await close()
-  const unheard = { hasListeners: () => false, async emit () { throw new Error('was emitted') }, on: () => () => {}, onDurable: () => () => {}, async idle () {} }
+  const unheard = { hasListeners: () => false, hasDurableListeners: () => false, async emit () { throw new Error('was emitted') }, on: () => () => {}, onDurable: () => () => {}, async idle () {} }
   const silent = keyring(t, {}, { events: unheard })
   t.match(await silent.keys.issue({ workspace: 'w1', scopes: [] }), { key: { version: 1 } })
 })

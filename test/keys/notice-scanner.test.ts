@@ -71,7 +71,7 @@ t.test('a notice that could not be settled is not emitted again by the same proc
   const { notices } = store
   if (notices === undefined) throw new Error('no notices')
   let down = true
-  const failing: KeyStore = { ...store, notices: { due: (...query) => notices.due(...query), settle (...end) { if (down) throw new Error('secret-word'); return notices.settle(...end) } } }
+  const failing: KeyStore = { ...store, notices: { ...notices, settle (...end) { if (down) throw new Error('secret-word'); return notices.settle(...end) } } }
   const { scan, logged } = scanning(failing)
   await add(store, { expiresAt: day(10) })
   t.same(await scan(day(10)), ['key.expired'])
@@ -95,7 +95,7 @@ t.test('a process that was stopped for longer than its lease leaves the key to o
 t.test('a store that fails or hangs is logged once and asked again; without a working clock nothing is asked', async (t) => {
   const store = createMemoryKeyStore()
   let answer = (): readonly never[] | Promise<readonly never[]> => { throw new Error('secret-word') }
-  const notices = { due: () => answer(), settle: () => true }
+  const notices = { due: () => answer(), settle: () => true, emitted () {} }
   const { scan, logged, scanner, time } = scanning({ ...store, notices }, undefined, { deadline: 0.01 })
   await scan(day(1))
   answer = () => new Promise(() => {})
@@ -111,7 +111,7 @@ t.test('a store that fails or hangs is logged once and asked again; without a wo
 t.test('while nobody listens nothing is leased, and so nothing counts as emitted', async (t) => {
   const store = createMemoryKeyStore()
   await add(store, { expiresAt: day(10) })
-  const silent = scanning(store, undefined, { events: { hasListeners: () => false, async emit () { throw new Error('was emitted') } } })
+  const silent = scanning(store, undefined, { events: { hasListeners: () => false, hasDurableListeners: () => false, async emit () { throw new Error('was emitted') } } })
   await silent.scan(day(10))
   t.same(silent.logged, [])
   t.same(await scanning(store).scan(day(10)), ['key.expired'])
@@ -153,7 +153,7 @@ t.test('closing waits for what is being emitted, and begins nothing more', async
 t.test('a key store that fails is logged by the app once, and again when it works', async (t) => {
   const logged: unknown[] = []
   let down = true
-  const notices = { due: () => { if (down) throw new TypeError('secret-word'); return [] }, settle: () => true }
+  const notices = { due: () => { if (down) throw new TypeError('secret-word'); return [] }, settle: () => true, emitted () {} }
   const { app } = await guarded(t, { keys: { prefix: 'acme', store: { ...createMemoryKeyStore(), notices }, notices: { interval: 0.001 } } })
   app.log.error = (...entry: unknown[]) => { logged.push(entry); down = false }
   app.log.info = (...entry: unknown[]) => { logged.push(entry) }
@@ -166,7 +166,7 @@ t.test('a key store that fails is logged by the app once, and again when it work
 t.test('an app without events, or whose store has no notices, scans nothing', async (t) => {
   const { notices, ...store } = createMemoryKeyStore()
   const asked: string[] = []
-  const watched = { due: () => { asked.push('due'); return [] }, settle: () => true }
+  const watched = { due: () => { asked.push('due'); return [] }, settle: () => true, emitted () {} }
   for (const options of [{ events: false, keys: { prefix: 'acme', store: { ...store, notices: watched } } }, { keys: { prefix: 'acme', store } }] as const) {
     const { app } = await guarded(t, options)
     app.latchkey.events?.on('*', () => {})

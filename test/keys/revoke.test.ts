@@ -7,7 +7,7 @@ import { untyped } from '../helpers/limits.js'
 function keyring (replaced: Partial<KeyStore> = {}) {
   const clock = fakeClock()
   const memory = createMemoryKeyStore()
-  const { keys } = createKeys({ prefix: 'acme', store: { ...memory, ...replaced } }, { clock: clock.now, scopes: [], deadline: 0.02 })
+  const { keys } = createKeys({ prefix: 'acme', store: { ...memory, ...replaced } }, { clock: clock.now, scopes: [], deadline: 0.2 })
   return { clock, memory, keys, issue: async () => (await keys.issue({ workspace: 'w1', scopes: [] })).key }
 }
 

@@ -53,7 +53,7 @@ t.test('wrong credentials are refused at boot, without them in the message', asy
 })
 
 t.test('rediss:// speaks TLS, and a certificate of no known authority is a line, not a boot error', async (t) => {
-  const { key, cert } = await selfSigned()
+  const { key, cert } = selfSigned()
   const folder = t.testdir({ 'key.pem': key, 'cert.pem': cert })
   const port = await freePort()
   await startRedis(t, ['--tls-port', String(port), '--tls-key-file', `${folder}/key.pem`, '--tls-cert-file', `${folder}/cert.pem`, '--tls-auth-clients', 'no'])

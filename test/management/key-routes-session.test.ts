@@ -156,6 +156,8 @@ t.test('options are checked at boot', async (t) => {
     [{ session: true }, /option keyRoutes\.session must be a function of the request/],
     [{ workspacesOf: [] }, /option keyRoutes\.workspacesOf must be a function of the principal and the request/],
     [{ rotateEvery: 0 }, /option keyRoutes\.rotateEvery must be seconds above 0/],
+    [{ mayExceed: ['owner', 'scopes'] }, /option keyRoutes\.mayExceed\.1 must be an array of 'owner', 'tier' and 'expiresAt', not "scopes"/],
+    [{ mayExceed: 'owner' }, /option keyRoutes\.mayExceed must be an array of 'owner', 'tier' and 'expiresAt', not "owner"/],
     [{ issuing: 10 }, /option keyRoutes\.issuing must be \{ profile, cost \}/],
     [{ rateLimit: {} }, /unknown option keyRoutes\.rateLimit/]
   ]

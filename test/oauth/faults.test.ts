@@ -160,7 +160,7 @@ t.test('a plain-http jwks_uri in the metadata of an https issuer is 503, and nob
     else process.env.NODE_TLS_REJECT_UNAUTHORIZED = before
   })
   const plain = await createAuthority(t)
-  const server = createServer(await selfSigned(), (_request, response) => response.end(JSON.stringify(metadata)))
+  const server = createServer(selfSigned(), (_request, response) => response.end(JSON.stringify(metadata)))
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   t.teardown(() => {

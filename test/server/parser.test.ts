@@ -5,9 +5,9 @@ import t, { type Test } from 'tap'
 import { serverOptions } from 'fastify-latchkey/server'
 import { abandon, exchange, keepLines, listen, request, openConnection } from '../helpers/doors.js'
 
-async function start (t: Test, handler: () => Promise<unknown> = async () => ({})) {
+async function start (t: Test, handler: () => Promise<unknown> = async () => ({}), requestTimeout = 30_000) {
   const log = keepLines()
-  const app = Fastify(serverOptions({ logger: { level: 'trace', stream: log.stream }, requestTimeout: 50, http: { connectionsCheckingInterval: 20 } }))
+  const app = Fastify(serverOptions({ logger: { level: 'trace', stream: log.stream }, requestTimeout, http: { connectionsCheckingInterval: 20 } }))
   app.get('/', handler)
   app.post('/', handler)
   const port = await listen(app)
@@ -34,7 +34,7 @@ const members = {
 
 for (const [what, bytes, status, code] of refused) {
   t.test(`${what} is answered with ${status}, and only its code is logged`, async (t) => {
-    const { port, log, codes } = await start(t)
+    const { port, log, codes } = await start(t, undefined, status === 408 ? 50 : undefined)
     const answer = await exchange(port, bytes)
     t.ok(answer.text.startsWith(`HTTP/1.1 ${status} ${members[status].title}\r\n`))
     t.match(answer.headers, { connection: 'close', 'cache-control': 'no-store', 'content-type': 'application/problem+json; charset=utf-8' })

@@ -8,22 +8,24 @@ import { until } from '../helpers/until.js'
 
 const server = await startPostgres(t)
 
-t.test('keys are in a Postgres behind PgBouncer, and an update that waits too long does not happen later', async (t) => {
-  const url = await server.createDatabase()
-  const store = createPostgresKeyStore({ connectionString: await startBouncer(t, url), statementTimeout: 0.5 })
-  t.teardown(() => store.close())
-  const { key, hash } = await inserted(store, 'w1')
-  t.equal((await store.findByHash(hash))?.principal.id, key.id)
+for (const mode of ['session', 'transaction'] as const) {
+  t.test(`keys are in a Postgres behind PgBouncer (pool_mode ${mode}), and an update that waits too long does not happen later`, async (t) => {
+    const url = await server.createDatabase()
+    const store = createPostgresKeyStore({ connectionString: await startBouncer(t, url, mode), statementTimeout: 0.5 })
+    t.teardown(() => store.close())
+    const { key, hash } = await inserted(store, 'w1')
+    t.equal((await store.findByHash(hash))?.principal.id, key.id)
 
-  const other = new pg.Client(url)
-  await other.connect()
-  t.teardown(() => other.end())
-  await other.query('BEGIN')
-  await other.query('SELECT 1 FROM latchkey.keys FOR UPDATE')
-  await t.rejects(async () => await store.update(changed(key)), { name: 'StoreError', code: '57014' })
-  await other.query('ROLLBACK')
-  t.equal((await store.get('w1', key.id))?.version, 1)
-})
+    const other = new pg.Client(url)
+    await other.connect()
+    t.teardown(() => other.end())
+    await other.query('BEGIN')
+    await other.query('SELECT 1 FROM latchkey.keys FOR UPDATE')
+    await t.rejects(async () => await store.update(changed(key)), { name: 'StoreError', code: '57014' })
+    await other.query('ROLLBACK')
+    t.equal((await store.get('w1', key.id))?.version, 1)
+  })
+}
 
 t.test('a pool of the host needs no time-outs of its own for that', async (t) => {
   const url = await server.createDatabase()

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import t from 'tap'
 import { createEmbeddedEngine, createMemoryWebhookStore, type Delivery, type WebhookStore } from 'fastify-latchkey/webhooks'
+import { RecordError } from '../../lib/core/store-error.js'
 import { notice, webhookApi } from '../helpers/webhooks.js'
 import { verified } from '../helpers/receiver.js'
 import { until } from '../helpers/until.js'
@@ -119,6 +120,20 @@ t.test('a store that fails makes emit say so; the health of an endpoint is updat
   await until(() => log.text().includes('could not be updated after an attempt'))
   t.match(log.text(), /the health of the endpoint whe_.* could not be updated after an attempt/)
   t.notMatch(log.text(), 'a secret of the store')
+})
+
+t.test('however many deliveries wait for an endpoint whose record is broken, it is logged once', async (t) => {
+  const store = createMemoryWebhookStore()
+  const { app, receiver, log } = await webhookApi(t, { webhooks: { store } })
+  const { endpoint } = await app.latchkey.webhooks.create('w1', { events: ['key.expiring'], url: receiver.url() })
+  let asked = 0
+  store.getEndpoint = async () => { asked++; throw new RecordError(`endpoint "${endpoint.id}"`, 'it is no JSON') }
+  for (let i = 0; i < 3; i++) await app.latchkey.events.emit(notice())
+  await until(() => asked === 3)
+  await app.close()
+  t.match(log.text().split('\n').filter((line) => line.includes('"level":50')).map((line) => JSON.parse(line)), [
+    { msg: 'a stored record is passed over', reason: `the stored record of endpoint "${endpoint.id}" is not valid: it is no JSON` }
+  ])
 })
 
 t.test('a delivery whose endpoint can\'t be read is not attempted, and is due again after its lease', async (t) => {

@@ -2,9 +2,7 @@ import { mock } from 'node:test'
 import t from 'tap'
 import { createBullmqEngine } from 'fastify-latchkey/webhooks/bullmq'
 import { createEmbeddedEngine, createMemoryWebhookStore } from 'fastify-latchkey/webhooks'
-import { createRedisWebhookStore } from 'fastify-latchkey/webhooks/redis'
-import { delivery, endpoint, inserted, settled, at } from '../../lib/testing/webhook-store-drafts.js'
-import { startRedis } from '../helpers/redis-server.js'
+import { delivery, inserted, at } from '../../lib/testing/webhook-store-drafts.js'
 import { webhookApi } from '../helpers/webhooks.js'
 import { until } from '../helpers/until.js'
 
@@ -41,11 +39,7 @@ t.test('an event of a limit goes to endpoints of its own environment', async (t)
   t.match(await receiver.count(1), [{ path: '/sandbox', headers: { 'webhook-id': 'evt_1' } }])
 })
 
-t.test('options of engines and of the Redis store are checked', async (t) => {
+t.test('options of engines are checked', async (t) => {
   t.throws(() => createEmbeddedEngine({ concurrency: 1 }), { name: 'OptionError', message: /engine.concurrency must be a whole number from 2/ })
   t.throws(() => createBullmqEngine({ connection: {}, sweep: 0 }), { name: 'OptionError', message: /engine.sweep must be seconds/ })
-  const redis = (await startRedis(t)).client()
-  t.throws(() => createRedisWebhookStore({ redis, timeout: 0 }), { name: 'OptionError', message: /timeout must be seconds/ })
-  t.throws(() => createRedisWebhookStore({ redis, namespace: '{}' }), { name: 'OptionError', message: /namespace must be/ })
-  t.equal(await createRedisWebhookStore({ redis }).settle({ delivery: delivery(endpoint('w')), leasedUntil: 1 }, settled()), false)
 })

@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { Webhook } from 'standardwebhooks'
 import t from 'tap'
-import { readState } from '../../lib/webhooks/codec.js'
 import type { WebhookEndpoint } from '../../lib/webhooks/endpoint.js'
 import { endpointAfter, settle, type SendResult } from '../../lib/webhooks/outcome.js'
 import { createPlaces } from '../../lib/webhooks/places.js'
@@ -110,8 +109,4 @@ t.test('an endpoint that failed and was never attempted again counts as failing 
   places.take(refOf('whe_0'))
   t.equal(places.limits(NOW + 3_599_999).length, 1000, 'failing endpoints have half of the places')
   t.strictSame(places.limits(NOW + 3_600_000), [{ ...refOf('whe_0'), limit: 1 }])
-})
-
-t.test('a stored state that no release has written is refused', async (t) => {
-  t.throws(() => readState('lost'), { message: 'a stored delivery is in no known state' })
 })

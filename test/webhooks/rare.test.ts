@@ -1,20 +1,17 @@
 import { getDefaultAutoSelectFamily, setDefaultAutoSelectFamily } from 'node:net'
 import Fastify from 'fastify'
-import t, { type Test } from 'tap'
+import t from 'tap'
 import { allowPlainHttp, latchkey } from 'fastify-latchkey'
-import { createMemoryWebhookStore, webhooks, type WebhookStore } from 'fastify-latchkey/webhooks'
-import { createBullmqEngine } from 'fastify-latchkey/webhooks/bullmq'
+import { createMemoryWebhookStore, webhooks } from 'fastify-latchkey/webhooks'
 import { createPgliteWebhookStore, createPostgresWebhookStore } from 'fastify-latchkey/webhooks/postgres'
-import { createRedisWebhookStore } from 'fastify-latchkey/webhooks/redis'
-import { at, delivery, inserted, settled } from '../../lib/testing/webhook-store-drafts.js'
 import { createRedisStore } from '../../lib/webhooks/redis/store.js'
 import { createSend } from '../../lib/webhooks/send.js'
 import { keptLog } from '../helpers/contracts.js'
 import { untyped } from '../helpers/limits.js'
 import { startReceiver } from '../helpers/receiver.js'
-import { startRedis } from '../helpers/redis-server.js'
 import { notice, scopes, webhookApi } from '../helpers/webhooks.js'
 import { until } from '../helpers/until.js'
+import { forgets } from '../helpers/webhook-history.js'
 
 t.test('an endpoint that is changed all the time keeps its health as it was, and its delivery ends all the same', async (t) => {
   const store = createMemoryWebhookStore()
@@ -80,78 +77,17 @@ t.test('the time that a statement may take is seconds', async (t) => {
   await createPostgresWebhookStore({ connectionString, statementTimeout: 1 }).close()
 })
 
-async function forgets (t: Test, store: WebhookStore): Promise<void> {
-  const made = await inserted(store)
-  const { nextAt: _none, ...done } = delivery(made, { state: 'delivered' })
-  await store.enqueue([...Array.from({ length: 2100 }, () => delivery(made)), done])
-  t.match(await store.getDelivery(made.workspace, made.id, done.id), { state: 'delivered', nextAt: undefined })
-  t.equal(await store.removeEndpoint(made.workspace, made.id), true)
-  t.strictSame((await store.listDeliveries(made.workspace, made.id, { limit: 5 })).deliveries, [])
-  t.equal(await store.getDelivery(made.workspace, made.id, done.id), undefined)
-}
-
 t.test('an endpoint is removed with its long history', async (t) => {
   const embedded = createPgliteWebhookStore({ dataDir: t.testdir() })
   t.teardown(() => embedded.close())
   await forgets(t, embedded)
-  const client = (await startRedis(t)).client()
-  const store = createRedisWebhookStore({ redis: client, timeout: 30 })
-  const other = await inserted(store)
-  await store.enqueue([delivery(other)])
-  const before = await client.keys('*')
-  await forgets(t, store)
-  const [id = ''] = (await client.keys('*')).filter((name) => !before.includes(name))
-  t.match(id, /^latchkey:webhooks:id:/, 'nobody else gets its name')
-  t.equal((await client.keys('*')).length, before.length + 1)
-  t.equal(await client.zcard('latchkey:webhooks:made'), 1, 'that of another endpoint is there yet')
 })
 
-t.test('a store in Redis prunes what has ended, and leaves what is pending', async (t) => {
-  const client = (await startRedis(t)).client()
-  const store = createRedisWebhookStore({ redis: client, timeout: 30 })
-  const made = await inserted(store)
-  const waiting = delivery(made)
-  const { nextAt: _none, ...done } = delivery(made, { state: 'delivered', createdAt: at(1) })
-  await store.enqueue([waiting, done])
-  t.equal(await store.prune(at(1000), 10), 1)
-  t.strictSame((await store.listDeliveries(made.workspace, made.id, { limit: 5 })).deliveries.map(({ id }) => id), [waiting.id])
-  t.equal(await client.zcard('latchkey:webhooks:made'), 1)
-  await store.removeEndpoint(made.workspace, made.id)
-  t.equal(await client.zcard('latchkey:webhooks:made'), 0, 'nothing is left of an endpoint that is gone')
-  t.strictSame(await store.enqueue([delivery(made)]), [])
-  t.equal(await client.zcard('latchkey:webhooks:made'), 1)
-  t.equal(await store.prune(at(1000), 10), 0)
-  t.equal(await client.zcard('latchkey:webhooks:made'), 0, 'what came too late for it goes with the next pruning')
-})
-
-t.test('unexpected replies of Redis are no deliveries', async (t) => {
+t.test('unexpected replies of Redis are errors, not an empty store', async (t) => {
   const replies: unknown[] = [null, null, ['', null]]
   const store = createRedisStore({ command: async () => replies.shift() ?? null, namespace: 'mute' })
+  const refusal = { message: 'the answer of Redis is not a list' }
   const only = { workspace: 'w1', endpointId: 'whe_1' }
-  t.equal(await store.getDelivery('w1', 'whe_1', 'evt_1'), undefined)
-  for (let i = 0; i < 2; i++) t.strictSame((await store.claim(0, 1, { limit: 1, perEndpoint: 1, only })).claims, [])
-})
-
-t.test('a queue delivers what is due later in time, and logs what a store does wrong', async (t) => {
-  const { port } = await startRedis(t, ['--maxmemory-policy', 'noeviction'])
-  const memory = createMemoryWebhookStore()
-  let broken = false
-  const store: WebhookStore = { ...memory, async claim (now, lease, limit) { if (broken && limit.only !== undefined) throw new Error('a secret'); return await memory.claim(now, lease, limit) } }
-  const logged: string[] = []
-  let made = 0
-  const engine = createBullmqEngine({ connection: { host: '127.0.0.1', port }, sweep: 3600 })
-  t.teardown(() => engine.close())
-  await engine.start({ store, clock: Date.now, deliver: async () => { made++; return settled() }, deadline: 15, log: (reason, message) => { logged.push(`${message}: ${reason}`) }, inform: (message) => { logged.push(message) } })
-  const one = await inserted(store)
-  const later = delivery(one, { nextAt: new Date(Date.now() + 300) })
-  await store.enqueue([later])
-  await engine.wake([later])
-  await until(() => made >= 1)
-  t.strictSame([made, logged], [1, []])
-  broken = true
-  await engine.wake([later])
-  await until(() => logged.length > 0)
-  await engine.wake([later])
-  await engine.close()
-  t.strictSame(logged, ['the webhook store could not be asked for deliveries: Error'])
+  await t.rejects(store.getDelivery('w1', 'whe_1', 'evt_1'), refusal)
+  for (let i = 0; i < 2; i++) await t.rejects(store.claim(0, 1, { limit: 1, perEndpoint: 1, only }), refusal)
 })

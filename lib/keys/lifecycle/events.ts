@@ -10,23 +10,40 @@ export type KeyAction =
   | { readonly type: 'key.issued' | 'key.rotated' | 'key.revoked' | 'key.expired' | 'key.exposed' }
   | { readonly type: 'key.updated', readonly changed: readonly KeyField[] }
 
-/** Emits what was done to a key. @param key as it is from then on */
-export type EmitKeyEvent = (action: KeyAction, key: ApiKey, caller?: KeyCaller) => void
-
-export interface KeyEventsDeps {
-  readonly events: Pick<Emitter, 'emit' | 'hasListeners'> | undefined
-  readonly clock: Clock
-  /** The scanner of notices emits `key.expired`; the call that makes a key expire then emits `key.updated`. */
-  readonly expiryIsNoticed: boolean
+/** Emits what was done to keys. */
+export interface KeyEvents {
+  /** The event of an action; undefined where nothing listens. @param key as it is from then on */
+  eventOf (action: KeyAction, key: ApiKey, caller?: KeyCaller): AccessEvent | undefined
+  /** What the store writes with the change; undefined where no listener is durable. */
+  toStore (event: AccessEvent | undefined): AccessEvent | undefined
+  emit (event: AccessEvent | undefined, key: ApiKey): void
 }
 
-export function createKeyEvents ({ events, clock, expiryIsNoticed }: KeyEventsDeps): EmitKeyEvent {
-  return function emitKeyEvent (action, key, { by, from } = {}) {
-    const noticed = action.type === 'key.expired' && expiryIsNoticed
-    const done = noticed ? { type: 'key.updated', changed: ['expiresAt'] } as const : action
-    if (events === undefined || !events.hasListeners(done.type)) return
-    const event = keyEventOf(done, key, new Date(clock()))
-    events.emit({ ...event, ...by !== undefined && { by: actorOf(by) }, ...from !== undefined && { from } })
+export interface KeyEventsDeps {
+  readonly events: Pick<Emitter, 'emit' | 'hasListeners' | 'hasDurableListeners'> | undefined
+  readonly clock: Clock
+  /**
+   * Emits what the store has written with a change, and again after a failure. It also emits `key.expired`; the call
+   * that makes a key expire then emits `key.updated`.
+   */
+  readonly notices: { emitStored (event: AccessEvent, key: ApiKey): void } | undefined
+}
+
+export function createKeyEvents ({ events, clock, notices }: KeyEventsDeps): KeyEvents {
+  return {
+    eventOf (action, key, { by, from } = {}) {
+      const isNoticed = action.type === 'key.expired' && notices !== undefined
+      const done = isNoticed ? { type: 'key.updated', changed: ['expiresAt'] } as const : action
+      if (events === undefined || !events.hasListeners(done.type)) return undefined
+      const event = keyEventOf(done, key, new Date(clock()))
+      return { ...event, ...by !== undefined && { by: actorOf(by) }, ...from !== undefined && { from } }
+    },
+    toStore: (event) => notices !== undefined && events?.hasDurableListeners() === true ? event : undefined,
+    emit (event, key) {
+      if (event === undefined) return
+      if (notices === undefined) events?.emit(event)
+      else notices.emitStored(event, key)
+    }
   }
 }
 

@@ -1,10 +1,12 @@
 import type { Clock } from '../../core/clock.js'
 import { AccessError } from '../../core/errors.js'
+import { RecordError } from '../../core/store-error.js'
+import type { OnBroken } from '../../core/stored-record.js'
 import type { Keys } from '../keys.js'
 import type { LoadedKey } from '../record.js'
 import { hashSecret, type SecretFormat } from '../secret-format.js'
 import type { KeyStore } from '../store.js'
-import type { EmitKeyEvent } from './events.js'
+import type { KeyEvents } from './events.js'
 import { invalid } from './input.js'
 import { inTime } from './update-key.js'
 
@@ -13,25 +15,30 @@ export interface LeakReportDeps {
   readonly store: KeyStore
   readonly clock: Clock
   readonly keys: Pick<Keys, 'get' | 'revoke'>
-  readonly emit: EmitKeyEvent
+  readonly events: KeyEvents
+  readonly onBroken: OnBroken
   /** Seconds that the store may take. */
   readonly deadline: number
 }
 
 const MAX_SECRETS = 1000
+const BROKEN = 'stored records of keys that were reported as exposed can\'t be used'
 const REASON = 'Its secret was found where others can read it.'
 
 /** Takes reports of secrets that were found in public. The answer does not say which of them are real. */
 export function createLeakReport (deps: LeakReportDeps): Keys['reportExposed'] {
-  const { format, store, clock, keys, emit, deadline } = deps
+  const { format, store, clock, keys, events, onBroken, deadline } = deps
 
-  async function check (found: unknown, revoke: boolean): Promise<void> {
-    if (typeof found !== 'string' || format.parse(found) === undefined) return
-    const loaded = await inTime(load(hashSecret(found)), deadline)
-    if (loaded === undefined || clock() >= loaded.goodUntil) return
+  /** @returns the fault of a stored record that can't be used */
+  async function check (found: unknown, revoke: boolean): Promise<RecordError | undefined> {
+    if (typeof found !== 'string' || format.parse(found) === undefined) return undefined
+    const loaded = await inTime(load(hashSecret(found)).catch(unlessBroken), deadline)
+    if (loaded instanceof RecordError) return loaded
+    if (loaded === undefined || clock() >= loaded.goodUntil) return undefined
     const { workspace, id } = loaded.principal
     const key = revoke ? (await keys.revoke(workspace, id, { reason: REASON })).key : await keys.get(workspace, id)
-    emit({ type: 'key.exposed' }, key)
+    events.emit(events.eventOf({ type: 'key.exposed' }, key), key)
+    return undefined
   }
 
   async function load (hash: string): Promise<LoadedKey | undefined> {
@@ -42,12 +49,24 @@ export function createLeakReport (deps: LeakReportDeps): Keys['reportExposed'] {
     if (!Array.isArray(secrets) || secrets.length > MAX_SECRETS) {
       throw invalid(`secrets must be an array of at most ${MAX_SECRETS} secrets of keys`)
     }
-    for (const found of new Set<unknown>(secrets)) await check(found, revoke).catch(unlessDeleted)
+    const broken: RecordError[] = []
+    for (const found of new Set<unknown>(secrets)) {
+      const fault = await check(found, revoke).catch(unlessDeleted)
+      if (fault !== undefined) broken.push(fault)
+    }
+    broken.forEach(onBroken)
+    // All others are revoked by now; whoever reports these is asked to do so again.
+    if (broken.length > 0) throw new AccessError('KEYS_UNAVAILABLE', { reason: BROKEN, retryAfter: 1 })
     return { received: secrets.length }
   }
 }
 
 /** A key that was deleted in the meantime opens nothing any more. */
-function unlessDeleted (fault: unknown): void {
+function unlessDeleted (fault: unknown): undefined {
   if (!(fault instanceof AccessError && fault.code === 'KEY_NOT_FOUND')) throw fault
+}
+
+function unlessBroken (fault: unknown): RecordError {
+  if (fault instanceof RecordError) return fault
+  throw fault
 }

@@ -2,21 +2,22 @@ import { randomUUID } from 'node:crypto'
 import type { Clock } from '../../core/clock.js'
 import { writeCursor } from '../../core/cursor.js'
 import { AccessError } from '../../core/errors.js'
+import { isName } from '../../core/name.js'
 import type { Principal } from '../../core/principal.js'
+import type { OnBroken } from '../../core/stored-record.js'
 import { newestGeneration } from '../codec.js'
 import type { KeyCaller, Keys } from '../keys.js'
 import { copyKey, type ApiKey } from '../record.js'
 import { hashSecret, hintOf, type SecretFormat } from '../secret-format.js'
 import type { KeyPage, KeyStore } from '../store.js'
-import type { EmitKeyEvent, KeyAction } from './events.js'
+import type { KeyEvents } from './events.js'
 import {
-  invalid, readIssueInput, readListInput, readRevokeInput, readRotateInput, readUpdateInput,
-  type InputContext, type IssueFields
+  invalid, readIssueInput, readListInput, readRevokeInput, readRotateInput, readUpdateInput, type InputContext
 } from './input.js'
 import { createLeakReport } from './leak-report.js'
 import type { Privilege } from './privilege.js'
 import { beginGraceOf, changeKey, differences, expireKey, isExpired, revokeKey, rotateKey } from './transitions.js'
-import { createUpdateKey, findKey, inTime, isName, type Update } from './update-key.js'
+import { createUpdateKey, findKey, inTime } from './update-key.js'
 
 export interface LifecycleDeps extends Pick<InputContext, 'scopes' | 'tagOf' | 'metadata'> {
   readonly format: SecretFormat
@@ -27,40 +28,34 @@ export interface LifecycleDeps extends Pick<InputContext, 'scopes' | 'tagOf' | '
   readonly privilege: Privilege
   /** Makes every process use a key's version. @returns seconds after which they do at the latest */
   readonly publish: (key: ApiKey) => Promise<number>
-  readonly emit: EmitKeyEvent
+  readonly events: KeyEvents
+  /** Logs a record that a list or a report of leaks passes over. */
+  readonly onBroken: OnBroken
 }
 
 /** What a host does with keys: read the input, change the key, emit an event, publish the version. */
 export type Lifecycle = Omit<Keys, 'secretPattern' | 'forgetPermissions'>
 
 export function createLifecycle (deps: LifecycleDeps): Lifecycle {
-  const { format, store, clock, deadline, scopes, tagOf, metadata, privilege, publish, emit } = deps
+  const { format, store, clock, deadline, scopes, tagOf, metadata, privilege, publish, events, onBroken } = deps
   const contextFor = (by?: Principal): InputContext => ({ now: clock(), scopes, tagOf, metadata, by })
-  const updateKey = createUpdateKey(store, deadline)
-
-  /** Publishes the version even where nothing has changed: an earlier attempt to publish it may have failed. */
-  function announce (actionOf: (before: ApiKey, key: ApiKey) => KeyAction, caller: KeyCaller): Update['onStored'] {
-    return (before, key) => {
-      if (key !== before) emit(actionOf(before, key), key, caller)
-      return publish(key)
-    }
-  }
+  const updateKey = createUpdateKey({ store, deadline, events, publish })
 
   async function insert (key: ApiKey, secret: string, caller: KeyCaller): Promise<void> {
-    await store.insert(key, hashSecret(secret))
-    emit({ type: 'key.issued' }, key, caller)
+    const event = events.eventOf({ type: 'key.issued' }, key, caller)
+    await store.insert(key, hashSecret(secret), events.toStore(event))
+    events.emit(event, key)
   }
 
   async function listPage (workspace: string, page: KeyPage) {
-    return await store.list(workspace, page)
+    return await store.list(workspace, page, onBroken)
   }
 
   const keys: Omit<Lifecycle, 'reportExposed'> = {
     async issue (input, caller = {}) {
       const { by } = caller
       const { tag, fields } = readIssueInput(input, contextFor(by))
-      checkPlace(by, fields)
-      privilege.checkKey(by, fields)
+      privilege.check(caller, 'issue', fields)
       const secret = format.generate(tag)
       const createdAt = new Date(clock())
       const secrets = [{ generation: 1, hint: hintOf(secret), createdAt }]
@@ -85,13 +80,12 @@ export function createLifecycle (deps: LifecycleDeps): Lifecycle {
         target: { workspace, id, by },
         decide (key) {
           checkChangeable(key, version)
-          privilege.checkScopes(by, key.scopes)
           const changed = changeKey(key, change)
-          const fields = differences(key, changed)
-          if (fields.includes('scopes') || fields.includes('expiresAt')) privilege.checkKey(by, changed)
-          return { key: fields.length === 0 ? key : changed }
+          privilege.checkUpdate(caller, key, changed)
+          return { key: differences(key, changed).length === 0 ? key : changed }
         },
-        onStored: announce((before, key) => ({ type: 'key.updated', changed: differences(before, key) }), caller)
+        action: (before, key) => ({ type: 'key.updated', changed: differences(before, key) }),
+        caller
       })
     },
 
@@ -99,9 +93,11 @@ export function createLifecycle (deps: LifecycleDeps): Lifecycle {
       target: { workspace, id, by: caller.by },
       decide (key) {
         checkChangeable(key)
+        privilege.check(caller, 'restrict', key)
         return { key: expireKey(key, clock()) }
       },
-      onStored: announce(() => ({ type: 'key.expired' }), caller)
+      action: () => ({ type: 'key.expired' }),
+      caller
     }),
 
     async rotate (workspace, id, input = {}, caller = {}) {
@@ -117,13 +113,14 @@ export function createLifecycle (deps: LifecycleDeps): Lifecycle {
           // A rotation replaces the secret that was the newest when it was asked for, and no other.
           generation ??= newestGeneration(key)
           if (generation !== newestGeneration(key)) throw conflict('The key was rotated meanwhile.')
-          privilege.checkKey(by, key)
+          privilege.check(caller, 'rotate', key)
           const tag = tagOf.get(key.environment)
           if (tag === undefined) throw conflict(`No more keys are issued for ${key.environment}.`)
           secret = format.generate(tag)
           return { key: rotateKey(key, hintOf(secret), grace, clock()), hash: hashSecret(secret) }
         },
-        onStored: announce(() => ({ type: 'key.rotated' }), caller)
+        action: () => ({ type: 'key.rotated' }),
+        caller
       })
       return { ...changed, secret }
     },
@@ -132,8 +129,12 @@ export function createLifecycle (deps: LifecycleDeps): Lifecycle {
       const { reason } = readRevokeInput(input)
       return await updateKey({
         target: { workspace, id, by: caller.by },
-        decide: (key) => ({ key: revokeKey(key, reason, clock()) }),
-        onStored: announce(() => ({ type: 'key.revoked' }), caller),
+        decide (key) {
+          privilege.check(caller, 'restrict', key)
+          return { key: revokeKey(key, reason, clock()) }
+        },
+        action: () => ({ type: 'key.revoked' }),
+        caller,
         urgent: true
       })
     },
@@ -141,24 +142,14 @@ export function createLifecycle (deps: LifecycleDeps): Lifecycle {
     async beginGrace (workspace, id, generation) {
       await updateKey({
         target: { workspace, id },
-        decide: (key) => ({ key: beginGraceOf(key, generation, clock()) }),
-        onStored: (before, key) => key === before ? 0 : publish(key)
+        decide: (key) => ({ key: beginGraceOf(key, generation, clock()) })
       })
     },
 
     grants: privilege.grants
   }
 
-  return { ...keys, reportExposed: createLeakReport({ format, store, clock, keys, emit, deadline }) }
-}
-
-/** A caller issues keys in its own workspace and environment. */
-function checkPlace (by: Principal | undefined, { workspace, environment }: IssueFields): void {
-  if (by === undefined) return
-  if (workspace !== by.workspace) throw new AccessError('KEY_NOT_FOUND')
-  if (environment === by.environment) return
-  const detail = `The key would belong to ${environment}; the credential that issues it belongs to ${by.environment}.`
-  throw new AccessError('WRONG_ENVIRONMENT', { detail })
+  return { ...keys, reportExposed: createLeakReport({ format, store, clock, keys, events, onBroken, deadline }) }
 }
 
 function checkChangeable (key: ApiKey, version = key.version): void {

@@ -1,16 +1,19 @@
 import { AccessError } from '../../core/errors.js'
 import type { Principal } from '../../core/principal.js'
+import type { KeyCaller } from '../keys.js'
 import type { ApiKey } from '../record.js'
-import { invalid } from './input.js'
+import type { IssueFields } from './input.js'
+import { BOUNDED, EXCEEDABLE, type Act, type ExceedableField } from './privilege-table.js'
+import { differences, type KeyField } from './transitions.js'
 
-/** Keeps a caller from handing out more than it may do itself. Without a caller, the host acts and may do anything. */
+/** Keeps a caller from gaining more than it has itself. Without a caller, the host acts and may do anything. */
 export interface Privilege {
   /** True when the principal's scopes, with what they imply, include all of these. */
   grants (principal: Pick<Principal, 'scopes'>, scopes: readonly string[]): boolean
-  /** @throws AccessError `INSUFFICIENT_SCOPE` where the scopes permit something that the caller may not do */
-  checkScopes (by: Principal | undefined, scopes: readonly string[]): void
-  /** Checks scopes and expiry of a key that the caller hands out. @throws AccessError */
-  checkKey (by: Principal | undefined, key: Pick<ApiKey, 'scopes' | 'expiresAt'>): void
+  /** @throws AccessError that names what the key has and the caller has not */
+  check (caller: KeyCaller, act: Act, key: IssueFields): void
+  /** Checks each act that an update consists of. @throws AccessError */
+  checkUpdate (caller: KeyCaller, before: ApiKey, after: ApiKey): void
 }
 
 /** @param expand all scopes that scopes grant, with what they imply */
@@ -20,29 +23,47 @@ export function createPrivilege (expand: (scopes: readonly string[]) => readonly
     return [...new Set([...scopes, ...expand(scopes)])].filter((scope) => !granted.has(scope))
   }
 
-  function checkScopes (by: Principal | undefined, scopes: readonly string[]): void {
-    if (by === undefined) return
-    const lacking = missing(by, scopes)
-    if (lacking.length === 0) return
+  function insufficientScope (by: Principal, { scopes }: IssueFields): AccessError {
     const granted = by.scopes.join(', ') || 'nothing'
-    throw new AccessError('INSUFFICIENT_SCOPE', {
+    return new AccessError('INSUFFICIENT_SCOPE', {
       realm,
       scope: scopes,
-      reason: `principal ${by.id} lacks ${lacking.join(', ')}`,
+      reason: `principal ${by.id} lacks ${missing(by, scopes).join(', ')}`,
       detail: `The key holds ${scopes.join(', ')}; the credential that manages it grants ${granted}.`,
       extensions: { required: [scopes], granted: by.scopes }
     })
   }
 
+  function check ({ by, mayExceed = [] }: KeyCaller, act: Act, key: IssueFields): void {
+    if (by === undefined) return
+    const isBounded = (field: keyof IssueFields): boolean => BOUNDED[field].includes(act)
+    if (isBounded('workspace') && key.workspace !== by.workspace) throw new AccessError('KEY_NOT_FOUND')
+    if (isBounded('environment') && key.environment !== by.environment) throw wrongEnvironment(by, key)
+    if (isBounded('scopes') && missing(by, key.scopes).length > 0) throw insufficientScope(by, key)
+    const bounded = EXCEEDABLE.filter((field) => isBounded(field) && !mayExceed.includes(field))
+    const fields = bounded.filter((field) => exceeds[field](key, by))
+    if (fields.length > 0) throw exceedsCaller(by, key, fields)
+  }
+
+  function actOf (field: KeyField, before: ApiKey, after: ApiKey): Act {
+    switch (field) {
+      case 'name':
+      case 'metadata': return 'describe'
+      case 'scopes': return missing(before, after.scopes).length > 0 ? 'extend' : 'restrict'
+      case 'expiresAt': return endOf(after) > endOf(before) ? 'extend' : 'restrict'
+      default: return 'extend'
+    }
+  }
+
   return {
     grants: (principal, scopes) => missing(principal, scopes).length === 0,
-    checkScopes,
-    checkKey (by, { scopes, expiresAt }) {
-      checkScopes(by, scopes)
-      const end = by === undefined ? Infinity : endOf(by)
-      if (end === Infinity || (expiresAt !== undefined && expiresAt.getTime() <= end)) return
-      const latest = new Date(end).toISOString()
-      throw invalid(`expiresAt must be ${latest} at the latest, when the credential ends that manages the key`)
+    check,
+    checkUpdate (caller, before, after) {
+      for (const act of new Set(differences(before, after).map((field) => actOf(field, before, after)))) {
+        // Also as it was: who gives a key of another owner to itself would gain that key's id.
+        check(caller, act, before)
+        check(caller, act, after)
+      }
     }
   }
 }
@@ -52,11 +73,36 @@ export function isVisible (key: ApiKey, by: Principal | undefined): boolean {
   return by === undefined || (key.workspace === by.workspace && key.environment === by.environment)
 }
 
-/**
- * When a key that the caller hands out must have ended: no key outlives the key that it was made with. Access tokens
- * are short-lived by nature, which says nothing about their owner, so they set no end.
- */
-function endOf ({ kind, expiresAt, secretRetiresAt }: Principal): number {
-  if (kind !== 'api-key') return Infinity
+const exceeds: Readonly<Record<ExceedableField, (key: IssueFields, by: Principal) => boolean>> = {
+  owner: (key, by) => key.owner !== by.owner,
+  tier: (key, by) => key.tier !== by.tier,
+  // A caller whose end is no time makes nothing.
+  expiresAt: (key, by) => !(endOf(key) <= endOf(by))
+}
+
+type Holder = Pick<Principal, ExceedableField | 'secretRetiresAt'>
+
+/** When a key or its caller ends. The end of an access token counts too: nothing that it makes outlives it. */
+function endOf ({ expiresAt, secretRetiresAt }: Holder): number {
   return Math.min(expiresAt?.getTime() ?? Infinity, secretRetiresAt?.getTime() ?? Infinity)
+}
+
+function wrongEnvironment (by: Principal, { environment }: IssueFields): AccessError {
+  const detail = `The key would belong to ${environment}; the credential that issues it belongs to ${by.environment}.`
+  return new AccessError('WRONG_ENVIRONMENT', { detail })
+}
+
+function exceedsCaller (by: Principal, key: IssueFields, fields: readonly ExceedableField[]): AccessError {
+  const list = (of: Holder): string => fields.map((field) => `${field} ${textOf(of, field)}`).join(', ')
+  return new AccessError('KEY_EXCEEDS_CALLER', {
+    reason: `principal ${by.id} lacks ${fields.join(', ')} of the key`,
+    detail: `The key has ${list(key)}; the credential that manages it has ${list(by)}.`,
+    extensions: { exceeds: fields }
+  })
+}
+
+function textOf (of: Holder, field: ExceedableField): string {
+  if (field !== 'expiresAt') return of[field] ?? 'none'
+  const end = endOf(of)
+  return Number.isFinite(end) ? new Date(end).toISOString() : 'none'
 }

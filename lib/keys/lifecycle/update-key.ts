@@ -1,10 +1,12 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { withTimeout } from '../../core/clock.js'
 import { AccessError, describeFault } from '../../core/errors.js'
+import { isId, isName } from '../../core/name.js'
 import type { Principal } from '../../core/principal.js'
-import type { Changed } from '../keys.js'
+import type { Changed, KeyCaller } from '../keys.js'
 import { copyKey, type ApiKey } from '../record.js'
 import type { KeyStore } from '../store.js'
+import type { KeyAction, KeyEvents } from './events.js'
 import { isVisible } from './privilege.js'
 
 /** Which key, and who asks for it. */
@@ -25,13 +27,21 @@ export interface Update {
   readonly target: Target
   /** Called with the stored key before each attempt. What it throws ends the update. */
   readonly decide: (key: ApiKey) => Decision
-  /**
-   * Called once the key is stored, also where that was after the deadline: the change stands.
-   * @returns seconds after which every process uses it at the latest
-   */
-  readonly onStored: (before: ApiKey, key: ApiKey) => number | Promise<number>
+  /** What the change is; nothing is emitted for an update without it. */
+  readonly action?: (before: ApiKey, key: ApiKey) => KeyAction
+  /** For the event. */
+  readonly caller?: KeyCaller
   /** Pauses shortly between attempts, and so gets ahead of other changes: for revocations. */
   readonly urgent?: boolean
+}
+
+export interface UpdateKeyDeps {
+  readonly store: KeyStore
+  /** Seconds that the store may take. */
+  readonly deadline: number
+  readonly events: KeyEvents
+  /** Makes every process use a key's version. @returns seconds after which they do at the latest */
+  readonly publish: (key: ApiKey) => Promise<number>
 }
 
 /** Changes a key. @throws AccessError */
@@ -42,8 +52,8 @@ const MAX_PAUSE = 50
 const MAX_URGENT_PAUSE = 2
 
 /** Reads, decides, compares and sets; where another change was faster, all of it again until the deadline. */
-export function createUpdateKey (store: KeyStore, deadline: number): UpdateKey {
-  return async function updateKey ({ target, decide, onStored, urgent = false }) {
+export function createUpdateKey ({ store, deadline, events, publish }: UpdateKeyDeps): UpdateKey {
+  return async function updateKey ({ target, decide, action, caller, urgent = false }) {
     const answered = new AbortController()
 
     async function read (): Promise<Decision & { readonly before: ApiKey }> {
@@ -51,21 +61,27 @@ export function createUpdateKey (store: KeyStore, deadline: number): UpdateKey {
       return { before, ...decide(before) }
     }
 
-    async function replace (): Promise<{ before: ApiKey, key: ApiKey }> {
+    async function replace (): Promise<ApiKey> {
       let decision = await read()
       // Once the caller has got 503 it may try again: the change must not happen later by itself.
       for (let attempt = 1; !answered.signal.aborted; attempt++) {
         const { before, key: wanted, hash } = decision
-        if (wanted === before) return { before, key: before }
+        if (wanted === before) return before
         const key = copyKey({ ...wanted, version: before.version + 1 })
-        if (await store.update(key, hash)) return { before, key }
+        const event = action && events.eventOf(action(before, key), key, caller)
+        if (await store.update(key, hash, events.toStore(event))) {
+          events.emit(event, key)
+          return key
+        }
         await pause(Math.random() * Math.min(2 ** attempt, urgent ? MAX_URGENT_PAUSE : MAX_PAUSE))
         decision = await read()
       }
       throw new Error('the deadline of the change has passed')
     }
 
-    const work = replace().then(({ before, key }) => ({ key, effectiveWithin: onStored(before, key) }))
+    // Also where nothing was changed, as an earlier attempt to publish the version may have failed; and also where the
+    // key is stored after the deadline, as the change stands.
+    const work = replace().then((key) => ({ key, effectiveWithin: publish(key) }))
     const { key, effectiveWithin } = await inTime(work, deadline).finally(() => answered.abort())
     return { key, effectiveWithin: await effectiveWithin }
   }
@@ -73,14 +89,9 @@ export function createUpdateKey (store: KeyStore, deadline: number): UpdateKey {
 
 /** @throws AccessError `KEY_NOT_FOUND`, also for keys that the caller may not see */
 export async function findKey (store: KeyStore, { workspace, id, by }: Target): Promise<ApiKey> {
-  const key = isName(workspace) && isName(id) ? await store.get(workspace, id) : undefined
+  const key = isName(workspace) && isId(id) ? await store.get(workspace, id) : undefined
   if (key === undefined || !isVisible(key, by)) throw new AccessError('KEY_NOT_FOUND')
   return key
-}
-
-/** A text that any store takes: a database refuses a NUL, which would look like an outage. */
-export function isName (value: unknown): boolean {
-  return typeof value === 'string' && /^\P{Cc}{1,256}$/u.test(value)
 }
 
 /**

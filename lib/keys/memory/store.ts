@@ -1,5 +1,6 @@
 import { cutPage, newestFirst } from '../../core/cursor.js'
 import { DuplicateError } from '../../core/store-error.js'
+import type { AccessEvent } from '../../events/index.js'
 import { newestGeneration } from '../codec.js'
 import { copyKey, loadKey, type ApiKey, type LoadedKey } from '../record.js'
 import type { KeyStore, KeyUse } from '../store.js'
@@ -13,6 +14,8 @@ interface StoredKey {
   noticeAt: number
   leasedUntil?: number | undefined
   noticed: readonly string[]
+  /** Events of its changes that were not emitted yet. */
+  events: readonly AccessEvent[]
 }
 
 /** Keys of one process, gone when it ends. Lists and notices are plain scans over all keys. */
@@ -48,10 +51,10 @@ export function createMemoryKeyStore (): KeyStore {
   }
 
   return {
-    insert (key, hash) {
+    insert (key, hash, event) {
       if (byHash.has(hash) || byId.has(key.id)) throw new DuplicateError()
       const hashes = new Map([[newestGeneration(key), hash]])
-      const stored = { key: copyKey(withoutUse(key)), hashes, noticeAt: 0, noticed: [] }
+      const stored = { key: copyKey(withoutUse(key)), hashes, noticeAt: 0, noticed: [], events: listOf(event) }
       byId.set(key.id, stored)
       indexHashes(stored)
     },
@@ -69,7 +72,7 @@ export function createMemoryKeyStore (): KeyStore {
       const [page, next] = cutPage(found.sort(newestFirst), limit)
       return { keys: page.map(copyKey), next }
     },
-    update (key, hash) {
+    update (key, hash, event) {
       const stored = find(key.workspace, key.id)
       if (stored?.key.version !== key.version - 1) return false
       if (hash !== undefined) {
@@ -83,6 +86,7 @@ export function createMemoryKeyStore (): KeyStore {
         ...lastUsedAt !== undefined && { lastUsedAt },
         ...scopesUsedAt !== undefined && { scopesUsedAt }
       })
+      stored.events = [...stored.events, ...listOf(event)]
       if (stored.leasedUntil === undefined) stored.noticeAt = 0
       indexHashes(stored)
       return true
@@ -96,7 +100,7 @@ export function createMemoryKeyStore (): KeyStore {
         return due.sort((one, other) => one.noticeAt - other.noticeAt).slice(0, limit).map((stored) => {
           const leasedUntil = now + lease
           stored.noticeAt = stored.leasedUntil = leasedUntil
-          return { key: copyKey(stored.key), noticed: stored.noticed, leasedUntil }
+          return { key: copyKey(stored.key), noticed: stored.noticed, events: stored.events, leasedUntil }
         })
       },
       settle ({ key, leasedUntil }, noticed, next = Infinity) {
@@ -106,10 +110,16 @@ export function createMemoryKeyStore (): KeyStore {
         stored.noticed = [...noticed]
         stored.noticeAt = stored.key.version === key.version ? next : 0
         return true
+      },
+      emitted ({ workspace, id }, eventIds) {
+        const stored = find(workspace, id)
+        if (stored !== undefined) stored.events = stored.events.filter((event) => !eventIds.includes(event.id))
       }
     }
   }
 }
+
+const listOf = (event: AccessEvent | undefined): AccessEvent[] => event === undefined ? [] : [event]
 
 /** `recordUse` alone writes uses. */
 function withoutUse ({ lastUsedAt: _at, scopesUsedAt: _scopes, ...key }: ApiKey): ApiKey {

@@ -1,5 +1,5 @@
 import type { Row } from '../../postgres/database.js'
-import { readKey, type StoredKey } from '../codec.js'
+import { readKey, readScopesUsed, type StoredKey } from '../codec.js'
 import type { ApiKey } from '../record.js'
 
 export const COLUMNS = 'id, workspace, version, record, created_at, last_used_at, scopes_used'
@@ -10,7 +10,7 @@ export function keyOf (row: Row): ApiKey {
     ...storedKeyOf(row),
     use: row.last_used_at === null
       ? undefined
-      : { lastUsedAt: Number(row.last_used_at), scopesUsedAt: JSON.parse(String(row.scopes_used)) }
+      : { lastUsedAt: Number(row.last_used_at), scopesUsedAt: readScopesUsed(String(row.id), String(row.scopes_used)) }
   })
 }
 

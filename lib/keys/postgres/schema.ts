@@ -33,7 +33,11 @@ const migrations: Tables['migrations'] = [
   ],
   (schema) => [
     `CREATE INDEX keys_of_owner_in_environment ON ${schema}.keys (workspace, owner, environment, created_at, id)`
+  ],
+  (schema) => [
+    `ALTER TABLE ${schema}.keys ADD COLUMN events jsonb`,
+    `COMMENT ON COLUMN ${schema}.keys.events IS 'of its changes, by id: those that were not emitted yet; null: none'`
   ]
 ]
 
-export const tables: Tables = { kind: 'key', migrations, versions: 'migrations', lock: 0x6c617463 }
+export const tables: Tables = { kind: 'key', migrations, versions: 'migrations' }

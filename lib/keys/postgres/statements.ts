@@ -6,14 +6,15 @@ import { COLUMNS } from './rows.js'
 export function createStatements (schema: string) {
   return {
     insert: `WITH added AS (
-        INSERT INTO ${schema}.keys (id, workspace, environment, owner, created_at, version, record)
-        VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING id)
+        INSERT INTO ${schema}.keys (id, workspace, environment, owner, created_at, version, record, events)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $10) RETURNING id)
       INSERT INTO ${schema}.secrets (hash, key_id, generation) SELECT $8, id, $9 FROM added`,
     findByHash: selectFromPrimary(`SELECT k.id, k.workspace, k.version, k.record, k.created_at, s.generation
       FROM ${schema}.secrets s JOIN ${schema}.keys k ON k.id = s.key_id WHERE s.hash = $1`),
     get: selectFromPrimary(`SELECT ${COLUMNS} FROM ${schema}.keys WHERE workspace = $1 AND id = $2`),
     update: `WITH changed AS (
         UPDATE ${schema}.keys SET environment = $4, owner = $5, version = $6, record = $7,
+          events = CASE WHEN $11::jsonb IS NULL THEN events ELSE coalesce(events, '{}') || $11 END,
           notice_at = CASE WHEN notice_leased_until IS NULL THEN 0 ELSE notice_at END
         WHERE id = $1 AND workspace = $2 AND version = $3 RETURNING id
       ), added AS (
@@ -31,8 +32,9 @@ export function createStatements (schema: string) {
         ORDER BY k.id FOR NO KEY UPDATE OF k)
       UPDATE ${schema}.keys k SET
         last_used_at = greatest(k.last_used_at, u.used_at),
-        scopes_used = coalesce(k.scopes_used, '{}') || coalesce((
-          SELECT jsonb_object_agg(one.key, greatest(one.value::bigint, (k.scopes_used ->> one.key)::bigint))
+        scopes_used = CASE WHEN jsonb_typeof(k.scopes_used) = 'object' THEN k.scopes_used ELSE '{}' END || coalesce((
+          SELECT jsonb_object_agg(one.key, greatest(one.value::numeric,
+            CASE WHEN jsonb_typeof(k.scopes_used -> one.key) = 'number' THEN (k.scopes_used ->> one.key)::numeric END))
           FROM jsonb_each_text(u.scopes::jsonb) AS one), '{}')
       FROM uses u JOIN locked ON locked.id = u.id
       WHERE k.id = u.id AND k.workspace = u.workspace`,

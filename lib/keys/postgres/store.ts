@@ -1,4 +1,7 @@
 import { cutPage } from '../../core/cursor.js'
+import { readEach } from '../../core/stored-record.js'
+import { writeEvent, type AccessEvent } from '../../events/index.js'
+import { positionOf } from '../../postgres/database.js'
 import { withTables } from '../../postgres/migrate.js'
 import type { OpenDatabase } from '../../postgres/options.js'
 import { rowsFromPrimary } from '../../postgres/primary.js'
@@ -26,10 +29,11 @@ export function createSqlKeyStore ({ database, schema }: OpenDatabase): SqlKeySt
   return {
     migrate,
     close,
-    async insert (key, hash) {
+    async insert (key, hash, event) {
       const { id, workspace, environment, owner = null, createdAt, version } = key
       await write(statements.insert, [
-        id, workspace, environment, owner, createdAt.getTime(), version, writeKey(key), hash, newestGeneration(key)
+        id, workspace, environment, owner, createdAt.getTime(), version, writeKey(key), hash, newestGeneration(key),
+        eventsOf(event)
       ])
     },
     async findByHash (hash) {
@@ -40,16 +44,18 @@ export function createSqlKeyStore ({ database, schema }: OpenDatabase): SqlKeySt
       const [row] = rowsFromPrimary(await read(statements.get, [workspace, id]))
       return row && keyOf(row)
     },
-    async list (workspace, page) {
+    async list (workspace, page, onBroken) {
       const { text, values } = statements.list(workspace, page)
-      const [keys, next] = cutPage(rowsFromPrimary(await read(text, values)).map(keyOf), page.limit)
-      return { keys, next }
+      const rows = rowsFromPrimary(await read(text, values))
+      const [found, next] = cutPage(rows.map(positionOf), page.limit)
+      return { keys: readEach(found, ({ row }) => keyOf(row), onBroken), next }
     },
-    async update (key, hash) {
+    async update (key, hash, event) {
       const { id, workspace, environment, owner = null, version, secrets } = key
       const changed = await write(statements.update, [
         id, workspace, version - 1, environment, owner, version, writeKey(key),
-        hash ?? null, newestGeneration(key), secrets.map(({ generation }) => generation)
+        hash ?? null, newestGeneration(key), secrets.map(({ generation }) => generation),
+        eventsOf(event)
       ])
       return changed.length > 0
     },
@@ -59,6 +65,11 @@ export function createSqlKeyStore ({ database, schema }: OpenDatabase): SqlKeySt
     },
     notices: createSqlNotices(write, schema)
   }
+}
+
+/** By its id, so that one event can be removed from the others. */
+function eventsOf (event: AccessEvent | undefined): string | null {
+  return event === undefined ? null : JSON.stringify({ [event.id]: writeEvent(event) })
 }
 
 function columnsOf (uses: readonly KeyUse[]): unknown[] {

@@ -29,7 +29,7 @@ export const CLAIM = `
 local stored = redis.call('HMGET', KEYS[1], 'version', 'noticeAt')
 if not stored[1] then return {''} end
 local at = stored[2] or '0'
-if at == '' or tonumber(at) > tonumber(ARGV[1]) then return {at} end
+if at == '' or (tonumber(at) or 0) > tonumber(ARGV[1]) then return {at} end
 redis.call('HSET', KEYS[1], 'noticeAt', ARGV[2], 'noticeLease', ARGV[2])
 return redis.call('HGETALL', KEYS[1])`
 

@@ -1,9 +1,10 @@
 import { randomInt } from 'node:crypto'
+import { readEach } from '../../core/stored-record.js'
 import { createScript, textsOf, type Command } from '../../redis/commands.js'
 import type { ApiKey } from '../record.js'
 import type { DueKey, KeyNotices } from '../store.js'
 import { CLAIM, MOVE, SETTLE, TAKE } from './notice-scripts.js'
-import { fieldsIn, noticedIn, recordOf } from './records.js'
+import { eventField, eventsIn, fieldsIn, noticedIn, recordOf } from './records.js'
 import type { RedisKeys } from './redis-keys.js'
 
 /** How long to wait for the write of a change that was announced and is not visible yet. */
@@ -14,6 +15,13 @@ const RETRY_AFTER_MS = 10_000
 const ANNOUNCEMENTS = 2 ** 47
 
 interface Taken { readonly member: string, readonly score: number }
+
+interface LeasedRecord {
+  readonly workspace: string
+  readonly id: string
+  readonly fields: ReadonlyMap<string, string>
+  readonly leasedUntil: number
+}
 
 interface RedisNotices {
   readonly notices: KeyNotices
@@ -38,29 +46,29 @@ export function createNotices (command: Command, redisKeys: RedisKeys): RedisNot
     await script(MOVE, [redisKeys.due], [member, score, at])
   }
 
-  async function claim (taken: Taken, now: number, until: number): Promise<DueKey | undefined> {
+  /** @returns undefined where the record is not due */
+  async function claim (taken: Taken, now: number, until: number): Promise<LeasedRecord | undefined> {
     const [workspace, id]: [string, string] = JSON.parse(taken.member)
     const reply = textsOf(await script(CLAIM, [redisKeys.record(workspace, id)], [now, until]))
-    const stored = recordOf(workspace, id, reply)
-    if (stored !== undefined) return { key: stored.key, noticed: noticedIn(fieldsIn(reply)), leasedUntil: until }
-    const at = reply.join()
+    const [at, ...more] = reply
+    if (more.length > 0) return { workspace, id, fields: fieldsIn(reply), leasedUntil: until }
     const retryAt = now + RETRY_AFTER_MS
     const isBeingWritten = taken.score <= 0 && (at === '' || Number(at) > retryAt)
-    await move({ ...taken, score: until }, isBeingWritten ? String(retryAt) : at)
+    await move({ ...taken, score: until }, isBeingWritten ? String(retryAt) : String(at))
     return undefined
   }
 
   return {
     announce,
     notices: {
-      async due (now, lease, limit) {
+      async due (now, lease, limit, onBroken) {
         const until = now + lease
         const due: DueKey[] = []
         while (due.length < limit) {
           const taken = pairs(await script(TAKE, [redisKeys.due], [now, until, limit - due.length]))
           if (taken.length === 0) break
           const claimed = await Promise.all(taken.map((one) => claim(one, now, until)))
-          due.push(...claimed.filter((one) => one !== undefined))
+          due.push(...readEach(claimed.filter((one) => one !== undefined), dueKeyOf, onBroken))
         }
         return due
       },
@@ -73,9 +81,18 @@ export function createNotices (command: Command, redisKeys: RedisKeys): RedisNot
         if (settled === at) await move({ member: JSON.stringify([workspace, id]), score: leasedUntil }, at)
         else await announce(key)
         return true
+      },
+      async emitted ({ workspace, id }, eventIds) {
+        if (eventIds.length > 0) await command('hdel', redisKeys.record(workspace, id), ...eventIds.map(eventField))
       }
     }
   }
+}
+
+/** @throws RecordError */
+function dueKeyOf ({ workspace, id, fields, leasedUntil }: LeasedRecord): DueKey {
+  const { key } = recordOf(workspace, id, fields)
+  return { key, noticed: noticedIn(id, fields), events: eventsIn(id, fields), leasedUntil }
 }
 
 /** @param reply members and scores in turn */

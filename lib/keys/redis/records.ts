@@ -1,7 +1,6 @@
-import { show } from '../../core/options.js'
 import { RecordError } from '../../core/store-error.js'
-import { textsOf } from '../../redis/commands.js'
-import { readKey, writeKey, type StoredUse } from '../codec.js'
+import { readEvents, writeEvent, type AccessEvent } from '../../events/index.js'
+import { nameOfKey, readKey, readNoticed, writeKey, type StoredUse } from '../codec.js'
 import type { ApiKey } from '../record.js'
 import type { KeyUse } from '../store.js'
 
@@ -13,23 +12,21 @@ export interface StoredRecord {
 }
 
 const USED = 'used:'
+const EVENT = 'event:'
 
 /** Fields of a record that an update writes. @param hashes of the secrets that it lists */
 export function fieldsOf (key: ApiKey, hashes: ReadonlyMap<string, number>): string[] {
   return ['version', String(key.version), 'record', writeKey(key), 'hashes', JSON.stringify([...hashes])]
 }
 
-/** @param reply of READ: names and values in turn; none where there is no record @throws RecordError */
-export function recordOf (workspace: string, id: string, reply: unknown): StoredRecord | undefined {
-  const fields = fieldsIn(textsOf(reply))
-  const record = fields.get('record')
-  if (record === undefined) return undefined
+/** @throws RecordError */
+export function recordOf (workspace: string, id: string, fields: ReadonlyMap<string, string>): StoredRecord {
   return {
     key: readKey({
       id,
       workspace,
       version: Number(fields.get('version')),
-      record,
+      record: String(fields.get('record')),
       createdAt: Number(fields.get('createdAt')),
       use: useOf(fields)
     }),
@@ -41,7 +38,7 @@ function hashesOf (id: string, text: string): ReadonlyMap<string, number> {
   try {
     return new Map<string, number>(JSON.parse(text))
   } catch {
-    throw new RecordError(`key ${show(id)}`, 'its list of hashes is no JSON')
+    throw new RecordError(nameOfKey(id), 'its list of hashes is no JSON')
   }
 }
 
@@ -51,8 +48,21 @@ export function fieldsIn (texts: readonly string[]): ReadonlyMap<string, string>
 }
 
 /** Names of the notices that a key has had. */
-export function noticedIn (fields: ReadonlyMap<string, string>): readonly string[] {
-  return JSON.parse(fields.get('noticed') ?? '[]')
+export function noticedIn (id: string, fields: ReadonlyMap<string, string>): readonly string[] {
+  return readNoticed(id, fields.get('noticed') ?? '[]')
+}
+
+/** Name of the field of an event that was not emitted yet. */
+export const eventField = (eventId: string): string => EVENT + eventId
+
+/** The field that a change of a key adds. */
+export function eventFieldsOf (event: AccessEvent | undefined): string[] {
+  return event === undefined ? [] : [eventField(event.id), writeEvent(event)]
+}
+
+/** Events of a key's changes that were not emitted yet. @throws RecordError */
+export function eventsIn (id: string, fields: ReadonlyMap<string, string>): AccessEvent[] {
+  return readEvents([...fields].flatMap(([name, text]) => name.startsWith(EVENT) ? [text] : []), nameOfKey(id))
 }
 
 function useOf (fields: ReadonlyMap<string, string>): StoredUse | undefined {

@@ -37,7 +37,7 @@ export const PAGE = `${ON_MASTER}return redis.call('ZREVRANGEBYLEX', KEYS[1], AR
 export const USE = `
 if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
 for i = 1, #ARGV, 2 do
-  local stored = redis.call('HGET', KEYS[1], ARGV[i])
-  if not stored or tonumber(stored) < tonumber(ARGV[i + 1]) then redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end
+  local stored = tonumber(redis.call('HGET', KEYS[1], ARGV[i]) or '')
+  if not stored or stored < tonumber(ARGV[i + 1]) then redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end
 end
 return 1`

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
-import { cutPage, type Position } from '../../core/cursor.js'
+import { cutPage } from '../../core/cursor.js'
 import { DuplicateError } from '../../core/store-error.js'
+import { readEach, type OnBroken } from '../../core/stored-record.js'
 import { createScript, textsOf } from '../../redis/commands.js'
 import { idOf, memberOf } from '../../redis/names.js'
 import type { OpenRedis } from '../../redis/options.js'
@@ -9,7 +10,7 @@ import { loadKey, type ApiKey, type LoadedKey } from '../record.js'
 import type { KeyPage, KeyStore } from '../store.js'
 import { mergeUses } from '../verification/merge-usage.js'
 import { createNotices } from './notices.js'
-import { fieldsOf, recordOf, useFieldsOf, type StoredRecord } from './records.js'
+import { eventFieldsOf, fieldsIn, fieldsOf, recordOf, useFieldsOf, type StoredRecord } from './records.js'
 import { createRedisKeys } from './redis-keys.js'
 import { FOLLOW, PAGE, READ, USE, WRITE } from './scripts.js'
 
@@ -35,8 +36,14 @@ export function createRedisStore ({ command, namespace }: OpenRedis): KeyStore {
   const script = createScript(command)
   const { notices, announce } = createNotices(command, redisKeys)
 
+  /** @returns no fields where there is no record */
+  async function fieldsFor (workspace: string, id: string): Promise<ReadonlyMap<string, string>> {
+    return fieldsIn(textsOf(await script(READ, [redisKeys.record(workspace, id)])))
+  }
+
   async function read (workspace: string, id: string): Promise<StoredRecord | undefined> {
-    return recordOf(workspace, id, await script(READ, [redisKeys.record(workspace, id)]))
+    const fields = await fieldsFor(workspace, id)
+    return fields.size === 0 ? undefined : recordOf(workspace, id, fields)
   }
 
   /**
@@ -67,15 +74,18 @@ export function createRedisStore ({ command, namespace }: OpenRedis): KeyStore {
     return filters.map((filter) => redisKeys.list(workspace, filter))
   }
 
-  /** Keys of a list below a position; records that are gone are left out. */
-  async function keysBelow (workspace: string, page: KeyPage, after: Position | undefined): Promise<ApiKey[]> {
+  /** Keys of a list; records that are gone are left out. */
+  async function keysOf (workspace: string, page: KeyPage, onBroken?: OnBroken): Promise<ApiKey[]> {
+    const { after } = page
     const list = redisKeys.list(workspace, page)
     const keys: ApiKey[] = []
     let below = after === undefined ? '+' : `(${memberOf(after.createdAt, after.id)}`
     while (keys.length <= page.limit) {
       const members = textsOf(await script(PAGE, [list], [below, page.limit + 1]))
-      const found = await Promise.all(members.map((member) => read(workspace, idOf(member))))
-      keys.push(...found.flatMap((stored) => stored === undefined ? [] : [stored.key]))
+      const ids = members.map(idOf)
+      const found = await Promise.all(ids.map(async (id) => ({ id, fields: await fieldsFor(workspace, id) })))
+      const stored = found.filter(({ fields }) => fields.size > 0)
+      keys.push(...readEach(stored, ({ id, fields }) => recordOf(workspace, id, fields).key, onBroken))
       if (members.length <= page.limit) break
       below = `(${members.at(-1)}`
     }
@@ -83,12 +93,12 @@ export function createRedisStore ({ command, namespace }: OpenRedis): KeyStore {
   }
 
   return {
-    async insert (key, hash) {
+    async insert (key, hash, event) {
       const { workspace, id, createdAt } = key
       await reserve(redisKeys.id(id), workspace)
       const reserved = await reserve(redisKeys.hash(hash), JSON.stringify([workspace, id]))
       const hashes = new Map([[hash, newestGeneration(key)]])
-      const fields = [...fieldsOf(key, hashes), 'createdAt', String(createdAt.getTime())]
+      const fields = [...fieldsOf(key, hashes), ...eventFieldsOf(event), 'createdAt', String(createdAt.getTime())]
       const join = [redisKeys.list(workspace), ...listsOf(key)]
       if (await write({ key, createdAt, expected: '', leave: [], join, fields })) return
       if (reserved) await release(hash, key)
@@ -105,11 +115,11 @@ export function createRedisStore ({ command, namespace }: OpenRedis): KeyStore {
     async get (workspace, id) {
       return (await read(workspace, id))?.key
     },
-    async list (workspace, page) {
-      const [keys, next] = cutPage(await keysBelow(workspace, page, page.after), page.limit)
+    async list (workspace, page, onBroken) {
+      const [keys, next] = cutPage(await keysOf(workspace, page, onBroken), page.limit)
       return { keys, next }
     },
-    async update (key, hash) {
+    async update (key, hash, event) {
       const { workspace, id, version } = key
       const stored = await read(workspace, id)
       if (stored?.key.version !== version - 1) return false
@@ -123,7 +133,8 @@ export function createRedisStore ({ command, namespace }: OpenRedis): KeyStore {
       const join = now.filter((name) => !before.includes(name))
       const { createdAt } = stored.key
       const expected = String(version - 1)
-      const written = await write({ key, createdAt, expected, leave, join, fields: fieldsOf(key, hashes) })
+      const fields = [...fieldsOf(key, hashes), ...eventFieldsOf(event)]
+      const written = await write({ key, createdAt, expected, leave, join, fields })
       if (reserved && !written) await release(hash, key)
       const removed = written ? [...stored.hashes.keys()].filter((one) => !hashes.has(one)) : []
       for (const one of removed) await command('del', redisKeys.hash(one)).catch(ignore)

@@ -136,19 +136,19 @@ export function createRecordCache (store: KeyStore, options: RecordCacheOptions 
       return fresh ? reload(hash) : cached(hash) ?? inFlight.get(hash) ?? share(hash, load(hash, false))
     },
     get: (workspace, id) => store.get(workspace, id),
-    list: (workspace, page) => store.list(workspace, page),
+    list: (workspace, page, onBroken) => store.list(workspace, page, onBroken),
     recordUse: (uses) => store.recordUse(uses),
-    async insert (key, hash) {
+    async insert (key, hash, event) {
       try {
-        await store.insert(key, hash)
+        await store.insert(key, hash, event)
       } finally {
         inFlight.delete(hash)
       }
     },
-    async update (key, hash) {
+    async update (key, hash, event) {
       let updated = false
       try {
-        updated = await store.update(key, hash)
+        updated = await store.update(key, hash, event)
       } finally {
         // Also where it failed: the store may have written it all the same.
         log.add(key.id, updated ? key.version : 0, clock())

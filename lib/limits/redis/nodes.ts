@@ -21,7 +21,7 @@ export interface NodesDeps {
   readonly onChange: (state: 'available' | 'unavailable', reason: string) => void
 }
 
-/** Milliseconds between two looks at which nodes a Cluster still has. */
+/** Milliseconds between two checks of which nodes a Cluster still has. */
 const PRUNE_MS = 1_000
 
 /** Keeps the nodes of a Cluster apart, so that one that is down costs only the requests that need it. */

@@ -1,4 +1,4 @@
-const COLUMNS = 'd.record, d.attempts, d.state, d.due_at'
+const COLUMNS = 'd.id, d.workspace, d.endpoint_id, d.created_at, d.record, d.attempts, d.state, d.due_at'
 
 /** @param schema its name is part of the statements, so it must have been checked */
 export function createStatements (schema: string) {
@@ -9,8 +9,8 @@ export function createStatements (schema: string) {
     insertEndpoint: `INSERT INTO ${endpoints} (id, workspace, created_at, version, record)
       SELECT $1::text, $2::text, $3::bigint, $4::bigint, $5::json
       WHERE (SELECT count(*) FROM ${endpoints} WHERE workspace = $2) < $6::bigint RETURNING id`,
-    getEndpoint: `SELECT record FROM ${endpoints} WHERE workspace = $1 AND id = $2`,
-    listEndpoints: `SELECT record FROM ${endpoints} WHERE workspace = $1
+    getEndpoint: `SELECT id, workspace, record FROM ${endpoints} WHERE workspace = $1 AND id = $2`,
+    listEndpoints: `SELECT id, workspace, record FROM ${endpoints} WHERE workspace = $1
       ORDER BY created_at DESC, id DESC`,
     updateEndpoint: `UPDATE ${endpoints} SET version = $3, record = $4
       WHERE id = $1 AND workspace = $2 AND version = $3 - 1 RETURNING id`,

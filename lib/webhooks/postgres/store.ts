@@ -1,13 +1,13 @@
 import { crc32 } from 'node:zlib'
 import { cutPage } from '../../core/cursor.js'
-import type { Row } from '../../postgres/database.js'
+import { readEach, type OnBroken } from '../../core/stored-record.js'
+import { positionOf } from '../../postgres/database.js'
 import { withTables } from '../../postgres/migrate.js'
 import type { OpenDatabase } from '../../postgres/options.js'
-import {
-  readAttempts, readDelivery, readEndpoint, readState, writeAttempts, writeDelivery, writeEndpoint
-} from '../codec.js'
+import { writeAttempts, writeDelivery, writeEndpoint } from '../codec.js'
 import { isSubscribed, type Delivery, type WebhookEndpoint } from '../endpoint.js'
 import type { ClaimLimit, WebhookStore } from '../store.js'
+import { deliveryOf, endpointOf } from './rows.js'
 import { tables } from './schema.js'
 import { createStatements } from './statements.js'
 
@@ -31,8 +31,8 @@ export function createSqlWebhookStore ({ database, schema }: OpenDatabase): SqlW
   const statements = createStatements(schema)
   const { read, write, transaction, migrate, close } = withTables(database, schema, tables)
 
-  async function listEndpoints (workspace: string): Promise<WebhookEndpoint[]> {
-    return (await read(statements.listEndpoints, [workspace])).map(({ record }) => readEndpoint(String(record)))
+  async function listEndpoints (workspace: string, onBroken?: OnBroken): Promise<WebhookEndpoint[]> {
+    return readEach(await read(statements.listEndpoints, [workspace]), endpointOf, onBroken)
   }
 
   /** Ids of the endpoints to whom deliveries are claimed. */
@@ -64,7 +64,7 @@ export function createSqlWebhookStore ({ database, schema }: OpenDatabase): SqlW
     },
     async getEndpoint (workspace, id) {
       const [row] = await read(statements.getEndpoint, [workspace, id])
-      return row && readEndpoint(String(row.record))
+      return row && endpointOf(row)
     },
     listEndpoints,
     async updateEndpoint (endpoint) {
@@ -77,8 +77,8 @@ export function createSqlWebhookStore ({ database, schema }: OpenDatabase): SqlW
       while ((await write(statements.removeDeliveries, [id, BATCH_SIZE])).length === BATCH_SIZE);
       return true
     },
-    async subscribed (workspace, type) {
-      return (await listEndpoints(workspace)).filter((endpoint) => isSubscribed(endpoint, type))
+    async subscribed (workspace, type, onBroken) {
+      return (await listEndpoints(workspace, onBroken)).filter((endpoint) => isSubscribed(endpoint, type))
     },
 
     async enqueue (deliveries) {
@@ -100,7 +100,7 @@ export function createSqlWebhookStore ({ database, schema }: OpenDatabase): SqlW
       const [row] = await read(statements.getDelivery, [workspace, endpointId, id])
       return row && deliveryOf(row)
     },
-    async listDeliveries (workspace, endpointId, { limit, after, state }) {
+    async listDeliveries (workspace, endpointId, { limit, after, state }, onBroken) {
       const text = statements.listDeliveries({ state: state !== undefined, after: after !== undefined })
       const rows = await read(text, [
         workspace,
@@ -109,10 +109,10 @@ export function createSqlWebhookStore ({ database, schema }: OpenDatabase): SqlW
         ...state === undefined ? [] : [state],
         ...after === undefined ? [] : [after.createdAt.getTime(), after.id]
       ])
-      const [deliveries, next] = cutPage(rows.map(deliveryOf), limit)
-      return { deliveries, next }
+      const [found, next] = cutPage(rows.map(positionOf), limit)
+      return { deliveries: readEach(found, ({ row }) => deliveryOf(row), onBroken), next }
     },
-    async claim (now, lease, limit) {
+    async claim (now, lease, limit, onBroken) {
       const leasedUntil = now + lease
       const leased = await leaseEndpoints(now, limit)
       const limits = new Map(limit.endpointLimits?.map(({ endpointId, limit }) => [endpointId, limit]))
@@ -123,7 +123,8 @@ export function createSqlWebhookStore ({ database, schema }: OpenDatabase): SqlW
       if (limit.only === undefined && leased.length > 0) {
         await write(statements.releaseEndpoints, [leased, now + ENDPOINT_LEASE_MS, now])
       }
-      return { claims: rows.map((row) => ({ delivery: deliveryOf(row), leasedUntil })), nextAt: await nextFor(limit) }
+      const claims = readEach(rows, (row) => ({ delivery: deliveryOf(row), leasedUntil }), onBroken)
+      return { claims, nextAt: await nextFor(limit) }
     },
     async settle ({ delivery, leasedUntil }, { attempt, state, nextAt }) {
       const { endpointId, id, attempts } = delivery
@@ -140,12 +141,4 @@ export function createSqlWebhookStore ({ database, schema }: OpenDatabase): SqlW
 /** Ids of the endpoints of which nothing is wanted. */
 function unwanted (limits: ClaimLimit['endpointLimits'] = []): string[] {
   return limits.filter(({ limit }) => limit === 0).map(({ endpointId }) => endpointId)
-}
-
-function deliveryOf ({ record, attempts, state, due_at: due }: Row): Delivery {
-  return readDelivery(String(record), {
-    state: readState(String(state)),
-    attempts: readAttempts(String(attempts)),
-    due: due === null ? undefined : Number(due)
-  })
 }

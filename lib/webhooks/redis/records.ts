@@ -1,4 +1,4 @@
-import { readAttempts, readDelivery, readState } from '../codec.js'
+import { readDelivery } from '../codec.js'
 import type { Delivery } from '../endpoint.js'
 import type { EndpointRef } from '../store.js'
 
@@ -22,14 +22,18 @@ export function deliveryRefOf (entry: string): EndpointRef & { readonly id: stri
   return { workspace, endpointId, id }
 }
 
-/** @param fields record, attempts, state and due; undefined where there is no record */
-export function deliveryOf (fields: unknown): Delivery | undefined {
-  const texts = Array.isArray(fields) ? fields.map((field: unknown) => typeof field === 'string' ? field : '') : []
-  const [record, attempts, state, due] = texts
-  if (record === undefined || record === '') return undefined
-  return readDelivery(record, {
-    state: readState(String(state)),
-    attempts: readAttempts(String(attempts)),
-    due: due === '' ? undefined : Number(due)
+/** A delivery as a script or a command returns it. */
+export interface StoredDelivery {
+  readonly endpoint: EndpointRef
+  readonly id: string
+  /** Record, attempts, state and due, each null where it is not stored. */
+  readonly fields: readonly unknown[]
+}
+
+/** @throws RecordError */
+export function deliveryOf ({ endpoint: { workspace, endpointId }, id, fields }: StoredDelivery): Delivery {
+  const [record, attempts, state, due] = fields.map(String)
+  return readDelivery({ workspace, endpointId, id }, String(record), {
+    state: String(state), attempts: String(attempts), due: due === '' ? undefined : Number(due)
   })
 }

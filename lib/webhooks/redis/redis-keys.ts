@@ -2,6 +2,8 @@ import { encodePart } from '../../redis/names.js'
 import type { DeliveryState } from '../endpoint.js'
 import type { EndpointRef } from '../store.js'
 
+export const STATES = ['pending', 'delivered', 'failed'] as const satisfies readonly DeliveryState[]
+
 /**
  * Names of the keys in Redis. On a Cluster all of a workspace is in one slot, and the sets of all workspaces in
  * others.

@@ -30,8 +30,8 @@ redis.call('ZADD', KEYS[5], 0, ARGV[2])
 return 1`
 
 /**
- * Leases the deliveries to one endpoint that are due, and says when the next is ('' for never). KEYS: due. ARGV: now,
- * until, how many at most, what names of deliveries begin with.
+ * Leases the deliveries to one endpoint that are due. KEYS: due. ARGV: now, until, how many at most, what names of
+ * deliveries begin with. @returns when the next is due ('' for never), ids, and the fields of each
  */
 export const CLAIM = `
 local ids = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', ARGV[1], 'LIMIT', 0, ARGV[3])
@@ -42,7 +42,7 @@ for i, id in ipairs(ids) do
   claimed[i] = redis.call('HMGET', ARGV[4] .. id, 'record', 'attempts', 'state', 'due')
 end
 local first = redis.call('ZRANGE', KEYS[1], 0, 0, 'WITHSCORES')
-return {first[2] or '', claimed}`
+return {first[2] or '', ids, claimed}`
 
 /**
  * Writes how an attempt ended, unless the lease ran out. KEYS: delivery, due, list of its state, list of the next
@@ -58,21 +58,21 @@ return 1`
 
 /**
  * Deletes deliveries to one endpoint. KEYS: due, list, lists of states. ARGV: what names of deliveries begin with, 1
- * to keep those that are pending, then ids and members in turn. @returns how many were kept
+ * to keep those that are pending, then ids and members in turn. @returns how many were kept, and how many deleted
  */
 export const DELETE = `
-local kept = 0
+local kept, deleted = 0, 0
 for i = 3, #ARGV, 2 do
   local name = ARGV[1] .. ARGV[i]
   if ARGV[2] == '1' and (redis.call('HGET', name, 'due') or '') ~= '' then
     kept = kept + 1
   else
-    redis.call('DEL', name)
+    deleted = deleted + redis.call('DEL', name)
     redis.call('ZREM', KEYS[1], ARGV[i])
     for k = 2, #KEYS do redis.call('ZREM', KEYS[k], ARGV[i + 1]) end
   end
 end
-return kept`
+return {kept, deleted}`
 
 /**
  * Leases endpoints that are claimable. KEYS: claimable. ARGV: now, until, how many at most, then those to leave out.

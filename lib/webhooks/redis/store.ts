@@ -1,19 +1,19 @@
+import { cutPage } from '../../core/cursor.js'
 import { DuplicateError } from '../../core/store-error.js'
-import { createScript, textsOf } from '../../redis/commands.js'
-import { idOf, memberOf } from '../../redis/names.js'
+import { readEach, type OnBroken } from '../../core/stored-record.js'
+import { createScript, listOf, textsOf } from '../../redis/commands.js'
+import { idOf, memberOf, positionOf } from '../../redis/names.js'
 import type { OpenRedis } from '../../redis/options.js'
 import { readEndpoint, writeAttempts, writeDelivery, writeEndpoint } from '../codec.js'
 import { isSubscribed, type Delivery, type WebhookEndpoint } from '../endpoint.js'
 import type { Claim, EndpointRef, WebhookStore } from '../store.js'
-import { deliveryOf, deliveryRefOf, endpointOf, entryOf, nameOf } from './records.js'
+import { deliveryOf, endpointOf, entryOf, nameOf, type StoredDelivery } from './records.js'
 import { createRedisKeys } from './redis-keys.js'
-import { ADD, CLAIM, DELETE, INSERT, LEASE, NEXT, RELEASE, REMOVE, SETTLE, UPDATE } from './scripts.js'
+import { createRemoval } from './removal.js'
+import { ADD, CLAIM, INSERT, LEASE, NEXT, RELEASE, REMOVE, SETTLE, UPDATE } from './scripts.js'
 
 /** For how long a process has endpoints to itself while it claims deliveries to them. */
 const ENDPOINT_LEASE_MS = 5000
-/** Deliveries that one script, or one command, deletes. */
-const BATCH_SIZE = 500
-const STATES = ['pending', 'delivered', 'failed'] as const
 
 /**
  * What is true is stored with the workspace. The sets of all workspaces, `claimable` and `made`, only say where to
@@ -23,20 +23,23 @@ const STATES = ['pending', 'delivered', 'failed'] as const
 export function createRedisStore ({ command, namespace }: OpenRedis): WebhookStore {
   const redisKeys = createRedisKeys(namespace)
   const script = createScript(command)
+  const { removeAll, prune } = createRemoval(command, redisKeys)
 
-  function listsOf (endpoint: EndpointRef): string[] {
-    return [redisKeys.list(endpoint), ...STATES.map((state) => redisKeys.list(endpoint, state))]
+  /** @returns no string where there is none */
+  async function recordOf (workspace: string, id: string): Promise<unknown> {
+    return await command('hget', redisKeys.endpoint(workspace, id), 'record')
   }
 
   async function getEndpoint (workspace: string, id: string): Promise<WebhookEndpoint | undefined> {
-    const record = await command('hget', redisKeys.endpoint(workspace, id), 'record')
-    return typeof record === 'string' ? readEndpoint(record) : undefined
+    const record = await recordOf(workspace, id)
+    return typeof record === 'string' ? readEndpoint({ workspace, id }, record) : undefined
   }
 
-  async function listEndpoints (workspace: string): Promise<WebhookEndpoint[]> {
-    const members = textsOf(await command('zrevrangebylex', redisKeys.endpoints(workspace), '+', '-'))
-    const found = await Promise.all(members.map((member) => getEndpoint(workspace, idOf(member))))
-    return found.filter((endpoint) => endpoint !== undefined)
+  async function listEndpoints (workspace: string, onBroken?: OnBroken): Promise<WebhookEndpoint[]> {
+    const ids = textsOf(await command('zrevrangebylex', redisKeys.endpoints(workspace), '+', '-')).map(idOf)
+    const found = await Promise.all(ids.map(async (id) => ({ id, record: await recordOf(workspace, id) })))
+    const stored = found.filter(({ record }) => typeof record === 'string')
+    return readEach(stored, ({ id, record }) => readEndpoint({ workspace, id }, String(record)), onBroken)
   }
 
   /** @param condition what the script compares with what is stored */
@@ -46,8 +49,10 @@ export function createRedisStore ({ command, namespace }: OpenRedis): WebhookSto
     return await script(text, names, [condition, version, writeEndpoint(endpoint), memberOf(createdAt, id)]) === 1
   }
 
-  async function getDelivery (endpoint: EndpointRef, id: string): Promise<Delivery | undefined> {
-    return deliveryOf(await command('hmget', redisKeys.deliveries(endpoint) + id, 'record', 'attempts', 'state', 'due'))
+  async function findDelivery (endpoint: EndpointRef, id: string): Promise<StoredDelivery | undefined> {
+    const name = redisKeys.deliveries(endpoint) + id
+    const fields = listOf(await command('hmget', name, 'record', 'attempts', 'state', 'due'))
+    return fields.every((field) => field === null) ? undefined : { endpoint, id, fields }
   }
 
   async function add (delivery: Delivery): Promise<boolean> {
@@ -66,19 +71,13 @@ export function createRedisStore ({ command, namespace }: OpenRedis): WebhookSto
   }
 
   /** @returns deliveries that are this caller's now, and when the next one is due ('' for never) */
-  async function claimOf (of: EndpointRef, now: number, until: number, limit: number): Promise<[Claim[], string]> {
-    const reply = await script(CLAIM, [redisKeys.due(of)], [now, until, limit, redisKeys.deliveries(of)])
-    const [next, claimed]: unknown[] = Array.isArray(reply) ? reply : []
-    const deliveries = Array.isArray(claimed) ? claimed.map(deliveryOf) : []
-    const valid = deliveries.filter((delivery) => delivery !== undefined)
-    return [valid.map((delivery) => ({ delivery, leasedUntil: until })), String(next)]
-  }
-
-  /** @returns how many were kept, since they are pending */
-  async function remove (endpoint: EndpointRef, members: readonly string[], keepPending: boolean): Promise<number> {
-    const ids = members.flatMap((member) => [idOf(member), member])
-    const names = [redisKeys.due(endpoint), ...listsOf(endpoint)]
-    return Number(await script(DELETE, names, [redisKeys.deliveries(endpoint), Number(keepPending), ...ids]))
+  async function claimOf (
+    endpoint: EndpointRef, now: number, until: number, limit: number
+  ): Promise<[StoredDelivery[], string]> {
+    const args = [now, until, limit, redisKeys.deliveries(endpoint)]
+    const [next, ids, claimed] = listOf(await script(CLAIM, [redisKeys.due(endpoint)], args))
+    const fields = listOf(claimed).map(listOf)
+    return [textsOf(ids).map((id, i) => ({ endpoint, id, fields: fields[i] ?? [] })), String(next)]
   }
 
   return {
@@ -98,18 +97,12 @@ export function createRedisStore ({ command, namespace }: OpenRedis): WebhookSto
       const names = [redisKeys.endpoint(workspace, id), redisKeys.endpoints(workspace)]
       const removed = await script(REMOVE, names, [memberOf(endpoint.createdAt, id)]) === 1
       const ref = { workspace, endpointId: id }
-      for (;;) {
-        const range = ['-', '+', 'LIMIT', '0', String(BATCH_SIZE)]
-        const members = textsOf(await command('zrangebylex', redisKeys.list(ref), ...range))
-        if (members.length === 0) break
-        await remove(ref, members, false)
-        await command('zrem', redisKeys.made, ...members.map((member) => entryOf(ref, idOf(member))))
-      }
+      await removeAll(ref)
       await command('zrem', redisKeys.claimable, nameOf(ref))
       return removed
     },
-    async subscribed (workspace, type) {
-      return (await listEndpoints(workspace)).filter((endpoint) => isSubscribed(endpoint, type))
+    async subscribed (workspace, type, onBroken) {
+      return (await listEndpoints(workspace, onBroken)).filter((endpoint) => isSubscribed(endpoint, type))
     },
 
     async enqueue (deliveries) {
@@ -118,24 +111,27 @@ export function createRedisStore ({ command, namespace }: OpenRedis): WebhookSto
       for (const endpoint of new Set(added.map(nameOf))) await command('zadd', redisKeys.claimable, '0', endpoint)
       return added.map(({ id }) => id)
     },
-    getDelivery: (workspace, endpointId, id) => getDelivery({ workspace, endpointId }, id),
-    async listDeliveries (workspace, endpointId, { limit, after, state }) {
+    async getDelivery (workspace, endpointId, id) {
+      const stored = await findDelivery({ workspace, endpointId }, id)
+      return stored && deliveryOf(stored)
+    },
+    async listDeliveries (workspace, endpointId, { limit, after, state }, onBroken) {
       const ref = { workspace, endpointId }
       const from = after === undefined ? '+' : `(${memberOf(after.createdAt, after.id)}`
       const range = [from, '-', 'LIMIT', '0', String(limit + 1)]
       const members = textsOf(await command('zrevrangebylex', redisKeys.list(ref, state), ...range))
-      const found = await Promise.all(members.slice(0, limit).map((member) => getDelivery(ref, idOf(member))))
-      const deliveries = found.filter((delivery) => delivery !== undefined)
-      const last = members.length > limit ? deliveries.at(-1) : undefined
-      return { deliveries, next: last && { createdAt: last.createdAt, id: last.id } }
+      const [page, next] = cutPage(members.map(positionOf), limit)
+      const found = await Promise.all(page.map(({ id }) => findDelivery(ref, id)))
+      return { deliveries: readEach(found.filter((stored) => stored !== undefined), deliveryOf, onBroken), next }
     },
-    async claim (now, lease, { limit, perEndpoint, endpointLimits = [], only }) {
+    async claim (now, lease, { limit, perEndpoint, endpointLimits = [], only }, onBroken) {
       const limits = new Map(endpointLimits.map((one) => [nameOf(one), one.limit]))
       const claims: Claim[] = []
       const claimFrom = async (endpoint: EndpointRef): Promise<string> => {
         const most = Math.min(limits.get(nameOf(endpoint)) ?? perEndpoint, limit - claims.length)
-        const [claimed, next] = await claimOf(endpoint, now, now + lease, most)
-        claims.push(...claimed)
+        const leasedUntil = now + lease
+        const [claimed, next] = await claimOf(endpoint, now, leasedUntil, most)
+        claims.push(...readEach(claimed, (stored) => ({ delivery: deliveryOf(stored), leasedUntil }), onBroken))
         return next
       }
       if (only !== undefined) return { claims, nextAt: timeOf(await claimFrom(only)) }
@@ -161,21 +157,7 @@ export function createRedisStore ({ command, namespace }: OpenRedis): WebhookSto
       if (settled && nextAt !== undefined) await command('zadd', redisKeys.claimable, '0', nameOf(delivery))
       return settled
     },
-    async prune (before, limit) {
-      let pruned = 0
-      for (let offset = 0; pruned < limit;) {
-        const range = ['-inf', `(${before.getTime()}`, 'LIMIT', String(offset), '1']
-        const [entry] = textsOf(await command('zrangebyscore', redisKeys.made, ...range))
-        if (entry === undefined) break
-        const ref = deliveryRefOf(entry)
-        const stored = await getDelivery(ref, ref.id)
-        const kept = stored === undefined ? 0 : await remove(ref, [memberOf(stored.createdAt, ref.id)], true)
-        if (kept === 0) await command('zrem', redisKeys.made, entry)
-        offset += kept
-        if (stored !== undefined) pruned += 1 - kept
-      }
-      return pruned
-    }
+    prune
   }
 }
 
