@@ -24,6 +24,8 @@ export interface KeyStore {
    * that see every change. After undefined, `findByHash` is asked.
    */
   cached? (hash: string): LoadedKey | undefined
+  /** Seconds that a process may answer a record which another process has changed; 0 where it is left out. */
+  readonly maxAge?: number
   /** A key of a workspace, from the stored record as it is now. */
   get (workspace: string, id: string): ApiKey | undefined | Promise<ApiKey | undefined>
   /**
