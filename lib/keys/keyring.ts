@@ -83,7 +83,7 @@ export function createKeys (options: KeysOptions, deps: KeysDeps): Keyring {
   const { prefix, tags = defaultTags, metadata, formats = {}, recordUse = true } = options
   const { fieldsOf, permissionsOf, permissionsMaxAge: maxAge = 10 } = options
   const { clock, scopes, expand = (scopes) => scopes, realm = 'api', deadline, publishVersion, events } = deps
-  const { log = ignore } = deps
+  const { log = ignore, inform = ignore } = deps
 
   const format = createSecretFormat(prefix, Object.keys(tags))
   const foreign = Object.entries(formats).map(([name, one]) => createForeignSecrets(name, one))
@@ -132,7 +132,7 @@ export function createKeys (options: KeysOptions, deps: KeysDeps): Keyring {
       secrets,
       store,
       permissions,
-      startGrace: createStartGrace({ beginGrace: lifecycle.beginGrace, log }),
+      startGrace: createStartGrace({ beginGrace: lifecycle.beginGrace, clock, log, inform }),
       addHostFields: fieldsOf && createHostFields(fieldsOf)
     }),
     environments: [...tagOf.keys()],
