@@ -31,7 +31,10 @@ export function createKeyResolver (deps: KeyResolverDeps): Resolver {
     scheme: KEY_SCHEME,
     kind: 'api-key',
     description: { type: 'http', scheme: 'bearer', description: 'API key: `Authorization: Bearer <key>`.' },
-    isCached: (token) => format.claims(token) && store.cached?.(hashSecret(token)) !== undefined,
+    isCached (token) {
+      const hash = secrets.hashOf(token)
+      return hash !== undefined && store.cached?.(hash) !== undefined
+    },
     resolve (token, _now, lookup) {
       const hash = secrets.hashOf(token)
       if (hash === undefined) return undefined
