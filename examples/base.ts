@@ -24,6 +24,8 @@ export interface Example {
   /** Texts of the demo keys, by a name that says what each may do. */
   readonly keys: Readonly<Record<string, string>>
   readonly tries: readonly Try[]
+  /** Path of the page where people manage their keys. */
+  readonly settings?: string
   /** Pages for the browser: paths, or URLs of other servers. */
   readonly pages?: readonly string[]
   /** Where access tokens come from. */
@@ -78,11 +80,12 @@ async function choose (name: string | undefined, build: Build): Promise<Build> {
 /** Listens on PORT of this machine alone, prints requests to copy, and a line of JSON last. Ends with code 0 on SIGINT or SIGTERM. */
 async function run (build: Build): Promise<void> {
   const port = readPort(process.env.PORT)
-  const { title, app, keys, tries, pages = [], oauth, news } = await build()
+  const { title, app, keys, tries, settings, pages = [], oauth, news } = await build()
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.once(signal, () => { app.close().then(() => process.exit(0), fail) })
   }
   const url = await app.listen({ host: '127.0.0.1', port })
+  if (settings !== undefined) console.log(`Manage keys in the browser: ${url}${settings}\n`)
   console.log(`${title}: ${url}\n`)
   for (const page of pages) console.log(`  ${new URL(page, url).href}`)
   for (const one of tries) console.log(`\n# ${one.shows}\n${curl(url, one, keys)}`)

@@ -1,8 +1,10 @@
-import Fastify from 'fastify'
-import { allowPlainHttp, defineScopes, latchkey, notFound, principalOf, refusals, serverOptions, type RefusalCode, type Renderer } from 'fastify-latchkey'
+import Fastify, { type FastifyRequest } from 'fastify'
+import { allowPlainHttp, defineScopes, latchkey, notFound, principalOf, refusals, serverOptions, type Principal, type RefusalCode, type Renderer } from 'fastify-latchkey'
+import { settingsPage } from 'fastify-latchkey/console'
 import { keyRoutes } from 'fastify-latchkey/management'
 import { issueKeys, logger as stderr, type BuildOptions, type Example } from './base.js'
 import { createTable, type ById, type Fields } from './records.js'
+import { demoSignIn } from './sign-in.js'
 
 /** Read views, Write creates and updates as well, Admin has full access. */
 const scopes = defineScopes({ levels: ['Read', 'Write', 'Admin'], methods: { DELETE: 'Admin' } })
@@ -71,6 +73,45 @@ export async function build ({ clock, logger = stderr, people = everybody() }: C
     workspacesOf: ({ owner = '', scopes }) => companiesOf(owner).filter((company) => app.latchkey.keys.grants({ scopes: [roleOf(owner, company) ?? ''] }, scopes))
   })
 
+  const byCookie = demoSignIn(app, new Map([...people.keys()].map((owner, i) => [`demo-${i + 1}`, { owner }])), 'settings/')
+
+  /** A person has another role in each company, so the session answers for the company that the page asks for. */
+  function whoIsSignedIn (request: FastifyRequest): Principal | null {
+    const { owner } = byCookie(request) ?? {}
+    const companies = companiesOf(owner)
+    const query = new URL(request.url, 'http://localhost').searchParams
+    const asked = companies.find((company) => company === query.get('workspace'))
+    const workspace = asked ?? companies[0]
+    const role = owner !== undefined && workspace !== undefined && roleOf(owner, workspace)
+    return role ? { kind: 'access-token', id: owner, owner, workspace, environment: 'production', scopes: [role] } : null
+  }
+  await app.register(keyRoutes, {
+    prefix: '/settings/api-tokens',
+    session: whoIsSignedIn,
+    /** Everybody may have tokens: of no more than the own role. */
+    scopes: { read: 'Read', write: 'Read', manage: 'Read' },
+    rotateEvery: 90 * 86_400,
+    workspacesOf: ({ owner }) => companiesOf(owner),
+    environmentsOf: () => ['production', 'development']
+  })
+  await app.register(settingsPage, {
+    prefix: '/settings',
+    title: 'Settings → API Tokens',
+    keys: '/settings/api-tokens',
+    session: whoIsSignedIn,
+    signIn: '/sign-in',
+    signOut: '/sign-out',
+    strings: {
+      title: 'API Tokens',
+      intro: 'Treat your API tokens like passwords: never share them, or commit them to version control.',
+      create: 'Generate New Token',
+      createTitle: 'Generate a new token',
+      workspace: 'Company',
+      emptyTitle: 'No tokens yet',
+      secretTitle: 'Copy and securely store your token'
+    }
+  })
+
   const orders = createTable('order', { acme: [{ id: 'order_1', supplier: 'Mill' }], globex: [{ id: 'order_2', supplier: 'Yard' }] })
   const users = createTable('user', { acme: [{ id: 'user_1', name: 'Ada' }], globex: [{ id: 'user_2', name: 'Bela' }] })
   const manageUsers = { schema: scopes.secure('Admin') }
@@ -87,6 +128,7 @@ export async function build ({ clock, logger = stderr, people = everybody() }: C
   return {
     title: 'Tokens of a company: Read, Write and Admin, valid until revoked',
     app,
+    settings: '/settings/',
     keys: await issueKeys(app, {
       read: { workspace: 'acme', scopes: ['Read'], owner: 'ada@acme.example' },
       write: { workspace: 'acme', scopes: ['Write'], owner: 'ada@acme.example' },

@@ -1,8 +1,10 @@
 import Fastify, { type FastifyRequest } from 'fastify'
 import { allowPlainHttp, defineScopes, latchkey, notFound, principalOf, serverOptions, type Principal, type RefusalCode, type Renderer } from 'fastify-latchkey'
+import { settingsPage } from 'fastify-latchkey/console'
 import { keyRoutes } from 'fastify-latchkey/management'
 import { issueKeys, logger as stderr, type BuildOptions, type Example } from './base.js'
 import { createTable, type ById, type Fields } from './records.js'
+import { demoSignIn } from './sign-in.js'
 
 const scopes = defineScopes({
   resources: {
@@ -21,16 +23,18 @@ export const keyTypes = {
   'read-write': ['reports:read', 'events:read', 'integrations:list', 'events:send', 'syncs:trigger', 'actions:approve', 'actions:reject']
 } as const
 
-/**
- * Who is signed in to the Settings pages. In place of a log-in of yours: the text of a header, which another site can't
- * make a browser send, as it could with a cookie.
- */
-const sessions = new Map([['demo-ada', { owner: 'ada', workspace: 'acme' }], ['demo-bela', { owner: 'bela', workspace: 'globex' }]])
+/** As a person finds them on the page. */
+const presets = [
+  { name: 'Read-only', description: 'Access reports, inspect events, list integrations', scopes: keyTypes['read-only'] },
+  {
+    name: 'Read-write',
+    description: 'All read permissions plus: send events, trigger syncs, approve and reject actions',
+    scopes: keyTypes['read-write']
+  }
+]
 
-function whoIsSignedIn ({ headers }: FastifyRequest): Principal | null {
-  const session = sessions.get(String(headers['x-session']))
-  return session === undefined ? null : { kind: 'access-token', id: `user_${session.owner}`, ...session, environment: 'production', scopes: scopes.names }
-}
+/** Who may be signed in to the Settings pages: by a cookie in the browser, by a header in scripts. */
+const sessions = new Map([['demo-ada', { owner: 'ada', workspace: 'acme' }], ['demo-bela', { owner: 'bela', workspace: 'globex' }]])
 
 const unauthorized = { error: 'unauthorized', message: 'Invalid or missing API key' }
 const bodies = new Map<RefusalCode, { error: string, message: string }>([
@@ -53,7 +57,16 @@ export async function build ({ clock, logger = stderr }: BuildOptions = {}): Pro
   })
   app.setNotFoundHandler(notFound)
 
-  await app.register(keyRoutes, { prefix: '/settings/api-keys', session: whoIsSignedIn })
+  const byCookie = demoSignIn(app, sessions, 'settings/')
+  function whoIsSignedIn (request: FastifyRequest): Principal | null {
+    const session = sessions.get(String(request.headers['x-session'])) ?? byCookie(request)
+    return session === undefined ? null : { kind: 'access-token', id: `user_${session.owner}`, ...session, environment: 'production', scopes: scopes.names }
+  }
+  const environmentsOf = () => ['production', 'staging']
+  await app.register(keyRoutes, { prefix: '/settings/api-keys', session: whoIsSignedIn, environmentsOf, presets, rotateEvery: 90 * 86_400 })
+  await app.register(settingsPage, {
+    prefix: '/settings', title: 'FloKit → Settings → API Keys', keys: '/settings/api-keys', session: whoIsSignedIn, signIn: '/sign-in', signOut: '/sign-out'
+  })
 
   const reports = createTable('report', { acme: [{ id: 'report_1', title: 'October' }] })
   const events = createTable('event', { acme: [{ id: 'event_1', type: 'signup' }], globex: [{ id: 'event_2', type: 'login' }] })
@@ -81,6 +94,7 @@ export async function build ({ clock, logger = stderr }: BuildOptions = {}): Pro
   return {
     title: 'Read-only and read-write keys of a workspace',
     app,
+    settings: '/settings/',
     keys: await issueKeys(app, {
       'read-only': { workspace: 'acme', scopes: keyTypes['read-only'] },
       'read-write': { workspace: 'acme', scopes: keyTypes['read-write'] },

@@ -1,9 +1,12 @@
 import swagger from '@fastify/swagger'
 import Fastify, { type FastifyRequest } from 'fastify'
-import { allowPlainHttp, defineScopes, latchkey, notFound, principalOf, serverOptions } from 'fastify-latchkey'
+import { allowPlainHttp, defineScopes, latchkey, notFound, principalOf, serverOptions, type Principal } from 'fastify-latchkey'
+import { settingsPage } from 'fastify-latchkey/console'
+import { keyRoutes } from 'fastify-latchkey/management'
 import { scopesHtml, swaggerOptions } from 'fastify-latchkey/openapi'
 import { issueKeys, logger as stderr, type BuildOptions, type Example } from './base.js'
 import { createTable, type ById, type Fields, type Table } from './records.js'
+import { demoSignIn } from './sign-in.js'
 
 /** `write` does not include `read`; `manage` includes everything of its resource. */
 const scopes = defineScopes({
@@ -51,6 +54,15 @@ const operations = {
   releases: { get: secure('releases:read'), list: secure('releases:read'), create: secure('releases:write'), update: secure('releases:write') }
 }
 
+/** Ada may grant everything; Bela, in the same workspace, less. */
+const people = new Map([
+  ['demo-ada', { owner: 'ada', scopes: scopes.names.filter((name) => name.endsWith(':manage')) }],
+  ['demo-bela', { owner: 'bela', scopes: [...scopes.names.filter((name) => name.endsWith(':read')), 'devices:manage'] }]
+])
+
+/** Whoever is signed in manages keys, and grants no more than is granted to that person. */
+const everyone = { read: 'devices:read', write: 'devices:read', manage: 'devices:read' } as const
+
 export async function build ({ clock, logger = stderr }: BuildOptions = {}): Promise<Example> {
   const app = Fastify(serverOptions({ logger }))
   await app.register(swagger, swaggerOptions(app, { openapi: { openapi: '3.1.0', info: { title: 'Platform API', version: '1.0.0' } } }))
@@ -76,9 +88,20 @@ export async function build ({ clock, logger = stderr }: BuildOptions = {}): Pro
   app.get('/scopes', { schema: { ...everybody(), hide: true } }, (_request, reply) =>
     reply.type('text/html; charset=utf-8').send(scopesHtml(app.latchkey.scopesByResource(), 'Scopes by resource')))
 
+  const byCookie = demoSignIn(app, people, 'settings/')
+  function whoIsSignedIn (request: FastifyRequest): Principal | null {
+    const person = byCookie(request)
+    return person === undefined ? null : { kind: 'access-token', id: `user_${person.owner}`, workspace: 'acme', environment: 'production', ...person }
+  }
+  await app.register(keyRoutes, { prefix: '/settings/api-keys', session: whoIsSignedIn, scopes: everyone, rotateEvery: 90 * 86_400, hide: true })
+  await app.register(settingsPage, {
+    prefix: '/settings', title: 'Platform → Settings', keys: '/settings/api-keys', session: whoIsSignedIn, signIn: '/sign-in', signOut: '/sign-out'
+  })
+
   return {
     title: 'A platform with scopes of the form resource:action',
     app,
+    settings: '/settings/',
     keys: await issueKeys(app, {
       read: { workspace: 'acme', scopes: ['devices:read', 'deployments:read'] },
       write: { workspace: 'acme', scopes: ['devices:write'] },

@@ -1,11 +1,13 @@
 import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
 import { Type, type TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
-import Fastify from 'fastify'
-import { allowPlainHttp, defineScopes, latchkey, notFound, serverOptions } from 'fastify-latchkey'
+import Fastify, { type FastifyRequest } from 'fastify'
+import { allowPlainHttp, defineScopes, latchkey, notFound, serverOptions, type Principal } from 'fastify-latchkey'
+import { settingsPage } from 'fastify-latchkey/console'
 import { scopesHtml, swaggerOptions } from 'fastify-latchkey/openapi'
 import { keyRoutes } from 'fastify-latchkey/management'
 import { createDevices, Device, Name } from './devices.js'
+import { demoSignIn } from './sign-in.js'
 import { openStorage } from './storage.js'
 import { issueKeys, logger as stderr, main, type BuildOptions, type Example } from './base.js'
 
@@ -20,6 +22,12 @@ const scopes = defineScopes({
 const Devices = Type.Array(Device, { description: 'All devices of your workspace.' })
 const Gone = Type.Null({ description: 'The device is deleted.' })
 const Missing = { description: 'Your workspace has no such device.', content: { 'application/problem+json': { schema: Type.Object({ code: Type.String() }) } } }
+
+/** Ada manages everything in two workspaces; Bela, in one of them, sees keys and reads devices. */
+const people = new Map([
+  ['demo-ada', { owner: 'ada', workspaces: [{ id: 'north', name: 'North Ltd' }, { id: 'south', name: 'South Ltd' }], scopes: ['api_keys:manage', 'devices:manage'] }],
+  ['demo-bela', { owner: 'bela', workspaces: [{ id: 'north', name: 'North Ltd' }], scopes: ['api_keys:read', 'devices:read'] }]
+] as const)
 
 const tags = ['devices']
 const body = Type.Object({ name: Name }, { additionalProperties: false, examples: [{ name: 'Till 3' }] })
@@ -55,6 +63,24 @@ export async function build ({ clock, logger = stderr, storage }: BuildOptions =
   })
 
   await app.register(keyRoutes, { prefix: '/api-keys', rotateEvery: 90 * 86_400 })
+  const byCookie = demoSignIn(app, people, 'settings/')
+  function whoIsSignedIn (request: FastifyRequest): Principal | null {
+    const person = byCookie(request)
+    if (person === undefined) return null
+    const { owner, scopes, workspaces: [{ id: workspace }] } = person
+    return { kind: 'access-token', id: `user_${owner}`, owner, workspace, environment: 'production', scopes }
+  }
+  await app.register(keyRoutes, {
+    prefix: '/settings/api-keys',
+    session: whoIsSignedIn,
+    workspacesOf: (_principal, request) => byCookie(request)?.workspaces ?? [],
+    environmentsOf: () => ['production', 'sandbox'],
+    rotateEvery: 90 * 86_400,
+    hide: true
+  })
+  await app.register(settingsPage, {
+    prefix: '/settings', title: 'Devices API: settings', keys: '/settings/api-keys', session: whoIsSignedIn, signIn: '/sign-in', signOut: '/sign-out'
+  })
   const devicesOf = createDevices()
 
   app.get('/devices', {
@@ -91,6 +117,7 @@ export async function build ({ clock, logger = stderr, storage }: BuildOptions =
   return {
     title: 'Devices API',
     app,
+    settings: '/settings/',
     pages: ['/docs', '/scopes', '/openapi.json'],
     keys: await issueKeys(app, {
       read: { workspace: 'north', scopes: ['devices:read'] },

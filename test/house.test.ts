@@ -37,10 +37,10 @@ t.test('imports in lib/ point only toward the ground, every room has an index, n
   t.same(inspect(await libSources(), Object.keys({ ...dependencies, ...peerDependencies })), [])
 })
 
-t.test('every folder with an index is a subpath of the package, and every subpath such a folder', async (t) => {
+t.test('every folder with an index is a subpath of the package, and every subpath such a folder, but the element', async (t) => {
   const { exports } = await manifest()
   const subpaths = [...(await libSources()).keys()].filter((file) => file.endsWith('/index.ts')).map((file) => `./${file.slice(0, -'/index.ts'.length)}`)
-  t.same(Object.keys(exports).sort(), ['.', ...subpaths, './package.json'].sort())
+  t.same(Object.keys(exports).sort(), ['.', ...subpaths, './console/element.js', './package.json'].sort())
 })
 
 t.test('only the runtime dependencies that the design names', async (t) => {
@@ -98,6 +98,12 @@ t.test('the house by its own name, what is outside it, and what nobody declared 
     'auth/index.ts imports ../test/x.ts: outside lib/',
     'auth/index.ts imports @fastify/errors/x: not a dependency',
   ])
+})
+
+t.test('what runs in browsers alone may import what is built into it, and nothing else may', async (t) => {
+  const lit = "import { html } from 'lit'\n"
+  t.same(faultsWith({ 'console/index.ts': '', 'console/element/ui/public.ts': lit }), [])
+  t.same(faultsWith({ 'console/index.ts': lit }), ['console/index.ts imports lit: not a dependency'])
 })
 
 t.test('a long file, a room without an index, a room without a floor and a dead file are named', async (t) => {

@@ -1,5 +1,6 @@
 import type { TSchema } from '@sinclair/typebox'
 import { Value, ValueErrorType, type ValueError } from '@sinclair/typebox/value'
+import { NAME_PATTERN } from './name.js'
 import { show } from './show.js'
 
 /** Patterns of text that callers send, which their schemas and the OpenAPI document share. */
@@ -7,16 +8,11 @@ export const patterns = {
   /** RFC 3339. A `format` would mean what the host's validator makes of it. */
   instant: '^\\d{4}-\\d{2}-\\d{2}T\\d{2}:\\d{2}:\\d{2}(\\.\\d{1,9})?(Z|[+-]\\d{2}:\\d{2})$',
   /** No control characters: databases refuse some, and logs and terminals act on others. */
-  line: '^[^\\u0000-\\u001f\\u007f-\\u009f]+$'
+  line: NAME_PATTERN
 } as const
 
 /** What text of that pattern must be; the pattern can't tell that there is no 30 February. */
 export const EXISTING_INSTANT = 'an RFC 3339 date-time that exists, such as "2030-01-31T12:00:00Z"'
-
-/** Ids that a store may be asked for: Postgres refuses a NUL, and that would look like an outage. */
-export function isId (text: string): boolean {
-  return /^\P{Cc}{1,512}$/u.test(text)
-}
 
 /**
  * Checks what a caller or a host has sent. Only own properties count, so that nothing is read from a prototype.

@@ -13,3 +13,11 @@ const PATTERN = new RegExp(NAME_PATTERN)
 export function isName (value: unknown): value is string {
   return typeof value === 'string' && value.length <= MAX_NAME_LENGTH && PATTERN.test(value)
 }
+
+/** The most characters of an id: that of a delivery is made of two others. */
+const MAX_ID_LENGTH = 512
+
+/** A text that a store may be asked for: Postgres refuses a NUL, and that would look like an outage. */
+export function isId (value: unknown): value is string {
+  return typeof value === 'string' && value.length <= MAX_ID_LENGTH && PATTERN.test(value)
+}

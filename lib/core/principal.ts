@@ -3,6 +3,17 @@ import { intern } from './intern.js'
 import { isName } from './name.js'
 
 /**
+ * The notes of a host on a key, `metadata`. Declaration merging gives them the types of your schema:
+ *
+ * ```ts
+ * declare module 'fastify-latchkey' {
+ *   interface PrincipalMetadata { team: string }
+ * }
+ * ```
+ */
+export interface PrincipalMetadata extends Readonly<Record<string, string | number | boolean | null>> {}
+
+/**
  * Who a request is. The same frozen object for API keys and OAuth access tokens; `id` is the `sub` of RFC 7519.
  * A host adds its own fields by declaration merging:
  *
@@ -27,6 +38,10 @@ export interface Principal {
   readonly owner?: string
   /** Selects a limits profile. */
   readonly tier?: string
+  /** What people call the key. */
+  readonly name?: string
+  /** The host's notes on the key; frozen. */
+  readonly metadata?: PrincipalMetadata
   /** When the credential ends. For the handler's information: authentication itself refuses it from then on. */
   readonly expiresAt?: Date
   /** The secret that was presented was rotated away and stops working at this instant. */

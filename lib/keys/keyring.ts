@@ -16,6 +16,7 @@ import { keysOptions, type KeysOptions } from './options.js'
 import { createSecretFormat } from './secret-format.js'
 import type { KeyStore } from './store.js'
 import { createRecordCache, type RecordCache } from './verification/record-cache.js'
+import { createHostFields } from './verification/host-fields.js'
 import { createKeyResolver } from './verification/resolver.js'
 import { createRetirement, createStartGrace } from './verification/rotation-grace.js'
 import { createUsageRecorder } from './verification/usage-recorder.js'
@@ -77,7 +78,7 @@ const DAY = 86_400
 export function createKeys (options: KeysOptions, deps: KeysDeps): Keyring {
   checkOptions(keysOptions, options, 'keys')
   const { prefix, tags = defaultTags, metadata, recordUse = true } = options
-  const { permissionsOf, permissionsMaxAge: maxAge = 10 } = options
+  const { fieldsOf, permissionsOf, permissionsMaxAge: maxAge = 10 } = options
   const { clock, scopes, expand = (scopes) => scopes, realm = 'api', deadline, publishVersion, events } = deps
   const { log = ignore } = deps
 
@@ -86,7 +87,7 @@ export function createKeys (options: KeysOptions, deps: KeysDeps): Keyring {
   const given = options.store ?? createMemoryKeyStore()
   const cache = createCache(given, options.cache, deps)
   const store = cache ?? given
-  const cacheAge = cache?.maxAge ?? 0
+  const cacheAge = store.maxAge ?? 0
   const markers = publishVersion && createVersionMarkers({
     publishVersion,
     versionOf: async ({ workspace, id }) => (await store.get(workspace, id))?.version,
@@ -120,7 +121,11 @@ export function createKeys (options: KeysOptions, deps: KeysDeps): Keyring {
       forgetPermissions: (owner, workspace) => permissions?.forget(owner, workspace)
     },
     resolver: createKeyResolver({
-      format, store, permissions, startGrace: createStartGrace({ beginGrace: lifecycle.beginGrace, log })
+      format,
+      store,
+      permissions,
+      startGrace: createStartGrace({ beginGrace: lifecycle.beginGrace, log }),
+      addHostFields: fieldsOf && createHostFields(fieldsOf)
     }),
     environments: [...tagOf.keys()],
     notices,

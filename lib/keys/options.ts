@@ -3,6 +3,7 @@ import type { PermissionsOf } from '../auth/index.js'
 import { accepted, withMethods } from '../core/options.js'
 import type { KeyStore } from './store.js'
 import type { KeyChanges } from './verification/change-bus.js'
+import type { FieldsOf } from './verification/host-fields.js'
 
 /** Options of API keys: `keys` of `latchkey`. */
 export interface KeysOptions {
@@ -26,6 +27,11 @@ export interface KeysOptions {
    * and its keys are refused.
    */
   permissionsOf?: PermissionsOf | undefined
+  /**
+   * Fields of yours on `request.principal`, made from what is stored with a key, such as its `metadata`. Called once
+   * for each record that is loaded; what it throws is an outage (503).
+   */
+  fieldsOf?: FieldsOf | undefined
   /** Seconds that an answer of `permissionsOf` is used; 10 by default. */
   permissionsMaxAge?: number | undefined
   /**
@@ -113,6 +119,9 @@ export const keysOptions = Type.Object({
   recordUse: Type.Optional(recordUseSchema),
   permissionsOf: Type.Optional(Type.Function([], Type.Unknown(), {
     description: 'a function of owner and workspace that answers scopes, or undefined when the owner is gone'
+  })),
+  fieldsOf: Type.Optional(Type.Function([], Type.Unknown(), {
+    description: 'a function of the principal of a key that answers an object of further fields'
   })),
   permissionsMaxAge: Type.Optional(Type.Number({
     exclusiveMinimum: 0, maximum: 3600, description: 'seconds above 0 and at most 3600'

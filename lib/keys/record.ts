@@ -95,7 +95,7 @@ const ROTATED = 'The API key was rotated; this is an earlier secret of it.'
  * @param generation of the secret that has the hash; one that the record does not list is an earlier one
  */
 export function loadKey (key: ApiKey, generation: number): LoadedKey {
-  const { id, workspace, environment, scopes, secrets, owner, tier, expiresAt, version } = key
+  const { id, workspace, environment, scopes, secrets, owner, tier, name, metadata, expiresAt, version } = key
   const secret = secrets.find((one) => one.generation === generation)
   const previous = secrets.find((one) => one.generation === generation - 1)
   const retiresAt = secret?.retiresAt
@@ -112,6 +112,8 @@ export function loadKey (key: ApiKey, generation: number): LoadedKey {
       scheme: KEY_SCHEME,
       ...owner !== undefined && { owner },
       ...tier !== undefined && { tier },
+      ...name !== undefined && { name },
+      ...metadata !== undefined && { metadata: Object.freeze({ ...metadata }) },
       ...expiresAt !== undefined && { expiresAt: new Date(expiresAt) },
       ...retiresAt !== undefined && { secretRetiresAt: new Date(retiresAt) },
       version

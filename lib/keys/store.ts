@@ -24,6 +24,8 @@ export interface KeyStore {
    * that see every change. After undefined, `findByHash` is asked.
    */
   cached? (hash: string): LoadedKey | undefined
+  /** Seconds that a process may answer a record which another process has changed; 0 where it is left out. */
+  readonly maxAge?: number
   /** A key of a workspace, from the stored record as it is now. */
   get (workspace: string, id: string): ApiKey | undefined | Promise<ApiKey | undefined>
   /**
@@ -54,8 +56,8 @@ export interface KeyStore {
 /**
  * A queue of the keys that may need a notice (`key.expiring`, `key.expired`, `key.rotation_due`), each with the
  * instant at which to check it, and an outbox: the events of its changes that were not emitted yet. `insert` and
- * `update` set that instant to 0, which means at once; a key that is leased out keeps its lease, and `settle` then makes
- * it due at once. Keys that existed before the store had notices are at 0.
+ * `update` set that instant to 0, which means at once; a key that is leased out keeps its lease, and `settle` then
+ * makes it due at once. Keys that existed before the store had notices are at 0.
  */
 export interface KeyNotices {
   /**

@@ -16,8 +16,11 @@ export interface Ruling {
   readonly outcome: 'admitted' | 'limited' | 'too-costly' | 'unavailable'
   readonly policies: readonly PolicyOutcome[]
   readonly error?: AccessError
-  /** The version marker differs from the principal's version: load the principal again before the request goes on. */
-  readonly stale?: boolean
+  /**
+   * Load the principal again before the request goes on: its version marker says that it has changed (`outdated`), or
+   * the store could not be asked for the marker (`unknown`).
+   */
+  readonly stale?: 'outdated' | 'unknown' | undefined
 }
 
 /** Never throws and never rejects: a failure is an `unavailable` ruling. */
@@ -32,8 +35,6 @@ export interface DecideDeps {
 }
 
 const UNLIMITED: Ruling = { outcome: 'admitted', policies: [] }
-/** Unavailable without an error: the host chose to admit requests that can't be counted. */
-const UNCOUNTED: Ruling = { outcome: 'unavailable', policies: [] }
 
 /** Profile → cost within capacity → one take of all policies. */
 export function createDecide ({ context, profiles, store, deadline }: DecideDeps): Decide {
@@ -53,14 +54,21 @@ export function createDecide ({ context, profiles, store, deadline }: DecideDeps
   }
 
   /** @throws TypeError for an answer that does not fit the take */
-  function read (outcome: Outcome, policies: readonly CompiledPolicy[], { version }: Principal): Ruling {
+  function read (outcome: Outcome, policies: readonly CompiledPolicy[], principal: Principal): Ruling {
     if (outcome.failure !== undefined) throw outcome.failure
-    if (outcome.uncounted === true) return UNCOUNTED
+    const { admitted, policies: outcomes, versionMarker, uncounted } = outcome
+    const stale = stalenessOf(principal, versionMarker)
+    // Unavailable without an error: the host chose to admit requests that can't be counted.
+    if (uncounted === true) return { outcome: 'unavailable', policies: [], stale }
     checkOutcome(outcome, policies)
-    const { admitted, policies: outcomes, versionMarker } = outcome
-    const stale = versionMarker !== undefined && version !== undefined && versionMarker !== version
     if (admitted) return { outcome: 'admitted', policies: outcomes, stale }
     return { outcome: 'limited', policies: outcomes, error: limited(outcomes), stale }
+  }
+
+  function stalenessOf ({ version }: Principal, versionMarker: number | undefined): Ruling['stale'] {
+    if (version === undefined || versionMarker === version) return undefined
+    if (versionMarker !== undefined) return 'outdated'
+    return publishesVersions ? 'unknown' : undefined
   }
 
   function limited (policies: readonly PolicyOutcome[]): AccessError {
@@ -82,12 +90,12 @@ export function createDecide ({ context, profiles, store, deadline }: DecideDeps
   }
 
   /** Messages of other errors may hold secrets and are not logged. */
-  function unavailable (fault: unknown): Ruling {
+  function unavailable (fault: unknown, principal: Principal): Ruling {
     const isOwn = fault instanceof OptionError || isLimitStoreUnavailable(fault)
     const reason = isOwn ? fault.message : describeFault(fault)
     const retryAfter = isLimitStoreUnavailable(fault) ? fault.retryAfter : 1
     const error = context.refusal('LIMITER_UNAVAILABLE', { reason, retryAfter })
-    return { outcome: 'unavailable', policies: [], error }
+    return { outcome: 'unavailable', policies: [], error, stale: stalenessOf(principal, undefined) }
   }
 
   return function decide (access, principal) {
@@ -99,10 +107,10 @@ export function createDecide ({ context, profiles, store, deadline }: DecideDeps
       if (exceeded !== undefined) {
         const ruling = tooCostly(exceeded, cost)
         // A dry run lets the request go on, so its principal must still be checked against the version marker.
-        return mayBeStale ? andThen(ask([], principal, 0), ({ stale = false }) => ({ ...ruling, stale })) : ruling
+        return mayBeStale ? andThen(ask([], principal, 0), ({ stale }) => ({ ...ruling, stale })) : ruling
       }
       return policies.length > 0 || mayBeStale ? ask(policies, principal, cost) : UNLIMITED
-    }, unavailable)
+    }, (fault) => unavailable(fault, principal))
   }
 }
 

@@ -36,6 +36,11 @@ export function createLimitStep (deps: LimitDeps): Step {
     return error
   }
 
+  /** By what has changed, other policies may apply. Where it is unknown, a request that is refused asks no store. */
+  function mustReload ({ stale, error }: Ruling): boolean {
+    return stale === 'outdated' || (stale === 'unknown' && (error === undefined || dryRun))
+  }
+
   /** `reload` throws an AccessError where the changed credential is refused. */
   async function reloadAndConclude (
     request: FastifyRequest, reply: FastifyReply, access: RouteAccess, stale: Principal, ruling: Ruling
@@ -52,7 +57,7 @@ export function createLimitStep (deps: LimitDeps): Step {
   return function limit (request, reply, access) {
     const { principal } = request
     if (principal === null) return undefined
-    return andThen(decide(access, principal), (ruling) => ruling.stale === true
+    return andThen(decide(access, principal), (ruling) => mustReload(ruling)
       ? reloadAndConclude(request, reply, access, principal, ruling)
       : conclude(request, reply, access, principal, ruling))
   }

@@ -24,8 +24,8 @@ export type Reload = (
 ) => Promise<Reloaded>
 
 /**
- * Re-authenticates a request whose principal is out of date and publishes the version of the loaded record. Where
- * other policies apply now, they decide.
+ * Re-authenticates a request whose principal is, or may be, out of date, and publishes the version of the loaded record
+ * where the store can be asked. Where other policies apply now, they decide.
  *
  * @throws AccessError when the credential is no longer valid, or when the store fails
  */
@@ -44,7 +44,7 @@ export function createReload ({ context, decide, profiles, store, deadline }: Re
 
   return async function reload (request, access, stale, ruling) {
     const principal = await context.reauthenticate(request)
-    await publish(request, principal)
+    if (ruling.stale === 'outdated') await publish(request, principal)
     const isDecided = profiles.select(access, principal) === profiles.select(access, stale)
     return { principal, ruling: isDecided ? ruling : await decide(access, principal) }
   }

@@ -36,7 +36,8 @@ export interface Outcome {
   readonly policies: readonly PolicyOutcome[]
   /**
    * The largest version that any process has published for the principal; 0 where there is none. A principal with
-   * another version is loaded again before its request goes on. Stores without `publishVersion` leave it out.
+   * another version is loaded again before its request goes on. Stores without `publishVersion` leave it out; one with
+   * it leaves it out where it could not be read, and the principal is loaded again.
    */
   readonly versionMarker?: number
   /** Nothing could be counted and `policies` is empty: the host chose to admit such requests. */

@@ -160,7 +160,7 @@ function readWorkspaces (answer: unknown): ManagedWorkspace[] {
   return answer.map((one: unknown) => {
     const isObject = typeof one === 'object' && one !== null
     const { id, name }: Partial<Record<keyof ManagedWorkspace, unknown>> = isObject ? one : { id: one }
-    if (typeof id !== 'string' || id === '') throw new TypeError('the option workspacesOf returned no id')
+    if (!isName(id)) throw new TypeError('the option workspacesOf returned an id that is no name')
     return { id, ...typeof name === 'string' && { name } }
   })
 }

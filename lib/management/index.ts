@@ -5,6 +5,7 @@
 export { keyRoutes } from './key-routes.js'
 export type { KeyRoutesOptions } from './key-options.js'
 export type { ScopePreset } from './caller-view.js'
+export type { CallerView, KeyView } from './key-schemas.js'
 export { webhookRoutes, type WebhookRoutesOptions } from './webhook-routes.js'
 export type { ActorOptions, ManagedWorkspace } from './actors.js'
 export type { RouteScopes } from './frame.js'

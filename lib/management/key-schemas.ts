@@ -1,4 +1,4 @@
-import { Type } from '@sinclair/typebox'
+import { Type, type Static } from '@sinclair/typebox'
 import { at, cursor, id, instant, InWorkspace, limit, line, next, orNull, strict } from './schemas.js'
 
 const name = line('For people, to tell keys apart.')
@@ -116,3 +116,7 @@ export const answers = {
   caller: Type.Object({ ...Caller.properties, ...places }, { description: 'You, and where you may act.' }),
   workspaces: Type.Array(Workspace, { description: mayActIn })
 }
+
+/** A key, and a caller, as responses show them. */
+export type KeyView = Static<typeof Key>
+export type CallerView = Static<typeof answers.caller>

@@ -14,8 +14,6 @@ export interface Tables {
   readonly migrations: ReadonlyArray<(schema: string) => readonly string[]>
   /** Table that lists the versions. */
   readonly versions: string
-  /** First half of the advisory lock under which tables are changed; the second half depends on the schema. */
-  readonly lock: number
 }
 
 /** A database whose tables are made, or brought up to date, before the first statement runs. */
@@ -33,6 +31,11 @@ export class SchemaTooNewError extends StoreError {
   }
 }
 
+/**
+ * First half of the advisory lock under which tables are changed, of whatever kind: two stores of one server may create
+ * the schema at once. The second half depends on the schema.
+ */
+const LOCK = 0x6c617463
 /** Seconds that one statement of a migration may take, including the wait for a migration of another process. */
 const MIGRATION_TIMEOUT = 60
 
@@ -60,10 +63,10 @@ export function withTables (database: Database, schema: string, tables: Tables):
  * create tables can use those that exist.
  */
 async function migrateTables ({ read, transaction }: Database, schema: string, tables: Tables): Promise<void> {
-  const { migrations, versions, lock } = tables
+  const { migrations, versions } = tables
   if (await versionOf(read, schema, tables) === migrations.length) return
   await transaction(MIGRATION_TIMEOUT, async (run) => {
-    await run('SELECT pg_advisory_xact_lock($1, $2)', [lock, crc32(schema) | 0])
+    await run('SELECT pg_advisory_xact_lock($1, $2)', [LOCK, crc32(schema) | 0])
     const version = await versionOf(run, schema, tables)
     if (version === migrations.length) return
     const [existing] = await run('SELECT 1 FROM pg_namespace WHERE nspname = $1', [schema])

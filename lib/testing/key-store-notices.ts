@@ -2,7 +2,9 @@ import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import type { AccessEvent } from '../events/index.js'
 import type { ApiKey, DueKey, KeyNotices, KeyStore } from '../keys/index.js'
-import { changed, draft, inserted, newHash, newWorkspace, secret, START, type KeyStoreCase } from './key-store-drafts.js'
+import {
+  changed, draft, inserted, newHash, newWorkspace, secret, START, type KeyStoreCase
+} from './key-store-drafts.js'
 
 const LEASE = 1000
 /** Later than the leases of other cases end. */
@@ -68,7 +70,8 @@ export const notices: readonly KeyStoreCase[] = [
   ofNotices('a key that nobody has leased cannot be settled', async (notices, store) => {
     const workspace = newWorkspace()
     const { key } = await inserted(store, workspace)
-    assert.equal(await notices.settle({ key, noticed: [], events: [], leasedUntil: START + LEASE }, ['early'], undefined), false)
+    const unleased = { key, noticed: [], events: [], leasedUntil: START + LEASE }
+    assert.equal(await notices.settle(unleased, ['early'], undefined), false)
     assert.deepStrictEqual((await oneOf(notices, workspace, START)).noticed, [])
   }),
   ofNotices('a key is returned when it is due, and not before', async (notices, store) => {

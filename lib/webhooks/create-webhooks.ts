@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import { AccessError, describeFault } from '../core/errors.js'
 import { readCursor, writeCursor } from '../core/cursor.js'
-import { isId, readInput } from '../core/input.js'
+import { readInput } from '../core/input.js'
+import { isId, isName } from '../core/name.js'
 import { withTimeout, type Clock } from '../core/clock.js'
 import { checkDestination, type DestinationDeps } from './destination.js'
 import type { Delivery, EndpointSecret, WebhookEndpoint } from './endpoint.js'
@@ -48,7 +49,7 @@ export function createWebhooks (deps: WebhooksDeps): Webhooks {
   }
 
   async function find (workspace: string, id: string, { environment }: EndpointFilter): Promise<WebhookEndpoint> {
-    const endpoint = isId(id) ? await ask(store.getEndpoint(workspace, id)) : undefined
+    const endpoint = isName(workspace) && isId(id) ? await ask(store.getEndpoint(workspace, id)) : undefined
     const isVisible = environment === undefined || endpoint?.environment === environment
     if (endpoint === undefined || !isVisible) throw new AccessError('WEBHOOK_NOT_FOUND')
     return endpoint
@@ -79,6 +80,7 @@ export function createWebhooks (deps: WebhooksDeps): Webhooks {
   return {
     async create (workspace, input) {
       const { url, events = [], description, environment } = readInput(createSchema, input, invalid)
+      checkWorkspace(workspace)
       const id = `whe_${randomUUID()}`
       const href = await normalUrl(url)
       const { secret, stored } = createSecret(id)
@@ -98,6 +100,7 @@ export function createWebhooks (deps: WebhooksDeps): Webhooks {
     },
     get: async (workspace, id, filter = {}) => await find(workspace, id, filter),
     async list (workspace, { environment } = {}) {
+      checkWorkspace(workspace)
       const endpoints = await ask(store.listEndpoints(workspace))
       return endpoints.filter((one) => environment === undefined || one.environment === environment)
     },
@@ -173,6 +176,10 @@ function retire (secrets: readonly EndpointSecret[], now: number, grace: number)
   return secrets
     .map((one) => ({ ...one, retiresAt: new Date(Math.min(one.retiresAt?.getTime() ?? end, end)) }))
     .filter(({ retiresAt }) => now < retiresAt.getTime())
+}
+
+function checkWorkspace (workspace: string): void {
+  if (!isName(workspace)) throw invalid('workspace must be the name of a workspace')
 }
 
 function conflict (detail: string): AccessError {

@@ -55,7 +55,8 @@ export interface WebhookStore {
    */
   settle (claim: Claim, settled: Settled): Promise<boolean>
   /**
-   * Removes at most `limit` deliveries that are delivered or failed and were created before an instant.
+   * Removes at most `limit` deliveries that are delivered or failed and were created before an instant, or whose
+   * endpoint is gone.
    * @returns how many
    */
   prune (before: Date, limit: number): Promise<number>

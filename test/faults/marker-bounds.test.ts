@@ -27,15 +27,22 @@ async function server (t: Test, store: KeyStore, clock: () => number, limits: La
 }
 
 /** Two of them: one changes keys, the other caches them and takes requests. Each has its own connection to Redis. */
-async function two (t: Test, changing: RedisLimitStoreOptions, serving = changing) {
+async function two (t: Test, changing: RedisLimitStoreOptions, serving = changing, dryRun = false) {
   const clock = fakeClock()
   const keys = keyStore()
   const { findByHash } = keys
-  const seen = { lookups: 0 }
-  const counted: KeyStore = { ...keys, findByHash (...asked) { seen.lookups++; return findByHash(...asked) } }
-  const limits = (options: RedisLimitStoreOptions) => ({ store: redisStore(t, { deadline: 1, ...options }), tiers })
-  const one = await server(t, keys, clock.now, limits(changing))
-  const other = await server(t, counted, clock.now, limits(serving))
+  const seen = { lookups: 0, down: false }
+  const counted: KeyStore = {
+    ...keys,
+    async findByHash (...asked) {
+      seen.lookups++
+      if (seen.down) throw new Error('the key store is down')
+      return await findByHash(...asked)
+    }
+  }
+  const limits = (options: RedisLimitStoreOptions, dryRun: boolean) => ({ store: redisStore(t, { deadline: 1, ...options }), tiers, dryRun })
+  const one = await server(t, keys, clock.now, limits(changing, false))
+  const other = await server(t, counted, clock.now, limits(serving, dryRun))
   t.teardown(() => Promise.all([one.close(), other.close()]))
   /** A key that the other has cached. */
   async function cached (more = {}) {
@@ -146,16 +153,49 @@ t.test('after a failover to a replica without the marker, the change is in force
   await usedUntilMaxAge(t, status)
 })
 
-for (const more of [{ onUnavailable: 'local', processes: 2 }, { onUnavailable: 'allow' }] as const) {
-  t.test(`while Redis can't be asked and requests go on (${more.onUnavailable}), a change is in force after maxAge`, async (t) => {
+for (const [how, more, dryRun] of [
+  ['local', { onUnavailable: 'local', processes: 2 }, false], ['allow', { onUnavailable: 'allow' }, false], ['dry run', {}, true]
+] as const) {
+  t.test(`a process that can't ask Redis, and lets requests go on (${how}), asks the key store instead: a change holds at once`, async (t) => {
     const redis = await startRedis(t)
-    const { cached, usedUntilMaxAge } = await two(t, { url: redis.url, deadline: 0.25, ...more })
-    const { status, revoke } = await cached()
-    await redis.kill()
-    t.equal(await revoke(), MAX_AGE)
-    await usedUntilMaxAge(t, status)
+    const proxy = await startProxy(t, redis.port)
+    const { one, other, cached, seen } = await two(t, { url: redis.url }, { url: `redis://127.0.0.1:${proxy.port}`, deadline: 0.25, ...more }, dryRun)
+    const [bad, good, changed] = [await cached(), await cached(), await cached()]
+    proxy.manner = 'refuse'
+    t.equal(await good.status(), 200)
+    t.equal(await bad.revoke(), 0)
+    t.equal((await one.keys.update('w1', changed.id, { scopes: [] })).effectiveWithin, 0)
+    const refused = await other.ask(bad.secret)
+    t.equal(refused.statusCode, 401)
+    t.match(refused.json(), { code: 'CREDENTIAL_INVALID', detail: 'The API key was revoked.' })
+    t.equal(await changed.status(), 403)
+    const before = seen.lookups
+    for (let n = 0; n < 3; n++) t.equal(await good.status(), 200)
+    t.equal(seen.lookups, before + 3)
+    seen.down = true
+    const blind = await other.ask(good.secret)
+    t.match([blind.statusCode, blind.json().code, blind.headers['retry-after']], [503, 'AUTHENTICATION_UNAVAILABLE', '1'], 'where neither store answers, nobody is let in')
+    seen.down = false
+    proxy.manner = 'pass'
+    await until(async () => {
+      const asked = seen.lookups
+      return await good.status() === 200 && seen.lookups === asked
+    }, 'Redis is asked again, and the key store no more')
   })
 }
+
+t.test('local: a request above its share is refused without asking the key store', async (t) => {
+  const redis = await startRedis(t)
+  const proxy = await startProxy(t, redis.port)
+  const { other, cached, seen } = await two(t, { url: redis.url }, { url: `redis://127.0.0.1:${proxy.port}`, deadline: 0.25, onUnavailable: 'local', processes: 100 })
+  const { secret } = await cached()
+  proxy.manner = 'refuse'
+  t.equal((await other.ask(secret)).statusCode, 200)
+  const before = seen.lookups
+  const limited = await other.ask(secret)
+  t.match([limited.statusCode, limited.json().code], [429, 'RATE_LIMITED'])
+  t.equal(seen.lookups, before)
+})
 
 t.test('without limits nothing is cached, unless a bus is given: changes are then in force at once, or after maxAge', async (t) => {
   const clock = fakeClock()

@@ -46,6 +46,7 @@ export async function handler (_request: FastifyRequest, reply: FastifyReply) { 
 export const createDevice = handler
 export async function verifySession () { throw new Error('nobody has a session') }
 export async function userOf (_request: FastifyRequest): Promise<Principal | null> { return null }
+export const regions = new Map<unknown, string>()
 export async function membership (_owner: string, _workspace: string) { return { scopes: ['devices:read'] } }
 export const partners = {
   async find (_token: string) { return { id: 'p_1', workspace: 'w_1', scopes: ['devices:read'] } }

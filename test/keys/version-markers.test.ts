@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { createMemoryLimitStore, type LimitStore } from 'fastify-latchkey/limits'
-import { createProcessChanges, type KeysOptions } from 'fastify-latchkey/keys'
+import { createProcessChanges, createRecordCache, type KeysOptions } from 'fastify-latchkey/keys'
 import t, { type Test } from 'tap'
 import { createVersionMarkers } from '../../lib/keys/verification/version-markers.js'
 import { guarded, untyped } from '../helpers/limits.js'
@@ -48,6 +48,12 @@ t.test('where it can\'t be published, the change stands, the answer says by when
     t.equal(logged.length, 1, 'logged once')
     t.match(logged[0], /^the version of key key_[\w-]+ could not be published; it is effective within 60 s: (Error|DeadlineExceeded)$/)
   }
+})
+
+t.test('a cache that the host has put in front of its store counts like ours', async (t) => {
+  const store = createRecordCache(slowStore(), { maxAge: 20, changes: createProcessChanges() })
+  const { keys } = keyring(t, { store }, { publishVersion: () => Promise.reject(new Error('down')) })
+  t.equal((await keys.revoke('w1', (await keys.issue(input)).key.id)).effectiveWithin, 20)
 })
 
 t.test('without markers a change is effective once caches have expired, and without a cache at once', async (t) => {

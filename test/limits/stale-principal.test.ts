@@ -68,7 +68,7 @@ for (const later of [false, true]) {
   })
 
   t.test(`${how}: a store without version markers changes nothing`, async (t) => {
-    const { ask, seen } = await changed(t, { later })
+    const { ask, seen } = await changed(t, { later, store: untyped({ publishVersion: undefined }) })
     t.equal((await ask()).statusCode, 200)
     t.match(seen, { fresh: 0, ran: 1 })
   })

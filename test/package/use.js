@@ -24,7 +24,7 @@ const answers = {
 await app.close()
 
 const rooms = {}
-for (const room of ['auth', 'scopes', 'limits', 'keys', 'events', 'management', 'openapi', 'server', 'testing']) {
+for (const room of ['auth', 'scopes', 'limits', 'keys', 'events', 'management', 'console', 'openapi', 'server', 'testing']) {
   rooms[room] = Object.keys(await import(`fastify-latchkey/${room}`)).sort()
 }
 const { version } = createRequire(import.meta.url)('fastify-latchkey/package.json')

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { Clock } from '../../core/clock.js'
 import { writeCursor } from '../../core/cursor.js'
 import { AccessError } from '../../core/errors.js'
+import { isName } from '../../core/name.js'
 import type { Principal } from '../../core/principal.js'
 import type { OnBroken } from '../../core/stored-record.js'
 import { newestGeneration } from '../codec.js'
@@ -16,7 +17,7 @@ import {
 import { createLeakReport } from './leak-report.js'
 import type { Privilege } from './privilege.js'
 import { beginGraceOf, changeKey, differences, expireKey, isExpired, revokeKey, rotateKey } from './transitions.js'
-import { createUpdateKey, findKey, inTime, isName } from './update-key.js'
+import { createUpdateKey, findKey, inTime } from './update-key.js'
 
 export interface LifecycleDeps extends Pick<InputContext, 'scopes' | 'tagOf' | 'metadata'> {
   readonly format: SecretFormat

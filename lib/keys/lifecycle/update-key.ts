@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { withTimeout } from '../../core/clock.js'
 import { AccessError, describeFault } from '../../core/errors.js'
+import { isId, isName } from '../../core/name.js'
 import type { Principal } from '../../core/principal.js'
 import type { Changed, KeyCaller } from '../keys.js'
 import { copyKey, type ApiKey } from '../record.js'
@@ -88,14 +89,9 @@ export function createUpdateKey ({ store, deadline, events, publish }: UpdateKey
 
 /** @throws AccessError `KEY_NOT_FOUND`, also for keys that the caller may not see */
 export async function findKey (store: KeyStore, { workspace, id, by }: Target): Promise<ApiKey> {
-  const key = isName(workspace) && isName(id) ? await store.get(workspace, id) : undefined
+  const key = isName(workspace) && isId(id) ? await store.get(workspace, id) : undefined
   if (key === undefined || !isVisible(key, by)) throw new AccessError('KEY_NOT_FOUND')
   return key
-}
-
-/** A text that any store takes: a database refuses a NUL, which would look like an outage. */
-export function isName (value: unknown): boolean {
-  return typeof value === 'string' && /^\P{Cc}{1,256}$/u.test(value)
 }
 
 /**

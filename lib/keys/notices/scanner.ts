@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import { withTimeout, type Clock } from '../../core/clock.js'
 import { createClockCache, type CacheEntry } from '../../core/clock-cache.js'
 import { createFailureLog } from '../../core/failure-log.js'
@@ -27,8 +28,7 @@ export interface ScannerDeps {
  */
 export interface NoticeScanner {
   /**
-   * Emits the event of a change, which the store has written with it where durable listeners are there. Where one of
-   * them fails, a scan follows soon. Never rejects.
+   * Emits the event of a change, which the store has written with it where durable listeners are there. Never rejects.
    */
   emitStored (event: AccessEvent, key: Pick<ApiKey, 'workspace' | 'id'>): Promise<void>
   /** Scans at once, and again after each interval. */
@@ -46,8 +46,8 @@ const BATCH_SIZE = 100
 const LEASE = 60_000
 /** Events that were emitted and could not be settled yet. */
 const MAX_UNSETTLED = 10_000
-/** Seconds until an event whose durable listener has failed is tried again, for the first time. */
-const RETRY_AFTER = 1
+/** How long after a durable listener failed it gets an event again; if it fails then too, a scan tries again. */
+const RETRY_AFTER_MS = 1_000
 
 /** Lease → emit → settle: what a crash leaves in between is emitted again, with the same id. */
 export function createNoticeScanner (deps: ScannerDeps): NoticeScanner {
@@ -106,12 +106,16 @@ export function createNoticeScanner (deps: ScannerDeps): NoticeScanner {
     return emitted
   }
 
+  async function emitLater (event: AccessEvent): Promise<boolean> {
+    await pause(RETRY_AFTER_MS, undefined, { ref: false })
+    return !closed && await emitOnce(event)
+  }
+
   async function emitStored (event: AccessEvent, key: Pick<ApiKey, 'workspace' | 'id'>): Promise<void> {
     const isStored = events.hasDurableListeners()
-    if (!await emitOnce(event)) return closed ? undefined : schedule(RETRY_AFTER)
-    if (!isStored) return unsettled.delete(event.id)
+    if (!await emitOnce(event) && !await emitLater(event)) return
     await failures.tried(async () => {
-      await inTime(notices.emitted(key, [event.id]))
+      if (isStored) await inTime(notices.emitted(key, [event.id]))
       unsettled.delete(event.id)
     })
   }
@@ -128,7 +132,6 @@ export function createNoticeScanner (deps: ScannerDeps): NoticeScanner {
   }
 
   function schedule (seconds: number): void {
-    clearTimeout(timer)
     timer = setTimeout(async () => {
       await scan()
       if (!closed) schedule(interval)

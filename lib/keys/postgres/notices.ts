@@ -46,10 +46,11 @@ function noticedIn ({ id, noticed }: Row): readonly string[] {
   return noticed === null ? [] : readNoticed(String(id), String(noticed))
 }
 
-const byId = Type.Record(Type.String(), Type.Unknown())
+/** Events are texts: jsonb itself takes no NUL, which the id of a principal may have. */
+const byId = Type.Record(Type.String(), Type.String())
 
 function eventsIn ({ id, events }: Row): AccessEvent[] {
   if (events === null) return []
   const name = nameOfKey(String(id))
-  return readEvents(Object.values(parseRecord(byId, String(events), name)).map((event) => JSON.stringify(event)), name)
+  return readEvents(Object.values(parseRecord(byId, String(events), name)), name)
 }

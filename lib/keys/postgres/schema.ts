@@ -40,4 +40,4 @@ const migrations: Tables['migrations'] = [
   ]
 ]
 
-export const tables: Tables = { kind: 'key', migrations, versions: 'migrations', lock: 0x6c617463 }
+export const tables: Tables = { kind: 'key', migrations, versions: 'migrations' }

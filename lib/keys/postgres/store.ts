@@ -69,7 +69,7 @@ export function createSqlKeyStore ({ database, schema }: OpenDatabase): SqlKeySt
 
 /** By its id, so that one event can be removed from the others. */
 function eventsOf (event: AccessEvent | undefined): string | null {
-  return event === undefined ? null : `{${JSON.stringify(event.id)}:${writeEvent(event)}}`
+  return event === undefined ? null : JSON.stringify({ [event.id]: writeEvent(event) })
 }
 
 function columnsOf (uses: readonly KeyUse[]): unknown[] {

@@ -4,6 +4,7 @@ import type { Principal } from '../../core/principal.js'
 import { KEY_SCHEME, type LoadedKey } from '../record.js'
 import { hashSecret, type SecretFormat } from '../secret-format.js'
 import type { KeyStore } from '../store.js'
+import type { AddHostFields } from './host-fields.js'
 import type { StartGrace } from './rotation-grace.js'
 
 export interface KeyResolverDeps {
@@ -12,14 +13,18 @@ export interface KeyResolverDeps {
   /** Limits keys to what their owners may do. */
   readonly permissions?: Permissions | undefined
   readonly startGrace?: StartGrace | undefined
+  readonly addHostFields?: AddHostFields | undefined
 }
 
 /** Secret → hash → record → still valid → principal, limited to the permissions of its owner. */
-export function createKeyResolver ({ format, store, permissions, startGrace }: KeyResolverDeps): Resolver {
+export function createKeyResolver (deps: KeyResolverDeps): Resolver {
+  const { format, store, permissions, startGrace, addHostFields } = deps
+
   function admit (found: LoadedKey | undefined, { fresh, clock }: Lookup): Principal | Promise<Principal> {
     const loaded = checkValid(found, clock)
     startGrace?.(loaded)
-    return permissions === undefined ? loaded.principal : permissions.bound(loaded.principal, clock(), fresh)
+    const principal = addHostFields === undefined ? loaded.principal : addHostFields(loaded.principal)
+    return permissions === undefined ? principal : permissions.bound(principal, clock(), fresh)
   }
 
   return {

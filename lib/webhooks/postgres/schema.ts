@@ -37,4 +37,4 @@ const migrations: Tables['migrations'] = [
   ]
 ]
 
-export const tables: Tables = { kind: 'webhook', migrations, versions: 'webhook_migrations', lock: 0x6c617477 }
+export const tables: Tables = { kind: 'webhook', migrations, versions: 'webhook_migrations' }

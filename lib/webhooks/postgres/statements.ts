@@ -19,20 +19,21 @@ export function createStatements (schema: string) {
         SELECT id FROM ${deliveries} WHERE endpoint_id = $1 LIMIT $2) RETURNING id`,
 
     // claimable_at = 0: a new delivery is claimed at once, whenever the endpoint was claimable before. Endpoints are
-    // locked in the order of their ids, so that two processes cannot deadlock.
+    // locked in the order of their ids, so that two processes cannot deadlock; and before anything is added, so that
+    // nothing is added to one that is being removed.
     enqueue: `WITH given AS (
         SELECT * FROM unnest(
           $1::text[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::bigint[]
         ) AS g (id, endpoint_id, workspace, created_at, state, record, attempts, due_at)
+      ), locked AS (
+        SELECT id, workspace FROM ${endpoints} WHERE id = ANY ($2) ORDER BY id FOR NO KEY UPDATE
       ), added AS (
         INSERT INTO ${deliveries} (id, endpoint_id, workspace, created_at, state, record, attempts, due_at)
         SELECT g.id, g.endpoint_id, g.workspace, g.created_at, g.state, g.record::json, g.attempts::json, g.due_at
-        FROM given g JOIN ${endpoints} e ON e.id = g.endpoint_id AND e.workspace = g.workspace
+        FROM given g JOIN locked e ON e.id = g.endpoint_id AND e.workspace = g.workspace
         ON CONFLICT (id) DO NOTHING RETURNING id, endpoint_id
-      ), locked AS (
-        SELECT id FROM ${endpoints} WHERE id IN (SELECT endpoint_id FROM added) ORDER BY id FOR NO KEY UPDATE
       ), claimable AS (
-        UPDATE ${endpoints} e SET claimable_at = 0 FROM locked WHERE e.id = locked.id
+        UPDATE ${endpoints} e SET claimable_at = 0 WHERE e.id IN (SELECT endpoint_id FROM added)
       )
       SELECT id FROM added`,
     getDelivery: `SELECT ${COLUMNS} FROM ${deliveries} d WHERE workspace = $1 AND endpoint_id = $2 AND id = $3`,
@@ -67,6 +68,11 @@ export function createStatements (schema: string) {
       SELECT 1 FROM settled`,
     prune: `DELETE FROM ${deliveries} WHERE id IN (
         SELECT id FROM ${deliveries} WHERE due_at IS NULL AND created_at < $1 ORDER BY created_at LIMIT $2
+      ) RETURNING id`,
+    /** What a process that ended while it removed an endpoint has left: nobody claims it. */
+    pruneOrphans: `DELETE FROM ${deliveries} WHERE id IN (
+        SELECT id FROM ${deliveries} d WHERE due_at IS NOT NULL
+          AND NOT EXISTS (SELECT FROM ${endpoints} e WHERE e.id = d.endpoint_id) LIMIT $1
       ) RETURNING id`,
 
     /** Has only the filters that are asked for: Postgres would use no index for an optional one. */

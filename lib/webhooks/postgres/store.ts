@@ -134,7 +134,10 @@ export function createSqlWebhookStore ({ database, schema }: OpenDatabase): SqlW
       ])
       return settled.length > 0
     },
-    prune: async (before, limit) => (await write(statements.prune, [before.getTime(), limit])).length
+    async prune (before, limit) {
+      const { length: pruned } = await write(statements.prune, [before.getTime(), limit])
+      return pruned + (await write(statements.pruneOrphans, [limit - pruned])).length
+    }
   }
 }
 

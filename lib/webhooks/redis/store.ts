@@ -94,6 +94,8 @@ export function createRedisStore ({ command, namespace }: OpenRedis): WebhookSto
     async removeEndpoint (workspace, id) {
       const endpoint = await getEndpoint(workspace, id)
       if (endpoint === undefined) return false
+      // First, since a process that ends before the rest is done leaves an endpoint that can be removed again.
+      await command('del', redisKeys.id(id))
       const names = [redisKeys.endpoint(workspace, id), redisKeys.endpoints(workspace)]
       const removed = await script(REMOVE, names, [memberOf(endpoint.createdAt, id)]) === 1
       const ref = { workspace, endpointId: id }

@@ -1,0 +1,139 @@
+import type { KeyView } from '../../management/index.js'
+import { endsSoon, isLive, newestSecret, retiringSecret, shouldRotate } from './key-facts.js'
+import { fill, type StringName, type Strings } from './strings.js'
+import { duration, timeWords, type TimeWords } from './time-words.js'
+
+/** Something technical, with a word on it. */
+export interface Row {
+  readonly code: string
+  readonly note: string
+  readonly exact?: string
+}
+
+/** What a field shows of a key; a view draws each kind in its own way. */
+export type Cell =
+  | { readonly kind: 'nothing' }
+  | { readonly kind: 'text' | 'code', readonly text: string }
+  | { readonly kind: 'time', readonly time: TimeWords }
+  | { readonly kind: 'rows', readonly rows: readonly Row[] }
+  | { readonly kind: 'pairs', readonly pairs: ReadonlyArray<readonly [name: string, value: string]> }
+
+/** What words depend on. */
+export interface Reading {
+  readonly now: number
+  readonly locale: string
+  readonly strings: Strings
+}
+
+export interface Field {
+  readonly name: string
+  readonly label: StringName
+  cell (key: KeyView, reading: Reading): Cell
+}
+
+const nothing: Cell = { kind: 'nothing' }
+const textCell = (text: string | undefined): Cell => text === undefined ? nothing : { kind: 'text', text }
+
+function timeCell (iso: string | undefined, { now, locale }: Reading, otherwise?: string): Cell {
+  return iso === undefined ? textCell(otherwise) : { kind: 'time', time: timeWords(iso, now, locale) }
+}
+
+/** Columns of the list after the name; scopes and status have views of their own. */
+export const columns: readonly Field[] = [
+  { name: 'environment', label: 'environment', cell: ({ environment }) => textCell(environment) },
+  {
+    name: 'last-used',
+    label: 'lastUsed',
+    cell: ({ lastUsedAt }, reading) => timeCell(lastUsedAt, reading, reading.strings.neverUsed)
+  },
+  {
+    name: 'expires',
+    label: 'expires',
+    cell: ({ revokedAt, expiresAt }, reading) => timeCell(revokedAt ?? expiresAt, reading, reading.strings.never)
+  }
+]
+
+/** What the details of a key show, in this order. A field with nothing to show is left out. */
+export const details: readonly Field[] = [
+  { name: 'id', label: 'id', cell: ({ id }) => ({ kind: 'code', text: id }) },
+  { name: 'owner', label: 'owner', cell: ({ owner }) => textCell(owner) },
+  { name: 'tier', label: 'tier', cell: ({ tier }) => textCell(tier) },
+  { name: 'created', label: 'created', cell: ({ createdAt }, reading) => timeCell(createdAt, reading) },
+  {
+    name: 'rotate-by',
+    label: 'rotateBy',
+    cell: (key, reading) => timeCell(isLive(key) ? key.rotateBy : undefined, reading)
+  },
+  { name: 'revoked', label: 'revoked', cell: ({ revokedAt }, reading) => timeCell(revokedAt, reading) },
+  { name: 'reason', label: 'revokedReason', cell: ({ revokedReason }) => textCell(revokedReason) },
+  { name: 'scopes', label: 'scopes', cell: scopesCell },
+  { name: 'secrets', label: 'secrets', cell: secretsCell },
+  { name: 'notes', label: 'notes', cell: notesCell }
+]
+
+function scopesCell ({ scopes, scopesUsedAt = {} }: KeyView, { now, locale, strings }: Reading): Cell {
+  if (scopes.length === 0) return textCell(strings.noScopes)
+  const used = new Map<string, unknown>(Object.entries(scopesUsedAt))
+  const names = [...new Set([...scopes, ...used.keys()])]
+  return {
+    kind: 'rows',
+    rows: names.map((scope) => {
+      const at = used.get(scope)
+      if (typeof at !== 'string') return { code: scope, note: strings.scopeUnused }
+      const { words, exact } = timeWords(at, now, locale)
+      return { code: scope, note: fill(strings.scopeUsed, { when: words }), exact }
+    })
+  }
+}
+
+function secretsCell ({ secrets }: KeyView, { now, locale, strings }: Reading): Cell {
+  const rows = secrets.toReversed().map(({ hint, retiresAt, graceAfterFirstUse }, i) => {
+    const code = `${hint}…`
+    if (i === 0) return { code, note: strings.secretNewest }
+    if (retiresAt === undefined) {
+      return { code, note: fill(strings.secretAfterUse, { time: duration(graceAfterFirstUse ?? 0, locale) }) }
+    }
+    const { words, exact } = timeWords(retiresAt, now, locale)
+    const note = Date.parse(retiresAt) > now ? strings.secretRetires : strings.secretRetired
+    return { code, note: fill(note, { when: words }), exact }
+  })
+  return { kind: 'rows', rows }
+}
+
+function notesCell ({ metadata = {} }: KeyView): Cell {
+  const pairs = Object.entries(metadata).map(([name, value]) => [name, String(value)] as const)
+  return pairs.length === 0 ? nothing : { kind: 'pairs', pairs }
+}
+
+export interface Badge {
+  readonly tone: 'warning' | 'danger' | 'neutral'
+  readonly text: string
+  readonly exact?: string
+}
+
+/** What a person should notice of a key at first sight. */
+export function badgesOf (key: KeyView, { now, locale, strings }: Reading): readonly Badge[] {
+  if (key.status === 'revoked') return [{ tone: 'danger', text: strings.revoked }]
+  if (key.status === 'expired') return [{ tone: 'neutral', text: strings.expired }]
+  const retiresAt = retiringSecret(key, now)
+  return [
+    ...shouldRotate(key, now) ? [{ tone: 'warning', text: strings.rotateSoon } as const] : [],
+    ...endsSoon(key, now) ? [{ tone: 'warning', text: strings.expiresSoon } as const] : [],
+    ...retiresAt === undefined ? [] : [retiringBadge(retiresAt.retiresAt, { now, locale, strings })]
+  ]
+}
+
+function retiringBadge (retiresAt: string | undefined, { now, locale, strings }: Reading): Badge {
+  if (retiresAt === undefined) return { tone: 'neutral', text: strings.retiringAfterUse }
+  const { words, exact } = timeWords(retiresAt, now, locale)
+  return { tone: 'neutral', text: fill(strings.retiring, { when: words }), exact }
+}
+
+/** The name of a key for people. */
+export function nameOf ({ name }: Pick<KeyView, 'name'>, strings: Strings): string {
+  return name ?? strings.unnamed
+}
+
+export function hintOf (key: KeyView): string {
+  return `${newestSecret(key)?.hint ?? ''}…`
+}

@@ -1,0 +1,42 @@
+/** An instant for people: in words, and exactly. */
+export interface TimeWords {
+  /** Such as `3 days ago` or `in 2 hours`. */
+  readonly words: string
+  /** Such as `Nov 30, 2026, 5:19 PM GMT+1`. */
+  readonly exact: string
+  readonly iso: string
+}
+
+const STEPS = [
+  ['year', 365 * 86_400], ['month', 30 * 86_400], ['week', 7 * 86_400], ['day', 86_400], ['hour', 3600], ['minute', 60]
+] as const satisfies ReadonlyArray<readonly [Intl.RelativeTimeFormatUnit, number]>
+
+/** @param now milliseconds since the epoch @param timeZone of the reader by default */
+export function timeWords (iso: string, now: number, locale: string, timeZone?: string): TimeWords {
+  const instant = new Date(iso)
+  const exact = new Intl.DateTimeFormat(locale, {
+    year: 'numeric', month: 'short', day: 'numeric', hour: 'numeric', minute: '2-digit', timeZoneName: 'short', timeZone
+  }).format(instant)
+  return { words: relative((instant.getTime() - now) / 1000, locale), exact, iso }
+}
+
+function relative (seconds: number, locale: string): string {
+  const format = new Intl.RelativeTimeFormat(locale, { numeric: 'auto' })
+  for (const [unit, length] of STEPS) {
+    const amount = Math.trunc(seconds / length)
+    if (amount !== 0) return format.format(amount, unit)
+  }
+  return format.format(0, 'second')
+}
+
+/** A length of time, such as `1 day`. */
+export function duration (seconds: number, locale: string): string {
+  const [unit, length] = STEPS.find(([, length]) => seconds >= length) ?? ['second', 1]
+  const format = new Intl.NumberFormat(locale, { style: 'unit', unit, unitDisplay: 'long' })
+  return format.format(Math.round(seconds / length))
+}
+
+/** Whether an instant is in less than these days, or past. */
+export function isWithin (iso: string | undefined, days: number, now: number): boolean {
+  return iso !== undefined && Date.parse(iso) - now < days * 86_400_000
+}

@@ -1,0 +1,73 @@
+/** What the page says and refers to. Every value is text, not markup. */
+export interface Page {
+  readonly title: string
+  readonly lang: string
+  readonly script: string
+  /** Later ones win. */
+  readonly styles: readonly string[]
+  /** Attributes of the element. */
+  readonly element: Readonly<Record<string, string>>
+  /** Who is signed in. */
+  readonly person?: string | undefined
+  readonly signOut?: string | undefined
+}
+
+export function pageHtml ({ title, lang, script, styles, element, person, signOut }: Page): string {
+  const attributes = Object.entries(element).map(([name, value]) => ` ${name}="${escape(value)}"`).join('')
+  const who = person === undefined ? '' : `<span class="person"><bdi>${escape(person)}</bdi></span>`
+  const out = signOut === undefined ? '' : `<a href="${escape(signOut)}">Sign out</a>`
+  const module = `<script type="module" src="${escape(script)}"></script>`
+  return documentOf(title, lang, [...styles.map(styleLink), module], `
+<header class="page-head"><h1>${escape(title)}</h1>${who}${out}</header>
+<main>
+<latchkey-keys${attributes}></latchkey-keys>
+<noscript><p>This page needs JavaScript.</p></noscript>
+</main>`)
+}
+
+/** For somebody who is not signed in, where the host has named no page to sign in. */
+export function signedOutHtml ({ title, lang, styles }: Pick<Page, 'title' | 'lang' | 'styles'>): string {
+  return documentOf(title, lang, styles.map(styleLink), `
+<main class="signed-out"><h1>${escape(title)}</h1><p>Sign in to see this page.</p></main>`)
+}
+
+function documentOf (title: string, lang: string, head: readonly string[], body: string): string {
+  return `<!doctype html>
+<html lang="${escape(lang)}">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>${escape(title)}</title>
+<link rel="icon" href="data:,">
+${head.join('\n')}
+</head>
+<body>${body}
+</body>
+</html>
+`
+}
+
+function styleLink (href: string): string {
+  return `<link rel="stylesheet" href="${escape(href)}">`
+}
+
+function escape (text: string): string {
+  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')
+    .replaceAll('"', '&quot;').replaceAll("'", '&#39;')
+}
+
+/** The page around the element; the element has its own. */
+export const PAGE_STYLE = `
+:root { color-scheme: light dark; background: light-dark(#ffffff, #14171d); color: light-dark(#1a2130, #e8ebf1) }
+body { margin: 0; font: 16px/1.5 system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif }
+.page-head {
+  display: flex; flex-wrap: wrap; gap: 0.25rem 1rem; align-items: center; padding: 0.75rem max(1rem, 50vw - 36rem);
+  border-bottom: 1px solid light-dark(#dde1e8, #323947); background: light-dark(#f4f6f9, #1d222b)
+}
+.page-head h1 { flex: 1; margin: 0; font-size: 1rem }
+.page-head a { color: inherit }
+.person { color: light-dark(#556074, #a5aebd); overflow-wrap: anywhere }
+main { max-width: 72rem; margin: 0 auto; padding: 1.75rem 1rem 4rem }
+.signed-out { text-align: center; padding-top: 20vh }
+`

@@ -1,0 +1,124 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { Type } from '@sinclair/typebox'
+import { withTimeout } from '../core/clock.js'
+import { checkOptions } from '../core/options.js'
+import { isPrincipal, type Principal } from '../core/principal.js'
+import { readElement, styleOf, type Asset } from './assets.js'
+import { english, type Strings } from './element/strings.js'
+import { PAGE_STYLE, pageHtml, signedOutHtml } from './page-html.js'
+import { relativeUrl } from './relative-url.js'
+
+export interface SettingsPageOptions {
+  /** Path of `keyRoutes` on this server, such as `/settings/api-keys`. */
+  keys: string
+  /** Who is signed in, as in `keyRoutes`; null is nobody. Has one second to answer. */
+  session: (request: FastifyRequest) => Principal | null | Promise<Principal | null>
+  /** Title of the page; `Settings` by default. */
+  title?: string | undefined
+  /** Path of the page where people sign in; without one, whoever is signed out reads that they must sign in. */
+  signIn?: string | undefined
+  /** Path of the link by which people sign out; no link without it. */
+  signOut?: string | undefined
+  /** Texts in the place of the English ones. */
+  strings?: Partial<Strings> | undefined
+  /** Path of a style sheet of yours, such as one that sets `--latchkey-accent`. */
+  stylesheet?: string | undefined
+  /** Language of the page and its dates (BCP 47); `en` by default. */
+  lang?: string | undefined
+}
+
+const path = (description: string) => Type.String({ pattern: '^/', description })
+const text = Type.String({ minLength: 1, description: 'text' })
+const strings = Object.fromEntries(Object.keys(english).map((name) => [name, Type.Optional(Type.String())]))
+const strict = { additionalProperties: false, description: '{ title: \'API tokens\' }' }
+const optionsSchema = Type.Object({
+  keys: path('the path of keyRoutes, such as \'/settings/api-keys\''),
+  session: Type.Function([], Type.Unknown(), { description: 'a function of the request' }),
+  title: Type.Optional(text),
+  signIn: Type.Optional(path('a path, such as \'/sign-in\'')),
+  signOut: Type.Optional(path('a path, such as \'/sign-out\'')),
+  strings: Type.Optional(Type.Object(strings, strict)),
+  stylesheet: Type.Optional(path('a path, such as \'/brand.css\'')),
+  lang: Type.Optional(Type.String({ pattern: '^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$', description: 'a language tag' })),
+  prefix: Type.Optional(Type.Unknown()),
+  logLevel: Type.Optional(Type.Unknown()),
+  logSerializers: Type.Optional(Type.Unknown())
+}, { additionalProperties: false })
+
+/** No script or style but those of this server, no request to another, no frame around it, no text as markup. */
+const CONTENT_POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; " +
+  "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; " +
+  "require-trusted-types-for 'script'; trusted-types lit-html"
+
+const PAGE_HEADERS = {
+  'content-security-policy': CONTENT_POLICY,
+  'cache-control': 'no-store',
+  'content-type': 'text/html; charset=utf-8',
+  'cross-origin-opener-policy': 'same-origin',
+  'referrer-policy': 'no-referrer',
+  'x-content-type-options': 'nosniff'
+}
+
+const ASSET_HEADERS = {
+  'cache-control': 'public, max-age=31536000, immutable',
+  'cross-origin-resource-policy': 'same-origin',
+  vary: 'accept-encoding',
+  'x-content-type-options': 'nosniff'
+}
+
+/** Seconds within which the host's session must answer. */
+const SESSION_TIMEOUT = 1
+
+/** Public for the guard of Latchkey: the session of the host decides, and the page itself holds no data. */
+const schema = { security: [], hide: true }
+
+/**
+ * A page on which people of your session manage the keys of their workspace:
+ *
+ * ```ts
+ * await app.register(keyRoutes, { prefix: '/settings/api-keys', session: whoIsSignedIn })
+ * await app.register(settingsPage, { prefix: '/settings', keys: '/settings/api-keys', session: whoIsSignedIn })
+ * ```
+ *
+ * It has a strict content security policy, and works behind a proxy that adds a prefix.
+ *
+ * @throws OptionError at boot
+ */
+export async function settingsPage (app: FastifyInstance, options: SettingsPageOptions): Promise<void> {
+  checkOptions(optionsSchema, options, 'settingsPage')
+  const { keys, session, title = 'Settings', signIn, signOut, strings = {}, stylesheet, lang = 'en' } = options
+  const { script, map } = readElement()
+  const style = styleOf(PAGE_STYLE)
+  const from = `${app.prefix}/`
+  const to = (path: string) => relativeUrl(from, path)
+  const leave = signOut === undefined ? undefined : to(signOut)
+  const styles = [style.name, ...stylesheet === undefined ? [] : [to(stylesheet)]]
+  const look = { title, lang, styles, signOut: leave }
+  const element = {
+    'base-url': to(keys),
+    ...signIn !== undefined && { 'sign-in-url': to(signIn) },
+    ...Object.keys(strings).length > 0 && { strings: JSON.stringify(strings) }
+  }
+
+  app.get('/', { schema }, async (request, reply) => {
+    // References of the page are relative to its folder.
+    const [path = ''] = request.url.split('?')
+    if (!path.endsWith('/')) return reply.redirect(`${path.slice(path.lastIndexOf('/') + 1)}/`, 308)
+    const found = await withTimeout((async () => await session(request))(), SESSION_TIMEOUT, 'option session')
+    if (isPrincipal(found)) {
+      return reply.headers(PAGE_HEADERS).send(pageHtml({ ...look, script: script.name, element, person: found.owner }))
+    }
+    if (signIn !== undefined) return reply.header('cache-control', 'no-store').redirect(to(signIn), 303)
+    return reply.code(401).headers(PAGE_HEADERS).send(signedOutHtml(look))
+  })
+
+  for (const asset of [script, map, style]) {
+    app.get(`/${asset.name}`, { schema }, (request, reply) => sendAsset(request, reply, asset))
+  }
+}
+
+function sendAsset ({ headers }: FastifyRequest, reply: FastifyReply, { type, content, gzipped }: Asset): void {
+  reply.headers(ASSET_HEADERS).type(type)
+  if (!/\bgzip\b(?!;q=0)/.test(headers['accept-encoding'] ?? '')) reply.send(content)
+  else reply.header('content-encoding', 'gzip').send(gzipped)
+}
