@@ -3,13 +3,14 @@ import type { AccessContext } from '../core/access-context.js'
 import { withTimeout } from '../core/clock.js'
 import { AccessError, describeFault } from '../core/errors.js'
 import type { Principal } from '../core/principal.js'
+import type { Allowance } from '../core/rate-limit-headers.js'
 import { redactSecret } from '../core/redact.js'
 import { attempt } from '../core/step.js'
 import { createEnvironmentCheck, type Environments } from './environment.js'
 import type { FailureBudget } from './failure-budget.js'
 import { readCredential, type Presented } from './header.js'
 import { createResolve, readableBy } from './resolve.js'
-import { isInvalidCredential, RateLimited, type Resolver } from './resolver.js'
+import { EndedCredential, isInvalidCredential, RateLimited, type Resolver } from './resolver.js'
 
 export interface AuthenticatorDeps {
   readonly context: AccessContext
@@ -54,14 +55,30 @@ export function createAuthenticator (deps: AuthenticatorDeps): Authenticator {
   function authenticate (request: FastifyRequest, fresh: boolean): Identity | null | Promise<Identity | null> {
     const presented = readCredential(request.raw, readable)
     if (presented.type === 'none') return null
-    const exceeded = budget?.exceeded(request)
+    const single = presented.type === 'token' && !hasTokenInQuery(request) ? presented : undefined
+    const exceeded = budget && exceededIn(budget, request, single?.token)
     if (exceeded !== undefined) {
       const headers = context.rateLimitHeaders([exceeded])
       return refusal('TOO_MANY_FAILURES', { retryAfter: exceeded.reset, headers })
     }
-    if (presented.type === 'token' && !hasTokenInQuery(request)) return identify(request, presented, fresh)
+    if (single !== undefined) return identify(request, single, fresh)
     budget?.count(request.ip)
     return refusalOf(presented)
+  }
+
+  /** The budget of an address bounds what must be looked up, not what this process knows. */
+  function exceededIn (
+    budget: FailureBudget, request: FastifyRequest, token: string | undefined
+  ): Allowance | undefined {
+    if (token === undefined) return budget.exceeded(request)
+    const ended = budget.exceededBy(request, token)
+    if (ended !== undefined) return ended
+    const exceeded = budget.exceeded(request)
+    return exceeded !== undefined && isCached(token) ? undefined : exceeded
+  }
+
+  function isCached (token: string): boolean {
+    return resolvers.some((resolver) => resolver.isCached?.(token, clock()) === true)
   }
 
   function refusalOf (presented: Exclude<Presented, { type: 'none' }>): AccessError {
@@ -78,7 +95,7 @@ export function createAuthenticator (deps: AuthenticatorDeps): Authenticator {
       if (!(found instanceof Promise)) return checkEnvironment(request, found)
       // Read before the wait: the address of a closed socket is gone.
       ip = request.ip
-      counted = reserve(token, ip)
+      counted = !isCached(token) && reserve(token, ip)
       return withTimeout(found, deadline, 'a resolver').then((principal) => {
         if (counted) giveBack(token, ip)
         counted = false
@@ -106,7 +123,7 @@ export function createAuthenticator (deps: AuthenticatorDeps): Authenticator {
   /** A resolver's message may quote the credential, so it is removed. Messages of other errors are not read at all. */
   function explain (fault: unknown, { ip, token, scheme, counted }: Attempt): AccessError {
     if (counted) giveBack(token, ip)
-    if (isGuess(fault)) budget?.count(ip)
+    if (isGuess(fault)) budget?.count(ip, fault instanceof EndedCredential ? token : undefined)
     try {
       if (fault instanceof RateLimited) {
         return refusal('RATE_LIMITED', { reason: redactSecret(fault.message, token), retryAfter: fault.retryAfter })

@@ -6,7 +6,7 @@ import { createOncePerWindow, eventId, type Emitter } from '../events/index.js'
 import type { FailureBudget } from './failure-budget.js'
 import { readAuthorization, readCredential, type Readable } from './header.js'
 import { createResolve, readableBy } from './resolve.js'
-import { isInvalidCredential, UnknownForm, type Resolver } from './resolver.js'
+import { EndedCredential, isInvalidCredential, UnknownForm, type Resolver } from './resolver.js'
 
 /** Where others could read a credential: sent without TLS, or in a URL, which logs and browser histories keep. */
 type Place = 'plain-http' | 'query'
@@ -46,6 +46,7 @@ export function createExposureReport ({ resolvers, clock, deadline, budget, even
     ]
     for (const { token, resolve } of candidates.slice(0, MAX_VALUES)) {
       if (budget?.exceeded({ ip }) !== undefined) return
+      if (budget?.exceededBy({ ip }, token) !== undefined) continue
       const principal = await identify(resolve, token, request, ip)
       if (principal !== undefined) emitOnce(principal)
     }
@@ -54,12 +55,18 @@ export function createExposureReport ({ resolvers, clock, deadline, budget, even
   async function identify (
     resolve: typeof resolveAny, token: string, request: FastifyRequest, ip: string
   ): Promise<Principal | undefined> {
+    // Reserved before the look-up, so that of many guesses at once no more reach a store than the budget allows.
+    budget?.count(ip)
     try {
       const found = resolve(token, { request, fresh: false, dpop: false, clock })
-      return await withTimeout(Promise.resolve(found), deadline, 'a resolver')
+      const principal = await withTimeout(Promise.resolve(found), deadline, 'a resolver')
+      budget?.giveBack(ip)
+      return principal
     } catch (fault) {
+      const isKnown = fault instanceof UnknownForm || fault instanceof EndedCredential
+      if (isKnown || !isInvalidCredential(fault)) budget?.giveBack(ip)
+      if (fault instanceof EndedCredential) budget?.count(ip, token)
       if (!isInvalidCredential(fault)) throw fault
-      if (!(fault instanceof UnknownForm)) budget?.count(ip)
       return undefined
     }
   }

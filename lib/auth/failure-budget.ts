@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto'
 import type { FastifyRequest } from 'fastify'
 import { normalizeIP } from '@fastify/rate-limit'
 import { withoutPort } from '../core/address.js'
@@ -12,17 +13,20 @@ export interface FailureQuota {
   window: number
 }
 
-/** Counts failed attempts by address in this process, so that guesses are refused before a store is asked. */
+/** Counts failed attempts in this process, so that guesses are refused before a store is asked. */
 export interface FailureBudget {
   /** The used-up quota of an address that may not try again now; undefined while it may. */
   exceeded (request: Pick<FastifyRequest, 'ip'>): Allowance | undefined
-  count (ip: string | undefined): void
-  /** Takes back one `count`. */
+  /** The same of an address with a credential that has ended. */
+  exceededBy (request: Pick<FastifyRequest, 'ip'>, credential: string): Allowance | undefined
+  /** @param ended the credential, where it was good once: it is counted by itself, not for its address */
+  count (ip: string | undefined, ended?: string): void
+  /** Takes back one `count` of the address. */
   giveBack (ip: string | undefined): void
 }
 
-/** Addresses that are counted at once; of more, those not seen for longest are dropped. */
-const MAX_ADDRESSES = 20_000
+/** Addresses that are counted at once, and of ended credentials as many; of more, the longest unseen are dropped. */
+const MAX_PARTITIONS = 20_000
 
 /** An IPv6 address has at most 45 characters, but `trustProxy: true` takes any text of a client for its address. */
 const MAX_ADDRESS_LENGTH = 64
@@ -33,39 +37,54 @@ interface Attempts extends CacheEntry {
   readonly from: number
 }
 
-export function createFailureBudget ({ quota, window }: FailureQuota, clock: Clock): FailureBudget {
+export function createFailureBudget (quota: FailureQuota, clock: Clock): FailureBudget {
+  const byAddress = createCounters(quota, clock)
+  const byCredential = createCounters(quota, clock)
+
+  return {
+    exceeded: ({ ip }) => byAddress.size === 0 ? undefined : byAddress.exceeded(partitionOf(ip)),
+    exceededBy: ({ ip }, credential) =>
+      byCredential.size === 0 ? undefined : byCredential.exceeded(partitionOf(ip, credential)),
+    count (ip, ended) {
+      if (ended === undefined) byAddress.count(partitionOf(ip))
+      else byCredential.count(partitionOf(ip, ended))
+    },
+    giveBack: (ip) => byAddress.giveBack(partitionOf(ip))
+  }
+}
+
+function createCounters ({ quota, window }: FailureQuota, clock: Clock) {
   const name = 'failed-authentication'
   const policy = { name, quota, item: policyItem(name, quota, window) }
-  const attempts = createClockCache<Attempts>(MAX_ADDRESSES)
+  const attempts = createClockCache<Attempts>(MAX_PARTITIONS)
 
   /** A window also ends where the clock steps back before its beginning. */
-  function current (address: string, now: number): Attempts | undefined {
-    const known = attempts.get(address)
+  function current (partition: string, now: number): Attempts | undefined {
+    const known = attempts.get(partition)
     return known !== undefined && now >= known.from && now < known.from + window * 1000 ? known : undefined
   }
 
   return {
-    exceeded (request) {
-      if (attempts.size === 0) return undefined
+    get size () { return attempts.size },
+    exceeded (partition: string): Allowance | undefined {
       const now = clock()
-      const known = current(partitionOf(request.ip), now)
+      const known = current(partition, now)
       if (known === undefined || known.failed < quota) return undefined
       known.used = true
       return { policy, remaining: 0, reset: Math.max(1, Math.ceil((known.from + window * 1000 - now) / 1000)) }
     },
-    count (ip) {
+    count (partition: string): void {
       const now = clock()
-      const address = partitionOf(ip)
-      const known = current(address, now)
+      const known = current(partition, now)
       if (known === undefined) {
-        attempts.set(address, { failed: 1, from: now, used: false })
+        attempts.set(partition, { failed: 1, from: now, used: false })
       } else {
         known.failed++
         known.used = true
       }
     },
-    giveBack (ip) {
-      const known = current(partitionOf(ip), clock())
+    giveBack (partition: string): void {
+      const known = current(partition, clock())
       if (known !== undefined && known.failed > 0) known.failed--
     }
   }
@@ -73,8 +92,9 @@ export function createFailureBudget ({ quota, window }: FailureQuota, clock: Clo
 
 /**
  * What is counted separately: clients of a Unix socket, and those whose connection is closed, share one partition. The
- * text is copied, because a substring keeps the whole header in memory.
+ * text is copied, because a substring keeps the whole header in memory. Of a credential only its hash is kept.
  */
-function partitionOf (ip: string | undefined): string {
-  return Buffer.from(normalizeIP(withoutPort(ip ?? 'unknown'))).toString('utf8', 0, MAX_ADDRESS_LENGTH)
+function partitionOf (ip: string | undefined, credential?: string): string {
+  const address = Buffer.from(normalizeIP(withoutPort(ip ?? 'unknown'))).toString('utf8', 0, MAX_ADDRESS_LENGTH)
+  return credential === undefined ? address : `${address} ${hash('sha256', credential, 'base64url')}`
 }

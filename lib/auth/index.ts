@@ -76,7 +76,9 @@ export const auth = fp<AuthOptions>(async function latchkeyAuth (app: FastifyIns
 export { accessContext, type AccessContextOptions } from '../core/access-context.js'
 export type { AuthOptions } from './options.js'
 export { allowPlainHttp } from './transport.js'
-export { InvalidCredential, RateLimited, type Lookup, type ProofFault, type Resolver } from './resolver.js'
+export {
+  EndedCredential, InvalidCredential, RateLimited, type Lookup, type ProofFault, type Resolver
+} from './resolver.js'
 export { readAuthorization, readCredential, MAX_TOKEN_LENGTH, type Presented } from './header.js'
 export { createPermissions, type Permissions, type PermissionsOf } from './permissions.js'
 export type { FailureQuota } from './failure-budget.js'

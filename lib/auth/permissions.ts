@@ -3,7 +3,7 @@ import { intern } from '../core/intern.js'
 import { show } from '../core/options.js'
 import { freezePrincipal, type Principal } from '../core/principal.js'
 import { isThenable, withTimeout } from '../core/clock.js'
-import { InvalidCredential } from './resolver.js'
+import { EndedCredential } from './resolver.js'
 
 /** Scopes of the owner; undefined or null when the owner is gone. */
 type Answer = readonly string[] | undefined | null
@@ -109,7 +109,7 @@ export function createPermissions ({ permissionsOf, maxAge, expand, deadline, lo
 
   function apply (principal: Principal, grant: Grant): Principal {
     const { scopes } = grant
-    if (scopes === undefined) throw new InvalidCredential(`${principal.id}: ${GONE}`, GONE)
+    if (scopes === undefined) throw new EndedCredential(`${principal.id}: ${GONE}`, GONE)
     const before = bounds.get(principal)
     if (before?.grant.scopes === scopes) {
       before.grant = grant

@@ -49,6 +49,12 @@ export interface Resolver {
    */
   readonly dpop?: readonly string[]
   /**
+   * True where `resolve` answers this credential from memory alone, whether it is good or has ended. Such a credential
+   * is no guess: it is also asked about from an address that has failed too often. Never without it.
+   * @param now milliseconds since the epoch
+   */
+  isCached? (token: string, now: number): boolean
+  /**
    * @param now milliseconds since the epoch
    * @returns the principal, or undefined when the credential does not have this resolver's form. A frozen principal
    * with frozen scopes is shared by all requests that carry the credential; otherwise each request gets a frozen copy.
@@ -98,6 +104,12 @@ export class InvalidCredential extends Error {
 export function isInvalidCredential (fault: unknown): fault is InvalidCredential {
   return typeof fault === 'object' && fault !== null && kInvalidCredential in fault
 }
+
+/**
+ * A credential that was good once, such as a revoked key: whoever presents it has the full secret. Failed attempts with
+ * it are counted by address and credential, and so lock out no other credential of the address.
+ */
+export class EndedCredential extends InvalidCredential {}
 
 /** A good credential that is used too often for now, such as with too many DPoP proofs: 429 for its caller alone. */
 export class RateLimited extends Error {

@@ -19,11 +19,11 @@ export interface RateLimitDeclaration {
 
 export interface SecurityDeclaration {
   /**
-   * `public`: everybody. `optional`: everybody, but a credential that is presented must be valid. `guarded`: principals
-   * that satisfy an alternative. `undeclared`: nobody, since nothing valid is declared.
+   * `public`: everybody. `optional`: everybody without a credential, and principals that satisfy an alternative.
+   * `guarded`: these principals alone. `undeclared`: nobody, since nothing valid is declared.
    */
   readonly mode: 'public' | 'optional' | 'guarded' | 'undeclared'
-  /** Empty in `guarded`: any principal. */
+  /** Empty in `guarded` and `optional`: any principal. */
   readonly alternatives: readonly Alternative[]
 }
 

@@ -80,7 +80,7 @@ export function createKeys (options: KeysOptions, deps: KeysDeps): Keyring {
   const { prefix, tags = defaultTags, metadata, recordUse = true } = options
   const { fieldsOf, permissionsOf, permissionsMaxAge: maxAge = 10 } = options
   const { clock, scopes, expand = (scopes) => scopes, realm = 'api', deadline, publishVersion, events } = deps
-  const { log = ignore } = deps
+  const { log = ignore, inform = ignore } = deps
 
   const format = createSecretFormat(prefix, Object.keys(tags))
   const tagOf = new Map(Object.entries(tags).map(([tag, environment]) => [environment, tag]))
@@ -124,7 +124,7 @@ export function createKeys (options: KeysOptions, deps: KeysDeps): Keyring {
       format,
       store,
       permissions,
-      startGrace: createStartGrace({ beginGrace: lifecycle.beginGrace, log }),
+      startGrace: createStartGrace({ beginGrace: lifecycle.beginGrace, clock, log, inform }),
       addHostFields: fieldsOf && createHostFields(fieldsOf)
     }),
     environments: [...tagOf.keys()],

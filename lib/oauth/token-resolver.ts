@@ -36,12 +36,15 @@ export function createTokenResolver (description: Omit<Resolver, 'resolve'>, dep
     return principal
   }
 
+  const mayBeOurs = (token: string): boolean => form === undefined || token.startsWith(form.prefix)
+
   return {
     ...description,
     ...dpop !== undefined && { dpop: dpop.algorithms },
+    isCached: (token, now) => mayBeOurs(token) && get(hash('sha256', token, 'base64url'), now) !== undefined,
     resolve (token, now, lookup) {
       const { fresh, clock } = lookup
-      if (form !== undefined && !token.startsWith(form.prefix)) return undefined
+      if (!mayBeOurs(token)) return undefined
       const tokenHash = hash('sha256', token, 'base64url')
       const cached = fresh ? undefined : get(tokenHash, now)
       if (cached !== undefined) {

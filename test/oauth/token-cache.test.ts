@@ -2,7 +2,7 @@ import t from 'tap'
 import { allowPlainHttp, InvalidCredential } from 'fastify-latchkey'
 import { createJwtResolver, type JwtResolverOptions } from 'fastify-latchkey/oauth'
 import { lookup } from '../helpers/lookup.js'
-import { AUDIENCE, createAuthority, createPair, json, type Authority } from '../helpers/oauth.js'
+import { AUDIENCE, createAuthority, createPair, guarded, isRefused, json, type Authority } from '../helpers/oauth.js'
 
 /** Asks a resolver about a token at an instant. */
 function askOf ({ issuer }: Authority, over: Partial<JwtResolverOptions> = {}) {
@@ -68,4 +68,23 @@ t.test('a fresh look-up verifies the token again, by the signing keys of now', a
   t.equal(ask(token, now + 999), await ask(token, now + 999), 'and the new grant is cached')
   await t.rejects(async () => await ask(token, now + 1_000, true), InvalidCredential)
   t.type(first, 'object')
+})
+
+t.test('a cached token is let in from an address that has failed too often; others are not verified there', async (t) => {
+  const authority = await createAuthority(t)
+  const { issuer } = authority
+  const { app, get } = await guarded(t, authority, [createJwtResolver({ issuers: [{ issuer, audience: AUDIENCE }], transport: allowPlainHttp })], { failures: { quota: 2, window: 60 } })
+  const [cached, fresh, forged] = [await authority.issue(), await authority.issue(), await authority.issue({}, { kid: 'key-2' })]
+  t.equal((await get(cached)).statusCode, 200)
+  for (let n = 0; n < 2; n++) isRefused(t, await get(forged), 'CREDENTIAL_INVALID')
+  const asked = authority.asked.length
+  for (const token of [fresh, forged]) {
+    const refused = await get(token)
+    t.equal(refused.statusCode, 429)
+    t.match(refused.json(), { code: 'TOO_MANY_FAILURES' })
+    t.match(refused.headers, { 'retry-after': '60', 'cache-control': 'no-store' })
+  }
+  t.equal((await get(cached)).statusCode, 200)
+  t.equal(authority.asked.length, asked)
+  t.equal((await app.inject({ url: '/devices', headers: { authorization: 'Bearer not-of-its-form' } })).statusCode, 429)
 })

@@ -15,6 +15,7 @@ function routes (app: FastifyInstance): void {
   app.get('/everybody', { schema: scopes.public() }, async () => 'open')
   app.get('/anybody', { schema: scopes.secure() }, async () => 'anybody')
   app.get('/optional', { schema: { security: [{}, { apiKey: ['devices:read'] }] } }, async ({ principal }) => principal?.id ?? 'nobody')
+  app.get('/known', { schema: { security: [{}] } }, async ({ principal }) => principal?.id ?? 'nobody')
   app.get('/loaded', { schema: scopes.secure(), preHandler: scopes.requireScopes('devices:write') }, async () => 'loaded')
 }
 
@@ -55,12 +56,16 @@ t.test('secure requires all scopes, anyOf one alternative', async (t) => {
   t.same([await status('GET', '/any', ['devices:read']), await status('GET', '/any', ['devices:write']), await status('GET', '/any', ['devices:provision']), await status('GET', '/any', ['devices:provision', 'devices:write'])], [200, 403, 403, 200])
 })
 
-t.test('[] lets everybody in, [{}] everybody with a valid credential or none', async (t) => {
+t.test('[] lets everybody in, {} everybody without a credential: one that is sent must be valid and have the scope', async (t) => {
   const { app, as } = await guarded(t, {}, routes)
   t.equal((await app.inject('/everybody')).body, 'open')
   t.equal((await app.inject({ url: '/everybody', headers: { authorization: 'Bearer nonsense' } })).statusCode, 200, 'nobody looks at it')
   t.equal((await app.inject('/optional')).body, 'nobody')
-  t.equal((await as.inject(app, { id: 'ada', scopes: [] }, '/optional')).body, 'ada', 'needs no scope, since none at all would do')
+  t.equal((await as.inject(app, { id: 'ada', scopes: ['devices:manage'] }, '/optional')).body, 'ada')
+  const body = refused(t, await as.inject(app, { id: 'ada', scopes: ['devices:write'] }, '/optional'), { status: 403, code: 'INSUFFICIENT_SCOPE', challenge: challenge('devices:read') })
+  t.match(body, { required: [['devices:read']], granted: ['devices:write'], detail: 'This operation requires devices:read; the credential grants devices:write.' })
+  t.equal((await as.inject(app, { id: 'ada', scopes: [] }, '/known')).body, 'ada')
+  t.equal((await app.inject('/known')).body, 'nobody')
   refused(t, await app.inject({ url: '/optional', headers: { authorization: 'Bearer nonsense' } }), { status: 401, code: 'CREDENTIAL_INVALID', challenge: 'Bearer realm="api", error="invalid_token"' })
   t.equal((await as.inject(app, { scopes: [] }, '/anybody')).statusCode, 200)
   refused(t, await app.inject('/anybody'), { status: 401, code: 'CREDENTIAL_MISSING', challenge: 'Bearer realm="api"' })

@@ -1,4 +1,4 @@
-import { InvalidCredential, type Lookup, type Permissions, type Resolver } from '../../auth/index.js'
+import { EndedCredential, InvalidCredential, type Lookup, type Permissions, type Resolver } from '../../auth/index.js'
 import { isThenable } from '../../core/clock.js'
 import type { Principal } from '../../core/principal.js'
 import { KEY_SCHEME, type LoadedKey } from '../record.js'
@@ -31,6 +31,7 @@ export function createKeyResolver (deps: KeyResolverDeps): Resolver {
     scheme: KEY_SCHEME,
     kind: 'api-key',
     description: { type: 'http', scheme: 'bearer', description: 'API key: `Authorization: Bearer <key>`.' },
+    isCached: (token) => format.claims(token) && store.cached?.(hashSecret(token)) !== undefined,
     resolve (token, _now, lookup) {
       if (!format.claims(token)) return undefined
       const hash = hashSecret(token)
@@ -52,5 +53,5 @@ function checkValid (loaded: LoadedKey | undefined, clock: Lookup['clock']): Loa
     throw new TypeError('the key store answered something else than a loaded key')
   }
   if (goodUntil === Infinity || clock() < goodUntil) return loaded
-  throw new InvalidCredential(`key ${principal.id}: ${refusal}`, refusal)
+  throw new EndedCredential(`key ${principal.id}: ${refusal}`, refusal)
 }

@@ -27,7 +27,7 @@ export function createUsedScopes (
   function requirementOf (access: RouteAccess): Requirement {
     const known = requirements.get(access)
     if (known !== undefined) return known
-    const forKeys = access.mode === 'guarded' ? access.alternatives.filter(({ scheme }) => isForKeys(scheme)) : []
+    const forKeys = access.alternatives.filter(({ scheme }) => isForKeys(scheme))
     const requirement = { alternatives: forKeys.map(({ scopes }) => intern(scopes)), satisfied: new WeakMap() }
     requirements.set(access, requirement)
     return requirement
