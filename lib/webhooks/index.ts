@@ -98,7 +98,7 @@ export const webhooks = fp<WebhooksOptions>(async function latchkeyWebhooks (app
     const giveUp = setTimeout(() => closing.abort(), closeTimeout * 1000)
     await engine.close().finally(() => clearTimeout(giveUp))
   })
-}, { name: 'latchkey-webhooks', fastify: '5.x' })
+}, { name: 'latchkey-webhooks', fastify: '5.x || 6.x' })
 
 export { allowPrivateAddresses } from './destination.js'
 export { createEmbeddedEngine, type EmbeddedEngineOptions } from './embedded-engine.js'
