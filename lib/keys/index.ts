@@ -1,3 +1,7 @@
+/**
+ * `fastify-latchkey/keys`: API keys: issue, rotate, revoke, expire; the store in memory, and the interface of others.
+ */
+
 import type { FastifyInstance } from 'fastify'
 import { offer } from '../core/access-context.js'
 import type { Keyring } from './keyring.js'

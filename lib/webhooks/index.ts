@@ -1,3 +1,8 @@
+/**
+ * `fastify-latchkey/webhooks`: events sent to endpoints of workspaces, signed and tried again. Needs
+ * `request-filtering-agent`.
+ */
+
 import { setMaxListeners } from 'node:events'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
