@@ -1,3 +1,8 @@
+/**
+ * `fastify-latchkey/webhooks`: events sent to endpoints of workspaces, signed and tried again. Needs
+ * `request-filtering-agent`.
+ */
+
 import { setMaxListeners } from 'node:events'
 import { writeLog } from '../core/write-log.js'
 import type { FastifyInstance } from 'fastify'
@@ -99,7 +104,7 @@ export const webhooks = fp<WebhooksOptions>(async function latchkeyWebhooks (app
     const giveUp = setTimeout(() => closing.abort(), closeTimeout * 1000)
     await engine.close().finally(() => clearTimeout(giveUp))
   })
-}, { name: 'latchkey-webhooks', fastify: '5.x' })
+}, { name: 'latchkey-webhooks', fastify: '5.x || 6.x' })
 
 export { allowPrivateAddresses } from './destination.js'
 export { createEmbeddedEngine, type EmbeddedEngineOptions } from './embedded-engine.js'

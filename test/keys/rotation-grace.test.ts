@@ -1,11 +1,12 @@
-import latchkey, { allowPlainHttp } from 'fastify-latchkey'
+import latchkey, { AccessError, allowPlainHttp } from 'fastify-latchkey'
 import { createMemoryKeyStore, createProcessChanges, createSecretFormat, hashSecret, loadKey, type ApiKey, type Keys } from 'fastify-latchkey/keys'
 import { fakeClock } from 'fastify-latchkey/testing'
 import Fastify from 'fastify'
 import t from 'tap'
+import { createSecrets } from '../../lib/keys/import/secrets.js'
 import { createKeyResolver } from '../../lib/keys/verification/resolver.js'
 import { createStartGrace } from '../../lib/keys/verification/rotation-grace.js'
-import { scopes, untyped } from '../helpers/limits.js'
+import { scopes } from '../helpers/limits.js'
 import { lookup } from '../helpers/lookup.js'
 import { gate, record, slowStore } from '../helpers/slow-keys.js'
 import { until } from '../helpers/until.js'
@@ -48,7 +49,9 @@ t.test('a caller reads when its secret stops working, and only the caller with t
 
 function graceStarter (beginGrace: Keys['beginGrace']) {
   const logged: string[] = []
-  return { logged, startGrace: createStartGrace({ beginGrace, log: (reason, message) => logged.push(`${message}: ${reason}`) }) }
+  const clock = fakeClock()
+  const startGrace = createStartGrace({ beginGrace, clock: clock.now, log: (reason, message) => logged.push(`${message}: ${reason}`), inform: (message) => logged.push(message) })
+  return { logged, startGrace, clock }
 }
 
 const tick = () => new Promise((resolve) => setImmediate(resolve))
@@ -63,7 +66,7 @@ t.test('the first use of a new secret starts the grace period of the earlier one
     const [old, ...others] = key.secrets
     if (old !== undefined) await store.update({ ...key, secrets: [{ ...old, retiresAt: new Date(createdAt.getTime() + 60_000) }, ...others], version: 3 })
   })
-  const resolver = createKeyResolver({ format, store, startGrace })
+  const resolver = createKeyResolver({ secrets: createSecrets(format, []), store, startGrace })
   const resolve = (secret: string, now = createdAt.getTime()) => resolver.resolve(secret, now, lookup({ clock: () => now }))
   t.match(resolve(OLD), { version: 2 })
   t.same(started, [], 'a use of the earlier secret starts nothing')
@@ -82,20 +85,45 @@ t.test('the first use of a new secret starts the grace period of the earlier one
   t.same(logged, [])
 })
 
-t.test('a grace period that can\'t start is logged without the store\'s message, and the next use tries again', async (t) => {
+t.test('while grace periods can\'t start, one use at a time tries again, ever more rarely; it is logged when that begins and when it is over', async (t) => {
   const { key } = await rotated({ graceAfterFirstUse: 60 })
   let tries = 0
-  const faults = [() => { throw new Error('UPDATE secret-argument') }, async () => { throw untyped<Error>('secret-argument') }]
-  const { startGrace, logged } = graceStarter(async () => { await faults[tries++]?.() })
-  for (let n = 0; n < 3; n++) {
-    startGrace(loadKey(key, 2))
+  let down = true
+  const { startGrace, logged, clock } = graceStarter(async () => {
+    tries++
     await tick()
+    if (down) throw new Error('UPDATE secret-argument')
+  })
+  const other = loadKey({ ...key, id: 'key_2' }, 2)
+  /** 500 requests with two keys. */
+  async function use (): Promise<number> {
+    const before = tries
+    for (let n = 0; n < 250; n++) for (const loaded of [loadKey(key, 2), other]) startGrace(loaded)
+    for (let n = 0; n < 4; n++) await tick()
+    for (let n = 0; n < 500; n++) startGrace(other)
+    return tries - before
   }
-  t.equal(tries, 3)
-  t.same(logged, [
-    'the grace period of a secret of key_1 could not start; the next use tries again: Error',
-    'the grace period of a secret of key_1 could not start; the next use tries again: a thrown string'
-  ])
+  t.equal(await use(), 2, 'each key once, before it is known to fail')
+  const pauses = []
+  for (let i = 0; i < 9; i++) {
+    let waited = 0
+    while (await use() === 0) { clock.advance(0.1); waited += 100 }
+    pauses.push(waited)
+  }
+  t.same(pauses, [200, 400, 800, 1600, 3200, 5000, 5000, 5000, 5000], 'one attempt after each pause')
+  t.same(logged, ['grace periods of secrets could not start; later uses try again: Error'])
+  down = false
+  clock.advance(-60)
+  t.equal(await use(), 2, 'a clock that steps back prolongs no pause; once one has started, the others do')
+  t.same(logged.slice(1), ['grace periods of secrets start again'])
+})
+
+t.test('a key that was deleted meanwhile is no fault', async (t) => {
+  const { key } = await rotated({ graceAfterFirstUse: 60 })
+  const { startGrace, logged } = graceStarter(async () => { throw new AccessError('KEY_NOT_FOUND') })
+  startGrace(loadKey(key, 2))
+  await tick()
+  t.same(logged, [])
 })
 
 t.test('over HTTP: the earlier secret stays until the grace period that the first use of the new one started is over', async (t) => {

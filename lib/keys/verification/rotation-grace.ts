@@ -1,6 +1,8 @@
 import type { FastifyReply } from 'fastify'
 import type { Clock } from '../../core/clock.js'
-import { describeFault } from '../../core/errors.js'
+import { createBackoff } from '../../core/backoff.js'
+import { AccessError } from '../../core/errors.js'
+import { createFailureLog } from '../../core/failure-log.js'
 import type { Principal } from '../../core/principal.js'
 import { createOncePerWindow, eventId, type Emitter } from '../../events/index.js'
 import type { Keys } from '../keys.js'
@@ -49,29 +51,46 @@ export function createRetirement ({ events, clock }: RetirementDeps): AnnounceRe
 
 export interface GraceDeps {
   readonly beginGrace: Keys['beginGrace']
+  readonly clock: Clock
   readonly log: (reason: string, message: string) => void
+  readonly inform: (message: string) => void
 }
 
 /** Starts the grace period of a key's previous secret once a newer one is used. No request waits for it. */
 export type StartGrace = (loaded: LoadedKey) => void
 
-export function createStartGrace ({ beginGrace, log }: GraceDeps): StartGrace {
+const BEGINS = 'grace periods of secrets could not start; later uses try again'
+const ENDS = 'grace periods of secrets start again'
+
+/** While the store fails, one use at a time tries again, after a pause: not every request. */
+export function createStartGrace ({ beginGrace, clock, log, inform }: GraceDeps): StartGrace {
   const starting = new Set<string>()
+  const failures = createFailureLog({ log, inform }, BEGINS, ENDS)
+  const backoff = createBackoff(clock)
+
+  function mayTry (name: string): boolean {
+    return failures.lasts() ? starting.size === 0 && backoff.isOver() : !starting.has(name)
+  }
 
   async function start ({ principal: { workspace, id }, generation }: LoadedKey): Promise<void> {
     const name = `${id} ${generation}`
-    if (starting.has(name)) return
+    if (!mayTry(name)) return
     starting.add(name)
-    try {
-      await beginGrace(workspace, id, generation)
-    } catch (fault) {
-      log(describeFault(fault), `the grace period of a secret of ${id} could not start; the next use tries again`)
-    } finally {
-      starting.delete(name)
-    }
+    const started = await failures.tried(async () => {
+      await beginGrace(workspace, id, generation).catch(unlessDeleted)
+      return true
+    })
+    if (started === undefined) backoff.failed()
+    else backoff.worked()
+    starting.delete(name)
   }
 
   return function startGrace (loaded) {
     if (loaded.startsGrace) start(loaded)
   }
+}
+
+/** A key that is gone has no grace period, and says nothing about the store. */
+function unlessDeleted (fault: unknown): void {
+  if (!(fault instanceof AccessError && fault.code === 'KEY_NOT_FOUND')) throw fault
 }

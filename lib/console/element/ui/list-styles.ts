@@ -54,8 +54,10 @@ export const listStyles = css`
     .row:has(+ .details) { margin-block-end: 0.375rem }
   }
   @container latchkey (width < 30rem) {
-    .header .primary, .filters .segments, .filters select { flex: 1 }
-    .header .field, .header .field select { width: 100% }
+    .header .primary { flex: 1 0 100% }
+    .header .field { flex: 1 }
+    .filters .segments, .filters select { flex: 1 }
+    .filters .segments { flex-basis: 100% }
     .segments button { flex: 1; padding: 0 0.375rem }
     .row .actions { display: flex; gap: 0.5rem }
     .row .actions .button { flex: 1; margin: 0; min-height: 2.375rem }
