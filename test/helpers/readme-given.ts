@@ -59,6 +59,10 @@ export const namesOfOldKeys = new Map([['a key of old', 'w_1']])
 export const table = {
   async findByHash (_hash: string) {
     return { id: 1, company: 'w_1', user: 'u_1', mayWrite: false, revokedAt: new Date(0) }
+  },
+  async page (from: number, _limit: number) {
+    const row = { id: 1, company: 'w_1', user: 'u_1', rights: ['read'], hash: sha256('old_1'), createdAt: new Date(0) }
+    return from === 0 ? [row] : []
   }
 }
 export function sha256 (text: string) { return createHash('sha256').update(text).digest('hex') }
