@@ -4,6 +4,7 @@
  */
 
 import { setMaxListeners } from 'node:events'
+import { writeLog } from '../core/write-log.js'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { contextOf, offer } from '../core/access-context.js'
@@ -66,8 +67,8 @@ export const webhooks = fp<WebhooksOptions>(async function latchkeyWebhooks (app
   if (anywhere) app.log.warn(PRIVATE_ADDRESSES)
   if (options.store === undefined) app.log.warn(NO_STORE)
 
-  const log = (reason: string, message: string): void => app.log.error({ reason }, message)
-  const inform = (message: string): void => app.log.info(message)
+  const log = (reason: string, message: string): void => writeLog(() => app.log.error({ reason }, message), message)
+  const inform = (message: string): void => writeLog(() => app.log.info(message), message)
   const onBroken = createBrokenLog(log)
   const store = reportBroken(options.store ?? createMemoryWebhookStore(), onBroken)
   const encryption = createSecretEncryption(secretKeys)
