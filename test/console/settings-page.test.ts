@@ -1,6 +1,6 @@
 import { gunzipSync, gzipSync } from 'node:zlib'
 import Fastify from 'fastify'
-import { settingsPage, type SettingsPageOptions } from 'fastify-latchkey/console'
+import { elementScript, settingsPage, type SettingsPageOptions } from 'fastify-latchkey/console'
 import t from 'tap'
 import { relativeUrl } from '../../lib/console/relative-url.js'
 import { untyped } from '../helpers/limits.js'
@@ -108,6 +108,18 @@ t.test('references from a page to other paths', async (t) => {
     t.equal(relativeUrl(from, to), expected)
     t.equal(new URL(expected, `https://host.example${from}`).href, new URL(to, 'https://host.example').href)
   }
+})
+
+t.test('the element alone has a fixed name, and browsers ask whether it has changed', async (t) => {
+  const app = Fastify()
+  t.teardown(() => app.close())
+  await app.register(elementScript, { prefix: '/assets' })
+  const first = await app.inject('/assets/element.js')
+  t.match(first.headers, { 'cache-control': 'no-cache', 'content-type': 'text/javascript; charset=utf-8', etag: /^"[0-9a-f]{16}"$/ })
+  const again = await app.inject({ url: '/assets/element.js', headers: { 'if-none-match': String(first.headers.etag) } })
+  t.same([again.statusCode, again.body, again.headers.etag], [304, '', first.headers.etag])
+  t.equal((await app.inject({ url: '/assets/element.js', headers: { 'if-none-match': '"other"' } })).statusCode, 200)
+  t.match((await app.inject('/assets/element.js.map')).json(), { version: 3 })
 })
 
 t.test('options are checked at boot', async (t) => {
