@@ -1,4 +1,4 @@
-import { ServerResponse, STATUS_CODES } from 'node:http'
+import { STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import { AccessError, type RefusalCode } from '../core/errors.js'
@@ -11,25 +11,20 @@ const refusalOf = new Map<string, RefusalCode>([
 
 /**
  * Answers requests that Node's HTTP parser refuses. It logs the code alone, since the error carries the bytes of the
- * request (`rawPacket`). Connections that broke, or that an answer is being written to, are just closed.
+ * request (`rawPacket`). Connections that broke are just closed, and so are those on which something was written
+ * before: no public API says whether an answer is still being written there.
  */
 export function answerClientError (
   this: Pick<FastifyInstance, 'log'>, { code = 'unknown' }: { readonly code?: string }, socket: Socket
 ): void {
   this.log.trace({ code }, 'client error')
   const refusal = refusalOf.get(code) ?? (code.startsWith('HPE_') ? 'BAD_REQUEST' : undefined)
-  if (refusal === undefined || !socket.writable || isAnswering(socket)) {
+  if (refusal === undefined || !socket.writable || socket.bytesWritten > 0) {
     socket.destroy()
   } else {
     socket.write(messageOf(new AccessError(refusal)))
     socket.destroySoon()
   }
-}
-
-/** Reads the property that Node's own handler reads; there is no public one. */
-function isAnswering (socket: Socket): boolean {
-  const response: unknown = Reflect.get(socket, '_httpMessage')
-  return response instanceof ServerResponse && response.headersSent
 }
 
 /** A complete response: RFC 9112 §6.3 requires its length, RFC 9110 §6.6.1 its date. */

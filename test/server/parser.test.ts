@@ -63,6 +63,21 @@ t.test('no second answer is written into an answer that has begun: the connectio
   t.equal(codes()[0], 'HPE_INVALID_CHUNK_SIZE')
 })
 
+t.test('after an answer, what the parser refuses closes the connection without another one', async (t) => {
+  const { port, codes } = await start(t)
+  const socket = connect(port, '127.0.0.1')
+  let text = ''
+  socket.on('data', (chunk) => {
+    if (text === '') socket.write('secret\r\n\r\n')
+    text += String(chunk)
+  })
+  socket.write(request('GET / HTTP/1.1', 'Host: a'))
+  await once(socket, 'close')
+  t.match(text, /^HTTP\/1\.1 200 OK\r\n/)
+  t.notMatch(text, 'BAD_REQUEST')
+  t.equal(codes()[0], 'HPE_INVALID_METHOD')
+})
+
 t.test('a connection that the peer resets gets no answer, and nothing is thrown', async (t) => {
   const { app, port, codes } = await start(t)
   await abandon(port, 'GET / HTTP/1.1\r\nAuthorization: secret', once(app.server, 'connection'))
