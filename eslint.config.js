@@ -1,7 +1,7 @@
 import neostandard, { plugins } from 'neostandard'
 
 export default [
-  ...neostandard({ ts: true, ignores: ['dist/**', '.build/**', '.tap/**', '.coverage/**', 'node_modules/**'] }),
+  ...neostandard({ ts: true, ignores: ['dist/**', 'api/**', '.build/**', '.tap/**', '.coverage/**', '.fastify-next/**', 'node_modules/**'] }),
   {
     files: ['**/*.ts'],
     plugins: { '@typescript-eslint': plugins['typescript-eslint'].plugin },

@@ -63,7 +63,9 @@ export async function build ({ clock, logger = stderr }: BuildOptions = {}): Pro
     return session === undefined ? null : { kind: 'access-token', id: `user_${session.owner}`, ...session, environment: 'production', scopes: scopes.names }
   }
   const environmentsOf = () => ['production', 'staging']
-  await app.register(keyRoutes, { prefix: '/settings/api-keys', session: whoIsSignedIn, environmentsOf, presets, rotateEvery: 90 * 86_400 })
+  await app.register(keyRoutes, {
+    prefix: '/settings/api-keys', session: whoIsSignedIn, environmentsOf, presets, rotateEvery: 90 * 86_400, mayExceed: ['owner'] // keys are of the workspace
+  })
   await app.register(settingsPage, {
     prefix: '/settings', title: 'FloKit → Settings → API Keys', keys: '/settings/api-keys', session: whoIsSignedIn, signIn: '/sign-in', signOut: '/sign-out'
   })

@@ -93,7 +93,9 @@ export async function build ({ clock, logger = stderr }: BuildOptions = {}): Pro
     const person = byCookie(request)
     return person === undefined ? null : { kind: 'access-token', id: `user_${person.owner}`, workspace: 'acme', environment: 'production', ...person }
   }
-  await app.register(keyRoutes, { prefix: '/settings/api-keys', session: whoIsSignedIn, scopes: everyone, rotateEvery: 90 * 86_400, hide: true })
+  await app.register(keyRoutes, {
+    prefix: '/settings/api-keys', session: whoIsSignedIn, scopes: everyone, rotateEvery: 90 * 86_400, mayExceed: ['owner'], hide: true
+  })
   await app.register(settingsPage, {
     prefix: '/settings', title: 'Platform → Settings', keys: '/settings/api-keys', session: whoIsSignedIn, signIn: '/sign-in', signOut: '/sign-out'
   })

@@ -75,6 +75,7 @@ export async function build ({ clock, logger = stderr, storage }: BuildOptions =
     session: whoIsSignedIn,
     workspacesOf: (_principal, request) => byCookie(request)?.workspaces ?? [],
     environmentsOf: () => ['production', 'sandbox'],
+    mayExceed: ['owner', 'tier'],
     rotateEvery: 90 * 86_400,
     hide: true
   })

@@ -3,6 +3,7 @@ import fp from 'fastify-plugin'
 import { createAuthentication, type AuthOptions, type Resolver } from './auth/index.js'
 import { createAccessContext } from './core/access-context.js'
 import { createHook, type Step } from './core/step.js'
+import { writeLog } from './core/write-log.js'
 import { addEvents, createEvents, type Emitter } from './events/index.js'
 import { addKeys, createKeys, type Keyring } from './keys/index.js'
 import { checkEnvironments, checkLatchkeyOptions, type LatchkeyOptions } from './latchkey-options.js'
@@ -78,8 +79,8 @@ function createKeyring (
 
 function logsOf (app: FastifyInstance) {
   return {
-    log: (reason: string, message: string): void => app.log.error({ reason }, message),
-    inform: (message: string, entry: object = {}): void => app.log.info(entry, message)
+    log: (reason: string, message: string): void => writeLog(() => app.log.error({ reason }, message), message),
+    inform: (message: string, entry: object = {}): void => writeLog(() => app.log.info(entry, message), message)
   }
 }
 

@@ -1,33 +1,17 @@
-import { cp, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { basename, join } from 'node:path'
-import t, { type Test } from 'tap'
-import { root, run } from './helpers/child.js'
+import { cp, readFile, readdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import t from 'tap'
+import { root } from './helpers/child.js'
+import { consumerFolder, copyConsumers, install, pack, same, startConsumer, succeeds } from './helpers/consumer.js'
 
-t.setTimeout(300_000)
+t.setTimeout(800_000)
 
-// Outside the repository, where no look upwards finds its node_modules or its package.json.
-const project = await mkdtemp(join(tmpdir(), 'latchkey-package-'))
-t.teardown(() => rm(project, { recursive: true, force: true }))
-
-/** The version that this repository develops against, so that npm's cache has it. */
-const same = async (name: string): Promise<string> =>
-  `${name}@${JSON.parse(await readFile(join(root, 'node_modules', name, 'package.json'), 'utf8')).version}`
-
-const succeeds = async (t: Test, command: readonly string[], cwd: string): Promise<string> => {
-  const { code, stdout, stderr } = await run(command, cwd)
-  t.equal(code, 0, `${command.slice(0, 2).map((word) => basename(word)).join(' ')} succeeds`, { diagnostic: code !== 0, output: `${stdout}${stderr}` })
-  return stdout
-}
+const project = await consumerFolder(t)
 
 t.test('the package is built, packed and installed next to fastify in an empty project', async (t) => {
   await cp(join(root, 'test/package'), project, { recursive: true })
   await writeFile(join(project, 'package.json'), '{ "name": "consumer", "private": true, "type": "module" }\n')
-  await succeeds(t, ['npm', 'pack', '--silent', '--pack-destination', project], root)
-  const tarballs = (await readdir(project)).filter((file) => file.endsWith('.tgz'))
-  t.equal(tarballs.length, 1)
-  await succeeds(t, ['npm', 'install', '--prefer-offline', '--no-audit', '--no-fund',
-    ...tarballs.map((file) => `./${file}`), await same('fastify'), await same('@types/node')], project)
+  await install(t, project, [await pack(t, project), await same('fastify'), await same('@types/node')])
 })
 
 t.test('the tarball holds the build, the sources that its maps point at, and the papers', async (t) => {
@@ -55,14 +39,50 @@ t.test('TypeScript sees every subpath, merged declarations, and refuses scopes t
 })
 
 t.test('the types agree with those of @fastify/swagger when a host has it', async (t) => {
-  await succeeds(t, ['npm', 'install', '--prefer-offline', '--no-audit', '--no-fund', await same('@fastify/swagger')], project)
+  await install(t, project, [await same('@fastify/swagger')])
   await succeeds(t, ...typeCheck(project, 'tsconfig.swagger.json'))
 })
 
 t.test('rooms that stand on other packages work beside those', async (t) => {
   const peers = await Promise.all(['pg', '@types/pg', '@electric-sql/pglite', 'fs-native-extensions', 'ioredis', 'jose', 'bullmq', 'request-filtering-agent'].map(same))
-  await succeeds(t, ['npm', 'install', '--prefer-offline', '--no-audit', '--no-fund', ...peers], project)
+  await install(t, project, peers)
   const rooms: object = JSON.parse(await succeeds(t, [process.execPath, 'peers.js'], project))
   for (const [room, names] of Object.entries(rooms)) t.notSame(names, [], `fastify-latchkey/${room} exports something`)
   await succeeds(t, ...typeCheck(project, 'tsconfig.peers.json'))
+})
+
+t.test('servers of every kind are built with it, start, and guard their routes', async (t) => {
+  const consumers = await copyConsumers(project)
+  const wanted = consumers.flatMap(({ dependencies }) => Object.entries(dependencies))
+    .filter(([name]) => !/^fastify(-latchkey)?$/.test(name)).map(([name, range]) => `${name}@${range}`)
+  await install(t, project, [...new Set(wanted)])
+  for (const consumer of consumers) {
+    await t.test(consumer.name, async (t) => {
+      const { build } = consumer.scripts
+      if (build !== undefined) await succeeds(t, ['sh', '-c', build], consumer.folder)
+      const { url, secret } = await startConsumer(t, consumer)
+      const headers = { authorization: `Bearer ${secret}` }
+      const served = await fetch(`${url}/devices`, { headers })
+      t.equal(served.status, 200)
+      t.match(served.headers.get('ratelimit'), /^"production";r=99;t=60$/)
+      t.same(await served.json(), { workspace: 'w1' })
+      const anonymous = await fetch(`${url}/devices`)
+      t.equal(anonymous.status, 401)
+      t.equal(anonymous.headers.get('www-authenticate'), 'Bearer realm="api"')
+      t.match(await anonymous.json(), { code: 'CREDENTIAL_MISSING' })
+      const refused = await fetch(`${url}/devices`, { method: 'DELETE', headers })
+      t.equal(refused.status, 403)
+      t.match(await refused.json(), { code: 'INSUFFICIENT_SCOPE', required: [['devices:manage']], granted: consumer.name === 'nest' ? Array : ['devices:read'] })
+    })
+  }
+})
+
+t.test('NestJS serves the key routes, and answers nothing of a path that does not exist to strangers', async (t) => {
+  const nest = (await copyConsumers(project)).find(({ name }) => name === 'nest')
+  if (nest === undefined) throw new Error('no such consumer')
+  const { url, secret } = await startConsumer(t, nest)
+  const listed = await fetch(`${url}/api-keys`, { headers: { authorization: `Bearer ${secret}` } })
+  t.equal(listed.status, 200)
+  t.match(await listed.json(), { keys: [{ workspace: 'w1', scopes: ['devices:read', 'api_keys:read'] }] })
+  t.equal((await fetch(`${url}/nothing`)).status, 401)
 })

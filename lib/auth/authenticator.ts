@@ -93,6 +93,8 @@ export function createAuthenticator (deps: AuthenticatorDeps): Authenticator {
     return attempt<Identity>(() => {
       const found = resolve(token, { request, fresh, dpop: scheme === 'DPoP', clock })
       if (!(found instanceof Promise)) return checkEnvironment(request, found)
+      // Whatever throws below must not leave a rejection that nobody handles: it would end the process.
+      found.catch(() => {})
       // Read before the wait: the address of a closed socket is gone.
       ip = request.ip
       counted = !isCached(token) && reserve(token, ip)

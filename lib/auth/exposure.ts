@@ -2,6 +2,7 @@ import type { FastifyRequest } from 'fastify'
 import { withTimeout, type Clock } from '../core/clock.js'
 import { describeFault } from '../core/errors.js'
 import type { Principal } from '../core/principal.js'
+import { writeLog } from '../core/write-log.js'
 import { createOncePerWindow, eventId, type Emitter } from '../events/index.js'
 import type { FailureBudget } from './failure-budget.js'
 import { readAuthorization, readCredential, type Readable } from './header.js'
@@ -84,7 +85,8 @@ export function createExposureReport ({ resolvers, clock, deadline, budget, even
   return function report (request, place) {
     if (!hasListeners('key.exposed') && !hasListeners('token.exposed')) return
     lookUp(request, place).catch((fault: unknown) => {
-      request.log.error({ reason: describeFault(fault) }, 'an exposed credential could not be reported')
+      const message = 'an exposed credential could not be reported'
+      writeLog(() => request.log.error({ reason: describeFault(fault) }, message), message)
     })
   }
 }

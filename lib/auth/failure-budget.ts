@@ -42,9 +42,9 @@ export function createFailureBudget (quota: FailureQuota, clock: Clock): Failure
   const byCredential = createCounters(quota, clock)
 
   return {
-    exceeded: ({ ip }) => byAddress.size === 0 ? undefined : byAddress.exceeded(partitionOf(ip)),
-    exceededBy: ({ ip }, credential) =>
-      byCredential.size === 0 ? undefined : byCredential.exceeded(partitionOf(ip, credential)),
+    exceeded: (request) => byAddress.size === 0 ? undefined : byAddress.exceeded(partitionOf(request.ip)),
+    exceededBy: (request, credential) =>
+      byCredential.size === 0 ? undefined : byCredential.exceeded(partitionOf(request.ip, credential)),
     count (ip, ended) {
       if (ended === undefined) byAddress.count(partitionOf(ip))
       else byCredential.count(partitionOf(ip, ended))

@@ -1,3 +1,8 @@
+/**
+ * `fastify-latchkey/auth`: who the request is. Reads one credential, asks resolvers, and sets `request.principal`;
+ * also a plugin of its own.
+ */
+
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { contextOf, offer, type AccessContext } from '../core/access-context.js'

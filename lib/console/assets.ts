@@ -2,10 +2,13 @@ import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { gzipSync } from 'node:zlib'
+import type { FastifyReply, FastifyRequest } from 'fastify'
 
-/** A file that browsers may keep for good, since its name changes with its content. */
+/** A file for browsers. */
 export interface Asset {
   readonly name: string
+  /** Of its content. */
+  readonly hash: string
   readonly type: string
   readonly content: Buffer
   readonly gzipped: Buffer
@@ -15,24 +18,32 @@ const SCRIPT = 'text/javascript; charset=utf-8'
 const STYLE = 'text/css; charset=utf-8'
 const MAP = 'application/json; charset=utf-8'
 
-/** The element that the package ships, and its source map, which keeps its name: the element says it. */
+/** The element that the package ships, named by its content, and its source map, whose name the element says. */
 export function readElement (): { script: Asset, map: Asset } {
   const file = fileURLToPath(import.meta.resolve('#element'))
   return {
-    script: hashed('element', 'js', SCRIPT, readFileSync(file)),
-    map: assetOf('element.js.map', MAP, readFileSync(`${file}.map`))
+    script: assetOf((hash) => `element-${hash}.js`, SCRIPT, readFileSync(file)),
+    map: assetOf(() => 'element.js.map', MAP, readFileSync(`${file}.map`))
   }
 }
 
 export function styleOf (text: string): Asset {
-  return hashed('page', 'css', STYLE, Buffer.from(text))
+  return assetOf((hash) => `page-${hash}.css`, STYLE, Buffer.from(text))
 }
 
-function hashed (name: string, ending: string, type: string, content: Buffer): Asset {
+function assetOf (nameOf: (hash: string) => string, type: string, content: Buffer): Asset {
   const hash = createHash('sha256').update(content).digest('hex').slice(0, 16)
-  return assetOf(`${name}-${hash}.${ending}`, type, content)
+  return { name: nameOf(hash), hash, type, content, gzipped: gzipSync(content) }
 }
 
-function assetOf (name: string, type: string, content: Buffer): Asset {
-  return { name, type, content, gzipped: gzipSync(content) }
+/** Sends a file, compressed where the browser takes that. @param caching value of Cache-Control */
+export function sendAsset ({ headers }: FastifyRequest, reply: FastifyReply, asset: Asset, caching: string): void {
+  reply.type(asset.type).headers({
+    'cache-control': caching,
+    'cross-origin-resource-policy': 'same-origin',
+    vary: 'accept-encoding',
+    'x-content-type-options': 'nosniff'
+  })
+  if (!/\bgzip\b(?!;q=0)/.test(headers['accept-encoding'] ?? '')) reply.send(asset.content)
+  else reply.header('content-encoding', 'gzip').send(asset.gzipped)
 }

@@ -1,9 +1,9 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { Type } from '@sinclair/typebox'
 import { withTimeout } from '../core/clock.js'
 import { checkOptions } from '../core/options.js'
 import { isPrincipal, type Principal } from '../core/principal.js'
-import { readElement, styleOf, type Asset } from './assets.js'
+import { readElement, sendAsset, styleOf } from './assets.js'
 import { english, type Strings } from './element/strings.js'
 import { PAGE_STYLE, pageHtml, signedOutHtml } from './page-html.js'
 import { relativeUrl } from './relative-url.js'
@@ -59,12 +59,8 @@ const PAGE_HEADERS = {
   'x-content-type-options': 'nosniff'
 }
 
-const ASSET_HEADERS = {
-  'cache-control': 'public, max-age=31536000, immutable',
-  'cross-origin-resource-policy': 'same-origin',
-  vary: 'accept-encoding',
-  'x-content-type-options': 'nosniff'
-}
+/** Of files whose names change with their content. */
+const FOR_GOOD = 'public, max-age=31536000, immutable'
 
 /** Seconds within which the host's session must answer. */
 const SESSION_TIMEOUT = 1
@@ -113,12 +109,6 @@ export async function settingsPage (app: FastifyInstance, options: SettingsPageO
   })
 
   for (const asset of [script, map, style]) {
-    app.get(`/${asset.name}`, { schema }, (request, reply) => sendAsset(request, reply, asset))
+    app.get(`/${asset.name}`, { schema }, (request, reply) => sendAsset(request, reply, asset, FOR_GOOD))
   }
-}
-
-function sendAsset ({ headers }: FastifyRequest, reply: FastifyReply, { type, content, gzipped }: Asset): void {
-  reply.headers(ASSET_HEADERS).type(type)
-  if (!/\bgzip\b(?!;q=0)/.test(headers['accept-encoding'] ?? '')) reply.send(content)
-  else reply.header('content-encoding', 'gzip').send(gzipped)
 }

@@ -11,6 +11,7 @@ import { headersOf, headerWriters, type Allowance, type RateLimitFormat } from '
 import type { RouteAccess } from './route-access.js'
 import { createRouteReader } from './route-reader.js'
 import { endUnreadBody } from './unread-body.js'
+import { writeLog } from './write-log.js'
 
 /** `app.latchkey`. Each part of Latchkey adds its own member by declaration merging. */
 export interface Latchkey {}
@@ -120,8 +121,8 @@ function refuseSecondGuard (app: FastifyInstance): void {
 
 function log (request: FastifyRequest, { code, statusCode, reason }: AccessError): void {
   const entry = { code, reason, principal: request.principal?.id }
-  if (statusCode >= 500) request.log.error(entry, 'access refused')
-  else request.log.info(entry, 'access refused')
+  const level = statusCode >= 500 ? 'error' : 'info'
+  writeLog(() => request.log[level](entry, 'access refused'), 'access refused')
 }
 
 /** The access context of `app`; undefined where it is not guarded. */

@@ -1,3 +1,7 @@
+/**
+ * `fastify-latchkey/events`: what happens to keys, tokens and quotas: subscribe, take durably, audit.
+ */
+
 import type { FastifyInstance } from 'fastify'
 import { offer } from '../core/access-context.js'
 import { checkOptions } from '../core/options.js'

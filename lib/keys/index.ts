@@ -1,3 +1,7 @@
+/**
+ * `fastify-latchkey/keys`: API keys: issue, rotate, revoke, expire; the store in memory, and the interface of others.
+ */
+
 import type { FastifyInstance } from 'fastify'
 import { offer } from '../core/access-context.js'
 import type { Keyring } from './keyring.js'
@@ -24,6 +28,8 @@ export function addKeys (app: FastifyInstance, { keys, notices, ready, close }: 
 
 export { createKeys, type Keyring, type KeysDeps } from './keyring.js'
 export type { Changed, KeyCaller, Keys } from './keys.js'
+export type { ForeignFormat } from './import/foreign-format.js'
+export type { ImportOptions, ImportResult, ImportRow } from './import/import-row.js'
 export type { KeysOptions, NoticeOptions } from './options.js'
 export { EXCEEDABLE, type ExceedableField } from './lifecycle/privilege-table.js'
 export type { IssueInput, ListInput, RevokeInput, RotateInput, UpdateInput } from './lifecycle/record-schema.js'

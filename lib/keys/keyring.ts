@@ -7,6 +7,9 @@ import type { Step } from '../core/step.js'
 import { storeReady } from '../core/store-ready.js'
 import type { OnBroken } from '../core/stored-record.js'
 import type { Emitter } from '../events/index.js'
+import { checkForeign, createForeignSecrets } from './import/foreign-format.js'
+import { createImportKeys } from './import/import-keys.js'
+import { createSecrets } from './import/secrets.js'
 import type { Keys } from './keys.js'
 import { createKeyEvents } from './lifecycle/events.js'
 import { createLifecycle } from './lifecycle/lifecycle.js'
@@ -80,12 +83,15 @@ const DAY = 86_400
  */
 export function createKeys (options: KeysOptions, deps: KeysDeps): Keyring {
   checkOptions(keysOptions, options, 'keys')
-  const { prefix, tags = defaultTags, metadata, recordUse = true } = options
+  const { prefix, tags = defaultTags, metadata, formats = {}, recordUse = true } = options
   const { fieldsOf, permissionsOf, permissionsMaxAge: maxAge = 10 } = options
   const { clock, scopes, expand = (scopes) => scopes, realm = 'api', deadline, publishVersion, events } = deps
   const { log = ignore, inform = ignore } = deps
 
   const format = createSecretFormat(prefix, Object.keys(tags))
+  const foreign = Object.entries(formats).map(([name, one]) => createForeignSecrets(name, one))
+  const secrets = createSecrets(format, foreign)
+  checkForeign(foreign, format.generate(Object.keys(tags)[0] ?? ''))
   const tagOf = new Map(Object.entries(tags).map(([tag, environment]) => [environment, tag]))
   const given = options.store ?? createMemoryKeyStore()
   const cache = createCache(given, options.cache, deps)
@@ -102,6 +108,7 @@ export function createKeys (options: KeysOptions, deps: KeysDeps): Keyring {
   const notices = createNotices(options.notices, store, deps, onBroken)
   const lifecycle = createLifecycle({
     format,
+    secrets,
     store,
     clock,
     deadline,
@@ -120,11 +127,12 @@ export function createKeys (options: KeysOptions, deps: KeysDeps): Keyring {
   return {
     keys: {
       ...lifecycle,
+      import: createImportKeys({ formats: foreign, store, clock, deadline, scopes, tagOf, metadata }),
       secretPattern: format.pattern,
       forgetPermissions: (owner, workspace) => permissions?.forget(owner, workspace)
     },
     resolver: createKeyResolver({
-      format,
+      secrets,
       store,
       permissions,
       startGrace: createStartGrace({ beginGrace: lifecycle.beginGrace, clock, log, inform }),

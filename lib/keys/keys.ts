@@ -1,5 +1,6 @@
 import type { Principal } from '../core/principal.js'
 import type { EventOrigin } from '../events/index.js'
+import type { ImportKeys } from './import/import-row.js'
 import type { ExceedableField } from './lifecycle/privilege-table.js'
 import type { IssueInput, ListInput, RevokeInput, RotateInput, UpdateInput } from './lifecycle/record-schema.js'
 import type { ApiKey } from './record.js'
@@ -63,10 +64,20 @@ export interface Keys {
    * answer before it where anybody may report.
    */
   reportExposed (secrets: readonly string[], options?: { revoke?: boolean | undefined }): Promise<{ received: number }>
+  /**
+   * Adds keys of another system by the hashes of their secrets, 1000 at most a call; calling it again with the same
+   * rows changes nothing. Each row is answered: imported, there already, or refused, and why. Emits no events.
+   *
+   * ```ts
+   * const rows = [{ hash: '5e88…', workspace: 'w1', scopes: ['read'] }]
+   * await app.latchkey.keys.import(rows, { format: 'old', scopesOf: (scope) => scopesByOldName.get(scope) })
+   * ```
+   */
+  import: ImportKeys
   /** True when the principal's scopes, with what they imply, include all of these. */
   grants (principal: Pick<Principal, 'scopes'>, scopes: readonly string[]): boolean
   /** Makes the next request of an owner's keys ask `permissionsOf` again, in this process. */
   forgetPermissions (owner: string, workspace: string): void
-  /** Finds secrets of this host in text: for secret scanners and log redaction. */
+  /** Finds secrets that were issued here, not those of `keys.formats`: for secret scanners and log redaction. */
   readonly secretPattern: RegExp
 }

@@ -1,6 +1,7 @@
 import { Kind, Type, type TSchema } from '@sinclair/typebox'
 import type { PermissionsOf } from '../auth/index.js'
 import { accepted, withMethods } from '../core/options.js'
+import type { ForeignFormat } from './import/foreign-format.js'
 import type { KeyStore } from './store.js'
 import type { KeyChanges } from './verification/change-bus.js'
 import type { FieldsOf } from './verification/host-fields.js'
@@ -11,6 +12,14 @@ export interface KeysOptions {
   prefix: string
   /** Tag in the secret → environment; `{ live: 'production', test: 'sandbox' }` by default. */
   tags?: Readonly<Record<string, string>> | undefined
+  /**
+   * Secrets of another system, whose keys are imported: name → format. The name is stored with each hash: keep it.
+   *
+   * ```ts
+   * formats: { old: { prefix: 'old_', hash: 'sha256' } }
+   * ```
+   */
+  formats?: Readonly<Record<string, ForeignFormat>> | undefined
   /** Where keys are stored; this process's memory by default. */
   store?: KeyStore | undefined
   /** Schema of `metadata` of keys; any notes by default. */
@@ -69,6 +78,23 @@ const tagsSchema = Type.Record(
   { minProperties: 1, description: '{ tag: environment }' }
 )
 
+const algorithm = Type.Union([Type.Literal('sha256'), Type.Literal('sha512')])
+const hmac = Type.Object({ hmac: algorithm, pepper: Type.String() }, strict)
+const formatsSchema = Type.Record(
+  Type.String(),
+  Type.Object({
+    prefix: Type.Optional(Type.String({ minLength: 1, description: 'what the secrets begin with' })),
+    pattern: Type.Optional(accepted((value) => value instanceof RegExp, 'a regular expression')),
+    hash: Type.Union([algorithm, hmac, Type.Function([], Type.Unknown())], {
+      description: '\'sha256\', \'sha512\', { hmac, pepper } or a function of the secret'
+    }),
+    hashed: Type.Optional(Type.Union([Type.Literal('whole'), Type.Literal('rest')], {
+      description: '\'whole\' or \'rest\''
+    }))
+  }, strict),
+  { description: '{ name: { prefix or pattern, hash, hashed? } }' }
+)
+
 const storeSchema = withMethods(
   ['insert', 'findByHash', 'get', 'list', 'update', 'recordUse'],
   'a key store: an object with insert, findByHash, get, list, update and recordUse'
@@ -113,6 +139,7 @@ const noticesSchema = Type.Union([
 export const keysOptions = Type.Object({
   prefix: Type.String({ description: 'lower-case letters, digits and underscores, such as \'acme\'' }),
   tags: Type.Optional(tagsSchema),
+  formats: Type.Optional(formatsSchema),
   store: Type.Optional(storeSchema),
   metadata: Type.Optional(metadataSchema),
   cache: Type.Optional(cacheSchema),

@@ -35,6 +35,8 @@ const TAIL_LENGTH = RANDOM_LENGTH + CHECKSUM_LENGTH
 /** Checks the length too: in a text that is too short, the parts counted from the right would overlap. */
 const TAIL = new RegExp(`^[0-9A-Za-z]{${TAIL_LENGTH}}$`)
 const HINT_LENGTH = 4
+/** No name of a host's own format. */
+export const SCHEME = 'sha256'
 
 /** @throws OptionError when there is no tag, or when the prefix or a tag can't be part of a secret */
 export function createSecretFormat (prefix: string, tags: readonly string[]): SecretFormat {
@@ -85,9 +87,12 @@ export function hintOf (secret: string): string {
   return secret.slice(-TAIL_LENGTH).slice(0, HINT_LENGTH)
 }
 
-/** SHA-256 of a whole secret in base64url: what stores keep. 256 random bits need no slow hash. */
+/**
+ * What stores know a secret by: `sha256:` and the SHA-256 of the whole text in base64url. 256 random bits need no slow
+ * hash. The scheme stands in front, so that keys of another one can live beside these.
+ */
 export function hashSecret (secret: string): string {
-  return hash('sha256', secret, 'base64url')
+  return `${SCHEME}:${hash('sha256', secret, 'base64url')}`
 }
 
 /** Compares digit by digit from the right. */

@@ -1,3 +1,7 @@
+/**
+ * `fastify-latchkey/limits`: quotas, decided in memory or in a store that processes share; also a plugin of its own.
+ */
+
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { contextOf, type AccessContext } from '../core/access-context.js'

@@ -4,6 +4,7 @@ import { isThenable } from '../core/clock.js'
 import { AccessError, describeFault } from '../core/errors.js'
 import type { Principal } from '../core/principal.js'
 import type { RouteAccess } from '../core/route-access.js'
+import { writeLog } from '../core/write-log.js'
 import { andThen, type Step, type StepResult } from '../core/step.js'
 import type { Decide, Ruling } from './decide.js'
 import type { LimitExceeded } from './limit-exceeded.js'
@@ -72,6 +73,7 @@ function report (onDecision: OnDecision, decision: Decision, request: FastifyReq
     logFault(fault)
   }
   function logFault (fault: unknown): void {
-    request.log.error({ reason: describeFault(fault) }, 'limits.onDecision failed')
+    const message = 'limits.onDecision failed'
+    writeLog(() => request.log.error({ reason: describeFault(fault) }, message), message)
   }
 }

@@ -4,6 +4,7 @@ import { withTimeout } from '../core/clock.js'
 import { describeFault } from '../core/errors.js'
 import type { Principal } from '../core/principal.js'
 import type { RouteAccess } from '../core/route-access.js'
+import { writeLog } from '../core/write-log.js'
 import type { Decide, Ruling } from './decide.js'
 import type { Profiles } from './profiles.js'
 import type { LimitStore } from './store.js'
@@ -38,7 +39,8 @@ export function createReload ({ context, decide, profiles, store, deadline }: Re
       await withTimeout(store.publishVersion(principal, version), deadline, 'the limit store')
     } catch (fault) {
       const entry = { reason: describeFault(fault), principal: principal.id }
-      request.log.warn(entry, 'a changed key was loaded, and its version could not be published')
+      const message = 'a changed key was loaded, and its version could not be published'
+      writeLog(() => request.log.warn(entry, message), message)
     }
   }
 

@@ -1,3 +1,7 @@
+/**
+ * `fastify-latchkey/openapi`: scopes, refusals and fields in the document of @fastify/swagger.
+ */
+
 import type { FastifyInstance } from 'fastify'
 import type { RouteAccess } from '../core/route-access.js'
 import { offer, type AccessContext } from '../core/access-context.js'

@@ -1,3 +1,8 @@
+/**
+ * `fastify-latchkey/scopes`: what a route needs, declared in its schema and checked at boot and at each request; also
+ * a plugin of its own.
+ */
+
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { Type } from '@sinclair/typebox'

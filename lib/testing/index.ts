@@ -1,3 +1,8 @@
+/**
+ * `fastify-latchkey/testing`: what hosts test with: requests as any principal, a clock that moves on request, suites
+ * for stores.
+ */
+
 import { randomBytes } from 'node:crypto'
 import type { FastifyInstance, InjectOptions, LightMyRequestResponse } from 'fastify'
 import type { Resolver } from '../auth/index.js'

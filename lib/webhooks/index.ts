@@ -1,4 +1,10 @@
+/**
+ * `fastify-latchkey/webhooks`: events sent to endpoints of workspaces, signed and tried again. Needs
+ * `request-filtering-agent`.
+ */
+
 import { setMaxListeners } from 'node:events'
+import { writeLog } from '../core/write-log.js'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { contextOf, offer } from '../core/access-context.js'
@@ -62,8 +68,8 @@ export const webhooks = fp<WebhooksOptions>(async function latchkeyWebhooks (app
   if (anywhere) app.log.warn(PRIVATE_ADDRESSES)
   if (options.store === undefined) app.log.warn(NO_STORE)
 
-  const log = (reason: string, message: string): void => app.log.error({ reason }, message)
-  const inform = (message: string): void => app.log.info(message)
+  const log = (reason: string, message: string): void => writeLog(() => app.log.error({ reason }, message), message)
+  const inform = (message: string): void => writeLog(() => app.log.info(message), message)
   const onBroken = createBrokenLog(log)
   const store = reportBroken(options.store ?? createMemoryWebhookStore(), onBroken)
   const encryption = createSecretEncryption(secretKeys)
@@ -100,7 +106,7 @@ export const webhooks = fp<WebhooksOptions>(async function latchkeyWebhooks (app
     const giveUp = setTimeout(() => closing.abort(), closeTimeout * 1000)
     await engine.close().finally(() => clearTimeout(giveUp))
   })
-}, { name: 'latchkey-webhooks', fastify: '5.x' })
+}, { name: 'latchkey-webhooks', fastify: '5.x || 6.x' })
 
 export { allowPrivateAddresses } from './destination.js'
 export { createEmbeddedEngine, type EmbeddedEngineOptions } from './embedded-engine.js'

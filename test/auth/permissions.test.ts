@@ -44,6 +44,19 @@ t.test('a key grants the scopes that both it and its owner have, with those they
   }
 })
 
+t.test('a fresh bound of the same principal asks again, and its answer holds for those after it', async (t) => {
+  let granted: Array<'devices:read'> = ['devices:read']
+  const { permissions, asked, clock, bound } = bounded(() => granted)
+  const { principal } = load()
+  t.same((await permissions.bound(principal, clock.now())).scopes, ['devices:read'])
+  granted = []
+  t.same((await permissions.bound(principal, clock.now())).scopes, ['devices:read'], 'cached')
+  t.same((await permissions.bound(principal, clock.now(), true)).scopes, [])
+  t.same((await permissions.bound(principal, clock.now())).scopes, [])
+  t.same((await bound()).scopes, [])
+  t.equal(asked.length, 2)
+})
+
 t.test('a key without an owner keeps its scopes', async (t) => {
   const { permissions, asked } = bounded(() => [])
   const loaded = loadKey(record(), 1)

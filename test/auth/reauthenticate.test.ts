@@ -1,7 +1,7 @@
 import type { FastifyRequest } from 'fastify'
 import t from 'tap'
 import { AccessError } from '../../lib/core/errors.js'
-import { InvalidCredential } from '../../lib/auth/index.js'
+import { InvalidCredential, type Resolver } from '../../lib/auth/index.js'
 import { isResolver } from '../../lib/auth/resolver.js'
 import { contextOf } from '../../lib/core/access-context.js'
 import { BEARER, guard, publicRoute, principal, resolverOf, secured } from '../helpers/guard.js'
@@ -23,6 +23,23 @@ t.test('re-authentication asks the resolver again', async (t) => {
     })
   })
   t.strictSame((await app.inject({ url: '/', headers: BEARER })).json(), { same: true, refused: 'CREDENTIAL_INVALID', asked: 3 })
+})
+
+t.test('behind a resolver that only later says it does not know the credential, the next one is asked freshly, and about DPoP', async (t) => {
+  const asked: Array<readonly [boolean, boolean]> = []
+  const slow = { ...resolverOf(async () => await Promise.resolve(undefined)), dpop: ['ES256'] }
+  const next: Resolver = { ...slow, resolve (_token, _now, { fresh, dpop }) { asked.push([fresh, dpop]); return principal() } }
+  const { app } = await guard(t, {
+    auth: { resolvers: [slow, next] },
+    after (app) {
+      app.get('/', secured, () => 'served')
+      app.get('/open', { ...publicRoute, preHandler: app.latchkey.authenticate }, () => 'served')
+    }
+  })
+  for (const url of ['/', '/open']) {
+    for (const scheme of ['Bearer', 'DPoP']) t.equal((await app.inject({ url, headers: { authorization: `${scheme} good` } })).statusCode, 200)
+  }
+  t.strictSame(asked, [[false, false], [false, true], [true, false], [true, true]])
 })
 
 t.test('re-authentication refuses a request without a valid header', async (t) => {

@@ -59,8 +59,22 @@ export const namesOfOldKeys = new Map([['a key of old', 'w_1']])
 export const table = {
   async findByHash (_hash: string) {
     return { id: 1, company: 'w_1', user: 'u_1', mayWrite: false, revokedAt: new Date(0) }
+  },
+  async page (from: number, _limit: number) {
+    const row = { id: 1, company: 'w_1', user: 'u_1', rights: ['read'], hash: sha256('old_1'), createdAt: new Date(0) }
+    return from === 0 ? [row] : []
   }
 }
+export const apikeyRows = [{
+  key: createHash('sha256').update('a'.repeat(64)).digest('base64url'),
+  name: null,
+  start: 'aaaaaa',
+  userId: 'u_1',
+  expiresAt: null,
+  createdAt: new Date(0)
+}]
+export function workspaceOf (_userId: string) { return 'w_1' }
+export function knownScopes (names: readonly string[]) { return scopes.names.filter((name) => names.includes(name)) }
 export function sha256 (text: string) { return createHash('sha256').update(text).digest('hex') }
 
 export function warnOwner<T extends EventType> (_workspace: string, _type: T, _data: AccessEvent<T>['data']) {}

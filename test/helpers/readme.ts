@@ -52,7 +52,8 @@ function alternativesOf (code: string): string {
 async function sources (): Promise<Array<readonly [from: string, exported: readonly string[]]>> {
   const { exports }: { exports: Record<string, unknown> } =
     JSON.parse(await readFile(join(root, 'package.json'), 'utf8'))
-  const subpaths = Object.keys(exports).filter((name) => name !== './package.json')
+  // The element runs in browsers alone.
+  const subpaths = Object.keys(exports).filter((name) => !['./package.json', './console/element.js'].includes(name))
   const names = subpaths.map((name) => `fastify-latchkey${name.slice(1)}`)
   return [
     ['../helpers/readme-given.js', Object.keys(given)],

@@ -75,6 +75,7 @@ export async function startSettings (t: Pick<Test, 'teardown'>, { routes = {}, p
 
   return {
     app,
+    store,
     url,
     clock,
     host,

@@ -1,6 +1,7 @@
 import { createKeys, createMemoryKeyStore, createRecordCache, createSecretFormat, hashSecret, loadKey } from 'fastify-latchkey/keys'
 import { fakeClock } from 'fastify-latchkey/testing'
 import t from 'tap'
+import { createSecrets } from '../../lib/keys/import/secrets.js'
 import { createKeyResolver } from '../../lib/keys/verification/resolver.js'
 import { untyped } from '../helpers/limits.js'
 import { lookup } from '../helpers/lookup.js'
@@ -13,7 +14,7 @@ const fresh = lookup({ fresh: true, clock: () => 0 })
 
 t.test('a fresh principal is read from the store, whatever is cached', async (t) => {
   const store = slowStore()
-  const resolver = createKeyResolver({ format, store: createRecordCache(store, { clock: fakeClock().now }) })
+  const resolver = createKeyResolver({ secrets: createSecrets(format, []), store: createRecordCache(store, { clock: fakeClock().now }) })
   const key = record()
   await store.memory.insert(key, hashSecret(SECRET))
   t.match(await resolver.resolve(SECRET, 0, early), { version: 1, scheme: 'apiKey' })
@@ -23,7 +24,7 @@ t.test('a fresh principal is read from the store, whatever is cached', async (t)
   t.match(resolver.resolve(SECRET, 0, early), { version: 2 })
   const memory = createMemoryKeyStore()
   await memory.insert(key, hashSecret(SECRET))
-  t.match(createKeyResolver({ format, store: memory }).resolve(SECRET, 0, fresh), { version: 1 }, 'at once, from a store that answers at once')
+  t.match(createKeyResolver({ secrets: createSecrets(format, []), store: memory }).resolve(SECRET, 0, fresh), { version: 1 }, 'at once, from a store that answers at once')
 })
 
 t.test('every request of a cached key gets the same principal, and none of them waits', async (t) => {
@@ -36,7 +37,7 @@ t.test('every request of a cached key gets the same principal, and none of them 
 })
 
 t.test('a text of another form is not looked at, and one that can\'t be a secret is refused without a look-up', async (t) => {
-  const resolver = createKeyResolver({ format, store: { findByHash () { throw new Error('was asked') } } })
+  const resolver = createKeyResolver({ secrets: createSecrets(format, []), store: { findByHash () { throw new Error('was asked') } } })
   t.equal(resolver.resolve('other_live_x', 0, early), undefined)
   t.throws(() => resolver.resolve('acme_live_x', 0, early), { name: 'InvalidCredential', message: 'not the form of a secret' })
 })
@@ -51,7 +52,7 @@ t.test('a key that expires while the store is asked is judged by the time of the
   const store = slowStore()
   const clock = fakeClock(0)
   await store.memory.insert(record({ expiresAt: new Date(1000) }), hashSecret(SECRET))
-  const resolver = createKeyResolver({ format, store })
+  const resolver = createKeyResolver({ secrets: createSecrets(format, []), store })
   const now = lookup({ clock: clock.now })
   t.match(await resolver.resolve(SECRET, clock.now(), now), { id: 'key_1' })
   const pending = resolver.resolve(SECRET, clock.now(), now)

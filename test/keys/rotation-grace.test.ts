@@ -3,6 +3,7 @@ import { createMemoryKeyStore, createProcessChanges, createSecretFormat, hashSec
 import { fakeClock } from 'fastify-latchkey/testing'
 import Fastify from 'fastify'
 import t from 'tap'
+import { createSecrets } from '../../lib/keys/import/secrets.js'
 import { createKeyResolver } from '../../lib/keys/verification/resolver.js'
 import { createStartGrace } from '../../lib/keys/verification/rotation-grace.js'
 import { scopes } from '../helpers/limits.js'
@@ -65,7 +66,7 @@ t.test('the first use of a new secret starts the grace period of the earlier one
     const [old, ...others] = key.secrets
     if (old !== undefined) await store.update({ ...key, secrets: [{ ...old, retiresAt: new Date(createdAt.getTime() + 60_000) }, ...others], version: 3 })
   })
-  const resolver = createKeyResolver({ format, store, startGrace })
+  const resolver = createKeyResolver({ secrets: createSecrets(format, []), store, startGrace })
   const resolve = (secret: string, now = createdAt.getTime()) => resolver.resolve(secret, now, lookup({ clock: () => now }))
   t.match(resolve(OLD), { version: 2 })
   t.same(started, [], 'a use of the earlier secret starts nothing')

@@ -1,8 +1,10 @@
 import { createMemoryKeyStore, type KeyStore, type KeyUse } from 'fastify-latchkey/keys'
-import { fakeClock } from 'fastify-latchkey/testing'
+import Fastify from 'fastify'
+import { allowPlainHttp, latchkey } from 'fastify-latchkey'
+import { fakeClock, testPrincipals } from 'fastify-latchkey/testing'
 import t from 'tap'
 import { createUsageRecorder, type UsageRecorderDeps } from '../../lib/keys/verification/usage-recorder.js'
-import { principal } from '../helpers/limits.js'
+import { principal, scopes } from '../helpers/limits.js'
 import { gate, record } from '../helpers/slow-keys.js'
 import { until } from '../helpers/until.js'
 
@@ -188,4 +190,19 @@ t.test('a clock that tells no time records nothing', async (t) => {
   recorder.record(principal('key_1'), READ)
   await recorder.flush()
   t.same(written, [])
+})
+
+t.test('uses of a principal that a resolver of the host made are not written', async (t) => {
+  const written: string[] = []
+  const memory = createMemoryKeyStore()
+  const store: KeyStore = { ...memory, recordUse: (uses) => { written.push(...uses.map(({ id }) => id)) } }
+  const own = testPrincipals()
+  const app = Fastify()
+  await app.register(latchkey, { scopes, environment: 'production', keys: { prefix: 'acme', store }, resolvers: [own.resolver], limits: false, transport: allowPlainHttp })
+  app.get('/', { schema: scopes.secure('devices:read') }, () => 'served')
+  const { key, secret } = await app.latchkey.keys.issue({ workspace: 'w1', scopes: ['devices:read'] })
+  t.equal((await own.inject(app, { id: 'of-the-host', scopes: ['devices:read'] }, '/')).statusCode, 200)
+  t.equal((await app.inject({ url: '/', headers: { authorization: `Bearer ${secret}` } })).statusCode, 200)
+  await app.close()
+  t.same(written, [key.id])
 })

@@ -71,6 +71,18 @@ t.test('local: each process enforces its share, of every policy and at least 1, 
   t.match(store.log.lines, [{ level: 'warn', message: 'limits: Redis can\'t decide; each process enforces its share', fields: { onUnavailable: 'local' } }])
 })
 
+t.test('local: shares never add up to more than the quota: of 10 among 4 processes each has 2', async (t) => {
+  for (const [quota, processes, each] of [[10, 4, 2], [11, 4, 2], [7, 2, 3], [3, 4, 1]] as const) {
+    for (const kind of [{}, { burst: quota }, { sliding: true }]) {
+      const store = redisStore(t, { url: await nowhere(), onUnavailable: 'local', processes, deadline: 0.01 })
+      const policies = [compilePolicy({ name: 'p', quota, window: 60, ...kind })]
+      let admitted = 0
+      for (let n = 0; n < quota; n++) if ((await store.take({ ...take, policies })).admitted) admitted++
+      t.equal(admitted, each, `${quota} among ${processes}, ${Object.keys(kind)}`)
+    }
+  }
+})
+
 t.test('local: what costs more than a share is 503, since waiting would not help', async (t) => {
   for (const kind of [{}, { burst: 8 }, { sliding: true }]) {
     const store = redisStore(t, { url: await nowhere(), onUnavailable: 'local', processes: 4, deadline: 0.01 })

@@ -10,7 +10,8 @@ export function countTests (output: string): Counts {
   const root = new Parser()
   const tree = watch(root)
   root.end(output)
-  return count(tree)
+  // A test may have no assertion and pass by throwing nothing; a file without a single result was cut off.
+  return root.count === 0 ? { passed: 0, failed: 1 } : count(tree)
 }
 
 interface Tree { readonly parser: Parser, readonly inner: Tree[] }
@@ -22,7 +23,7 @@ function watch (parser: Parser): Tree {
 }
 
 function count ({ parser, inner }: Tree): Counts {
-  const sound = parser.ok && parser.count > 0 && parser.skip === 0 && parser.todo === 0
+  const sound = parser.ok && parser.skip === 0 && parser.todo === 0
   if (inner.length === 0) return { passed: sound ? 1 : 0, failed: sound ? 0 : 1 }
   const counts = inner.map(count)
   const passed = counts.reduce((sum, one) => sum + one.passed, 0)

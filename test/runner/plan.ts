@@ -8,8 +8,8 @@ export interface Plan { readonly files: readonly string[], readonly left: readon
 
 /** Divides compiled test files into those that can run here, and the groups that can't. */
 export function planFiles (files: readonly string[], services: readonly Service[]): Plan {
-  const left = services.map(({ name, helper, missing }) => {
-    const lacks = helper === undefined ? [] : missing()
+  const left = services.map(({ name, helper, missing, installs }) => {
+    const lacks = helper === undefined ? [] : installs === undefined ? missing() : [installs]
     return { name, lacks, files: lacks.length === 0 ? [] : files.filter((file) => helpersOf(file).has(String(helper))) }
   }).filter((group) => group.files.length > 0)
   const without = new Set(left.flatMap((group) => group.files))

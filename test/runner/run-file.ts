@@ -11,7 +11,7 @@ export interface FileResult {
   readonly output: string
 }
 
-/** Seconds that a test file may take. */
+/** Seconds that a test file may take, unless it sets another time-out. */
 const TIMEOUT = 300
 
 /** Runs one compiled test file in a process of its own. @param coverage folder for what V8 saw, if that is wanted */
@@ -20,8 +20,8 @@ export async function runFile (file: string, coverage?: string): Promise<FileRes
   const child = spawn(process.execPath, ['--enable-source-maps', file], {
     env: { ...process.env, TAP_TIMEOUT: String(TIMEOUT), ...coverage !== undefined && { NODE_V8_COVERAGE: coverage } },
     stdio: ['ignore', 'pipe', 'pipe'],
-    // tap ends its tests at the time-out by itself; this is for a process that is stuck.
-    timeout: (TIMEOUT + 60) * 1000,
+    // tap ends its tests at their time-out by itself; this is for a process that is stuck.
+    timeout: 3 * TIMEOUT * 1000,
     killSignal: 'SIGKILL'
   })
   const closed = new Promise<number | null>((resolve, reject) => child.once('error', reject).once('close', resolve))

@@ -13,6 +13,7 @@ t.test('tests are counted, not their assertions, and a test with others inside i
   t.same(counted(...inner, '1..1'), { passed: 1, failed: 0 })
   const nested = ['# Subtest: b', ...inner.map((line) => `    ${line}`), '    # Subtest: c', '        ok 1 - one', '        1..1', '    ok 2 - c', '    1..2', 'ok 2 - b']
   t.same(counted(...inner, ...nested, '1..2'), { passed: 3, failed: 0 })
+  t.same(counted('# Subtest: a', '    1..0', 'ok 1 - a', '1..1'), { passed: 1, failed: 0 }, 'nothing was thrown')
   t.same(counted('ok 1 - one', 'ok 2 - two', '1..2'), { passed: 1, failed: 0 }, 'a file without tests inside is one')
 })
 

@@ -7,6 +7,8 @@ export interface Service {
   readonly helper?: string
   /** What is missing of it on this machine. */
   missing (): string[]
+  /** What npm has to install for it, which takes too long for `npm test`. */
+  readonly installs?: string
   /** Packages that bring it. */
   readonly debian: readonly string[]
   readonly fedora: readonly string[]
@@ -73,5 +75,14 @@ export const services: readonly Service[] = [
     debian: ['wrk'],
     fedora: ['wrk'],
     macos: ['wrk']
+  },
+  {
+    name: 'Consumers of the package',
+    helper: 'consumer',
+    missing: () => [],
+    installs: 'the packages that they install',
+    debian: [],
+    fedora: [],
+    macos: []
   }
 ]

@@ -130,7 +130,7 @@ function retiringBadge (retiresAt: string | undefined, { now, locale, strings }:
 }
 
 /** The name of a key for people. */
-export function nameOf ({ name }: Pick<KeyView, 'name'>, strings: Strings): string {
+export function nameOf ({ name }: KeyView, strings: Strings): string {
   return name ?? strings.unnamed
 }
 

@@ -9,7 +9,7 @@ export const english = {
   revoke: 'Revoke',
   workspace: 'Workspace',
   environment: 'Environment',
-  search: 'Search by name, scope or first characters',
+  search: 'Search name, scope, hint',
   show: 'Show',
   all: 'All',
   rotateSoon: 'Rotate soon',
@@ -129,7 +129,7 @@ export const english = {
   troubleConflict: 'Somebody else changed this key meanwhile. You see it as it is now.',
   troubleInvalid: 'The server did not accept this.',
   troubleLimited: 'Too many requests. Try again in {count} seconds.',
-  troubleOutage: 'Keys can’t be reached right now. Nothing was changed. Try again in a moment.',
+  troubleOutage: 'Keys can’t be reached right now. Try again in a moment.',
   troubleFailed: 'Something went wrong. Try again.',
   noLongerPossible: 'This is not possible any more: the key has ended.'
 }

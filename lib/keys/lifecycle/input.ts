@@ -34,7 +34,7 @@ export interface InputContext {
  * A copy of an input's own properties: what it inherits was not stated by the caller.
  * @throws AccessError `KEY_INPUT_INVALID`
  */
-function readOwn<T> (schema: TSchema, input: T): T {
+export function readOwn<T> (schema: TSchema, input: T): T {
   const own: T = Object.assign(Object.create(null), input)
   const error = Value.Errors(schema, own).First()
   if (error !== undefined) throw invalid(explain(error))

@@ -2,16 +2,16 @@ import type { Clock } from '../../core/clock.js'
 import { AccessError } from '../../core/errors.js'
 import { RecordError } from '../../core/store-error.js'
 import type { OnBroken } from '../../core/stored-record.js'
+import type { Secrets } from '../import/secrets.js'
 import type { Keys } from '../keys.js'
 import type { LoadedKey } from '../record.js'
-import { hashSecret, type SecretFormat } from '../secret-format.js'
 import type { KeyStore } from '../store.js'
 import type { KeyEvents } from './events.js'
 import { invalid } from './input.js'
 import { inTime } from './update-key.js'
 
 export interface LeakReportDeps {
-  readonly format: SecretFormat
+  readonly secrets: Secrets
   readonly store: KeyStore
   readonly clock: Clock
   readonly keys: Pick<Keys, 'get' | 'revoke'>
@@ -27,12 +27,13 @@ const REASON = 'Its secret was found where others can read it.'
 
 /** Takes reports of secrets that were found in public. The answer does not say which of them are real. */
 export function createLeakReport (deps: LeakReportDeps): Keys['reportExposed'] {
-  const { format, store, clock, keys, events, onBroken, deadline } = deps
+  const { secrets, store, clock, keys, events, onBroken, deadline } = deps
 
   /** @returns the fault of a stored record that can't be used */
   async function check (found: unknown, revoke: boolean): Promise<RecordError | undefined> {
-    if (typeof found !== 'string' || format.parse(found) === undefined) return undefined
-    const loaded = await inTime(load(hashSecret(found)).catch(unlessBroken), deadline)
+    const hash = typeof found === 'string' && secrets.isWellFormed(found) ? secrets.hashOf(found) : undefined
+    if (hash === undefined) return undefined
+    const loaded = await inTime(load(hash).catch(unlessBroken), deadline)
     if (loaded instanceof RecordError) return loaded
     if (loaded === undefined || clock() >= loaded.goodUntil) return undefined
     const { workspace, id } = loaded.principal
@@ -45,19 +46,19 @@ export function createLeakReport (deps: LeakReportDeps): Keys['reportExposed'] {
     return await store.findByHash(hash, true)
   }
 
-  return async function reportExposed (secrets, { revoke = true } = {}) {
-    if (!Array.isArray(secrets) || secrets.length > MAX_SECRETS) {
+  return async function reportExposed (found, { revoke = true } = {}) {
+    if (!Array.isArray(found) || found.length > MAX_SECRETS) {
       throw invalid(`secrets must be an array of at most ${MAX_SECRETS} secrets of keys`)
     }
     const broken: RecordError[] = []
-    for (const found of new Set<unknown>(secrets)) {
-      const fault = await check(found, revoke).catch(unlessDeleted)
+    for (const text of new Set<unknown>(found)) {
+      const fault = await check(text, revoke).catch(unlessDeleted)
       if (fault !== undefined) broken.push(fault)
     }
     broken.forEach(onBroken)
     // All others are revoked by now; whoever reports these is asked to do so again.
     if (broken.length > 0) throw new AccessError('KEYS_UNAVAILABLE', { reason: BROKEN, retryAfter: 1 })
-    return { received: secrets.length }
+    return { received: found.length }
   }
 }
 

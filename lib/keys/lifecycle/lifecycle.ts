@@ -6,6 +6,7 @@ import { isName } from '../../core/name.js'
 import type { Principal } from '../../core/principal.js'
 import type { OnBroken } from '../../core/stored-record.js'
 import { newestGeneration } from '../codec.js'
+import type { Secrets } from '../import/secrets.js'
 import type { KeyCaller, Keys } from '../keys.js'
 import { copyKey, type ApiKey } from '../record.js'
 import { hashSecret, hintOf, type SecretFormat } from '../secret-format.js'
@@ -21,6 +22,7 @@ import { createUpdateKey, findKey, inTime } from './update-key.js'
 
 export interface LifecycleDeps extends Pick<InputContext, 'scopes' | 'tagOf' | 'metadata'> {
   readonly format: SecretFormat
+  readonly secrets: Secrets
   readonly store: KeyStore
   readonly clock: Clock
   /** Seconds that the store may take. */
@@ -34,7 +36,7 @@ export interface LifecycleDeps extends Pick<InputContext, 'scopes' | 'tagOf' | '
 }
 
 /** What a host does with keys: read the input, change the key, emit an event, publish the version. */
-export type Lifecycle = Omit<Keys, 'secretPattern' | 'forgetPermissions'>
+export type Lifecycle = Omit<Keys, 'secretPattern' | 'forgetPermissions' | 'import'>
 
 export function createLifecycle (deps: LifecycleDeps): Lifecycle {
   const { format, store, clock, deadline, scopes, tagOf, metadata, privilege, publish, events, onBroken } = deps
@@ -149,7 +151,8 @@ export function createLifecycle (deps: LifecycleDeps): Lifecycle {
     grants: privilege.grants
   }
 
-  return { ...keys, reportExposed: createLeakReport({ format, store, clock, keys, events, onBroken, deadline }) }
+  const reportExposed = createLeakReport({ ...deps, keys })
+  return { ...keys, reportExposed }
 }
 
 function checkChangeable (key: ApiKey, version = key.version): void {

@@ -87,6 +87,16 @@ export const issueSchema = Type.Object({
   metadata: Type.Optional(metadata)
 }, strict)
 
+/** Scopes are mapped first, and the other fields checked as those of a new key are. */
+export const importRowSchema = Type.Object({
+  ...issueSchema.properties,
+  hash: Type.String({ minLength: 1, maxLength: 256, description: 'the stored hash of a secret' }),
+  id: Type.Optional(word('an id')),
+  hint: Type.Optional(Type.String({ maxLength: 16, description: 'the first characters of the secret, 16 at most' })),
+  createdAt: Type.Optional(date),
+  lastUsedAt: Type.Optional(date)
+}, strict)
+
 export const updateSchema = Type.Object({
   name: orNull(word('a name')),
   owner: orNull(word('an owner')),

@@ -25,7 +25,7 @@ const migrations: Tables['migrations'] = [
         generation integer NOT NULL,
         UNIQUE (key_id, generation)
       )`,
-      `COMMENT ON TABLE ${schema}.secrets IS 'SHA-256 of the secrets of API keys, in base64url'`
+      `COMMENT ON TABLE ${schema}.secrets IS 'hashes of the secrets of API keys, each after the name of its scheme'`
     ]
   },
   {

@@ -1,3 +1,7 @@
+/**
+ * `fastify-latchkey/keys/redis`: keys in Redis, by a client of `ioredis` that the host passes.
+ */
+
 import { OptionError } from '../../core/options.js'
 import type { RedisClient } from '../../redis/commands.js'
 import { openRedis, type RedisStoreOptions } from '../../redis/options.js'

@@ -1,14 +1,14 @@
 import { EndedCredential, InvalidCredential, type Lookup, type Permissions, type Resolver } from '../../auth/index.js'
 import { isThenable } from '../../core/clock.js'
 import type { Principal } from '../../core/principal.js'
+import type { Secrets } from '../import/secrets.js'
 import { KEY_SCHEME, type LoadedKey } from '../record.js'
-import { hashSecret, type SecretFormat } from '../secret-format.js'
 import type { KeyStore } from '../store.js'
 import type { AddHostFields } from './host-fields.js'
 import type { StartGrace } from './rotation-grace.js'
 
 export interface KeyResolverDeps {
-  readonly format: SecretFormat
+  readonly secrets: Secrets
   readonly store: Pick<KeyStore, 'cached' | 'findByHash'>
   /** Limits keys to what their owners may do. */
   readonly permissions?: Permissions | undefined
@@ -18,7 +18,7 @@ export interface KeyResolverDeps {
 
 /** Secret → hash → record → still valid → principal, limited to the permissions of its owner. */
 export function createKeyResolver (deps: KeyResolverDeps): Resolver {
-  const { format, store, permissions, startGrace, addHostFields } = deps
+  const { secrets, store, permissions, startGrace, addHostFields } = deps
 
   function admit (found: LoadedKey | undefined, { fresh, clock }: Lookup): Principal | Promise<Principal> {
     const loaded = checkValid(found, clock)
@@ -31,14 +31,17 @@ export function createKeyResolver (deps: KeyResolverDeps): Resolver {
     scheme: KEY_SCHEME,
     kind: 'api-key',
     description: { type: 'http', scheme: 'bearer', description: 'API key: `Authorization: Bearer <key>`.' },
-    isCached: (token) => format.claims(token) && store.cached?.(hashSecret(token)) !== undefined,
+    isCached (token) {
+      const hash = secrets.hashOf(token)
+      return hash !== undefined && store.cached?.(hash) !== undefined
+    },
     resolve (token, _now, lookup) {
-      if (!format.claims(token)) return undefined
-      const hash = hashSecret(token)
+      const hash = secrets.hashOf(token)
+      if (hash === undefined) return undefined
       const cached = lookup.fresh ? undefined : store.cached?.(hash)
       if (cached !== undefined) return admit(cached, lookup)
       // Only a cached record spares these checks: a text that can't be a secret must not cost a look-up in the store.
-      if (format.parse(token) === undefined) throw new InvalidCredential('not the form of a secret')
+      if (!secrets.isWellFormed(token)) throw new InvalidCredential('not the form of a secret')
       const found = store.findByHash(hash, lookup.fresh)
       return isThenable(found) ? found.then((loaded) => admit(loaded, lookup)) : admit(found, lookup)
     }

@@ -1,3 +1,7 @@
+/**
+ * `fastify-latchkey/limits/redis`: counters and version markers that processes share. Needs `ioredis`.
+ */
+
 import type { Principal } from '../../core/principal.js'
 import { withTimeout } from '../../core/clock.js'
 import { compilePolicy, type Profile } from '../policy.js'

@@ -1,4 +1,4 @@
-import { describeFault } from '../../core/errors.js'
+import { writeLog } from '../../core/write-log.js'
 
 /** The part of Fastify's logger that the store uses: one line for each change, without addresses or credentials. */
 export interface Log {
@@ -16,15 +16,8 @@ export const processWarnings: Log = {
 
 /** A log that never throws, so that no request waits for it in vain: its line becomes a warning of the process. */
 export function safeLog (log: Log): Log {
-  function attempt (write: () => void, message: string): void {
-    try {
-      write()
-    } catch (error) {
-      processWarnings.warn({ log: describeFault(error) }, message)
-    }
-  }
   return {
-    info: (fields, message) => attempt(() => log.info(fields, message), message),
-    warn: (fields, message) => attempt(() => log.warn(fields, message), message)
+    info: (fields, message) => writeLog(() => log.info(fields, message), message),
+    warn: (fields, message) => writeLog(() => log.warn(fields, message), message)
   }
 }

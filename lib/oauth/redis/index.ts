@@ -1,3 +1,8 @@
+/**
+ * `fastify-latchkey/oauth/redis`: used DPoP proofs that processes share, by a client of `ioredis` that the host
+ * passes.
+ */
+
 import { hash } from 'node:crypto'
 import { accepted, checkOptions } from '../../core/options.js'
 import { createScript } from '../../redis/commands.js'

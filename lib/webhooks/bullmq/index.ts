@@ -1,3 +1,7 @@
+/**
+ * `fastify-latchkey/webhooks/bullmq`: an engine that delivers by queues of BullMQ. Needs `bullmq`.
+ */
+
 import { Type } from '@sinclair/typebox'
 import { Queue, Worker, type ConnectionOptions, type JobsOptions } from 'bullmq'
 import { describeFault } from '../../core/errors.js'

@@ -1,3 +1,8 @@
+/**
+ * `fastify-latchkey/webhooks/postgres`: endpoints and deliveries in Postgres (`pg`), or in an embedded one
+ * (`@electric-sql/pglite`, `fs-native-extensions`). Each is loaded when its store is created.
+ */
+
 import { openPglite, openPostgres, type PgliteOptions, type PostgresOptions } from '../../postgres/options.js'
 import { createSqlWebhookStore, type SqlWebhookStore } from './store.js'
 

@@ -1,3 +1,7 @@
+/**
+ * `fastify-latchkey/webhooks/redis`: endpoints and deliveries in Redis, by a client of `ioredis` that the host passes.
+ */
+
 import { openRedis, type RedisStoreOptions } from '../../redis/options.js'
 import type { WebhookStore } from '../store.js'
 import { createRedisStore } from './store.js'

@@ -52,8 +52,8 @@ export function canariesOf ({ keys, words }: Secrets): Canaries {
   const found: Record<string, string> = { ...words }
   for (const [name, text] of Object.entries(keys)) {
     found[`key ${name}`] = text.slice(-49)
-    found[`hash ${name}`] = hashSecret(text)
-    found[`hash ${name} in hex`] = Buffer.from(hashSecret(text), 'base64url').toString('hex')
+    found[`hash ${name}`] = hashSecret(text).slice('sha256:'.length)
+    found[`hash ${name} in hex`] = Buffer.from(hashSecret(text).slice('sha256:'.length), 'base64url').toString('hex')
   }
   return found
 }

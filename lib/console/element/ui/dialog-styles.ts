@@ -41,7 +41,9 @@ export const dialogStyles = css`
   .scope > span { min-width: 0; overflow-wrap: anywhere }
   .scope:has(:disabled) { cursor: default }
   .secret { display: flex; gap: 0.625rem; align-items: stretch }
-  .secret textarea { flex: 1; min-width: 0; resize: none; overflow-wrap: anywhere; background: var(--subtle) }
+  .secret textarea {
+    flex: 1; min-width: 0; align-content: center; resize: none; overflow-wrap: anywhere; background: var(--subtle)
+  }
   @media (width < 36rem) {
     .dialog { width: 100vw; max-width: 100vw; max-height: 92dvh; margin-block: auto 0; border-radius: 1rem 1rem 0 0 }
     .dialog-foot .button { flex: 1 }

@@ -44,18 +44,22 @@ export const listStyles = css`
       position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%)
     }
     .row {
-      display: grid; grid-template-columns: 1fr 1fr; gap: 0.75rem 1rem; margin-block-end: 0.75rem; padding: 0.875rem;
+      display: grid; grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 0.75rem 1rem;
+      margin-block-end: 0.75rem; padding: 0.875rem;
       border: 1px solid var(--border); border-radius: var(--radius)
     }
-    .row td { display: block; padding: 0; border: 0 }
-    .row .name, .row .wide, .row .actions { grid-column: 1 / -1; width: auto; text-align: start }
+    .row td { display: block; min-width: 0; padding: 0; border: 0 }
+    .disclosure bdi { max-width: none }
+    .row .name, .row .wide, .row .actions { grid-column: 1 / -1; width: auto; min-width: 0; text-align: start }
     .cell-label { display: block; color: var(--muted); font-size: 0.8125rem }
     .details-body { margin: 0 0 1rem }
     .row:has(+ .details) { margin-block-end: 0.375rem }
   }
   @container latchkey (width < 30rem) {
-    .header .primary, .filters .segments, .filters select { flex: 1 }
-    .header .field, .header .field select { width: 100% }
+    .header .grow, .header .primary { flex: 1 0 100% }
+    .header .field { flex: 1 1 8rem }
+    .filters .segments, .filters select { flex: 1 }
+    .filters .segments { flex-basis: 100% }
     .segments button { flex: 1; padding: 0 0.375rem }
     .row .actions { display: flex; gap: 0.5rem }
     .row .actions .button { flex: 1; margin: 0; min-height: 2.375rem }

@@ -21,7 +21,7 @@ const base = css`
   .icon { flex: none; width: 1.125rem; height: 1.125rem }
   .header { display: flex; flex-wrap: wrap; gap: 0.75rem 1rem; align-items: flex-end }
   .header .grow { flex-basis: 18rem }
-  .filters { display: flex; flex-wrap: wrap; gap: 0.75rem; align-items: center }
+  .filters { display: flex; flex-wrap: wrap; gap: 0.75rem; align-items: center; margin-block-start: 0.25rem }
   .filters select { flex: none }
   .status:empty { display: none }
   .notice {

@@ -1,0 +1,81 @@
+// npm run screenshots: the states of the settings page, light and dark, wide and on a phone, into screenshots/.
+import { mkdirSync } from 'node:fs'
+import type { Page } from 'playwright-core'
+import { launchBrowser } from '../helpers/browser.js'
+import { DAY, openSettings, startSettings, type Settings } from '../helpers/settings.js'
+
+const endings: Array<() => unknown> = []
+const settings = await startSettings({ teardown: (end) => { if (end !== undefined) endings.push(end) } }, {
+  page: { title: 'Northwind Traders · Settings', signOut: '/sign-out' }
+})
+await fill(settings)
+
+const click = async (page: Page, name: string) => await page.getByRole('button', { name, exact: true }).click()
+const states: Readonly<Record<string, (page: Page) => Promise<void>>> = {
+  list: async () => {},
+  details: async (page) => await click(page, 'Details: Warehouse scanner'),
+  create: async (page) => {
+    await click(page, 'Create key')
+    await page.getByRole('textbox', { name: 'Name' }).fill('Nightly report')
+    await page.getByRole('checkbox', { name: /^devices:manage/ }).check()
+    await page.getByRole('checkbox', { name: /^reports:read/ }).check()
+  },
+  secret: async (page) => {
+    await states.create?.(page)
+    await page.getByRole('dialog').getByRole('button', { name: 'Create key' }).click()
+    await page.getByRole('button', { name: 'Copy', exact: true }).click()
+  },
+  rotate: async (page) => await click(page, 'Rotate Partner portal'),
+  revoke: async (page) => {
+    await click(page, 'Revoke Partner portal')
+    await page.getByRole('dialog').getByRole('button', { name: 'Revoke', exact: true }).click()
+  },
+  ended: async (page) => await click(page, 'Revoked and expired'),
+  outage: async (page) => {
+    settings.host.isDown = true
+    await page.getByLabel('Environment').selectOption('sandbox')
+    await page.getByRole('alert').waitFor()
+    settings.host.isDown = false
+  }
+}
+
+mkdirSync('screenshots', { recursive: true })
+const only = process.argv.slice(2)
+const browser = await launchBrowser()
+for (const [size, viewport] of [['wide', { width: 1200, height: 800 }], ['phone', { width: 390, height: 844 }]] as const) {
+  for (const colorScheme of ['light', 'dark'] as const) {
+    for (const [name, reach] of Object.entries(states)) {
+      if (only.length > 0 && !only.includes(name)) continue
+      const { page, close } = await openSettings(browser, settings, { viewport, colorScheme, hasTouch: size === 'phone', reducedMotion: 'reduce' })
+      await page.getByRole('button', { name: 'Details: CI deployments' }).waitFor()
+      await reach(page)
+      await page.waitForTimeout(100)
+      await page.screenshot({ path: `screenshots/${name}-${colorScheme}-${size}.png` })
+      await close()
+    }
+  }
+}
+await browser.close()
+for (const end of endings) await end()
+
+/** Keys as a workspace has them after some months. */
+async function fill ({ clock, keys, issue, store }: Settings): Promise<void> {
+  clock.advance(-120 * DAY)
+  const old = await issue({ name: 'Legacy importer', scopes: ['devices:write'] })
+  const warehouse = await issue({ name: 'Warehouse scanner', scopes: ['devices:manage', 'reports:read', 'webhooks:read', 'webhooks:write'], metadata: { team: 'Logistics', ticket: 'OPS-1841' } })
+  clock.advance(30 * DAY)
+  const trial = await issue({ name: 'Trial of the mobile app', scopes: ['devices:read'], expiresAt: new Date(clock.now() + 30 * DAY * 1000) })
+  clock.advance(50 * DAY)
+  await keys.revoke('northwind', old.key.id, { reason: 'Replaced by the warehouse scanner' })
+  const portal = await issue({ name: 'Partner portal', scopes: ['devices:read', 'reports:export'], expiresAt: new Date(clock.now() + 44 * DAY * 1000) })
+  clock.advance(39 * DAY)
+  const ci = await issue({ name: 'CI deployments', scopes: ['devices:write', 'devices:read'] })
+  await issue({ name: 'Board dashboard', scopes: ['reports:read'], expiresAt: new Date(clock.now() + 365 * DAY * 1000) })
+  clock.advance(0.9 * DAY)
+  await keys.rotate('northwind', ci.key.id, { grace: 3 * DAY })
+  clock.advance(0.1 * DAY)
+  for (const [{ key }, ago, used] of [[warehouse, 65, ['devices:read', 'devices:write']], [portal, 240, portal.key.scopes], [ci, 3 * DAY, ['devices:write']], [trial, 70 * DAY, trial.key.scopes]] as const) {
+    const at = new Date(clock.now() - ago * 1000)
+    await store.recordUse([{ workspace: key.workspace, id: key.id, lastUsedAt: at, scopesUsedAt: Object.fromEntries(used.map((scope) => [scope, at])) }])
+  }
+}

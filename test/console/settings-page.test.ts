@@ -1,0 +1,133 @@
+import { gunzipSync, gzipSync } from 'node:zlib'
+import Fastify from 'fastify'
+import { elementScript, settingsPage, type SettingsPageOptions } from 'fastify-latchkey/console'
+import t from 'tap'
+import { relativeUrl } from '../../lib/console/relative-url.js'
+import { untyped } from '../helpers/limits.js'
+import { ada, startSettings } from '../helpers/settings.js'
+
+async function host (options: Partial<SettingsPageOptions> = {}, prefix = '/settings') {
+  const app = Fastify()
+  t.teardown(() => app.close())
+  await app.register(settingsPage, { prefix, keys: '/settings/api-keys', session: () => ada, ...options })
+  return app
+}
+
+t.test('the page refers to what it needs by relative URLs, has a strict policy, and is not kept', async (t) => {
+  const { app } = await startSettings(t)
+  const page = await app.inject('/settings/')
+  t.equal(page.statusCode, 200)
+  t.match(page.headers, {
+    'content-type': 'text/html; charset=utf-8',
+    'cache-control': 'no-store',
+    'referrer-policy': 'no-referrer',
+    'x-content-type-options': 'nosniff',
+    'cross-origin-opener-policy': 'same-origin',
+    'content-security-policy': /^default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self';.* frame-ancestors 'none'; require-trusted-types-for 'script'/
+  })
+  t.notMatch(page.headers['content-security-policy'], /unsafe|https?:|\*/)
+  t.match(page.body, /<latchkey-keys base-url="api-keys"><\/latchkey-keys>/)
+  t.match(page.body, '<bdi>Ada Okafor</bdi>')
+  t.notMatch(page.body, /<script(?! type="module" src="element-[0-9a-f]{16}\.js"><\/script>)|<style|style=|\son\w+=|Sign out/)
+})
+
+t.test('its script and style have names of their content, are kept for good, and are compressed where a browser asks', async (t) => {
+  const app = await host()
+  const { body } = await app.inject('/settings/')
+  for (const [, name = ''] of body.matchAll(/(?:src|href)="((?:element|page)-[^"]+)"/g)) {
+    const plain = await app.inject(`/settings/${name}`)
+    t.match(plain.headers, { 'cache-control': 'public, max-age=31536000, immutable', vary: 'accept-encoding', 'x-content-type-options': 'nosniff', 'content-type': name.endsWith('.js') ? 'text/javascript; charset=utf-8' : 'text/css; charset=utf-8' })
+    t.notOk(plain.headers['content-encoding'])
+    const small = await app.inject({ url: `/settings/${name}`, headers: { 'accept-encoding': 'br, gzip' } })
+    t.equal(small.headers['content-encoding'], 'gzip')
+    t.equal(gunzipSync(small.rawPayload).toString(), plain.body)
+    t.notOk((await app.inject({ url: `/settings/${name}`, headers: { 'accept-encoding': 'gzip;q=0' } })).headers['content-encoding'])
+    t.equal((await app.inject(`/settings/${name.replace(/-.{4}/, '-0000')}`)).statusCode, 404)
+    if (name.endsWith('.js')) {
+      t.ok(gzipSync(plain.body).length <= 60_000, `${gzipSync(plain.body).length} bytes`)
+      t.notMatch(plain.body, /\beval\(|new Function|https?:\/\/(?!www\.w3\.org)/, 'no eval, and no other host')
+      t.match(plain.body, '//# sourceMappingURL=element.js.map')
+    }
+  }
+  t.match((await app.inject('/settings/element.js.map')).json(), { version: 3 })
+})
+
+t.test('without the slash a browser is sent to it, so that references of the page mean its folder', async (t) => {
+  const app = await host()
+  const answer = await app.inject('/settings?tab=keys')
+  t.equal(answer.statusCode, 308)
+  t.equal(answer.headers.location, 'settings/')
+})
+
+t.test('whoever is not signed in is sent to sign in, or reads that it is needed', async (t) => {
+  const led = await (await host({ session: async () => null, signIn: '/sign-in' })).inject('/settings/')
+  t.equal(led.statusCode, 303)
+  t.match(led.headers, { location: '../sign-in', 'cache-control': 'no-store' })
+  const told = await (await host({ session: () => untyped({ kind: 'nobody' }), title: 'Acme' })).inject('/settings/')
+  t.equal(told.statusCode, 401)
+  t.match(told.body, /<h1>Acme<\/h1><p>Sign in to see this page\.<\/p>/)
+  t.notMatch(told.body, 'latchkey-keys')
+  t.match(told.headers['content-security-policy'], "default-src 'none'")
+})
+
+t.test('a session that fails shows no page', async (t) => {
+  for (const session of [() => { throw new Error('no database') }, async () => await Promise.reject(new Error('no database'))]) {
+    const answer = await (await host({ session })).inject('/settings/')
+    t.equal(answer.statusCode, 500)
+    t.notMatch(answer.body, 'latchkey-keys')
+  }
+})
+
+t.test('what a host says is text on the page, and its paths are relative', async (t) => {
+  const app = await host({
+    title: '<b>"Acme" & Sons\'</b>', strings: { title: '<i>Tokens</i>' }, signIn: '/sign-in', signOut: '/sign-out', stylesheet: '/brand.css', lang: 'de-CH', session: () => ({ ...ada, owner: '<u>Ada' })
+  }, '/org/settings')
+  const { body } = await app.inject('/org/settings/')
+  t.match(body, '<html lang="de-CH">')
+  t.match(body, '<title>&lt;b&gt;&quot;Acme&quot; &amp; Sons&#39;&lt;/b&gt;</title>')
+  t.match(body, '<bdi>&lt;u&gt;Ada</bdi>')
+  t.match(body, '<a href="../../sign-out">Sign out</a>')
+  t.match(body, '<link rel="stylesheet" href="../../brand.css">')
+  t.match(body, '<latchkey-keys base-url="../../settings/api-keys" sign-in-url="../../sign-in" strings="{&quot;title&quot;:&quot;&lt;i&gt;Tokens&lt;/i&gt;&quot;}">')
+  const { owner, ...nameless } = ada
+  t.notMatch((await (await host({ session: () => nameless })).inject('/settings/')).body, '<bdi>')
+})
+
+t.test('references from a page to other paths', async (t) => {
+  for (const [from, to, expected] of [
+    ['/settings/', '/settings/api-keys', 'api-keys'],
+    ['/settings/', '/api-keys', '../api-keys'],
+    ['/', '/api-keys', 'api-keys'],
+    ['/a/b/', '/a/c/d', '../c/d'],
+    ['/a/', '/a/', './'],
+    ['/a/', '/', '../'],
+    ['/a/', '/a/b:c', './b:c'],
+    ['/a/', 'https://x.example/y', 'https://x.example/y'],
+    ['/a/', '//x.example/y', '//x.example/y']
+  ] as const) {
+    t.equal(relativeUrl(from, to), expected)
+    t.equal(new URL(expected, `https://host.example${from}`).href, new URL(to, 'https://host.example').href)
+  }
+})
+
+t.test('the element alone has a fixed name, and browsers ask whether it has changed', async (t) => {
+  const app = Fastify()
+  t.teardown(() => app.close())
+  await app.register(elementScript, { prefix: '/assets' })
+  const first = await app.inject('/assets/element.js')
+  t.match(first.headers, { 'cache-control': 'no-cache', 'content-type': 'text/javascript; charset=utf-8', etag: /^"[0-9a-f]{16}"$/ })
+  const again = await app.inject({ url: '/assets/element.js', headers: { 'if-none-match': String(first.headers.etag) } })
+  t.same([again.statusCode, again.body, again.headers.etag], [304, '', first.headers.etag])
+  t.equal((await app.inject({ url: '/assets/element.js', headers: { 'if-none-match': '"other"' } })).statusCode, 200)
+  t.match((await app.inject('/assets/element.js.map')).json(), { version: 3 })
+})
+
+t.test('options are checked at boot', async (t) => {
+  for (const [options, message] of [
+    [{ keys: 'api-keys' }, /option settingsPage\.keys must be the path of keyRoutes, such as '\/settings\/api-keys', not "api-keys"/],
+    [{ session: true }, /option settingsPage\.session must be a function of the request/],
+    [{ strings: { titel: 'x' } }, /unknown option settingsPage\.strings\.titel/],
+    [{ lang: 'not a tag' }, /option settingsPage\.lang must be a language tag/],
+    [{ colour: 'red' }, /unknown option settingsPage\.colour/]
+  ] as const) await t.rejects(host(untyped(options)), { name: 'OptionError', message })
+})
