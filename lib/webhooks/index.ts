@@ -7,7 +7,7 @@ import { setMaxListeners } from 'node:events'
 import { writeLog } from '../core/write-log.js'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
-import { contextOf, offer } from '../core/access-context.js'
+import { contextOf, offer, offers } from '../core/access-context.js'
 import { createBrokenLog } from '../core/broken-log.js'
 import { OptionError } from '../core/options.js'
 import { createFailureLog } from '../core/failure-log.js'
@@ -54,7 +54,7 @@ const PRIVATE_ADDRESSES = 'webhooks.destinations is allowPrivateAddresses: webho
  */
 export const webhooks = fp<WebhooksOptions>(async function latchkeyWebhooks (app: FastifyInstance, options) {
   checkWebhooksOptions(options)
-  if (app.latchkey?.events === undefined) {
+  if (!offers(app, 'events')) {
     throw new OptionError('register webhooks after latchkey, in a context where it has events')
   }
   const { clock } = contextOf(app)
