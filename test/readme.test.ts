@@ -58,6 +58,12 @@ t.test('every error code has a row with an anchor and its status, and there are 
   t.same(listed.filter((row) => !known.some((one) => one.id === row.id && one.code === row.code && one.status === row.status)), [])
 })
 
+t.test('troubleshooting has a cause and a fix for every error code', async (t) => {
+  const [, refused = ''] = /^## A request is refused$(.*?)^## /ms.exec(pages.get('docs/troubleshooting.md') ?? '') ?? []
+  const rows = refused.split('\n').filter((line) => /^\| .+ \| .+ \| .+ \|$/.test(line)).join('\n')
+  t.same(Object.keys(refusals).filter((code) => !rows.includes(`\`${code}\``)), [])
+})
+
 t.test('every type of event has a row', async (t) => {
   const text = pages.get('docs/events-and-webhooks.md') ?? ''
   t.same([...text.matchAll(/^\| `((?:key|token|limit)\.\w+)` \|/gm)].map(([, type]) => type), eventTypes)

@@ -5,6 +5,7 @@ import type { Clock } from './clock.js'
 import { render, rendererOf, type ErrorFormat } from './error-formats.js'
 import { AccessError, type ChallengeParameters, type RefusalCode, type RefusalDetails } from './errors.js'
 import { warnOfEarlierPlugins } from './earlier-plugins.js'
+import { missingMembers } from './missing-members.js'
 import { checkOptions, OptionError } from './options.js'
 import type { Principal } from './principal.js'
 import { headersOf, headerWriters, type Allowance, type RateLimitFormat } from './rate-limit-headers.js'
@@ -13,7 +14,10 @@ import { createRouteReader } from './route-reader.js'
 import { endUnreadBody } from './unread-body.js'
 import { writeLog } from './write-log.js'
 
-/** `app.latchkey`. Each part of Latchkey adds its own member by declaration merging. */
+/**
+ * `app.latchkey`. Each part of Latchkey adds its own member by declaration merging. Reading one that this server does
+ * not have throws an OptionError that says what to register.
+ */
 export interface Latchkey {}
 
 declare module 'fastify' {
@@ -94,7 +98,7 @@ export function createAccessContext (app: FastifyInstance, options: AccessContex
     },
     rateLimitHeaders: (allowances) => headersOf(writers, allowances)
   }
-  const latchkey: Latchkey = Object.create(null)
+  const latchkey: Latchkey = Object.create(missingMembers)
   app.decorateRequest('principal', null)
   app.decorate('latchkey', latchkey)
   contexts.set(latchkey, context)
@@ -140,6 +144,11 @@ export function contextOf (app: FastifyInstance): AccessContext {
     throw new OptionError('this server is not guarded; register `latchkey`, or `accessContext` before single plugins')
   }
   return context
+}
+
+/** True where `app.latchkey` has this member. */
+export function offers (app: FastifyInstance, name: keyof Latchkey): boolean {
+  return app.hasDecorator('latchkey') && Object.hasOwn(app.latchkey, name)
 }
 
 /** Adds a member to `app.latchkey`. */

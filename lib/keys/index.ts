@@ -9,15 +9,18 @@ import type { Keys } from './keys.js'
 
 declare module '../core/access-context.js' {
   interface Latchkey {
-    /** Issues, rotates and revokes keys. Undefined where `keys: false`. */
+    /** Issues, rotates and revokes keys. Throws when it is read where `keys: false`. */
     readonly keys: Keys
   }
 }
 
 /** Offers keys as `app.latchkey.keys`, and emits their notices while the app is up. Call it after `accessContext`. */
-export function addKeys (app: FastifyInstance, { keys, notices, close }: Keyring): void {
+export function addKeys (app: FastifyInstance, { keys, notices, ready, close }: Keyring): void {
   offer(app, 'keys', keys)
-  app.addHook('onReady', async () => notices?.start())
+  app.addHook('onReady', async () => {
+    await ready()
+    notices?.start()
+  })
   // Before anything closes that listens to events, or that a scan asks.
   app.addHook('preClose', async () => { await notices?.close() })
   app.addHook('onClose', close)

@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { Type } from '@sinclair/typebox'
+import { offers } from '../core/access-context.js'
 import { withoutPort } from '../core/address.js'
 import { AccessError, type RefusalCode } from '../core/errors.js'
 import { EXISTING_INSTANT } from '../core/input.js'
@@ -47,7 +48,7 @@ const kind: Kind = {
  */
 export async function keyRoutes (app: FastifyInstance, options: KeyRoutesOptions): Promise<void> {
   checkOptions(keyRoutesOptions, options, 'keyRoutes')
-  if (app.latchkey?.keys === undefined) {
+  if (!offers(app, 'keys')) {
     throw new OptionError('register keyRoutes after latchkey, in a context where it has keys')
   }
   const { scopes = defaultScopes, issuing, rotateEvery, mayExceed, presets: bundles = [] } = options

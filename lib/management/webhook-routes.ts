@@ -1,4 +1,5 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { offers } from '../core/access-context.js'
 import { checkOptions, OptionError } from '../core/options.js'
 // For `app.latchkey.webhooks`; types alone: what webhooks need at run time is optional to a host without them.
 import type { Webhooks } from '../webhooks/index.js'
@@ -47,7 +48,7 @@ const kind: Kind = {
  */
 export async function webhookRoutes (app: FastifyInstance, options: WebhookRoutesOptions): Promise<void> {
   checkOptions(optionsSchema, options, 'webhookRoutes')
-  if (app.latchkey?.webhooks === undefined || app.latchkey.keys === undefined) {
+  if (!offers(app, 'webhooks') || !offers(app, 'keys')) {
     throw new OptionError('register webhookRoutes after latchkey and webhooks, in a context that has keys and webhooks')
   }
   const { scopes = defaultScopes } = options

@@ -12,6 +12,8 @@ export interface FoundSigningKey {
 export interface Jwks {
   /** @throws InvalidCredential when the issuer publishes no such signing key; anything else when it can't be asked */
   find (header: JWSHeaderParameters, clock: Clock): Promise<FoundSigningKey>
+  /** Loads the set before it is needed. @returns whether it is there */
+  load (clock: Clock): Promise<boolean>
 }
 
 export interface JwksOptions {
@@ -83,6 +85,10 @@ export function createJwks (load: () => Promise<JSONWebKeySet>, { cooldown, maxA
   }
 
   return {
+    async load (clock) {
+      await reloadIfOld(clock)
+      return failure === undefined
+    },
     async find (header, clock) {
       await reloadIfOld(clock)
       const known = await findCached(header, clock)

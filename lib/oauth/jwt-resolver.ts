@@ -1,12 +1,14 @@
 import { createLocalJWKSet, type JSONWebKeySet } from 'jose'
 import { Type } from '@sinclair/typebox'
 import type { Resolver } from '../auth/index.js'
+import type { Clock } from '../core/clock.js'
 import { accepted, checkOptions, OptionError } from '../core/options.js'
 import { createJwksLoader, openIdConfigurationUrl } from './discovery.js'
 import { checkIssuerUrl, isIssuerUrl, urlSchema } from './issuer-url.js'
 import { createJwks } from './jwks.js'
-import { claimsSchema, describeScheme, readTokenOptions, tokenSchema, type TokenOptions } from './token-options.js'
-import { createPrincipalReader, type ClaimMap } from './token-principal.js'
+import { describeScheme, jwtClaimsSchema, readTokenOptions, tokenSchema, type TokenOptions } from './token-options.js'
+import { createPrincipalReader } from './token-principal.js'
+import { createProfileReader, type JwtClaimMap, type Profile } from './token-profile.js'
 import { createTokenResolver } from './token-resolver.js'
 import { verifyAccessToken, type TrustedIssuer } from './verify-access-token.js'
 
@@ -29,8 +31,13 @@ export interface JwtIssuer {
   jwksUri?: string | undefined
   /** Its JWKS itself (RFC 7517 §5); then nothing is requested. */
   jwks?: JSONWebKeySet | undefined
-  /** Added to `claims` of the resolver, for this issuer. */
-  claims?: ClaimMap | undefined
+  /**
+   * `lenient` for an issuer that does not follow RFC 9068, which is the default: `typ` may be `JWT` or missing, and
+   * `jti` too. `claims` then say where the client, the scopes and the audience are. ID tokens are refused.
+   */
+  profile?: Profile | undefined
+  /** Added to `claims` of the resolver, for this issuer; `client` and `audience` with `profile: 'lenient'` alone. */
+  claims?: JwtClaimMap | undefined
   /** Instead of `environment` of the resolver, for this issuer. */
   environment?: string | undefined
 }
@@ -68,7 +75,10 @@ const jwtSchema = Type.Object({
     })),
     jwksUri: Type.Optional(urlSchema('a URL')),
     jwks: Type.Optional(accepted(isJwks, 'a JSON Web Key Set: { keys: [...] }')),
-    claims: claimsSchema,
+    profile: Type.Optional(Type.Union([Type.Literal('rfc9068'), Type.Literal('lenient')], {
+      description: '\'rfc9068\' or \'lenient\''
+    })),
+    claims: jwtClaimsSchema,
     environment: Type.Optional(text)
   }, { additionalProperties: false }), { minItems: 1, description: 'an array with at least one { issuer, audience }' }),
   clockTolerance: Type.Optional(Type.Number({ minimum: 0, maximum: 60, description: 'seconds from 0 to 60' })),
@@ -81,6 +91,16 @@ export const MAX_ACCESS_TOKEN = 8_192
 
 /** A JWS in compact serialization (RFC 7515 §7.1). Its header is a JSON object: `{` begins with `e` in base64url. */
 const COMPACT_JWS = { prefix: 'e', pattern: /^[\w-]+\.[\w-]+\.[\w-]*$/ }
+
+/** The tokens of some issuers. */
+export interface JwtResolver extends Resolver {
+  /**
+   * Loads the signing keys of all issuers, so that the first token need not wait. Never rejects: without it, or where
+   * an issuer is down, the first token loads them.
+   * @returns the issuers whose signing keys could not be loaded
+   */
+  ready (clock?: Clock): Promise<readonly string[]>
+}
 
 /**
  * Accepts JWT access tokens (RFC 9068) of authorization servers. Any fault of a token is 401; a JWKS that can't be
@@ -95,7 +115,7 @@ const COMPACT_JWS = { prefix: 'e', pattern: /^[\w-]+\.[\w-]+\.[\w-]*$/ }
  *
  * @throws OptionError
  */
-export function createJwtResolver (options: JwtResolverOptions): Resolver {
+export function createJwtResolver (options: JwtResolverOptions): JwtResolver {
   checkOptions(jwtSchema, options, 'oauth')
   const { scheme = 'oauth', clockTolerance: tolerance = 5 } = options
   const issuers = new Map<unknown, TrustedIssuer>(options.issuers.map((one) => [one.issuer, trust(one, options)]))
@@ -103,7 +123,7 @@ export function createJwtResolver (options: JwtResolverOptions): Resolver {
     throw new OptionError('option oauth.issuers names an issuer twice; write its audiences in one entry')
   }
   const [openIdConnectUrl] = options.issuers.map(({ issuer }) => openIdConfigurationUrl(issuer))
-  return createTokenResolver({
+  const resolver = createTokenResolver({
     scheme,
     kind: 'access-token',
     description: describeScheme(options, { type: 'openIdConnect', openIdConnectUrl }),
@@ -113,11 +133,23 @@ export function createJwtResolver (options: JwtResolverOptions): Resolver {
     form: COMPACT_JWS,
     verify: (token, clock) => verifyAccessToken(token, clock, { issuers, tolerance })
   })
+  return {
+    ...resolver,
+    async ready (clock = Date.now) {
+      const loaded = await Promise.all([...issuers.values()].map(({ jwks }) => jwks.load(clock)))
+      return options.issuers.map(({ issuer }) => issuer).filter((_issuer, i) => loaded[i] !== true)
+    }
+  }
 }
 
 function trust (given: JwtIssuer, options: JwtResolverOptions): TrustedIssuer {
-  const { issuer, audience, algorithms: allowed = usual, jwks, jwksUri } = given
+  const { issuer, audience, algorithms: allowed = usual, jwks, jwksUri, profile = 'rfc9068' } = given
   const { deadline = 5, cooldown = 10, jwksMaxAge: maxAge = 600, partition = 'client-and-user' } = options
+  const claims = { ...options.claims, ...given.claims }
+  if (profile === 'rfc9068' && (claims.client !== undefined || claims.audience !== undefined)) {
+    throw new OptionError('option oauth.issuers.claims names client or audience, which stand in client_id and aud by ' +
+      'RFC 9068; write profile: \'lenient\' for an issuer that does otherwise')
+  }
   const isAllowed = (url: string): boolean => isIssuerUrl(url, options)
   const source = jwksUri === undefined ? 'issuer' : 'jwksUri'
   if (jwks === undefined) checkIssuerUrl(jwksUri ?? issuer, `oauth.issuers.${source}`, options)
@@ -126,9 +158,10 @@ function trust (given: JwtIssuer, options: JwtResolverOptions): TrustedIssuer {
     audiences: new Set([audience].flat()),
     algorithms: allowed,
     jwks: createJwks(load, { cooldown, maxAge }),
+    profile: createProfileReader(profile, claims),
     principalOf: createPrincipalReader({
       issuer,
-      claims: { ...options.claims, ...given.claims },
+      claims,
       environment: given.environment ?? options.environment ?? 'production',
       partition
     })

@@ -50,9 +50,13 @@ const source = Type.Optional(Type.Union([name, Type.Function([], Type.Unknown())
   description: 'the name of a claim, or a function of all claims'
 }))
 
-export const claimsSchema = Type.Optional(Type.Object({
-  workspace: source, environment: source, tier: source, owner: source, scopes: source
-}, { additionalProperties: false, description: '{ workspace?, environment?, tier?, owner?, scopes? }' }))
+const sources = { workspace: source, environment: source, tier: source, owner: source, scopes: source }
+const claimsSchema = Type.Optional(Type.Object(sources, {
+  additionalProperties: false, description: '{ workspace?, environment?, tier?, owner?, scopes? }'
+}))
+export const jwtClaimsSchema = Type.Optional(Type.Object({ ...sources, client: source, audience: source }, {
+  additionalProperties: false, description: '{ workspace?, environment?, tier?, owner?, scopes?, client?, audience? }'
+}))
 
 export const tokenSchema = {
   claims: claimsSchema,

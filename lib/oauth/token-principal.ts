@@ -88,7 +88,8 @@ export function createPrincipalReader (options: PrincipalReaderOptions): Princip
   }
 }
 
-function valueOf (claims: Json, source: ClaimSource): unknown {
+/** What a source answers; undefined for a claim that is not there. */
+export function valueOf (claims: Json, source: ClaimSource): unknown {
   if (typeof source === 'function') return source(claims)
   return Object.hasOwn(claims, source) ? claims[source] : undefined
 }

@@ -9,6 +9,7 @@ import { parseObject, type Json } from './issuer-http.js'
 import type { Jwks } from './jwks.js'
 import type { Grant } from './token-cache.js'
 import type { PrincipalReader } from './token-principal.js'
+import type { ProfileReader } from './token-profile.js'
 
 /** One issuer whose tokens are accepted. */
 export interface TrustedIssuer {
@@ -16,6 +17,7 @@ export interface TrustedIssuer {
   readonly algorithms: readonly string[]
   readonly jwks: Jwks
   readonly principalOf: PrincipalReader
+  readonly profile: ProfileReader
 }
 
 export interface VerificationDeps {
@@ -27,8 +29,9 @@ export interface VerificationDeps {
 interface DecodedToken { readonly header: CompactJWSHeaderParameters, readonly claims: Json }
 
 /**
- * RFC 9068 §4 with RFC 8725. Everything that needs no signing key is checked first, so that junk costs no signature and
- * no request to the issuer. The signing key is one of the issuer's JWKS: `jku`, `jwk`, `x5u` and `x5c` are not read.
+ * RFC 9068 §4, or what the profile of its issuer says instead, with RFC 8725. Everything that needs no signing key is
+ * checked first, so that junk costs no signature and no request to the issuer. The signing key is one of the issuer's
+ * JWKS: `jku`, `jwk`, `x5u` and `x5c` are not read.
  *
  * @throws InvalidCredential when the token is not good; anything else when the JWKS of its issuer can't be loaded
  */
@@ -37,13 +40,15 @@ export async function verifyAccessToken (token: string, clock: Clock, deps: Veri
   const { header, claims } = decode(token)
   const issuer = issuers.get(claims.iss)
   if (issuer === undefined) throw new InvalidCredential('of an issuer that is not trusted')
+  const { profile } = issuer
+  const typ: unknown = header.typ
   checkHeader(header, issuer)
-  checkAudience(claims.aud, issuer.audiences)
+  profile.check(typeof typ === 'string' ? typ.toLowerCase() : typ, claims)
+  checkAudience(profile.audienceOf(claims), issuer.audiences)
   const expiresAt = checkTimes(claims, clock(), tolerance)
-  const { sub: subject, client_id: client, jti } = claims
-  if (!isName(subject) || !isName(client) || !isText(jti)) {
-    throw new InvalidCredential('has no good sub, client_id or jti')
-  }
+  const { sub: subject } = claims
+  const client = profile.clientOf(claims)
+  if (!isName(subject)) throw new InvalidCredential('has no good sub')
   const jkt = readThumbprint(claims)
   const verifyAgainAt = await checkSignature(token, header, issuer, clock)
   return { principal: issuer.principalOf(claims, { client, subject, expiresAt }), expiresAt, jkt, verifyAgainAt }
@@ -62,11 +67,7 @@ function hasAlgorithm (header: ProtectedHeaderParameters): header is CompactJWSH
   return isText(header.alg)
 }
 
-/** RFC 9068 §4; media types have no case (RFC 2045 §5.1). */
-const TYPES: ReadonlySet<string> = new Set(['at+jwt', 'application/at+jwt'])
-
-function checkHeader ({ typ, alg, crit }: CompactJWSHeaderParameters, { algorithms }: TrustedIssuer): void {
-  if (typeof typ !== 'string' || !TYPES.has(typ.toLowerCase())) throw new InvalidCredential('its typ is not at+jwt')
+function checkHeader ({ alg, crit }: CompactJWSHeaderParameters, { algorithms }: TrustedIssuer): void {
   if (!algorithms.includes(alg)) throw new InvalidCredential('its algorithm is not one of its issuer')
   if (crit !== undefined) throw new InvalidCredential('has critical header parameters')
 }

@@ -7,9 +7,10 @@ import { setMaxListeners } from 'node:events'
 import { writeLog } from '../core/write-log.js'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
-import { contextOf, offer } from '../core/access-context.js'
+import { contextOf, offer, offers } from '../core/access-context.js'
 import { createBrokenLog } from '../core/broken-log.js'
 import { OptionError } from '../core/options.js'
+import { storeReady } from '../core/store-ready.js'
 import { createFailureLog } from '../core/failure-log.js'
 import { reportBroken } from './broken-records.js'
 import { createWebhooks } from './create-webhooks.js'
@@ -54,7 +55,7 @@ const PRIVATE_ADDRESSES = 'webhooks.destinations is allowPrivateAddresses: webho
  */
 export const webhooks = fp<WebhooksOptions>(async function latchkeyWebhooks (app: FastifyInstance, options) {
   checkWebhooksOptions(options)
-  if (app.latchkey?.events === undefined) {
+  if (!offers(app, 'events')) {
     throw new OptionError('register webhooks after latchkey, in a context where it has events')
   }
   const { clock } = contextOf(app)
@@ -97,6 +98,7 @@ export const webhooks = fp<WebhooksOptions>(async function latchkeyWebhooks (app
   }
 
   app.addHook('onReady', async function startEngine () {
+    await storeReady(store, STORE_TIMEOUT)
     await engine.start({ store, clock, deliver, deadline, log, inform })
   })
   app.addHook('onClose', async function closeEngine () {

@@ -65,6 +65,16 @@ export const table = {
     return from === 0 ? [row] : []
   }
 }
+export const apikeyRows = [{
+  key: createHash('sha256').update('a'.repeat(64)).digest('base64url'),
+  name: null,
+  start: 'aaaaaa',
+  userId: 'u_1',
+  expiresAt: null,
+  createdAt: new Date(0)
+}]
+export function workspaceOf (_userId: string) { return 'w_1' }
+export function knownScopes (names: readonly string[]) { return scopes.names.filter((name) => names.includes(name)) }
 export function sha256 (text: string) { return createHash('sha256').update(text).digest('hex') }
 
 export function warnOwner<T extends EventType> (_workspace: string, _type: T, _data: AccessEvent<T>['data']) {}
