@@ -15,9 +15,12 @@ declare module '../core/access-context.js' {
 }
 
 /** Offers keys as `app.latchkey.keys`, and emits their notices while the app is up. Call it after `accessContext`. */
-export function addKeys (app: FastifyInstance, { keys, notices, close }: Keyring): void {
+export function addKeys (app: FastifyInstance, { keys, notices, ready, close }: Keyring): void {
   offer(app, 'keys', keys)
-  app.addHook('onReady', async () => notices?.start())
+  app.addHook('onReady', async () => {
+    await ready()
+    notices?.start()
+  })
   // Before anything closes that listens to events, or that a scan asks.
   app.addHook('preClose', async () => { await notices?.close() })
   app.addHook('onClose', close)

@@ -4,6 +4,7 @@ import { createBrokenLog } from '../core/broken-log.js'
 import { describeFault } from '../core/errors.js'
 import { checkOptions, OptionError } from '../core/options.js'
 import type { Step } from '../core/step.js'
+import { storeReady } from '../core/store-ready.js'
 import type { OnBroken } from '../core/stored-record.js'
 import type { Emitter } from '../events/index.js'
 import { checkForeign, createForeignSecrets } from './import/foreign-format.js'
@@ -59,6 +60,8 @@ export interface Keyring {
   readonly notices: NoticeScanner | undefined
   /** The step after authorization, which records uses. @param schemes all security schemes that routes may name */
   createUsageStep (schemes: ReadonlyArray<Pick<Resolver, 'scheme' | 'kind'>>): Step
+  /** Rejects where the store can never work as it is: call it when the server starts. */
+  ready (): Promise<void>
   /** Writes the uses that are left, and ends everything that runs between requests. */
   close (): Promise<void>
 }
@@ -142,6 +145,7 @@ export function createKeys (options: KeysOptions, deps: KeysDeps): Keyring {
       const usedScopes = createUsedScopes(expand, (scheme) => ofKeys.has(scheme))
       return createUsageStep({ announceRetirement: createRetirement({ events, clock }), recorder, usedScopes })
     },
+    ready: () => storeReady(given, deadline),
     async close () {
       await recorder?.close()
       markers?.close()

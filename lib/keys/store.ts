@@ -49,6 +49,11 @@ export interface KeyStore {
    * are emitted, and an event of a change is lost where its listener fails or the process ends.
    */
   readonly notices?: KeyNotices | undefined
+  /**
+   * Called when the server starts, which waits for it for as long as its deadline. Rejects where the store can never
+   * work as it is; an outage is no reason not to start.
+   */
+  ready? (): Promise<void>
   /** Releases what the store has opened itself. */
   close? (): void | Promise<void>
 }

@@ -17,6 +17,11 @@ export interface Database {
   readonly read: Run
   /** For a statement that changes something: in a transaction, so that it cannot happen after it failed. */
   readonly write: Run
+  /**
+   * For a statement that Postgres runs outside of transactions alone, and that may take long. Undefined for a database
+   * of one process: nobody else uses its tables meanwhile.
+   */
+  readonly concurrently?: Run
   /** Commits once `work` resolves, and rolls back if it rejects. @param timeout seconds for each statement */
   transaction<T> (timeout: number, work: (run: Run) => Promise<T>): Promise<T>
   /** Closes what was opened here; a pool or a database of the host stays open. */

@@ -15,6 +15,7 @@ const FIXES: ReadonlyMap<string | undefined, string> = new Map([
   ['28000', 'correct the user that the store connects with, or let it connect (pg_hba.conf)'],
   ['28P01', 'correct the user or the password that the store connects with'],
   ['3D000', 'create it, or correct its name where the store connects'],
+  ['55P03', 'another transaction uses the tables for long: end it, or migrate again later'],
   ['42501', 'grant it, or call migrate() once with an account that may create tables']
 ])
 

@@ -11,6 +11,11 @@ interface SchemaOption {
 
 /** Exactly one of `pool`, `connectionString` and `connection`. */
 export interface PostgresOptions extends SchemaOption {
+  /**
+   * `at-boot` brings the tables of an earlier release up to date when the server starts; by default `store.migrate()`
+   * alone does. Tables that do not exist are made in any case.
+   */
+  migrate?: 'at-boot' | undefined
   /** A pool of `pg` that the host opens, sets time-outs of, and closes. */
   pool?: PostgresPool | undefined
   /** The primary: `postgres://user:password@host/database`. */
@@ -32,7 +37,7 @@ export interface PgliteOptions extends SchemaOption {
 }
 
 /** A database, and the checked name of a schema in it. */
-export interface OpenDatabase { readonly database: Database, readonly schema: string }
+export interface OpenDatabase { readonly database: Database, readonly schema: string, readonly atBoot: boolean }
 
 const schemaOption = Type.Optional(Type.String({
   pattern: '^(?!pg_)[a-z_][a-z0-9_]{0,62}$',
@@ -41,6 +46,7 @@ const schemaOption = Type.Optional(Type.String({
 
 const postgresOptions = Type.Object({
   schema: schemaOption,
+  migrate: Type.Optional(Type.Literal('at-boot', { description: '\'at-boot\', or left out' })),
   pool: Type.Optional(withMethods(['query', 'connect'], 'a pool of pg')),
   connectionString: Type.Optional(Type.Unknown()),
   connection: Type.Optional(Type.Unknown()),
@@ -60,13 +66,13 @@ const pgliteOptions = Type.Object({
 /** @throws OptionError */
 export function openPostgres (options: PostgresOptions): OpenDatabase {
   checkOptions(postgresOptions, options, '')
-  const { pool, connectionString, connection, max = 10, statementTimeout = 1, schema = 'latchkey' } = options
+  const { pool, connectionString, connection, max = 10, statementTimeout = 1, schema = 'latchkey', migrate } = options
   checkConnection(connectionString, connection)
   checkOneOf({ pool, connectionString, connection })
   const database = pool === undefined
     ? ownPool({ connectionString, connection, max }, statementTimeout)
     : hostPool(pool, statementTimeout)
-  return { database, schema }
+  return { database, schema, atBoot: migrate !== undefined }
 }
 
 /** @throws OptionError */
@@ -74,7 +80,7 @@ export function openPglite (options: PgliteOptions): OpenDatabase {
   checkOptions(pgliteOptions, options, '')
   const { dataDir, db, schema = 'latchkey' } = options
   checkOneOf({ dataDir, db })
-  return { database: db === undefined ? folderPglite(String(dataDir)) : hostPglite(db), schema }
+  return { database: db === undefined ? folderPglite(String(dataDir)) : hostPglite(db), schema, atBoot: true }
 }
 
 /** By hand, since `checkOptions` shows the value that it refuses, and this one may contain a password. */

@@ -35,6 +35,9 @@ export interface OwnPool {
  */
 const CANCEL_TIMEOUT_MS = 100
 
+/** Seconds to build an index of a large table. */
+const INDEX_TIMEOUT = 3600
+
 /** A pool that the host opened and closes. @param timeout seconds for a statement */
 export function hostPool (pool: PostgresPool, timeout: number): Database {
   return databaseOf(async () => pool, timeout, async () => {})
@@ -97,7 +100,7 @@ function databaseOf (pool: () => Promise<PostgresPool>, timeout: number, close: 
     }
   }
 
-  return { read, write, transaction, close }
+  return { read, write, transaction, concurrently: runOn(pool, INDEX_TIMEOUT), close }
 }
 
 type Queries = Pick<PostgresPool, 'query'>

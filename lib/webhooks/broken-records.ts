@@ -4,6 +4,7 @@ import type { WebhookStore } from './store.js'
 /** The same store, of which every scan reports the records that it passes over, whoever asks. */
 export function reportBroken (store: WebhookStore, onBroken: OnBroken): WebhookStore {
   return {
+    ready: async () => await store.ready?.(),
     insertEndpoint: (endpoint, maxEndpoints) => store.insertEndpoint(endpoint, maxEndpoints),
     getEndpoint: (workspace, id) => store.getEndpoint(workspace, id),
     listEndpoints: (workspace) => store.listEndpoints(workspace, onBroken),

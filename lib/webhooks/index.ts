@@ -10,6 +10,7 @@ import fp from 'fastify-plugin'
 import { contextOf, offer, offers } from '../core/access-context.js'
 import { createBrokenLog } from '../core/broken-log.js'
 import { OptionError } from '../core/options.js'
+import { storeReady } from '../core/store-ready.js'
 import { createFailureLog } from '../core/failure-log.js'
 import { reportBroken } from './broken-records.js'
 import { createWebhooks } from './create-webhooks.js'
@@ -97,6 +98,7 @@ export const webhooks = fp<WebhooksOptions>(async function latchkeyWebhooks (app
   }
 
   app.addHook('onReady', async function startEngine () {
+    await storeReady(store, STORE_TIMEOUT)
     await engine.start({ store, clock, deliver, deadline, log, inform })
   })
   app.addHook('onClose', async function closeEngine () {

@@ -60,6 +60,8 @@ export interface WebhookStore {
    * @returns how many
    */
   prune (before: Date, limit: number): Promise<number>
+  /** As `ready` of a key store. */
+  ready? (): Promise<void>
   /** Closes what the store has opened itself. */
   close? (): Promise<void>
 }

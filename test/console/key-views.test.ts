@@ -1,5 +1,5 @@
 import t from 'tap'
-import { badgesOf, columns, details, hintOf, nameOf, type Cell } from '../../lib/console/element/fields.js'
+import { badgesOf, columns, details, endedColumns, hintOf, nameOf, type Cell } from '../../lib/console/element/fields.js'
 import { confirmationWord, newestSecret, usedScopes } from '../../lib/console/element/key-facts.js'
 import { filterKeys, isOnlyName, mergeKeys, noFilter } from '../../lib/console/element/key-filter.js'
 import { at, DAY, keyView, NOW, reading } from '../helpers/key-view.js'
@@ -28,9 +28,12 @@ t.test('columns of the list', async (t) => {
   const rows = [
     [{}, ['production', 'Never', 'Never']],
     [{ lastUsedAt: at(-7200), expiresAt: at(3 * DAY) }, ['production', '2 hours ago', 'in 3 days']],
-    [{ revokedAt: at(-DAY), expiresAt: at(3 * DAY) }, ['production', 'Never', 'yesterday']]
+    [{ expiresAt: at(30 * DAY) }, ['production', 'Never', 'in 1 month']]
   ] as const
   for (const [more, expected] of rows) t.same(Object.values(shownOf(columns, more)).map(words), expected)
+  for (const [more, ended] of [[{ revokedAt: at(-DAY), expiresAt: at(3 * DAY) }, 'yesterday'], [{ expiresAt: at(-2 * DAY) }, '2 days ago']] as const) {
+    t.same(Object.values(shownOf(endedColumns, more)).map(words), ['production', 'Never', ended])
+  }
 })
 
 t.test('details of a key', async (t) => {

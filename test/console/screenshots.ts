@@ -5,10 +5,15 @@ import { launchBrowser } from '../helpers/browser.js'
 import { DAY, openSettings, startSettings, type Settings } from '../helpers/settings.js'
 
 const endings: Array<() => unknown> = []
-const settings = await startSettings({ teardown: (end) => { if (end !== undefined) endings.push(end) } }, {
-  page: { title: 'Northwind Traders · Settings', signOut: '/sign-out' }
-})
-await fill(settings)
+let settings = await start()
+
+async function start (): Promise<Settings> {
+  const made = await startSettings({ teardown: (end) => { if (end !== undefined) endings.push(end) } }, {
+    page: { title: 'Northwind Traders · Settings', signOut: '/sign-out' }
+  })
+  await fill(made)
+  return made
+}
 
 const click = async (page: Page, name: string) => await page.getByRole('button', { name, exact: true }).click()
 const states: Readonly<Record<string, (page: Page) => Promise<void>>> = {
@@ -44,6 +49,7 @@ const only = process.argv.slice(2)
 const browser = await launchBrowser()
 for (const [size, viewport] of [['wide', { width: 1200, height: 800 }], ['phone', { width: 390, height: 844 }]] as const) {
   for (const colorScheme of ['light', 'dark'] as const) {
+    settings = await start()
     for (const [name, reach] of Object.entries(states)) {
       if (only.length > 0 && !only.includes(name)) continue
       const { page, close } = await openSettings(browser, settings, { viewport, colorScheme, hasTouch: size === 'phone', reducedMotion: 'reduce' })

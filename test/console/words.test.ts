@@ -9,7 +9,7 @@ const DAY = 86_400
 
 t.test('instants in words, and exactly', async (t) => {
   const rows = [
-    [-5, 'now'], [-60, '1 minute ago'], [-3600, '1 hour ago'], [-DAY, 'yesterday'], [-8 * DAY, 'last week'], [-40 * DAY, 'last month'],
+    [-5, 'now'], [-60, '1 minute ago'], [-3600, '1 hour ago'], [-DAY, 'yesterday'], [-8 * DAY, '1 week ago'], [-40 * DAY, '1 month ago'],
     [-800 * DAY, '2 years ago'], [3 * DAY, 'in 3 days'], [90 * DAY, 'in 3 months']
   ] as const
   t.same(rows.map(([seconds]) => timeWords(at(seconds), NOW, 'en').words), rows.map(([, words]) => words))

@@ -25,7 +25,7 @@ t.test('options that do not fit are refused at boot, by name and with the fix', 
     [{ connectionString: URL, statementTimeout: NaN }, 'option statementTimeout must be seconds: a number above 0, at most 3600, not NaN'],
     [{ connectionString: URL, statementTimeout: '1' }, 'option statementTimeout must be seconds: a number above 0, at most 3600, not "1"'],
     [{ connectionString: URL, max: 0.5 }, 'option max must be a whole number of connections, at least 1, not 0.5'],
-    [{ connectionString: URL, size: 1 }, 'unknown option size; known here: schema, pool, connectionString, connection, max, statementTimeout'],
+    [{ connectionString: URL, size: 1 }, 'unknown option size; known here: schema, migrate, pool, connectionString, connection, max, statementTimeout'],
     ...['', 'Keys', 'a-b', '"', 'pg_keys', '1st', 'a;b', 'x'.repeat(64)].map((schema): [unknown, string] => [{ connectionString: URL, schema }, 'option schema must be the name of a schema: lower-case letters, digits and underscores, at most 63, not beginning with pg_'])
   ]
   for (const [options, message] of refused) {

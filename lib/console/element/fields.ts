@@ -49,7 +49,17 @@ export const columns: readonly Field[] = [
   {
     name: 'expires',
     label: 'expires',
-    cell: ({ revokedAt, expiresAt }, reading) => timeCell(revokedAt ?? expiresAt, reading, reading.strings.never)
+    cell: ({ expiresAt }, reading) => timeCell(expiresAt, reading, reading.strings.never)
+  }
+]
+
+/** The same for keys that have ended: when they did. */
+export const endedColumns: readonly Field[] = [
+  ...columns.slice(0, -1),
+  {
+    name: 'ended',
+    label: 'endedAt',
+    cell: ({ revokedAt, expiresAt }, reading) => timeCell(revokedAt ?? expiresAt, reading)
   }
 ]
 

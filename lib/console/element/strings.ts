@@ -36,6 +36,7 @@ export const english = {
   lastUsed: 'Last used',
   expires: 'Expires',
   expired: 'Expired',
+  endedAt: 'Ended',
   revoked: 'Revoked',
   status: 'Status',
   actions: 'Actions',

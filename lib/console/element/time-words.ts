@@ -21,12 +21,13 @@ export function timeWords (iso: string, now: number, locale: string, timeZone?: 
 }
 
 function relative (seconds: number, locale: string): string {
-  const format = new Intl.RelativeTimeFormat(locale, { numeric: 'auto' })
   for (const [unit, length] of STEPS) {
     const amount = Math.trunc(seconds / length)
-    if (amount !== 0) return format.format(amount, unit)
+    // "yesterday" is as exact as "1 day ago"; "last month" is not as exact as "1 month ago".
+    const numeric = unit === 'day' ? 'auto' : 'always'
+    if (amount !== 0) return new Intl.RelativeTimeFormat(locale, { numeric }).format(amount, unit)
   }
-  return format.format(0, 'second')
+  return new Intl.RelativeTimeFormat(locale, { numeric: 'auto' }).format(0, 'second')
 }
 
 /** A length of time, such as `1 day`. */

@@ -12,8 +12,8 @@ export interface PgliteKeyStoreOptions extends PgliteOptions {}
 /**
  * Keys in Postgres, by `pg`. Connect it to the primary: a replica may not know of a revocation yet. Every read also
  * asks which server answers, so one that was demoted to a replica is an outage (503) from its first answer on; a
- * former primary that does not know of its successor must be stopped by your failover manager. Tables are made with
- * the first use, or by `migrate`.
+ * former primary that does not know of its successor must be stopped by your failover manager. Tables that do not exist
+ * are made with the first use; those of an earlier release are changed by `store.migrate()`, or `migrate: 'at-boot'`.
  *
  * ```ts
  * const store = createPostgresKeyStore({ connectionString: process.env.DATABASE_URL })
@@ -38,7 +38,7 @@ export function createPgliteKeyStore (options: PgliteKeyStoreOptions): SqlKeySto
 }
 
 export { FolderInUseError } from '../../postgres/folder-lock.js'
-export { SchemaTooNewError } from '../../postgres/migrate.js'
+export { SchemaOutdatedError, SchemaTooNewError } from '../../postgres/schema-error.js'
 export { ReplicaError } from '../../postgres/primary.js'
 export { StoreError, DuplicateError } from '../../core/store-error.js'
 export type { PostgresPool } from '../../postgres/pg.js'

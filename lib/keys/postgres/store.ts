@@ -14,20 +14,22 @@ import { keyOf, verifiedKeyOf } from './rows.js'
 import { tables } from './schema.js'
 import { createStatements } from './statements.js'
 
-/** A key store that makes its tables, or brings them up to date, with its first use. */
+/** A key store that makes its tables with its first use. */
 export interface SqlKeyStore extends KeyStore {
-  /** Migrates now, so that an error is known at boot. Processes may call it at the same time. */
+  /** Makes the tables, or brings those of an earlier release up to date. Processes may call it at the same time. */
   migrate (): Promise<void>
+  ready (): Promise<void>
   readonly notices: KeyNotices
   close (): Promise<void>
 }
 
-export function createSqlKeyStore ({ database, schema }: OpenDatabase): SqlKeyStore {
+export function createSqlKeyStore ({ database, schema, atBoot }: OpenDatabase): SqlKeyStore {
   const statements = createStatements(schema)
-  const { read, write, migrate, close } = withTables(database, schema, tables)
+  const { read, write, migrate, ready, close } = withTables(database, schema, tables, atBoot)
 
   return {
     migrate,
+    ready,
     close,
     async insert (key, hash, event) {
       const { id, workspace, environment, owner = null, createdAt, version } = key

@@ -10,8 +10,8 @@ export interface PostgresWebhookStoreOptions extends PostgresOptions {}
 export interface PgliteWebhookStoreOptions extends PgliteOptions {}
 
 /**
- * Endpoints and deliveries in Postgres, by `pg`; any number of processes deliver from it. Tables are made with the
- * first use, or by `migrate`.
+ * Endpoints and deliveries in Postgres, by `pg`; any number of processes deliver from it. Tables that do not exist are
+ * made with the first use; those of an earlier release are changed by `store.migrate()`, or `migrate: 'at-boot'`.
  *
  * @throws OptionError
  */

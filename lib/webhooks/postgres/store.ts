@@ -11,10 +11,11 @@ import { deliveryOf, endpointOf } from './rows.js'
 import { tables } from './schema.js'
 import { createStatements } from './statements.js'
 
-/** A webhook store that makes its tables, or brings them up to date, with its first use. */
+/** A webhook store that makes its tables with its first use. */
 export interface SqlWebhookStore extends WebhookStore {
-  /** Migrates now, so that an error is known at boot. Processes may call it at the same time. */
+  /** Makes the tables, or brings those of an earlier release up to date. Processes may call it at the same time. */
   migrate (): Promise<void>
+  ready (): Promise<void>
   close (): Promise<void>
 }
 
@@ -27,9 +28,9 @@ const INSERT_TIMEOUT = 5
 /** Deliveries that one statement deletes. */
 const BATCH_SIZE = 2000
 
-export function createSqlWebhookStore ({ database, schema }: OpenDatabase): SqlWebhookStore {
+export function createSqlWebhookStore ({ database, schema, atBoot }: OpenDatabase): SqlWebhookStore {
   const statements = createStatements(schema)
-  const { read, write, transaction, migrate, close } = withTables(database, schema, tables)
+  const { read, write, transaction, migrate, ready, close } = withTables(database, schema, tables, atBoot)
 
   async function listEndpoints (workspace: string, onBroken?: OnBroken): Promise<WebhookEndpoint[]> {
     return readEach(await read(statements.listEndpoints, [workspace]), endpointOf, onBroken)
@@ -53,6 +54,7 @@ export function createSqlWebhookStore ({ database, schema }: OpenDatabase): SqlW
 
   return {
     migrate,
+    ready,
     close,
     async insertEndpoint (endpoint, maxEndpoints) {
       const { id, workspace, createdAt, version } = endpoint

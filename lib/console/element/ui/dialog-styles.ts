@@ -20,6 +20,7 @@ export const dialogStyles = css`
     border-block-start: 1px solid var(--border); background: var(--subtle)
   }
   .choices { display: flex; flex-wrap: wrap; gap: 0.375rem 1.25rem }
+  .choices.stacked { flex-direction: column }
   .choice, .scope { display: flex; gap: 0.5rem; align-items: flex-start; min-height: 1.75rem; cursor: pointer }
   .cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(11rem, 1fr)); gap: 0.625rem }
   .card {

@@ -14,7 +14,7 @@ export function fieldView (field: FormField, context: FieldContext): TemplateRes
     }
     case 'choice': {
       const choices = field.choices.map((one) => labelled(view, one))
-      return choiceView(context, field.name, say(view, field.label), choices)
+      return choiceView(context, field.name, say(view, field.label), choices, 'stacked')
     }
     case 'environment': {
       const choices = caller.environments.map((name) => ({ value: name, text: name }))
@@ -62,12 +62,14 @@ function labelled (view: View, { value, label, values }: Choice): Labelled {
   return { value, text: say(view, label, values) }
 }
 
-function choiceView (context: FieldContext, name: string, label: string, choices: readonly Labelled[]): TemplateResult {
+function choiceView (
+  context: FieldContext, name: string, label: string, choices: readonly Labelled[], layout = ''
+): TemplateResult {
   const { view, draft } = context
   return html`
     <fieldset class="field">
       <legend class="label">${label}</legend>
-      <div class="choices">
+      <div class="choices ${layout}">
         ${choices.map(({ value, text }) => html`
           <label class="choice">
             <input type="radio" name=${name} value=${value} .checked=${draft.texts[name] === value}

@@ -1,7 +1,7 @@
 import { html, nothing, type TemplateResult } from 'lit'
 import { repeat } from 'lit/directives/repeat.js'
 import type { KeyView } from '../../../management/index.js'
-import { badgesOf, columns, hintOf, nameOf, type Cell } from '../fields.js'
+import { badgesOf, columns, endedColumns, hintOf, nameOf, type Cell, type Field } from '../fields.js'
 import { filterKeys } from '../key-filter.js'
 import { offered } from '../verbs.js'
 import { actionView } from './action.js'
@@ -20,7 +20,7 @@ export function listView (view: View): TemplateResult {
   const count = fitting.length === 1 && !hasMore
     ? say(view, 'countOne')
     : say(view, next === undefined ? 'count' : 'countMore', { count: fitting.length })
-  const heads = ['name', 'scopes', ...columns.map(({ label }) => label)] as const
+  const heads = ['name', 'scopes', ...columnsOf(view).map(({ label }) => label)] as const
   const more = html`
     <button part="button" class="button" type="button" ?disabled=${busy} @click=${() => { model.more() }}>
       ${say(view, 'more')}
@@ -39,6 +39,10 @@ export function listView (view: View): TemplateResult {
       <p class="muted" role="status">${busy ? say(view, 'searching') : count}</p>
       ${hasMore ? more : nothing}
     </footer>`
+}
+
+function columnsOf ({ state: { filter } }: View): readonly Field[] {
+  return filter.list === 'live' ? columns : endedColumns
 }
 
 function rowView (view: View, key: KeyView): TemplateResult {
@@ -64,7 +68,7 @@ function rowView (view: View, key: KeyView): TemplateResult {
         </span>
       </td>
       <td role="cell" class="cell wide">${labelView(view, 'scopes')}${scopesView(view, key)}</td>
-      ${columns.map(({ label, cell }) => html`
+      ${columnsOf(view).map(({ label, cell }) => html`
         <td role="cell" class="cell">${labelView(view, label)}${cellView(cell(key, reading))}</td>`)}
       <td role="cell" class="actions">
         ${verbs.map((verb) => actionView(view, verb, key, name))}
@@ -74,7 +78,7 @@ function rowView (view: View, key: KeyView): TemplateResult {
 }
 
 /** The label of a cell where the table has no room for its head; the head says it to screen readers. */
-function labelView (view: View, label: 'scopes' | typeof columns[number]['label']): TemplateResult {
+function labelView (view: View, label: Field['label']): TemplateResult {
   return html`<span class="cell-label" aria-hidden="true">${say(view, label)}</span>`
 }
 
