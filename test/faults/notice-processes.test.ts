@@ -33,7 +33,7 @@ async function fill (url: string): Promise<pg.Pool> {
 /** Processes that wait for one another, and then scan. @param options milliseconds after the expiry, and after how many events the first one hangs */
 async function scan (t: Test, url: string, count: number, { later = 0, stall = Infinity, issue = false } = {}) {
   const lines: Line[] = []
-  const children = Array.from({ length: count }, (_, i) => spawn('env', ['-u', 'NODE_OPTIONS', process.execPath, file], { cwd: root, env: { ...process.env, KEYS_URL: url, LATER: String(later), ...i === 0 && { STALL: String(stall) }, ...issue && { ISSUE: 'yes' } }, stdio: ['pipe', 'pipe', 'inherit'] }))
+  const children = Array.from({ length: count }, (_, i) => spawn(process.execPath, [file], { cwd: root, env: { ...process.env, NODE_V8_COVERAGE: undefined, KEYS_URL: url, LATER: String(later), ...i === 0 && { STALL: String(stall) }, ...issue && { ISSUE: 'yes' } }, stdio: ['pipe', 'pipe', 'inherit'] }))
   t.teardown(() => { for (const child of children) child.kill('SIGKILL') })
   const ready = children.map((child, by) => new Promise<void>((resolve) => {
     createInterface({ input: child.stdout }).on('line', (line) => {
