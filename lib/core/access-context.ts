@@ -5,7 +5,6 @@ import type { Clock } from './clock.js'
 import { render, rendererOf, type ErrorFormat } from './error-formats.js'
 import { AccessError, type ChallengeParameters, type RefusalCode, type RefusalDetails } from './errors.js'
 import { warnOfEarlierPlugins } from './earlier-plugins.js'
-import { missingMembers } from './missing-members.js'
 import { checkOptions, OptionError } from './options.js'
 import type { Principal } from './principal.js'
 import { headersOf, headerWriters, type Allowance, type RateLimitFormat } from './rate-limit-headers.js'
@@ -14,10 +13,7 @@ import { createRouteReader } from './route-reader.js'
 import { endUnreadBody } from './unread-body.js'
 import { writeLog } from './write-log.js'
 
-/**
- * `app.latchkey`. Each part of Latchkey adds its own member by declaration merging. Reading one that this server does
- * not have throws an OptionError that says what to register.
- */
+/** `app.latchkey`. Each part adds its own member by declaration merging; what is not registered is undefined. */
 export interface Latchkey {}
 
 declare module 'fastify' {
@@ -98,7 +94,7 @@ export function createAccessContext (app: FastifyInstance, options: AccessContex
     },
     rateLimitHeaders: (allowances) => headersOf(writers, allowances)
   }
-  const latchkey: Latchkey = Object.create(missingMembers)
+  const latchkey: Latchkey = Object.create(null)
   app.decorateRequest('principal', null)
   app.decorate('latchkey', latchkey)
   contexts.set(latchkey, context)
