@@ -151,7 +151,7 @@ t.test('options of keys are checked at boot', async (t) => {
     [{ prefix: 'acme', tags: { live: '' } }, /option keys\.tags\.live must be the name of an environment, not ""/],
     [{ prefix: 'acme', tags: { Live: 'production' } }, /option keys\.tags has "Live"/],
     [{ prefix: 'acme', store: { insert () {}, findByHash () {} } }, /option keys\.store must be a key store: an object with insert, findByHash, get, list, update and recordUse/],
-    [{ prefix: 'acme', secret: 'x' }, /unknown option keys\.secret; known here: prefix, tags, store/],
+    [{ prefix: 'acme', secret: 'x' }, /unknown option keys\.secret; known here: prefix, tags, formats, store/],
     ['acme', /option keys must be \{ prefix: 'acme' \}, or false with resolvers of your own, not "acme"/],
   ]
   for (const [keys, message] of rows) t.match(await bootError(t, untyped({ keys })), message)
