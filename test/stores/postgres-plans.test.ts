@@ -32,6 +32,7 @@ const store = createPostgresKeyStore({
   }
 })
 await store.migrate()
+await store.ready?.()
 await fillPostgres(pool, 200_000)
 // A few keys of one owner, among the oldest of its workspace, in a rare environment.
 await pool.query('UPDATE latchkey.keys SET environment = \'staging\' WHERE workspace = \'w3\' AND owner = \'o7\' AND created_at < 1767225600000 + 2000')

@@ -52,7 +52,7 @@ t.test('a hash opens nothing before its record is written, and a record that was
     return await real(name, ...args)
   })
   await t.rejects(Promise.resolve(dies.insert(key, hash)), { name: 'StoreError' })
-  t.equal((await names(hash)).length, 1, 'a hash without a record')
+  t.equal((await names(encodeURIComponent(hash))).length, 1, 'a hash without a record')
   t.equal(await plain.findByHash(hash), undefined)
   await plain.insert(key, hash)
   t.equal((await plain.findByHash(hash))?.principal.id, key.id, 'and the same key can be inserted again')
@@ -76,10 +76,10 @@ t.test('an update that comes too late removes its hash', async (t) => {
     return await real(name, ...args)
   })
   t.equal(await slow.update(rotated(key), second), false)
-  t.strictSame(await names(second), [])
+  t.strictSame(await names(encodeURIComponent(second)), [])
   const rival = newHash()
   await t.rejects(Promise.resolve(plain.insert({ ...key, name: 'rival' }, rival)), { name: 'DuplicateError' })
-  t.strictSame(await names(rival), [])
+  t.strictSame(await names(encodeURIComponent(rival)), [])
 })
 
 t.test('the same update by two calls at once happens once, and its hash stays', async (t) => {
@@ -112,7 +112,7 @@ t.test('the hash of an old secret that cannot be removed opens nothing', async (
     return await real(name, ...args)
   })
   t.equal(await keeps.update(changed(key, { secrets: [secret(2)] }), newHash()), true)
-  t.strictSame([(await names(hash)).length, await plain.findByHash(hash)], [1, undefined])
+  t.strictSame([(await names(encodeURIComponent(hash))).length, await plain.findByHash(hash)], [1, undefined])
 })
 
 t.test('lists leave out a record that is gone, and its hash opens nothing', async (t) => {
