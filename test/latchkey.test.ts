@@ -43,6 +43,16 @@ t.test('resolvers of the host are asked before API keys, and stand beside them',
   t.equal((await app.inject({ url: '/', headers: { authorization: `Bearer ${secret}` } })).statusCode, 200)
 })
 
+t.test('on a public route, whom the host has authenticated itself is let in whatever its scopes', async (t) => {
+  const { app } = await guarded(t, { keys: { prefix: 'acme' }, resolvers: undefined, hook: 'preHandler' }, (app) => {
+    app.get('/', { schema: { security: [] }, onRequest: (request, reply) => app.latchkey.authenticate(request, reply) }, async ({ principal }) => principal?.workspace)
+  })
+  await app.ready()
+  const { secret } = await app.latchkey.keys.issue({ workspace: 'w1', scopes: [] })
+  const answer = await app.inject({ url: '/', headers: { authorization: `Bearer ${secret}` } })
+  t.same([answer.statusCode, answer.body], [200, 'w1'])
+})
+
 t.test('what is not registered is undefined, and the server has one decorator and nothing else', async (t) => {
   const { app } = await guarded(t)
   t.same([app.latchkey.keys, app.latchkey.webhooks], [undefined, undefined])

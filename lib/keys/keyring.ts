@@ -91,7 +91,7 @@ export function createKeys (options: KeysOptions, deps: KeysDeps): Keyring {
   const format = createSecretFormat(prefix, Object.keys(tags))
   const foreign = Object.entries(formats).map(([name, one]) => createForeignSecrets(name, one))
   const secrets = createSecrets(format, foreign)
-  checkForeign(foreign, format.generate(Object.keys(tags)[0] ?? ''))
+  for (const tag of Object.keys(tags)) checkForeign(foreign, format.generate(tag))
   const tagOf = new Map(Object.entries(tags).map(([tag, environment]) => [environment, tag]))
   const given = options.store ?? createMemoryKeyStore()
   const cache = createCache(given, options.cache, deps)

@@ -208,6 +208,7 @@ t.test('names with markup, right-to-left and 200 characters harm nothing', async
   for (const name of names) await settings.issue({ name, metadata: { '<b>': '<script>alert(1)</script>' } })
   for (const width of [1280, 390]) {
     const { page, row, complaints, close } = await openSettings(browser, settings, { viewport: { width, height: 800 } })
+    await row(names[0] ?? '').waitFor()
     for (const name of names) t.equal(await row(name).getByRole('cell').first().getByText(name, { exact: true }).count(), 1, name)
     await page.getByRole('button', { name: `Details: ${names[0]}`, exact: true }).click()
     await page.getByText('<script>alert(1)</script>').waitFor()

@@ -31,11 +31,13 @@ export function createImportKeys (deps: ImportDeps): ImportKeys {
       readOwn(importRowSchema, row)
     const stored = format.readStored(hash)
     if (stored === undefined) throw invalid(`hash is none of the format ${format.name}`)
-    const mapped = given.map((scope) => scopesOf === undefined ? [scope] : scopesOf(scope))
-    const unknown = mapped.indexOf(undefined)
-    if (unknown >= 0) throw invalid(`scopes has ${show(given[unknown])}, for which scopesOf has no answer`)
+    const mapped = given.flatMap((scope) => {
+      const found = scopesOf === undefined ? [scope] : scopesOf(scope)
+      if (found === undefined) throw invalid(`scopes has ${show(scope)}, for which scopesOf has no answer`)
+      return found
+    })
     const context = { now: clock(), scopes, tagOf, metadata }
-    const { fields } = readIssueInput({ ...rest, scopes: mapped.flatMap((one) => one ?? []) }, context)
+    const { fields } = readIssueInput({ ...rest, scopes: mapped }, context)
     const created = new Date(createdAt ?? clock())
     const secrets = [{ generation: 1, hint, createdAt: created }]
     const key = copyKey({ id, ...fields, secrets, createdAt: created, version: 1 })

@@ -108,7 +108,7 @@ export function createNoticeScanner (deps: ScannerDeps): NoticeScanner {
 
   async function emitLater (event: AccessEvent): Promise<boolean> {
     await pause(RETRY_AFTER_MS, undefined, { ref: false })
-    return !closed && await emitOnce(event)
+    return await emitOnce(event)
   }
 
   async function emitStored (event: AccessEvent, key: Pick<ApiKey, 'workspace' | 'id'>): Promise<void> {

@@ -76,8 +76,9 @@ export function createRedisStore ({ command, namespace }: OpenRedis): WebhookSto
   ): Promise<[StoredDelivery[], string]> {
     const args = [now, until, limit, redisKeys.deliveries(endpoint)]
     const [next, ids, claimed] = listOf(await script(CLAIM, [redisKeys.due(endpoint)], args))
-    const fields = listOf(claimed).map(listOf)
-    return [textsOf(ids).map((id, i) => ({ endpoint, id, fields: fields[i] ?? [] })), String(next)]
+    const names = textsOf(ids)
+    const found = listOf(claimed).map((fields, i) => ({ endpoint, id: String(names[i]), fields: listOf(fields) }))
+    return [found, String(next)]
   }
 
   return {
