@@ -21,6 +21,8 @@ export interface Ruling {
    * the store could not be asked for the marker (`unknown`).
    */
   readonly stale?: 'outdated' | 'unknown' | undefined
+  /** Version that the principal has at least. */
+  readonly versionMarker?: number | undefined
 }
 
 /** Never throws and never rejects: a failure is an `unavailable` ruling. */
@@ -59,10 +61,10 @@ export function createDecide ({ context, profiles, store, deadline }: DecideDeps
     const { admitted, policies: outcomes, versionMarker, uncounted } = outcome
     const stale = stalenessOf(principal, versionMarker)
     // Unavailable without an error: the host chose to admit requests that can't be counted.
-    if (uncounted === true) return { outcome: 'unavailable', policies: [], stale }
+    if (uncounted === true) return { outcome: 'unavailable', policies: [], stale, versionMarker }
     checkOutcome(outcome, policies)
-    if (admitted) return { outcome: 'admitted', policies: outcomes, stale }
-    return { outcome: 'limited', policies: outcomes, error: limited(outcomes), stale }
+    if (admitted) return { outcome: 'admitted', policies: outcomes, stale, versionMarker }
+    return { outcome: 'limited', policies: outcomes, error: limited(outcomes), stale, versionMarker }
   }
 
   function stalenessOf ({ version }: Principal, versionMarker: number | undefined): Ruling['stale'] {
@@ -107,7 +109,8 @@ export function createDecide ({ context, profiles, store, deadline }: DecideDeps
       if (exceeded !== undefined) {
         const ruling = tooCostly(exceeded, cost)
         // A dry run lets the request go on, so its principal must still be checked against the version marker.
-        return mayBeStale ? andThen(ask([], principal, 0), ({ stale }) => ({ ...ruling, stale })) : ruling
+        if (!mayBeStale) return ruling
+        return andThen(ask([], principal, 0), ({ stale, versionMarker }) => ({ ...ruling, stale, versionMarker }))
       }
       return policies.length > 0 || mayBeStale ? ask(policies, principal, cost) : UNLIMITED
     }, (fault) => unavailable(fault, principal))

@@ -73,6 +73,13 @@ for (const later of [false, true]) {
     t.match(seen, { fresh: 0, ran: 1 })
   })
 
+  t.test(`${how}: a store that answers an older record than its marker says is behind, and lets nobody in`, async (t) => {
+    const { ask, seen } = await changed(t, { marker: 3, current: { version: 2 }, later })
+    const response = await ask()
+    refused(t, response, { status: 503, code: 'AUTHENTICATION_UNAVAILABLE', retryAfter: 1 })
+    t.match(seen, { fresh: 1, ran: 0, decisions: [] })
+  })
+
   t.test(`${how}: a credential that was revoked meanwhile is refused, and the handler never runs`, async (t) => {
     const { ask, seen } = await changed(t, { marker: 2, current: null, later })
     const response = await ask()
