@@ -2,7 +2,7 @@ import { describeFault } from './errors.js'
 
 /**
  * Writes a line of the host's log. Where the log throws, the line becomes a warning of the process: a request is
- * answered all the same, and no promise is left that rejects.
+ * answered nevertheless, and no promise is left that rejects.
  */
 export function writeLog (write: () => void, message: string): void {
   try {

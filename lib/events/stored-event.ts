@@ -1,6 +1,7 @@
 import { Type } from '@sinclair/typebox'
 import { Value } from '@sinclair/typebox/value'
 import { RecordError } from '../core/store-error.js'
+import { parseRecord } from '../core/stored-record.js'
 import { eventData, isEventType, type AccessEvent } from './event.js'
 
 const written = Type.Object({
@@ -28,20 +29,10 @@ export function readEvents (texts: readonly string[], record: string): AccessEve
 }
 
 function readEvent (text: string, record: string): AccessEvent {
-  const value: unknown = parse(text)
-  if (Value.Check(written, value)) {
-    const event = { ...value, at: new Date(value.at) }
-    if (isEvent(event)) return event
-  }
+  const value = parseRecord(written, text, record)
+  const event = { ...value, at: new Date(value.at) }
+  if (isEvent(event)) return event
   throw new RecordError(record, 'an event of it is not what one of its type is')
-}
-
-function parse (text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
 }
 
 function isEvent (event: Omit<AccessEvent, 'type' | 'data'> & { type: string, data: unknown }): event is AccessEvent {

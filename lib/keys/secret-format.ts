@@ -89,7 +89,7 @@ export function hintOf (secret: string): string {
 
 /**
  * What stores know a secret by: `sha256:` and the SHA-256 of the whole text in base64url. 256 random bits need no slow
- * hash. The scheme stands in front, so that keys of another one can live beside these.
+ * hash. It begins with the scheme, so that one store can have keys of several schemes.
  */
 export function hashSecret (secret: string): string {
   return `${SCHEME}:${hash('sha256', secret, 'base64url')}`

@@ -138,7 +138,7 @@ function acceptJsonOnly (app: FastifyInstance): void {
 }
 
 /** What Fastify says of a body that it can't read, as a refusal; undefined for any other error. */
-function refusalOfBody (
+export function refusalOfBody (
   { code }: FastifyError,
   invalid: RefusalCode,
   refusal: AccessContext['refusal']

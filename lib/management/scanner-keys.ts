@@ -16,8 +16,9 @@ export interface ScannerKeys {
   isSigned (body: Buffer, identifier: string, signature: string): Promise<boolean>
 }
 
-/** For how long fetched keys are used, and how long an unknown identifier waits for another fetch, in milliseconds. */
+/** Milliseconds for which fetched keys are used. */
 const MAX_AGE = 86_400_000
+/** Milliseconds between two fetches, whatever reports name: anybody may send one. */
 const COOLDOWN = 60_000
 
 const keysDocument = Type.Object({
@@ -27,9 +28,12 @@ const keysDocument = Type.Object({
 export function createScannerKeys (fetchKeys: FetchKeys, clock: Clock): ScannerKeys {
   let keys: ReadonlyMap<string, KeyObject> = new Map()
   let fetchedAt = -Infinity
-  let inFlight: Promise<void> | undefined
+  let triedAt = -Infinity
+  /** The latest fetch: those that wait share it, and its failure stands until the next one. */
+  let latest: Promise<void> | undefined
 
   async function load (): Promise<void> {
+    triedAt = clock()
     const found: unknown = await fetchKeys()
     if (!Value.Check(keysDocument, found)) throw new TypeError('the list of public keys is not { public_keys: [...] }')
     keys = new Map(found.public_keys.map(({ key_identifier: id, key }) => [id, createPublicKey(key)]))
@@ -37,11 +41,10 @@ export function createScannerKeys (fetchKeys: FetchKeys, clock: Clock): ScannerK
   }
 
   async function keyOf (identifier: string): Promise<KeyObject | undefined> {
-    const age = Math.abs(clock() - fetchedAt)
-    if (age >= MAX_AGE || (!keys.has(identifier) && age >= COOLDOWN)) {
-      inFlight ??= load().finally(() => { inFlight = undefined })
-      await inFlight
-    }
+    const isOld = Math.abs(clock() - fetchedAt) >= MAX_AGE
+    if (!isOld && keys.has(identifier)) return keys.get(identifier)
+    if (latest === undefined || Math.abs(clock() - triedAt) >= COOLDOWN) latest = load()
+    await latest
     return keys.get(identifier)
   }
 

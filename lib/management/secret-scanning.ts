@@ -1,9 +1,10 @@
-import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { FastifyError, FastifyInstance, FastifyRequest } from 'fastify'
 import { Type } from '@sinclair/typebox'
 import { Value } from '@sinclair/typebox/value'
 import { contextOf, offers } from '../core/access-context.js'
 import { AccessError, describeFault } from '../core/errors.js'
 import { checkOptions, OptionError } from '../core/options.js'
+import { refusalOfBody } from './frame.js'
 import { createScannerKeys } from './scanner-keys.js'
 
 /** Options of `secretScanningRoute`. */
@@ -18,8 +19,8 @@ const GITHUB_KEYS = 'https://api.github.com/meta/public_keys/secret_scanning'
 const FETCH_TIMEOUT_MS = 5_000
 /** Secrets that are looked up by one call of `reportExposed`. */
 const BATCH_SIZE = 1_000
-/** A report may have many matches; GitHub sends no more than this. */
-const MAX_BODY = 16 * 1024 * 1024
+/** A report may have thousands of matches, of about 200 bytes each. */
+const MAX_BODY = 4 * 1024 * 1024
 
 const optionsSchema = Type.Object({
   revoke: Type.Optional(Type.Boolean({ description: 'true or false' })),
@@ -64,12 +65,19 @@ export async function secretScanningRoute (app: FastifyInstance, options: Secret
     }
   }
 
-  async function readReport (request: FastifyRequest): Promise<readonly string[]> {
-    const { body } = request
-    const refuse = (reason: string): AccessError => context.refusal('BAD_REQUEST', { reason })
+  const refuse = (reason: string): AccessError => context.refusal('BAD_REQUEST', { reason })
+
+  function signatureOf (request: FastifyRequest) {
     const identifier = headerOf(request, 'github-public-key-identifier')
     const signature = headerOf(request, 'github-public-key-signature')
-    if (!Buffer.isBuffer(body) || identifier === undefined || signature === undefined) throw refuse('not signed')
+    if (identifier === undefined || signature === undefined) throw refuse('not signed')
+    return { identifier, signature }
+  }
+
+  async function readReport (request: FastifyRequest): Promise<readonly string[]> {
+    const { body } = request
+    const { identifier, signature } = signatureOf(request)
+    if (!Buffer.isBuffer(body)) throw refuse('without a body')
     if (!await isSigned(body, identifier, signature)) throw refuse('its signature is not good')
     const found = parse(body)
     if (!Value.Check(report, found)) throw refuse('not a list of secrets')
@@ -79,12 +87,17 @@ export async function secretScanningRoute (app: FastifyInstance, options: Secret
   app.removeAllContentTypeParsers()
   // The signature is over the bytes, whatever they are.
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
-  app.setErrorHandler(function answerRefusal (fault, request, reply) {
-    if (!(fault instanceof AccessError)) throw fault
-    context.refuse(request, reply, fault)
+  app.setErrorHandler<FastifyError>(function answerRefusal (fault, request, reply) {
+    const error = fault instanceof AccessError ? fault : refusalOfBody(fault, 'BAD_REQUEST', context.refusal)
+    if (error === undefined) throw fault
+    context.refuse(request, reply, error)
   })
   app.post('/', {
-    schema: { security: [], hide: true }, bodyLimit: MAX_BODY, prefixTrailingSlash: 'no-slash'
+    schema: { security: [], hide: true },
+    bodyLimit: MAX_BODY,
+    prefixTrailingSlash: 'no-slash',
+    // Before the body is read: whoever does not sign makes the server read nothing.
+    onRequest: async (request) => { signatureOf(request) }
   }, async (request, reply) => {
     const secrets = await readReport(request)
     for (let i = 0; i < secrets.length; i += BATCH_SIZE) {

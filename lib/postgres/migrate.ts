@@ -28,8 +28,8 @@ const MIGRATION_TIMEOUT = 3600
 const SET_LOCK_TIMEOUT = "SET LOCAL lock_timeout = '2s'"
 
 /**
- * Tables that do not exist are made with the first use: nothing runs beside them. Those of an earlier release are
- * changed by `migrate` alone, since processes of that release may be using them.
+ * Tables that do not exist are made with the first use: no other process can be using them. Those of an earlier
+ * release are changed by `migrate` alone, since processes of that release may be using them.
  * @param schema its name is part of the statements, so it must have been checked
  * @param atBoot changes them with the first use too
  */

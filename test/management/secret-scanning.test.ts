@@ -25,6 +25,7 @@ async function scanned (t: Test, options: SecretScanningOptions = {}, store = cr
   await once(server, 'listening')
   t.teardown(() => { server.closeAllConnections(); server.close() })
   const { app, clock } = await guarded(t, { keys: { prefix: 'acme', store }, resolvers: undefined })
+  app.addHook('preHandler', async ({ headers }) => { if (headers.fail !== undefined) throw new Error('a hook of the host fails') })
   await app.register(secretScanningRoute, { prefix: '/scan', publicKeysUrl: `http://127.0.0.1:${portOf(server)}/`, ...options })
   const events: string[] = []
   app.latchkey.events.on('*', ({ type }) => { events.push(type) })
@@ -106,25 +107,31 @@ t.test('a new key of the scanner is loaded after a minute, and keys are loaded a
 t.test('while the public keys can\'t be loaded, or the store fails, it is an outage', async (t) => {
   let down = true
   const memory = createMemoryKeyStore()
-  const { app, published, send } = await scanned(t, {}, { ...memory, findByHash (hash) { if (down) throw new Error('secret-word'); return memory.findByHash(hash) } })
+  const { app, clock, published, send } = await scanned(t, {}, { ...memory, findByHash (hash) { if (down) throw new Error('secret-word'); return memory.findByHash(hash) } })
   const { secret } = await app.latchkey.keys.issue({ workspace: 'w1', scopes: [] })
   const good = { status: published.status, body: published.body }
   const answers: unknown[] = []
   for (const wrong of [{ status: 500 }, { body: 'no JSON' }, { body: '{"public_keys":[{"key":1}]}' }, { body: '{"public_keys":[{"key_identifier":"k1","key":"no PEM"}]}' }]) {
     Object.assign(published, good, wrong)
-    answers.push(await send([{ token: secret }]))
+    answers.push(await send([{ token: secret }]), await send([{ token: secret }]))
+    clock.advance(60)
   }
+  t.equal(published.asked, 4, 'once in a minute, whatever is sent')
   Object.assign(published, good)
   answers.push(await send([{ token: secret }]))
-  t.same(answers, Array.from({ length: 5 }, () => [503, 'KEYS_UNAVAILABLE', 'no-store']))
+  t.same(answers, Array.from({ length: 9 }, () => [503, 'KEYS_UNAVAILABLE', 'no-store']))
   down = false
   t.same(await send([{ token: secret }]), DONE)
 })
 
-t.test('a body that is too long is the host\'s own answer; wrong options and a server without keys are named at boot', async (t) => {
-  const { app } = await scanned(t)
-  const long = await app.inject({ method: 'POST', url: '/scan', headers: { 'content-type': 'application/json', 'content-length': String(17 * 1024 * 1024) }, payload: Buffer.alloc(17 * 1024 * 1024) })
-  t.equal(long.statusCode, 413)
+t.test('a body that is too long is refused, without a signature before it is read; wrong options and a server without keys are named at boot', async (t) => {
+  const { app, send } = await scanned(t)
+  const long = ' '.repeat(4 * 1024 * 1024 + 1)
+  t.same(await send(long), [413, 'PAYLOAD_TOO_LARGE', 'no-store'])
+  t.same(await send(long, { signature: undefined }), REFUSED)
+  const signed = { [NAMES[0]]: 'k1', [NAMES[1]]: 'AAAA' }
+  t.equal((await app.inject({ method: 'POST', url: '/scan', headers: signed })).statusCode, 400)
+  t.equal((await app.inject({ method: 'POST', url: '/scan', headers: { ...signed, fail: 'yes' } })).statusCode, 500, 'other errors are the host\'s')
   const errors = [
     await bootError(t, { keys: false }, (app) => { app.register(secretScanningRoute, {}) }),
     await bootError(t, { keys: { prefix: 'acme' } }, (app) => { app.register(secretScanningRoute, untyped({ revok: true })) })

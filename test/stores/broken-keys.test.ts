@@ -74,7 +74,11 @@ async function passesOver (t: Test, { store, set, garbage }: Setting): Promise<v
   t.match(log.text, first.key.id)
 }
 
-const sql = [['record', '{}'], ['record', '[]'], ['noticed', '{'], ['noticed', '{}'], ['scopes_used', '"x"'], ['scopes_used', '{"devices:read":"x"}'], ['events', '"x"'], ['events', '{"evt_1":{}}']] as const
+/** The shape of an event, with data, a type or a time that is none. */
+const events = [{ data: {} }, { type: 'key.lost' }, { at: 'soon' }].map((wrong) => JSON.stringify({
+  id: 'evt_1', type: 'key.revoked', at: '2026-01-01T00:00:00.000Z', workspace: 'w1', data: { key: { id: 'key_1', environment: 'production' } }, ...wrong
+}))
+const sql = [...events.map((event) => ['events', `{"evt_1":${event}}`] as const), ['record', '{}'], ['record', '[]'], ['noticed', '{'], ['noticed', '{}'], ['scopes_used', '"x"'], ['scopes_used', '{"devices:read":"x"}'], ['events', '"x"'], ['events', '{"evt_1":{}}']] as const
 
 t.test('Postgres passes over a key that can\'t be read', async (t) => {
   const pool = new pg.Pool({ connectionString: await (await startPostgres(t)).createDatabase() })
@@ -94,7 +98,7 @@ t.test('so does an embedded Postgres', async (t) => {
 t.test('and Redis', async (t) => {
   const redis = (await startRedis(t)).client()
   const store = createRedisKeyStore({ redis })
-  const garbage = [['record', '{}'], ['record', ''], ['version', 'x'], ['hashes', '{'], ['noticed', '{}'], ['noticeAt', 'soon'], ['lastUsedAt', 'x'], ['used:devices:read', 'x'], ['event:evt_1', '{']] as const
+  const garbage = [...events.map((event) => ['event:evt_1', event] as const), ['record', '{}'], ['record', ''], ['version', 'x'], ['hashes', '{'], ['noticed', '{}'], ['noticeAt', 'soon'], ['lastUsedAt', 'x'], ['used:devices:read', 'x'], ['event:evt_1', '{']] as const
   await passesOver(t, {
     store,
     garbage: garbage.filter(([field]) => field !== 'noticeAt'),

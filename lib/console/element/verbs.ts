@@ -34,9 +34,9 @@ const lineOf = ({ texts }: Draft, name: string): string | undefined => texts[nam
 
 /** Scopes that the key holds, and those that were used of what they include. */
 function heldScopes ({ key, caller }: Subject): readonly Resource[] {
-  const held = new Set([...key?.scopes ?? [], ...Object.keys(key?.scopesUsedAt ?? {})])
+  const granted = new Set([...key?.scopes ?? [], ...Object.keys(key?.scopesUsedAt ?? {})])
   return caller.scopes
-    .map((one) => ({ ...one, scopes: one.scopes.filter(({ scope }) => held.has(scope)) }))
+    .map((one) => ({ ...one, scopes: one.scopes.filter(({ scope }) => granted.has(scope)) }))
     .filter(({ scopes }) => scopes.length > 0)
 }
 

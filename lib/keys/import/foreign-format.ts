@@ -34,7 +34,7 @@ export interface ForeignSecrets {
 const BYTES: Readonly<Record<Algorithm, number>> = { sha256: 32, sha512: 64 }
 
 /**
- * The name stands in front of each stored hash, so keys of several formats live beside each other, and a format that
+ * Each stored hash begins with the name, so one store can have keys of several formats, and a format that
  * is added later changes nothing about those before it.
  */
 export function createForeignSecrets (name: string, format: ForeignFormat): ForeignSecrets {

@@ -16,7 +16,8 @@ export interface KeyEvents {
   eventOf (action: KeyAction, key: ApiKey, caller?: KeyCaller): AccessEvent | undefined
   /** What the store writes with the change; undefined where no listener is durable. */
   toStore (event: AccessEvent | undefined): AccessEvent | undefined
-  emit (event: AccessEvent | undefined, key: ApiKey): void
+  /** @param key where the store has written the event with a change of it */
+  emit (event: AccessEvent | undefined, key?: ApiKey): void
 }
 
 export interface KeyEventsDeps {
@@ -41,7 +42,7 @@ export function createKeyEvents ({ events, clock, notices }: KeyEventsDeps): Key
     toStore: (event) => notices !== undefined && events?.hasDurableListeners() === true ? event : undefined,
     emit (event, key) {
       if (event === undefined) return
-      if (notices === undefined) events?.emit(event)
+      if (notices === undefined || key === undefined) events?.emit(event)
       else notices.emitStored(event, key)
     }
   }

@@ -38,7 +38,7 @@ export function createLeakReport (deps: LeakReportDeps): Keys['reportExposed'] {
     if (loaded === undefined || clock() >= loaded.goodUntil) return undefined
     const { workspace, id } = loaded.principal
     const key = revoke ? (await keys.revoke(workspace, id, { reason: REASON })).key : await keys.get(workspace, id)
-    events.emit(events.eventOf({ type: 'key.exposed' }, key), key)
+    events.emit(events.eventOf({ type: 'key.exposed' }, key))
     return undefined
   }
 
