@@ -4,6 +4,7 @@ import type { Reading } from '../fields.js'
 import { createModel } from '../model.js'
 import { firstState, type State } from '../state.js'
 import { english, type Strings } from '../strings.js'
+import { createUsageModel } from '../usage-model.js'
 import { formDialog } from './form-dialog.js'
 import { listView } from './list.js'
 import { messageView, troubleView } from './notices.js'
@@ -37,11 +38,16 @@ export class LatchkeyKeys extends LitElement {
   #opener: HTMLElement | undefined
   #timer: number | undefined
 
+  readonly #api = createApi(() => ({ baseUrl: this.baseUrl, fetch: this.fetch, credentials: this.credentials }))
+  readonly #usage = createUsageModel({ api: this.#api, clock: Date.now, onChange: () => this.requestUpdate() })
   readonly #model = createModel({
-    api: createApi(() => ({ baseUrl: this.baseUrl, fetch: this.fetch, credentials: this.credentials })),
+    api: this.#api,
     clock: Date.now,
     strings: () => this.#strings,
-    onChange: (state) => { this.state = state }
+    onChange: (state) => {
+      this.state = state
+      this.#usage.follow(state)
+    }
   })
 
   constructor () {
@@ -104,6 +110,7 @@ export class LatchkeyKeys extends LitElement {
     const view: View = {
       state: this.state,
       model: this.#model,
+      usage: this.#usage,
       reading,
       signInUrl: this.signInUrl,
       copySecret: () => { this.#copy() }
@@ -146,7 +153,9 @@ export class LatchkeyKeys extends LitElement {
   }
 
   readonly #onVisible = (): void => {
-    if (document.visibilityState === 'visible') this.#model.refresh()
+    if (document.visibilityState !== 'visible') return
+    this.#model.refresh()
+    this.#usage.refresh()
   }
 
   readonly #onLeaving = (event: BeforeUnloadEvent): void => {
