@@ -1,17 +1,9 @@
 import type { CallerView } from '../../management/index.js'
-import type { Api } from './api.js'
 import { filterKeys } from './key-filter.js'
+import type { ModelDeps } from './model.js'
 import { firstState, type State } from './state.js'
 import type { Trouble } from './trouble.js'
 import { barsOf, listRange, queryOf, ranges, type Bar, type Bucket, type KeyUsage, type RangeName } from './usage.js'
-
-export interface UsageModelDeps {
-  readonly api: Api
-  /** Milliseconds since the epoch. */
-  readonly clock: () => number
-  /** Called after each change of the state. */
-  readonly onChange: () => void
-}
 
 /** What is known of the use of keys. */
 export interface UsageState {
@@ -33,6 +25,11 @@ type UsageOfKeys = Omit<KeyUsage, 'limits'> & { readonly keys: Readonly<Record<s
 /** Keys that one request may name. */
 const MOST = 100
 
+export interface UsageModelDeps extends Omit<ModelDeps<State>, 'strings' | 'onChange'> {
+  /** Called after each change of what is known. */
+  readonly onChange: () => void
+}
+
 export type UsageModel = ReturnType<typeof createUsageModel>
 
 /** Asks for the use of the keys that are shown, after them: nothing waits for it, and nothing else fails with it. */
@@ -50,9 +47,10 @@ export function createUsageModel ({ api, clock, onChange }: UsageModelDeps) {
     onChange()
   }
 
-  /** Called with what the element shows, after each change of it. */
+  /** Called with what the element shows, whenever that may have changed. */
   function follow (next: State): void {
     const before = shown
+    if (next === before) return
     shown = next
     if (!isCounted(next.caller)) return
     if (next.caller !== before.caller) {

@@ -1,9 +1,13 @@
 import { html, nothing, type TemplateResult } from 'lit'
 import type { KeyView } from '../../../management/index.js'
+import { keyKind } from '../key-kind.js'
+import { troubleTexts } from '../trouble.js'
 import { rangeNames, ranges } from '../usage.js'
 import { chartView } from './chart.js'
 import { troubleView } from './notices.js'
 import { say, type View } from './view.js'
+
+const usageKind: View['kind'] = { ...keyKind, troubles: { ...troubleTexts, outage: 'usageOutage' } }
 
 /** How a key was used, in the time that a person chooses. */
 export function usageView (view: View, { id }: KeyView): TemplateResult {
@@ -20,7 +24,7 @@ export function usageView (view: View, { id }: KeyView): TemplateResult {
             </button>`)}
         </div>
       </div>
-      ${troubleView(view, trouble, () => { usage.loadChart() })}
+      ${troubleView({ ...view, kind: usageKind }, trouble, () => { usage.loadChart() })}
       ${chart === undefined ? nothing : chartView(view, chart)}
       ${chart === undefined && trouble === undefined ? loadingView(view) : nothing}
     </div>`
