@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { createAuthentication, type AuthOptions, type Resolver } from './auth/index.js'
 import { createAccessContext } from './core/access-context.js'
+import { createAdmitStep } from './core/admit.js'
 import { createHook, type Step } from './core/step.js'
 import { writeLog } from './core/write-log.js'
 import { addEvents, createEvents, type Emitter } from './events/index.js'
@@ -42,6 +43,7 @@ export const latchkey = fp<LatchkeyOptions>(async function latchkey (app: Fastif
   if (limits !== false) steps.push(createLimiting(app, context, limits, events)) // limit
   const checks: Step[] = [createAuthorization(app, context, { scopes, schemes })] // authorize
   if (keyring !== undefined) checks.push(keyring.createUsageStep(schemes)) // record use
+  checks.push(createAdmitStep(context)) // admit
 
   if (hook === 'onRequest') {
     app.addHook('onRequest', createHook(context, [...steps, ...checks]))

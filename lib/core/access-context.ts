@@ -6,6 +6,7 @@ import { render, rendererOf, type ErrorFormat } from './error-formats.js'
 import { AccessError, type ChallengeParameters, type RefusalCode, type RefusalDetails } from './errors.js'
 import { warnOfEarlierPlugins } from './earlier-plugins.js'
 import { checkOptions, OptionError } from './options.js'
+import type { OutcomeListener } from './outcomes.js'
 import type { Principal } from './principal.js'
 import { headersOf, headerWriters, type Allowance, type RateLimitFormat } from './rate-limit-headers.js'
 import type { RouteAccess } from './route-access.js'
@@ -30,6 +31,8 @@ export interface AccessContext {
   readonly challenge: ChallengeParameters
   readonly errors: ErrorFormat
   readonly rateLimitFields: readonly RateLimitFormat[]
+  /** Called once for each guarded request with what was decided; plugins add to them before the first request. */
+  readonly outcomes: OutcomeListener[]
   /** The routes of this context that were registered after it was guarded. */
   readonly routes: readonly RouteAccess[]
   /** Names of the security schemes that this context authenticates by; set by `auth`. */
@@ -77,6 +80,7 @@ export function createAccessContext (app: FastifyInstance, options: AccessContex
     challenge,
     errors,
     rateLimitFields: formats,
+    outcomes: [],
     ...reader,
     schemes: [],
     async reauthenticate () {

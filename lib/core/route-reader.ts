@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyRequest, RouteOptions } from 'fastify'
 import type { AccessContextOptions } from './context-options.js'
 import { DECLARES_NOTHING } from './declaration.js'
 import { OptionError } from './options.js'
+import { lastCheckOf } from './outcomes.js'
 import { NO_METHOD, NO_ROUTE, readAccess, type RouteAccess } from './route-access.js'
 import { listFaults } from './route-faults.js'
 
@@ -37,13 +38,16 @@ export function createRouteReader (
   /** Routes that were registered before Latchkey, by their config: Fastify makes one for each route. */
   const earlier = new WeakMap<object, AccessByMethod>()
 
-  function read (method: string | string[], url: string, schema: RouteOptions['schema']): AccessByMethod {
-    if (typeof method === 'string') return readAccess({ method, url }, schema, rules, false)
-    return new Map(method.map((one) => [one, readAccess({ method: one, url }, schema, rules, method.length > 1)]))
+  function read (
+    methods: string | string[], url: string, schema: RouteOptions['schema'], lastCheck?: object
+  ): AccessByMethod {
+    const readOne = (method: string, shared: boolean) => readAccess({ method, url }, schema, rules, shared, lastCheck)
+    if (typeof methods === 'string') return readOne(methods, false)
+    return new Map(methods.map((method) => [method, readOne(method, methods.length > 1)]))
   }
 
   app.addHook('onRoute', function readRoute (route) {
-    const access = read(route.method, route.url, route.schema)
+    const access = read(route.method, route.url, route.schema, lastCheckOf(route))
     routes.push(...(access instanceof Map ? access.values() : [access]))
     route.config = { ...route.config, [kAccess]: access }
   })
