@@ -33,7 +33,8 @@ export const profileOptions = {
   tiers: Type.Optional(profiles),
   profiles: Type.Optional(profiles),
   anonymous: Type.Optional(Type.Array(addressPolicySchema, {
-    maxItems: 16, description: 'an array of at most 16 policies, such as [{ name: \'anonymous\', quota: 30, window: 60 }]'
+    maxItems: 16,
+    description: 'an array of at most 16 policies, such as [{ name: \'anonymous\', quota: 30, window: 60 }]'
   }))
 }
 
