@@ -28,7 +28,7 @@ export function chartView (view: View, usage: KeyUsage): TemplateResult {
     </div>`
   return html`
     <p class="readout">
-      <strong>${bar === undefined ? say(view, 'total') : barTime(bar.at, usage.by, locale)}</strong>
+      <strong>${bar === undefined ? say(view, 'usageTotal') : barTime(bar.at, usage.by, locale)}</strong>
       ${bar === undefined ? words : countsWords(view, bar)}
     </p>
     ${requestsOf(totals) === 0 ? html`<p class="muted">${say(view, 'noRequests')}</p>` : lanes}

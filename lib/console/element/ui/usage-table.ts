@@ -22,7 +22,7 @@ export function usageTable (view: View, { by }: KeyUsage, bars: readonly Bar[]):
         <table>
           <thead>
             <tr>
-              <th scope="col">${say(view, 'time')}</th>
+              <th scope="col">${say(view, 'usageTime')}</th>
               ${outcomes.map((outcome) => html`<th scope="col">${say(view, outcome)}</th>`)}
               <th scope="col">${say(view, 'refusedByCode')}</th>
             </tr>
