@@ -45,6 +45,8 @@ export interface Profiles {
    * @throws OptionError when none is declared, so that nobody goes uncounted by mistake
    */
   select (access: RouteAccess, principal: Principal): readonly CompiledPolicy[]
+  /** The tier's profile, else the environment's; an empty one where none is declared. */
+  ofCaller (caller: Pick<Principal, 'tier' | 'environment'>): readonly CompiledPolicy[]
   has (profile: string): boolean
   readonly names: readonly string[]
 }
@@ -66,8 +68,12 @@ export function createProfiles (options: ProfileOptions): Profiles {
     profile: string | undefined, tier: string | undefined, environment: string
   ): readonly CompiledPolicy[] {
     if (profile !== undefined) return chosen(byName.get(profile), `profiles.${profile}`)
+    return chosen(defaultOf(tier, environment), `environments.${environment}`)
+  }
+
+  function defaultOf (tier: string | undefined, environment: string): readonly CompiledPolicy[] | undefined {
     const ofTier = tier === undefined ? undefined : byTier.get(tier)
-    return ofTier ?? chosen(byEnvironment.get(environment), `environments.${environment}`)
+    return ofTier ?? byEnvironment.get(environment)
   }
 
   /** Most requests select the same profile as the one before. */
@@ -76,6 +82,7 @@ export function createProfiles (options: ProfileOptions): Profiles {
   return {
     names: [...byName.keys()],
     has: (name) => byName.has(name),
+    ofCaller: ({ tier, environment }) => defaultOf(tier, environment) ?? [],
     select ({ profile }, { tier, environment }) {
       if (last?.environment !== environment || last.tier !== tier || last.profile !== profile) {
         last = { profile, tier, environment, policies: find(profile, tier, environment) }

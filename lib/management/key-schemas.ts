@@ -101,7 +101,8 @@ export const Caller = Type.Object({
   environment: Type.String(),
   may: Type.Object({ write: Type.Boolean(), manage: Type.Boolean() }, { description: 'What you may do with keys.' }),
   scopes: Type.Array(Resource, { description: mayGrant }),
-  presets: Type.Array(Preset, { description: 'Bundles of scopes that you may grant.' })
+  presets: Type.Array(Preset, { description: 'Bundles of scopes that you may grant.' }),
+  usage: Type.Optional(Type.Boolean({ description: 'Requests of keys are counted, and reported by `…/usage`.' }))
 })
 const places = { workspaces: Type.Array(Workspace), environments: Type.Array(Type.String()) }
 const mayActIn = 'The workspaces that you may act in; `current` is the one of your credential.'
