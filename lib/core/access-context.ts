@@ -40,10 +40,12 @@ export interface AccessContext {
   readonly routes: readonly RouteAccess[]
   /** Names of the security schemes that this context authenticates by; set by `auth`. */
   schemes: readonly string[]
-  /** What counts requests of a caller where their routes name no profile; set by `limits`. */
-  policiesOf: (caller: Pick<Principal, 'tier' | 'environment'>) => readonly Quota[]
+  /** What counts requests of a principal where their routes name no profile; set by `limits`. */
+  policiesOf: (principal: Pick<Principal, 'tier' | 'environment'>) => readonly Quota[]
   /** Authenticates a request again by the stored record, without caches; set by `auth`. @throws AccessError */
   reauthenticate: (request: FastifyRequest) => Promise<Principal>
+  /** Counts a request without a credential by its address; set by `limits` where anonymous callers are counted. */
+  limitAnonymous: LimitAnonymous | undefined
   /** What the matched route of a request declares. */
   accessOf (request: FastifyRequest): RouteAccess
   /** What a route declares, one item for each of its methods; for `onRoute` hooks. */
@@ -55,6 +57,11 @@ export interface AccessContext {
   setRateLimitHeaders (reply: FastifyReply, allowances: readonly Allowance[]): void
   rateLimitHeaders (allowances: readonly Allowance[]): Record<string, string>
 }
+
+/** A step of a request, as `Step` is. */
+type LimitAnonymous = (
+  request: FastifyRequest, reply: FastifyReply, access: RouteAccess
+) => AccessError | undefined | Promise<AccessError | undefined>
 
 const contexts = new WeakMap<Latchkey, AccessContext>()
 
@@ -85,6 +92,7 @@ export function createAccessContext (app: FastifyInstance, options: AccessContex
     async reauthenticate () {
       throw new OptionError('nothing authenticates requests here; register latchkey, or the auth plugin')
     },
+    limitAnonymous: undefined,
     refusal: (code, details) => new AccessError(code, { ...challenge, ...details }),
     refuse (request, reply, error) {
       log(request, error)
