@@ -1,6 +1,7 @@
 import { Type } from '@sinclair/typebox'
 import type { RouteAccess } from '../core/route-access.js'
 import { OptionError } from '../core/options.js'
+import type { Principal } from '../core/principal.js'
 import type { Caller } from './caller.js'
 import {
   addressPolicySchema, compileForAddresses, compilePolicy, policySchema, type AddressPolicy, type CompiledPolicy,
