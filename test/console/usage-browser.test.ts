@@ -10,7 +10,7 @@ t.teardown(() => browser.close())
 async function start (t: Test) {
   const counts = usageCounts()
   const settings = await startSettings(t, {
-    access: { usage: { store: counts.store }, limits: { profiles: { production: { quota: 3, window: 3600 } } } }
+    access: { usage: { store: counts.store }, limits: { profiles: { production: [{ name: 'hour', quota: 3, window: 3600 }] } } }
   })
   return { ...settings, counts }
 }
@@ -30,7 +30,7 @@ t.test('requests of a key are seen in the list, and in its details as a picture,
   const picture = details.getByRole('img')
   await picture.waitFor()
   t.equal(await picture.getAttribute('aria-label'), '2 admitted, 1 rate limited, 1 refused')
-  t.match(await details.innerText(), /INSUFFICIENT_SCOPE 1[^]*production: 3 in 1 hour/)
+  t.match(await details.innerText(), /INSUFFICIENT_SCOPE 1[^]*hour: 3 in 1 hour/)
   t.match(await details.innerText(), 'Dashed line: the limit of 3 in 1 hour.')
   t.match(await details.innerText(), /devices:read used/)
   t.same(await axeFaults(page), [])

@@ -2,11 +2,13 @@ import t, { type Test } from 'tap'
 import { createApi, type Fetch } from '../../lib/console/element/api.js'
 import { createModel } from '../../lib/console/element/model.js'
 import { english } from '../../lib/console/element/strings.js'
-import { totalsOf } from '../../lib/console/element/usage.js'
-import { createUsageModel } from '../../lib/console/element/usage-model.js'
+import { totalsOf } from '../../lib/console/element/usage/usage.js'
+import { createUsageModel } from '../../lib/console/element/usage/model.js'
 import { fetchOf } from '../helpers/page-fetch.js'
 import { startSettings } from '../helpers/settings.js'
 import { usageCounts } from '../helpers/usage-counts.js'
+
+t.setTimeout(30_000)
 
 /** The models as the element has them, over a host that counts; `settle` waits for what was asked. */
 async function start (t: Test, isCounting = true) {
@@ -61,7 +63,10 @@ t.test('where the server counts nothing, nothing is asked for', async (t) => {
 t.test('one request asks for all keys that are shown, once; further ones for those that come', async (t) => {
   const { model, usage, issue, keys, counts, clock, asked, settle } = await start(t)
   const used = await issue({ name: 'used' })
-  for (let i = 0; i < 119; i++) await issue({ name: `key ${i}` })
+  for (let i = 0; i < 119; i++) {
+    clock.advance(0.001)
+    await issue({ name: `key ${i}` })
+  }
   const ended = await issue({ name: 'ended' })
   await keys.revoke('northwind', ended.key.id)
   counts.add(clock.now(), used.key, [[0, 'ADMITTED', 3], [30, 'ADMITTED', 4], [30, 'RATE_LIMITED', 1], [400, 'ADMITTED', 9]])
@@ -123,7 +128,7 @@ t.test('details ask for the time that was chosen; an answer that was overtaken i
 
   let release = () => {}
   put((send) => async (url, init) => {
-    if (url.includes(one.key.id)) await new Promise<void>((resolve) => { release = resolve })
+    if (url.includes(`/${one.key.id}/`)) await new Promise<void>((resolve) => { release = resolve })
     return await send(url, init)
   })
   const slow = usage.refresh()

@@ -1,7 +1,7 @@
 import { html, nothing, type TemplateResult } from 'lit'
-import { period } from '../time-words.js'
-import { codesOf, type Bar, type KeyUsage, type Policy } from '../usage.js'
-import { say, type View } from './view.js'
+import { period } from '../../time-words.js'
+import { codesOf, type Bar, type KeyUsage, type Policy } from '../../usage/usage.js'
+import { say, type View } from '../view.js'
 
 /** Which codes refused requests, and which limits apply. */
 export function usageFacts (view: View, { limits }: KeyUsage, bars: readonly Bar[]): TemplateResult {

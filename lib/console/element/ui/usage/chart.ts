@@ -1,11 +1,15 @@
 import { html, nothing, svg, type TemplateResult } from 'lit'
-import { barsPath, barTime, BOX, gapOf, limitLineOf, scaleOf, ticksOf, type LimitLine, type Tick } from '../chart.js'
-import { period } from '../time-words.js'
-import { barsOf, lengths, outcomes, requestsOf, totalsOf, type Bar, type KeyUsage, type Outcome } from '../usage.js'
-import { usageFacts } from './usage-facts.js'
-import { usageTable } from './usage-table.js'
-import { countsWords } from './usage-words.js'
-import { say, type View } from './view.js'
+import { period } from '../../time-words.js'
+import {
+  barsPath, barTime, BOX, gapOf, limitLineOf, scaleOf, ticksOf, type LimitLine, type Tick
+} from '../../usage/chart.js'
+import {
+  barsOf, lengths, outcomes, requestsOf, totalsOf, type Bar, type KeyUsage, type Outcome
+} from '../../usage/usage.js'
+import { say, type View } from '../view.js'
+import { usageFacts } from './facts.js'
+import { usageTable } from './table.js'
+import { countsWords } from './words.js'
 
 /**
  * A lane for each outcome, one under another and each with a scale of its own: three refusals are seen next to a
