@@ -33,9 +33,11 @@ export const latchkey = fp<LatchkeyOptions>(async function latchkey (app: Fastif
   checkEnvironments(options, keyring?.environments ?? [])
   const schemes = [...resolvers, ...keyring === undefined ? [] : [keyring.resolver]].sort(anyFormLast)
 
-  const { errors, undeclared, rateLimitFields, realm, clock, environment, transport, deadline, failures } = options
+  const { errors, undeclared, unknownPaths, rateLimitFields, realm, clock, environment, transport, deadline, failures } = options
   const { byMethod } = scopes
-  const context = createAccessContext(app, { errors, undeclared, rateLimitFields, realm, clock, byMethod })
+  const context = createAccessContext(app, {
+    errors, undeclared, unknownPaths, rateLimitFields, realm, clock, byMethod
+  })
   const auth: AuthOptions = { resolvers: schemes, environment, transport, deadline, failures, events }
 
   // What a request passes, in this order.
