@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { createAuthentication, type AuthOptions, type Resolver } from './auth/index.js'
 import { createAccessContext } from './core/access-context.js'
+import { createAdmitStep } from './core/admit.js'
 import { createHook, type Step } from './core/step.js'
 import { writeLog } from './core/write-log.js'
 import { addEvents, createEvents, type Emitter } from './events/index.js'
@@ -32,9 +33,10 @@ export const latchkey = fp<LatchkeyOptions>(async function latchkey (app: Fastif
   checkEnvironments(options, keyring?.environments ?? [])
   const schemes = [...resolvers, ...keyring === undefined ? [] : [keyring.resolver]].sort(anyFormLast)
 
-  const { errors, undeclared, rateLimitFields, realm, clock, environment, transport, deadline, failures } = options
-  const { byMethod } = scopes
-  const context = createAccessContext(app, { errors, undeclared, rateLimitFields, realm, clock, byMethod })
+  const { errors, undeclared, unknownPaths, rateLimitFields, realm, clock } = options
+  const contextOptions = { errors, undeclared, unknownPaths, rateLimitFields, realm, clock }
+  const context = createAccessContext(app, { ...contextOptions, byMethod: scopes.byMethod })
+  const { environment, transport, deadline, failures } = options
   const auth: AuthOptions = { resolvers: schemes, environment, transport, deadline, failures, events }
 
   // What a request passes, in this order.
@@ -42,6 +44,7 @@ export const latchkey = fp<LatchkeyOptions>(async function latchkey (app: Fastif
   if (limits !== false) steps.push(createLimiting(app, context, limits, events)) // limit
   const checks: Step[] = [createAuthorization(app, context, { scopes, schemes })] // authorize
   if (keyring !== undefined) checks.push(keyring.createUsageStep(schemes)) // record use
+  checks.push(createAdmitStep(context)) // admit
 
   if (hook === 'onRequest') {
     app.addHook('onRequest', createHook(context, [...steps, ...checks]))

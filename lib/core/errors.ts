@@ -1,4 +1,5 @@
 import { createError } from '@fastify/error'
+import type { Principal } from './principal.js'
 import { redact } from './redact.js'
 import { refusals, type Refusal, type RefusalCode } from './refusals.js'
 import { StoreError } from './store-error.js'
@@ -16,6 +17,8 @@ export interface ChallengeParameters {
 export interface RefusalDetails extends ChallengeParameters {
   /** For the log only, never sent. `describeFault` makes it of what a store threw. */
   reason?: string
+  /** Whose valid credential is refused, where `request.principal` can't say so. */
+  principal?: Principal
   /** Public, about this request: sent as `detail` of a problem. */
   detail?: string
   /** Further public members of the body, such as `required` and `granted`. */
@@ -45,6 +48,7 @@ export class AccessError extends Refused {
   readonly reason: string | undefined
   readonly detail: string | undefined
   readonly extensions: Readonly<Record<string, unknown>>
+  readonly #principal: Principal | undefined
 
   constructor (code: RefusalCode, details: RefusalDetails = {}) {
     super()
@@ -57,6 +61,12 @@ export class AccessError extends Refused {
     this.detail = details.detail
     this.extensions = details.extensions ?? {}
     this.headers = headersOf(row, details)
+    this.#principal = details.principal
+  }
+
+  /** No property of its own, so that logs of the error do not show it. */
+  get principal (): Principal | undefined {
+    return this.#principal
   }
 }
 

@@ -9,7 +9,7 @@ export type Profiles = Readonly<Record<string, Profile>> | undefined
 /** What an operation requires, what it costs and how it is limited, for people; lines of Markdown. */
 export function accessLines ({ mode, alternatives, profile, cost }: OperationAccess, profiles: Profiles): string[] {
   const optional = mode === 'optional' ? '; a credential is optional' : ''
-  const lines = [`Scopes: ${scopesInWords(alternatives, codeSpan) ?? 'none'}${optional}`]
+  const lines = mode === 'public' ? [] : [`Scopes: ${scopesInWords(alternatives, codeSpan) ?? 'none'}${optional}`]
   if (profiles === undefined) return lines
   if (cost !== 1) lines.push(`Cost: ${requests(cost)}`)
   const policies = profile === undefined ? undefined : profiles[profile]

@@ -43,15 +43,15 @@ export function describeDocument (document: object, sources: DocumentSources): o
     const { context, access } = found
     const enforced = securityOf(access, Object.keys(context.schemes))
     const security = scopesForOAuthAlone ? withoutForbiddenScopes(enforced, schemes) : enforced
-    if (access.mode === 'public') return { ...operation, security }
-    const { profiles } = context
+    const profiles = profilesFor(access, context)
+    const lines = descriptions ? accessLines(access, profiles) : []
     const declared = recordOf(operation.responses)
     const made = responses.get(context)
     return {
       ...operation,
-      ...descriptions && { description: describe(operation.description, accessLines(access, profiles)) },
+      ...lines.length > 0 && { description: describe(operation.description, lines) },
       security,
-      ...withoutCredentials(operation.parameters, Object.values(context.schemes)),
+      ...access.mode !== 'public' && withoutCredentials(operation.parameters, Object.values(context.schemes)),
       responses: {
         ...declared,
         ...isCounted(access, profiles) && made?.withRateLimitFields(declared),
@@ -84,6 +84,11 @@ function findAccess (
 /** The host's own description comes first. */
 function describe (own: unknown, lines: readonly string[]): string {
   return [...typeof own === 'string' && own !== '' ? [own] : [], ...lines].join('\n\n')
+}
+
+/** Undefined where the requests of an operation are not counted. */
+function profilesFor ({ mode }: OperationAccess, { profiles, rendering }: DocumentedContext): Profiles {
+  return mode === 'public' && rendering.limitAnonymous === undefined ? undefined : profiles
 }
 
 /** A profile without policies counts nothing. */

@@ -1,27 +1,21 @@
-import type { AccessError, RefusalCode } from '../core/errors.js'
+import type { AccessError } from '../core/errors.js'
 import { render, rendererOf } from '../core/error-formats.js'
 import type { AccessContext } from '../core/access-context.js'
 import { describeMissingScopes } from '../core/missing-scopes.js'
 import { scopesInWords } from './access-lines.js'
-import { bodies, challenge, isRecord, noStore, rateLimit, recordOf, retryAfter, type Json } from './document-parts.js'
+import { bodies, challenge, isRecord, rateLimit, recordOf, type Json } from './document-parts.js'
 import type { Refer } from './references.js'
+import { publicRefusalsByStatus, refusalsByStatus, type Refusals } from './refusals-by-status.js'
 import type { OperationAccess } from './security.js'
 
 /** How a context answers what it refuses. */
-export type RefusalRendering = Pick<AccessContext, 'errors' | 'rateLimitFields' | 'refusal'>
+export type RefusalRendering = Pick<AccessContext, 'errors' | 'limitAnonymous' | 'rateLimitFields' | 'refusal'>
 
 export interface Responses {
-  /** The refusals of a guarded operation by status, without those that it declares itself. */
+  /** The refusals of an operation by status, without those that it declares itself. */
   refusalsOf (access: OperationAccess, declared: Json): Record<string, Json>
   /** The declared 2xx responses of a counted operation with the RateLimit fields; header objects of the host stay. */
   withRateLimitFields (declared: Json): Record<string, Json>
-}
-
-interface Refusals {
-  readonly name: string
-  readonly description: string
-  readonly codes: readonly RefusalCode[]
-  readonly headers: Readonly<Record<string, Json>>
 }
 
 /**
@@ -29,11 +23,12 @@ interface Refusals {
  * @param refer adds the parts that the responses refer to
  */
 export function createResponses (rendering: RefusalRendering, refer: Refer): Responses {
-  const { errors, rateLimitFields, refusal } = rendering
+  const { errors, limitAnonymous, rateLimitFields, refusal } = rendering
   const renderer = rendererOf(errors)
   const body = typeof errors === 'string' && errors !== 'throw' ? bodies[errors] : { type: 'object' }
   const fields: Refusals['headers'] = Object.assign({}, ...rateLimitFields.map((format) => rateLimit[format]))
   const refusals = refusalsByStatus(fields)
+  const publicRefusals = limitAnonymous === undefined ? {} : publicRefusalsByStatus(fields)
 
   function referTo (headers: Refusals['headers']): Json {
     return Object.fromEntries(Object.entries(headers)
@@ -70,7 +65,8 @@ export function createResponses (rendering: RefusalRendering, refer: Refer): Res
   return {
     refusalsOf (access, declared) {
       const wanted = scopesInWords(access.alternatives, (name) => name)
-      const missing = Object.entries(refusals).filter(([status]) => !Object.hasOwn(declared, status))
+      const all = access.mode === 'public' ? publicRefusals : refusals
+      const missing = Object.entries(all).filter(([status]) => !Object.hasOwn(declared, status))
       return Object.fromEntries(missing.map(([status, one]) => [
         status,
         status === '403' && wanted !== undefined ? scopesResponse(wanted, one, access) : sharedResponse(one)
@@ -87,42 +83,6 @@ export function createResponses (rendering: RefusalRendering, refer: Refer): Res
         described[status] = { ...response, headers: { ...referTo(Object.fromEntries(missing)), ...own } }
       }
       return described
-    }
-  }
-}
-
-/** @param fields the RateLimit fields of a context */
-function refusalsByStatus (fields: Refusals['headers']): Readonly<Record<string, Refusals>> {
-  return {
-    400: {
-      name: 'BadRequest',
-      description: 'The Authorization header could not be read.',
-      codes: ['CREDENTIAL_MALFORMED'],
-      headers: { ...challenge, ...noStore }
-    },
-    401: {
-      name: 'Unauthorized',
-      description: 'There is no credential, or it is not valid.',
-      codes: ['CREDENTIAL_MISSING', 'CREDENTIAL_INVALID'],
-      headers: { ...challenge, ...noStore }
-    },
-    403: {
-      name: 'Forbidden',
-      description: 'The credential is valid, but not here.',
-      codes: ['WRONG_ENVIRONMENT'],
-      headers: noStore
-    },
-    429: {
-      name: 'TooManyRequests',
-      description: 'The quota is used up, or too many attempts to authenticate failed.',
-      codes: ['RATE_LIMITED', 'TOO_MANY_FAILURES'],
-      headers: { ...retryAfter, ...fields, ...noStore }
-    },
-    503: {
-      name: 'ServiceUnavailable',
-      description: 'The API cannot decide at the moment whether the request may pass.',
-      codes: ['AUTHENTICATION_UNAVAILABLE', 'LIMITER_UNAVAILABLE'],
-      headers: { ...retryAfter, ...noStore }
     }
   }
 }

@@ -127,6 +127,17 @@ t.test('successful responses of counted operations list the RateLimit fields; wh
   t.same(headers(app, '/health'), [])
 })
 
+t.test('a public operation says what it costs where anonymous callers are counted', async (t) => {
+  const schemas = {
+    '/health': scopes.public(),
+    '/search': { ...scopes.public(), 'x-rate-limit': { profile: 'hour', cost: 2 } }
+  }
+  const profiles = { hour: [{ name: 'hour', quota: 10, window: 3_600 }] }
+  const app = await server(t, schemas, { limits: { profiles, anonymous: [{ name: 'anonymous', quota: 30, window: 60 }] } })
+  t.same(descriptions(app), { '/health': undefined, '/search': 'Cost: 2 requests\n\nLimit: 10 requests an hour' })
+  t.same(headers(app, '/health'), ['RateLimit', 'RateLimit-Policy'])
+})
+
 t.test('a transform of one route keeps what its own document says; so does a response by reference', async (t) => {
   const transform = ({ schema, url }: { schema: FastifySchema, url: string }) => ({ schema: { ...schema, summary: 'Mine' }, url })
   const app = await documented({
