@@ -33,10 +33,11 @@ export const latchkey = fp<LatchkeyOptions>(async function latchkey (app: Fastif
   checkEnvironments(options, keyring?.environments ?? [])
   const schemes = [...resolvers, ...keyring === undefined ? [] : [keyring.resolver]].sort(anyFormLast)
 
-  const { errors, undeclared, rateLimitFields, realm, clock, environment, transport, deadline, failures } = options
+  const { errors, undeclared, rateLimitFields, realm, clock } = options
+  const { environment, transport, credentials, deadline, failures } = options
   const { byMethod } = scopes
   const context = createAccessContext(app, { errors, undeclared, rateLimitFields, realm, clock, byMethod })
-  const auth: AuthOptions = { resolvers: schemes, environment, transport, deadline, failures, events }
+  const auth: AuthOptions = { resolvers: schemes, environment, transport, credentials, deadline, failures, events }
 
   // What a request passes, in this order.
   const steps: Step[] = createAuthentication(app, context, auth) // transport, authenticate
@@ -63,7 +64,7 @@ const NO_STORE = 'keys.store is left out: keys live in this process\'s memory, a
 function createKeyring (
   app: FastifyInstance, options: LatchkeyOptions, events: Emitter | undefined
 ): Keyring | undefined {
-  const { keys, scopes, clock = Date.now, realm, deadline = 1, limits } = options
+  const { keys, scopes, clock = Date.now, realm, credentials, deadline = 1, limits } = options
   if (keys === false) return undefined
   if (keys.store === undefined) app.log.warn(NO_STORE)
   const counters = limits === false ? undefined : limits?.store
@@ -72,6 +73,7 @@ function createKeyring (
     scopes: scopes.names,
     expand: scopes.expand,
     realm,
+    credentials,
     deadline,
     publishVersion: counters?.publishVersion?.bind(counters),
     events,

@@ -3,7 +3,9 @@ import fp from 'fastify-plugin'
 import { contextSchema, type AccessContextOptions } from './context-options.js'
 import type { Clock } from './clock.js'
 import { render, rendererOf, type ErrorFormat } from './error-formats.js'
-import { AccessError, type ChallengeParameters, type RefusalCode, type RefusalDetails } from './errors.js'
+import {
+  AccessError, type ChallengeParameters, type RefusalCode, type RefusalDetails, type UsedPlace
+} from './errors.js'
 import { warnOfEarlierPlugins } from './earlier-plugins.js'
 import { checkOptions, OptionError } from './options.js'
 import type { OutcomeListener } from './outcomes.js'
@@ -39,6 +41,8 @@ export interface AccessContext {
   schemes: readonly string[]
   /** Authenticates a request again by the stored record, without caches; set by `auth`. @throws AccessError */
   reauthenticate: (request: FastifyRequest) => Promise<Principal>
+  /** Where the credential of a request came from, for its challenge; set by `auth`. */
+  usedPlace: (request: FastifyRequest) => UsedPlace
   /** What the matched route of a request declares. */
   accessOf (request: FastifyRequest): RouteAccess
   /** What a route declares, one item for each of its methods; for `onRoute` hooks. */
@@ -79,6 +83,7 @@ export function createAccessContext (app: FastifyInstance, options: AccessContex
     async reauthenticate () {
       throw new OptionError('nothing authenticates requests here; register latchkey, or the auth plugin')
     },
+    usedPlace: () => ({}),
     refusal: (code, details) => new AccessError(code, { ...challenge, ...details }),
     refuse (request, reply, error) {
       log(request, error)

@@ -101,7 +101,7 @@ function refusalsByStatus (fields: Refusals['headers']): Readonly<Record<string,
   return {
     400: {
       name: 'BadRequest',
-      description: 'The Authorization header could not be read.',
+      description: 'The request does not carry exactly one credential in a form that can be read.',
       codes: ['CREDENTIAL_MALFORMED'],
       headers: { ...challenge, ...noStore }
     },
