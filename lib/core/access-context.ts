@@ -43,6 +43,8 @@ export interface AccessContext {
   reauthenticate: (request: FastifyRequest) => Promise<Principal>
   /** Where the credential of a request came from, for its challenge; set by `auth`. */
   usedPlace: (request: FastifyRequest) => UsedPlace
+  /** Counts a request without a credential by its address; set by `limits` where anonymous callers are counted. */
+  limitAnonymous: LimitAnonymous | undefined
   /** What the matched route of a request declares. */
   accessOf (request: FastifyRequest): RouteAccess
   /** What a route declares, one item for each of its methods; for `onRoute` hooks. */
@@ -54,6 +56,11 @@ export interface AccessContext {
   setRateLimitHeaders (reply: FastifyReply, allowances: readonly Allowance[]): void
   rateLimitHeaders (allowances: readonly Allowance[]): Record<string, string>
 }
+
+/** A step of a request, as `Step` is. */
+type LimitAnonymous = (
+  request: FastifyRequest, reply: FastifyReply, access: RouteAccess
+) => AccessError | undefined | Promise<AccessError | undefined>
 
 const contexts = new WeakMap<Latchkey, AccessContext>()
 
@@ -84,6 +91,7 @@ export function createAccessContext (app: FastifyInstance, options: AccessContex
       throw new OptionError('nothing authenticates requests here; register latchkey, or the auth plugin')
     },
     usedPlace: () => ({}),
+    limitAnonymous: undefined,
     refusal: (code, details) => new AccessError(code, { ...challenge, ...details }),
     refuse (request, reply, error) {
       log(request, error)

@@ -39,8 +39,11 @@ export function describeDocument (document: object, sources: OperationSources): 
     const { context, access } = found
     const enforced = securityOf(access, context.schemes)
     const security = scopesForOAuthAlone ? withoutForbiddenScopes(enforced, schemes) : enforced
-    if (access.mode === 'public') return { ...operation, security }
     const declared = recordOf(operation.responses)
+    if (access.mode === 'public') {
+      const refusals = responses.get(context)?.ofPublic(declared)
+      return { ...operation, security, ...refusals && { responses: { ...declared, ...refusals } } }
+    }
     return {
       ...operation,
       security,

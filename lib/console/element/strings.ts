@@ -128,6 +128,7 @@ export const english = {
   troubleForbidden: 'You may not do this.',
   troubleMissing: 'It is not there any more.',
   troubleConflict: 'Somebody else changed this key meanwhile. You see it as it is now.',
+  troubleRefused: 'The server refuses this as things are.',
   troubleInvalid: 'The server did not accept this.',
   troubleLimited: 'Too many requests. Try again in {count} seconds.',
   troubleOutage: 'Keys can’t be reached right now. Try again in a moment.',

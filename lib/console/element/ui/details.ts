@@ -1,7 +1,7 @@
 import { html, nothing, type TemplateResult } from 'lit'
 import type { KeyView } from '../../../management/index.js'
 import { details, nameOf, type Cell } from '../fields.js'
-import { offered } from '../verbs.js'
+import { offered } from '../verb.js'
 import { actionView } from './action.js'
 import { say, type View } from './view.js'
 
@@ -9,7 +9,7 @@ import { say, type View } from './view.js'
 export function detailsView (view: View, key: KeyView): TemplateResult {
   const { reading, state: { caller } } = view
   const name = nameOf(key, reading.strings)
-  const verbs = caller === undefined ? [] : offered('details', caller, key)
+  const verbs = caller === undefined ? [] : offered(view.kind, 'details', caller, key)
   const shown = details.map(({ name, label, cell }) => ({ name, label, cell: cell(key, reading) }))
   return html`
     <section part="details" class="details-body" aria-label=${say(view, 'detailsOf', { name })}>
@@ -18,7 +18,7 @@ export function detailsView (view: View, key: KeyView): TemplateResult {
           <div class="fact ${name}"><dt>${say(view, label)}</dt><dd>${cellView(cell, true)}</dd></div>`)}
       </dl>
       <div class="actions">
-        ${verbs.map((verb) => actionView(view, verb, key, name))}
+        ${verbs.map((verb) => actionView(view, verb, { record: key, name }))}
       </div>
     </section>`
 }

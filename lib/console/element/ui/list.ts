@@ -3,7 +3,7 @@ import { repeat } from 'lit/directives/repeat.js'
 import type { KeyView } from '../../../management/index.js'
 import { badgesOf, columns, endedColumns, hintOf, nameOf, type Cell, type Field } from '../fields.js'
 import { filterKeys } from '../key-filter.js'
-import { offered } from '../verbs.js'
+import { offered } from '../verb.js'
 import { actionView } from './action.js'
 import { cellView, detailsView } from './details.js'
 import { icons } from './icons.js'
@@ -49,7 +49,7 @@ function rowView (view: View, key: KeyView): TemplateResult {
   const { state: { open, caller }, reading, model } = view
   const name = nameOf(key, reading.strings)
   const isOpen = open === key.id
-  const verbs = caller === undefined ? [] : offered('row', caller, key)
+  const verbs = caller === undefined ? [] : offered(view.kind, 'row', caller, key)
   const detailsRow = html`
     <tr role="row" class="details">
       <td role="cell" colspan=${columns.length + 3} id=${`details-${key.id}`}>${detailsView(view, key)}</td>
@@ -71,7 +71,7 @@ function rowView (view: View, key: KeyView): TemplateResult {
       ${columnsOf(view).map(({ label, cell }) => html`
         <td role="cell" class="cell">${labelView(view, label)}${cellView(cell(key, reading))}</td>`)}
       <td role="cell" class="actions">
-        ${verbs.map((verb) => actionView(view, verb, key, name))}
+        ${verbs.map((verb) => actionView(view, verb, { record: key, name }))}
       </td>
     </tr>
     ${isOpen ? detailsRow : nothing}`
@@ -121,6 +121,6 @@ function emptyView (view: View): TemplateResult {
     <div class="empty" role="status">
       ${icons.key}
       <h3>${say(view, 'emptyTitle')}</h3>
-      ${offered('top', caller).map(() => html`<p class="muted">${say(view, 'emptyText')}</p>`)}
+      ${offered(view.kind, 'top', caller).map(() => html`<p class="muted">${say(view, 'emptyText')}</p>`)}
     </div>`
 }
