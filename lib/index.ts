@@ -3,7 +3,7 @@
  * The plugin is `latchkey`; its parts have subpaths of their own (`fastify-latchkey/auth`, `/scopes`, `/limits`, …).
  */
 export { latchkey, latchkey as default } from './latchkey.js'
-export type { LatchkeyOptions } from './latchkey-options.js'
+export { adopt, type LatchkeyOptions } from './latchkey-options.js'
 export { accessContext, type AccessContextOptions, type Latchkey } from './core/access-context.js'
 export {
   allowPlainHttp, basic, bearer, header, InvalidCredential, type CredentialPlace, type Lookup, type Resolver

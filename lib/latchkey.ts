@@ -33,10 +33,10 @@ export const latchkey = fp<LatchkeyOptions>(async function latchkey (app: Fastif
   checkEnvironments(options, keyring?.environments ?? [])
   const schemes = [...resolvers, ...keyring === undefined ? [] : [keyring.resolver]].sort(anyFormLast)
 
-  const { errors, undeclared, rateLimitFields, realm, clock } = options
+  const { errors, undeclared, unknownPaths, rateLimitFields, realm, clock } = options
+  const contextOptions = { errors, undeclared, unknownPaths, rateLimitFields, realm, clock }
+  const context = createAccessContext(app, { ...contextOptions, byMethod: scopes.byMethod })
   const { environment, transport, credentials, deadline, failures } = options
-  const { byMethod } = scopes
-  const context = createAccessContext(app, { errors, undeclared, rateLimitFields, realm, clock, byMethod })
   const auth: AuthOptions = { resolvers: schemes, environment, transport, credentials, deadline, failures, events }
 
   // What a request passes, in this order.

@@ -1,3 +1,5 @@
+import { usageTexts } from './usage-texts.js'
+
 /** Every text of the element, in English. `{name}` is filled in. A host replaces those that it likes. */
 export const english = {
   title: 'API keys',
@@ -57,6 +59,7 @@ export const english = {
   secretAfterUse: 'stops working {time} after the first use of the next one',
   scopeUsed: 'used {when}',
   scopeUnused: 'never used',
+  ...usageTexts,
   retiring: 'Old secret works until {when}',
   retiringAfterUse: 'Old secret works until the new one is used',
   details: 'Details',

@@ -72,6 +72,11 @@ export abstract class SettingsElement<S extends DialogState<Actor, Stored>> exte
     return this.model.load()
   }
 
+  /** Called when a person comes back to the page. */
+  protected refresh (): void {
+    this.model.refresh()
+  }
+
   protected get modelDeps (): ModelDeps<S> {
     return {
       api: createApi(() => ({ baseUrl: this.baseUrl, fetch: this.fetch, credentials: this.credentials })),
@@ -134,7 +139,7 @@ export abstract class SettingsElement<S extends DialogState<Actor, Stored>> exte
   }
 
   readonly #onVisible = (): void => {
-    if (document.visibilityState === 'visible') this.model.refresh()
+    if (document.visibilityState === 'visible') this.refresh()
   }
 
   readonly #onLeaving = (event: BeforeUnloadEvent): void => {
