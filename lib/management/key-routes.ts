@@ -10,7 +10,7 @@ import type { ApiKey, KeyCaller } from '../keys/index.js'
 import { createFrame, type Kind, type RouteScopes } from './frame.js'
 import { keyRoutesOptions, type KeyRoutesOptions } from './key-options.js'
 import { answers, CreateBody, ListQuery, Params, RevokeBody, RotateBody, UpdateBody } from './key-schemas.js'
-import { checkPresets, createCallerView } from './caller-view.js'
+import { checkPresets, createGrantable } from './grantable.js'
 import { viewOfKey } from './key-view.js'
 import { readInstant } from './instant.js'
 import type { Body, InWorkspaceQuery } from './schemas.js'
@@ -53,10 +53,10 @@ export async function keyRoutes (app: FastifyInstance, options: KeyRoutesOptions
   }
   const { scopes = defaultScopes, issuing, rotateEvery, mayExceed, presets: bundles = [] } = options
   const { keys } = app.latchkey
-  const { context, actors, declare } = createFrame(app, scopes, options, kind)
+  const { context, actors, viewOfActor, declare } = createFrame(app, scopes, options, kind)
   const view = (key: ApiKey) => viewOfKey(key, context.clock(), rotateEvery)
   const catalogue = () => app.latchkey.scopesByResource()
-  const viewOfCaller = createCallerView({ catalogue, grants: keys.grants, scopes, presets: bundles })
+  const grantableBy = createGrantable({ catalogue, grants: keys.grants, presets: bundles })
   app.addHook('onReady', async () => checkPresets(bundles, catalogue()))
   const counted = issuing === undefined ? {} : { 'x-rate-limit': issuing }
 
@@ -109,8 +109,7 @@ export async function keyRoutes (app: FastifyInstance, options: KeyRoutesOptions
     answers: { 200: answers.caller }
   }), async (request) => {
     const by = await actors.actorIn(request, request.query)
-    const [workspaces, environments] = [await actors.workspacesOf(request), await actors.environmentsOf(request)]
-    return { ...viewOfCaller(by), workspaces, environments }
+    return { ...await viewOfActor(request, by), ...grantableBy(by) }
   })
 
   app.get<ById>('/:id', declare({

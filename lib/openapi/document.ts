@@ -37,14 +37,17 @@ export function describeDocument (document: object, sources: OperationSources): 
     const found = findAccess(operation.security, method, sources)
     if (found === undefined) return operation
     const { context, access } = found
-    const enforced = securityOf(access, Object.keys(context.schemes))
+    const enforced = securityOf(access, context.schemes)
     const security = scopesForOAuthAlone ? withoutForbiddenScopes(enforced, schemes) : enforced
-    if (access.mode === 'public') return { ...operation, security }
     const declared = recordOf(operation.responses)
+    if (access.mode === 'public') {
+      const refusals = responses.get(context)?.ofPublic(declared)
+      return { ...operation, security, ...refusals && { responses: { ...declared, ...refusals } } }
+    }
     return {
       ...operation,
       security,
-      ...withoutCredentials(operation.parameters, Object.values(context.schemes)),
+      ...withoutCredentials(operation.parameters, Object.values(context.schemes).flatMap((one) => Object.values(one))),
       responses: { ...declared, ...responses.get(context)?.of(access, declared) }
     }
   }
@@ -63,7 +66,7 @@ function findAccess (
   const access = operation?.accesses.find((one) => one.method === method)
   if (operation !== undefined && access !== undefined) return { context: operation.context, access }
   for (const context of contexts) {
-    const access = readSecurity(security, Object.keys(context.schemes))
+    const access = readSecurity(security, context.schemes)
     if (access !== undefined) return { context, access }
   }
   return undefined

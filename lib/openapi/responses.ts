@@ -7,7 +7,7 @@ import { describeMissingScopes } from '../core/missing-scopes.js'
 import { bodies, challenge, noStore, rateLimit, retryAfter, type Json } from './document-parts.js'
 
 /** How a context answers what it refuses. */
-export type RefusalRendering = Pick<AccessContext, 'errors' | 'rateLimitFields' | 'refusal'>
+export type RefusalRendering = Pick<AccessContext, 'errors' | 'limitAnonymous' | 'rateLimitFields' | 'refusal'>
 
 /** Reusable parts of a document: those that its responses refer to. */
 export interface Components {
@@ -19,6 +19,8 @@ export interface Components {
 export interface Responses {
   /** The refusals of a guarded operation by status, without those that it declares itself. */
   of (access: Pick<RouteAccess, 'alternatives'>, declared: Json): Record<string, Json>
+  /** Those of a public operation; undefined where nobody is refused. */
+  ofPublic (declared: Json): Record<string, Json> | undefined
 }
 
 interface Refusals {
@@ -37,7 +39,9 @@ export function createResponses (rendering: RefusalRendering, components: Compon
   const references = new Map<string, string>()
   const renderer = rendererOf(errors)
   const body = typeof errors === 'string' && errors !== 'throw' ? bodies[errors] : { type: 'object' }
-  const refusals = refusalsByStatus(Object.assign({}, ...rateLimitFields.map((format) => rateLimit[format])))
+  const fields = Object.assign({}, ...rateLimitFields.map((format) => rateLimit[format]))
+  const refusals = refusalsByStatus(fields)
+  const publicRefusals = publicRefusalsByStatus(fields)
 
   /** Contexts of other error formats share a document: a part that differs from theirs gets a name of its own. */
   function refer (kind: keyof Components, name: string, make: () => Json): Json {
@@ -83,13 +87,23 @@ export function createResponses (rendering: RefusalRendering, components: Compon
   return {
     of ({ alternatives }, declared) {
       const wanted = describeScopes(alternatives)
-      const missing = Object.entries(refusals).filter(([status]) => !Object.hasOwn(declared, status))
-      return Object.fromEntries(missing.map(([status, one]) => [
+      return Object.fromEntries(without(declared, refusals).map(([status, one]) => [
         status,
         status === '403' && wanted !== undefined ? scopesResponse(wanted, one, alternatives) : sharedResponse(one)
       ]))
+    },
+    ofPublic (declared) {
+      if (rendering.limitAnonymous === undefined) return undefined
+      const missing = without(declared, publicRefusals)
+      return Object.fromEntries(missing.map(([status, one]) => [status, sharedResponse(one)]))
     }
   }
+}
+
+type RefusalsByStatus = Readonly<Record<string, Refusals>>
+
+function without (declared: Json, refusals: RefusalsByStatus): Array<[status: string, refusals: Refusals]> {
+  return Object.entries(refusals).filter(([status]) => !Object.hasOwn(declared, status))
 }
 
 function isTaken (present: Json | undefined, part: Json): boolean {
@@ -97,11 +111,11 @@ function isTaken (present: Json | undefined, part: Json): boolean {
 }
 
 /** @param fields the RateLimit fields of a context */
-function refusalsByStatus (fields: Refusals['headers']): Readonly<Record<string, Refusals>> {
+function refusalsByStatus (fields: Refusals['headers']): RefusalsByStatus {
   return {
     400: {
       name: 'BadRequest',
-      description: 'The Authorization header could not be read.',
+      description: 'The request does not carry exactly one credential in a form that can be read.',
       codes: ['CREDENTIAL_MALFORMED'],
       headers: { ...challenge, ...noStore }
     },
@@ -127,6 +141,24 @@ function refusalsByStatus (fields: Refusals['headers']): Readonly<Record<string,
       name: 'ServiceUnavailable',
       description: 'The API cannot decide at the moment whether the request may pass.',
       codes: ['AUTHENTICATION_UNAVAILABLE', 'LIMITER_UNAVAILABLE'],
+      headers: { ...retryAfter, ...noStore }
+    }
+  }
+}
+
+/** Of public operations, where callers without a credential are counted. */
+function publicRefusalsByStatus (fields: Refusals['headers']): RefusalsByStatus {
+  return {
+    429: {
+      name: 'PublicTooManyRequests',
+      description: 'The quota of the address is used up.',
+      codes: ['RATE_LIMITED'],
+      headers: { ...retryAfter, ...fields, ...noStore }
+    },
+    503: {
+      name: 'PublicServiceUnavailable',
+      description: 'The API cannot decide at the moment whether the request may pass.',
+      codes: ['LIMITER_UNAVAILABLE'],
       headers: { ...retryAfter, ...noStore }
     }
   }

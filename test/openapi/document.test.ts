@@ -138,6 +138,23 @@ t.test('public operations show no refusals; optional ones show that a credential
   t.same(Object.keys(operationOf(app, 'get', '/optional').responses), ['200', ...STATUSES])
 })
 
+t.test('public operations show 429 and 503 where anonymous callers are counted', async (t) => {
+  const app = await server(t, {
+    latchkey: { limits: { anonymous: [{ name: 'anonymous', quota: 30, window: 60 }] } },
+    routes (app) {
+      app.get('/health', { schema: scopes.public(), handler })
+      app.get('/own', { schema: { ...scopes.public(), response: { 429: { description: 'Own.', type: 'null' } } }, handler })
+    }
+  })
+  const { security, responses } = operationOf(app, 'get', '/health')
+  t.same([security, Object.keys(responses)], [[], ['200', '429', '503']])
+  t.equal(operationOf(app, 'get', '/own').responses[429]?.description, 'Own.')
+  const { PublicTooManyRequests, PublicServiceUnavailable } = documentOf(app).components.responses
+  t.same(Object.keys(PublicTooManyRequests?.headers ?? {}), ['Retry-After', 'RateLimit', 'RateLimit-Policy', 'Cache-Control'])
+  t.same(Object.keys(PublicTooManyRequests?.content?.['application/problem+json']?.examples ?? {}), ['RATE_LIMITED'])
+  t.same(Object.keys(PublicServiceUnavailable?.content?.['application/problem+json']?.examples ?? {}), ['LIMITER_UNAVAILABLE'])
+})
+
 t.test('a document without guarded operations has no unused parts', async (t) => {
   const app = await server(t, { routes: (app) => { app.get('/health', { schema: scopes.public(), handler }) } })
   t.same(Object.keys(documentOf(app).components).sort(), ['schemas', 'securitySchemes'])

@@ -105,7 +105,8 @@ function failingStore (secrets: () => Secrets): LimitStore {
   const memory = createMemoryLimitStore()
   return {
     take (take) {
-      if (take.principal.owner !== 'outage') return memory.take(take)
+      const { caller } = take
+      if (caller.kind === 'anonymous' || caller.owner !== 'outage') return memory.take(take)
       const { faultMessage, faultProperty, faultCause } = secrets().words
       throw Object.assign(fault(faultMessage, faultProperty, faultCause), { name: 'ReplyError', code: 'OOM' })
     }
