@@ -37,8 +37,8 @@ export const latchkey = fp<LatchkeyOptions>(async function latchkey (app: Fastif
   const { errors, undeclared, unknownPaths, rateLimitFields, realm, clock } = options
   const contextOptions = { errors, undeclared, unknownPaths, rateLimitFields, realm, clock }
   const context = createAccessContext(app, { ...contextOptions, byMethod: scopes.byMethod })
-  const { environment, transport, deadline, failures } = options
-  const auth: AuthOptions = { resolvers: schemes, environment, transport, deadline, failures, events }
+  const { environment, transport, credentials, deadline, failures } = options
+  const auth: AuthOptions = { resolvers: schemes, environment, transport, credentials, deadline, failures, events }
 
   // What a request passes, in this order.
   const steps: Step[] = createAuthentication(app, context, auth) // transport, authenticate
@@ -66,7 +66,7 @@ const NO_STORE = 'keys.store is left out: keys live in this process\'s memory, a
 function createKeyring (
   app: FastifyInstance, options: LatchkeyOptions, events: Emitter | undefined
 ): Keyring | undefined {
-  const { keys, scopes, clock = Date.now, realm, deadline = 1, limits } = options
+  const { keys, scopes, clock = Date.now, realm, credentials, deadline = 1, limits } = options
   if (keys === false) return undefined
   if (keys.store === undefined) app.log.warn(NO_STORE)
   const counters = limits === false ? undefined : limits?.store
@@ -75,6 +75,7 @@ function createKeyring (
     scopes: scopes.names,
     expand: scopes.expand,
     realm,
+    credentials,
     deadline,
     publishVersion: counters?.publishVersion?.bind(counters),
     events,

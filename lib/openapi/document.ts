@@ -37,7 +37,7 @@ export function describeDocument (document: object, sources: OperationSources): 
     const found = findAccess(operation.security, method, sources)
     if (found === undefined) return operation
     const { context, access } = found
-    const enforced = securityOf(access, Object.keys(context.schemes))
+    const enforced = securityOf(access, context.schemes)
     const security = scopesForOAuthAlone ? withoutForbiddenScopes(enforced, schemes) : enforced
     const declared = recordOf(operation.responses)
     if (access.mode === 'public') {
@@ -47,7 +47,7 @@ export function describeDocument (document: object, sources: OperationSources): 
     return {
       ...operation,
       security,
-      ...withoutCredentials(operation.parameters, Object.values(context.schemes)),
+      ...withoutCredentials(operation.parameters, Object.values(context.schemes).flatMap((one) => Object.values(one))),
       responses: { ...declared, ...responses.get(context)?.of(access, declared) }
     }
   }
@@ -66,7 +66,7 @@ function findAccess (
   const access = operation?.accesses.find((one) => one.method === method)
   if (operation !== undefined && access !== undefined) return { context: operation.context, access }
   for (const context of contexts) {
-    const access = readSecurity(security, Object.keys(context.schemes))
+    const access = readSecurity(security, context.schemes)
     if (access !== undefined) return { context, access }
   }
   return undefined

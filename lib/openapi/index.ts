@@ -5,9 +5,10 @@
 import type { FastifyInstance } from 'fastify'
 import type { RouteAccess } from '../core/route-access.js'
 import { offer, type AccessContext } from '../core/access-context.js'
-import type { Resolver } from '../auth/index.js'
+import { bearer } from '../auth/index.js'
 import type { ScopeTable } from '../scopes/index.js'
 import { addDocumentedContext } from './documented-context.js'
+import { documentSchemes, type DocumentedScheme } from './security.js'
 import { createScopesTable, type ResourceScopes } from './scopes-table.js'
 
 /** What `createOpenApi` works with. */
@@ -15,7 +16,7 @@ export interface OpenApiDeps {
   /** The catalogue of the context. */
   readonly scopes: ScopeTable
   /** The security schemes that the context authenticates by. */
-  readonly schemes: ReadonlyArray<Pick<Resolver, 'scheme' | 'description'>>
+  readonly schemes: readonly DocumentedScheme[]
 }
 
 declare module '../core/access-context.js' {
@@ -41,7 +42,7 @@ export function createOpenApi (app: FastifyInstance, context: AccessContext, { s
   addDocumentedContext({
     app,
     rendering: context,
-    schemes: Object.fromEntries(schemes.map(({ scheme, description }) => [scheme, description])),
+    schemes: documentSchemes(schemes, context.challenge.credentials ?? [bearer()]),
     accessesOf (route) {
       const declared = context.declaredBy(route)
       if (declared.length > 0) return declared.filter((access) => accesses.has(access))

@@ -115,7 +115,7 @@ function refusalsByStatus (fields: Refusals['headers']): RefusalsByStatus {
   return {
     400: {
       name: 'BadRequest',
-      description: 'The Authorization header could not be read.',
+      description: 'The request does not carry exactly one credential in a form that can be read.',
       codes: ['CREDENTIAL_MALFORMED'],
       headers: { ...challenge, ...noStore }
     },
