@@ -41,17 +41,18 @@ export function describeDocument (document: object, sources: DocumentSources): o
     const found = findAccess(operation, method, sources)
     if (found === undefined) return operation
     const { context, access } = found
-    const enforced = securityOf(access, Object.keys(context.schemes))
+    const enforced = securityOf(access, context.schemes)
     const security = scopesForOAuthAlone ? withoutForbiddenScopes(enforced, schemes) : enforced
     const profiles = profilesFor(access, context)
     const lines = descriptions ? accessLines(access, profiles) : []
     const declared = recordOf(operation.responses)
     const made = responses.get(context)
+    const credentials = Object.values(context.schemes).flatMap((one) => Object.values(one))
     return {
       ...operation,
       ...lines.length > 0 && { description: describe(operation.description, lines) },
       security,
-      ...access.mode !== 'public' && withoutCredentials(operation.parameters, Object.values(context.schemes)),
+      ...access.mode !== 'public' && withoutCredentials(operation.parameters, credentials),
       responses: {
         ...declared,
         ...isCounted(access, profiles) && made?.withRateLimitFields(declared),
@@ -75,7 +76,7 @@ function findAccess (
   const access = operation?.accesses.find((one) => one.method === method)
   if (operation !== undefined && access !== undefined) return { context: operation.context, access }
   for (const context of contexts) {
-    const access = readOperation(found, Object.keys(context.schemes))
+    const access = readOperation(found, context.schemes)
     if (access !== undefined) return { context, access }
   }
   return undefined

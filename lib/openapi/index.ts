@@ -5,10 +5,11 @@
 import type { FastifyInstance } from 'fastify'
 import type { RouteAccess } from '../core/route-access.js'
 import { offer, type AccessContext } from '../core/access-context.js'
-import type { Resolver } from '../auth/index.js'
+import { bearer } from '../auth/index.js'
 import type { LimitsOptions } from '../limits/index.js'
 import type { ScopeTable } from '../scopes/index.js'
 import { addDocumentedContext } from './documented-context.js'
+import { documentSchemes, type DocumentedScheme } from './security.js'
 import { createScopesTable, type ResourceScopes, type VisibleRoute } from './scopes-table.js'
 
 /** What `createOpenApi` works with. */
@@ -16,7 +17,7 @@ export interface OpenApiDeps {
   /** The catalogue of the context. */
   readonly scopes: ScopeTable
   /** The security schemes that the context authenticates by. */
-  readonly schemes: ReadonlyArray<Pick<Resolver, 'scheme' | 'description'>>
+  readonly schemes: readonly DocumentedScheme[]
   readonly limits: LimitsOptions | false
 }
 
@@ -46,7 +47,7 @@ export function createOpenApi (app: FastifyInstance, context: AccessContext, dep
     app,
     rendering: context,
     profiles: limits === false || limits.dryRun === true ? undefined : limits.profiles ?? {},
-    schemes: Object.fromEntries(schemes.map(({ scheme, description }) => [scheme, description])),
+    schemes: documentSchemes(schemes, context.challenge.credentials ?? [bearer()]),
     accessesOf (route) {
       const declared = context.declaredBy(route)
       if (declared.length > 0) return declared.filter((access) => accesses.has(access))

@@ -16,7 +16,7 @@ export function refusalsByStatus (fields: Refusals['headers']): RefusalsByStatus
   return {
     400: {
       name: 'BadRequest',
-      description: 'The Authorization header could not be read.',
+      description: 'The request does not carry exactly one credential in a form that can be read.',
       codes: ['CREDENTIAL_MALFORMED'],
       headers: { ...challenge, ...noStore }
     },

@@ -68,7 +68,8 @@ export function swaggerOptions (
         ...ownComponents,
         /** Read when a document is made, because Latchkey may be registered after @fastify/swagger. */
         get securitySchemes () {
-          return Object.assign({}, ...guardedContexts(app).map(({ schemes }) => schemes), ownComponents.securitySchemes)
+          const schemes = guardedContexts(app).flatMap((context) => Object.values(context.schemes))
+          return Object.assign({}, ...schemes, ownComponents.securitySchemes)
         }
       }
     },
@@ -77,7 +78,7 @@ export function swaggerOptions (
       const operation = findOperation(given.route, guardedContexts(app))
       if (operation === undefined) return transformed
       const [access] = operation.accesses
-      const security = securityOf(access, Object.keys(operation.context.schemes))
+      const security = securityOf(access, operation.context.schemes)
       // The operation in the document has this very array: describeDocument finds by it what the operation requires.
       operations.set(security, operation)
       return { url: transformed.url, schema: { ...transformed.schema ?? given.schema, security } }
