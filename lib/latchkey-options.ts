@@ -28,6 +28,20 @@ export interface LatchkeyOptions
   hook?: 'onRequest' | 'preHandler' | undefined
 }
 
+/**
+ * Options for a server that moves step by step: routes that declare nothing want any valid credential, paths without a
+ * route are answered by the server's own 404, and responses have the `X-RateLimit` fields next to those of the draft.
+ *
+ * ```ts
+ * await app.register(latchkey, { ...adopt, scopes, environment: 'production', keys: { prefix: 'acme' } })
+ * ```
+ */
+export const adopt = Object.freeze({
+  undeclared: 'authenticate',
+  unknownPaths: 'public',
+  rateLimitFields: Object.freeze(['draft', 'x-ratelimit'] as const)
+} as const) satisfies Partial<LatchkeyOptions>
+
 const { byMethod: _byCatalogue, ...accessOptions } = contextOptions
 const latchkeySchema = Type.Object({
   ...accessOptions,

@@ -34,10 +34,11 @@ export const latchkey = fp<LatchkeyOptions>(async function latchkey (app: Fastif
   checkEnvironments(options, keyring?.environments ?? [])
   const schemes = [...resolvers, ...keyring === undefined ? [] : [keyring.resolver]].sort(anyFormLast)
 
-  const { errors, undeclared, rateLimitFields, realm, clock, environment, transport, deadline, failures } = options
-  const { byMethod } = scopes
-  const context = createAccessContext(app, { errors, undeclared, rateLimitFields, realm, clock, byMethod })
-  const auth: AuthOptions = { resolvers: schemes, environment, transport, deadline, failures, events }
+  const { errors, undeclared, unknownPaths, rateLimitFields, realm, clock } = options
+  const contextOptions = { errors, undeclared, unknownPaths, rateLimitFields, realm, clock }
+  const context = createAccessContext(app, { ...contextOptions, byMethod: scopes.byMethod })
+  const { environment, transport, credentials, deadline, failures } = options
+  const auth: AuthOptions = { resolvers: schemes, environment, transport, credentials, deadline, failures, events }
 
   // What a request passes, in this order.
   const steps: Step[] = createAuthentication(app, context, auth) // transport, authenticate
@@ -56,7 +57,7 @@ export const latchkey = fp<LatchkeyOptions>(async function latchkey (app: Fastif
   if (keyring !== undefined) addKeys(app, keyring)
   if (events !== undefined) addEvents(app, events)
   if (options.usage !== undefined) addUsageOf(app, options.usage, options)
-  createOpenApi(app, context, { scopes, schemes })
+  createOpenApi(app, context, { scopes, schemes, limits })
 }, { name: 'fastify-latchkey', fastify: '5.x || 6.x' })
 
 const NO_STORE = 'keys.store is left out: keys live in this process\'s memory, and are gone when it ends; ' +
@@ -65,7 +66,7 @@ const NO_STORE = 'keys.store is left out: keys live in this process\'s memory, a
 function createKeyring (
   app: FastifyInstance, options: LatchkeyOptions, events: Emitter | undefined
 ): Keyring | undefined {
-  const { keys, scopes, clock = Date.now, realm, deadline = 1, limits } = options
+  const { keys, scopes, clock = Date.now, realm, credentials, deadline = 1, limits } = options
   if (keys === false) return undefined
   if (keys.store === undefined) app.log.warn(NO_STORE)
   const counters = limits === false ? undefined : limits?.store
@@ -74,6 +75,7 @@ function createKeyring (
     scopes: scopes.names,
     expand: scopes.expand,
     realm,
+    credentials,
     deadline,
     publishVersion: counters?.publishVersion?.bind(counters),
     events,

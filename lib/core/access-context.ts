@@ -3,7 +3,9 @@ import fp from 'fastify-plugin'
 import { contextSchema, type AccessContextOptions } from './context-options.js'
 import type { Clock } from './clock.js'
 import { render, rendererOf, type ErrorFormat } from './error-formats.js'
-import { AccessError, type ChallengeParameters, type RefusalCode, type RefusalDetails } from './errors.js'
+import {
+  AccessError, type ChallengeParameters, type RefusalCode, type RefusalDetails, type UsedPlace
+} from './errors.js'
 import { warnOfEarlierPlugins } from './earlier-plugins.js'
 import { checkOptions, OptionError } from './options.js'
 import type { OutcomeListener } from './outcomes.js'
@@ -44,6 +46,8 @@ export interface AccessContext {
   policiesOf: (principal: Pick<Principal, 'tier' | 'environment'>) => readonly Quota[]
   /** Authenticates a request again by the stored record, without caches; set by `auth`. @throws AccessError */
   reauthenticate: (request: FastifyRequest) => Promise<Principal>
+  /** Where the credential of a request came from, for its challenge; set by `auth`. */
+  usedPlace: (request: FastifyRequest) => UsedPlace
   /** Counts a request without a credential by its address; set by `limits` where anonymous callers are counted. */
   limitAnonymous: LimitAnonymous | undefined
   /** What the matched route of a request declares. */
@@ -92,6 +96,7 @@ export function createAccessContext (app: FastifyInstance, options: AccessContex
     async reauthenticate () {
       throw new OptionError('nothing authenticates requests here; register latchkey, or the auth plugin')
     },
+    usedPlace: () => ({}),
     limitAnonymous: undefined,
     refusal: (code, details) => new AccessError(code, { ...challenge, ...details }),
     refuse (request, reply, error) {
