@@ -13,7 +13,7 @@ async function start (): Promise<Settings> {
   const counts = usageCounts()
   const made = await startSettings({ teardown: (end) => { if (end !== undefined) endings.push(end) } }, {
     page: { title: 'Northwind Traders · Settings', signOut: '/sign-out' },
-    access: { usage: { store: counts.store }, limits: { profiles: { production: [{ name: 'hour', quota: 100, window: 3600 }, { name: 'day', quota: 2000, window: DAY }] } } }
+    access: { usage: { store: counts.store }, limits: { environments: { production: [{ name: 'hour', quota: 100, window: 3600 }, { name: 'day', quota: 2000, window: DAY }], sandbox: [] } } }
   })
   for (const [key, perHour, outcomes] of await fill(made)) counts.add(made.clock.now(), key, hoursOf(perHour, outcomes))
   return made

@@ -56,7 +56,7 @@ function laneView (view: View, outcome: Outcome, { bars, pointed, line }: Lane):
   return html`
     <span class="lane-name">${say(view, outcome)}</span>
     <span class="scale"><span>${compact.format(top)}</span><span>0</span></span>
-    <svg class="lane ${outcome}" viewBox="0 0 ${bars.length} ${BOX}" preserveAspectRatio="none">
+    <svg class="lane ${outcome}" viewBox="0 0 ${bars.length} ${BOX}" preserveAspectRatio="none" aria-hidden="true">
       ${pointed === undefined ? nothing : svg`<rect class="pointed" x=${pointed} width="1" height=${BOX}/>`}
       <path d=${path}/>
       ${line === undefined ? nothing : lineView(BOX - BOX * line.height / top, bars.length)}
