@@ -5,7 +5,9 @@
 export { latchkey, latchkey as default } from './latchkey.js'
 export { adopt, type LatchkeyOptions } from './latchkey-options.js'
 export { accessContext, type AccessContextOptions, type Latchkey } from './core/access-context.js'
-export { allowPlainHttp, InvalidCredential, type Lookup, type Resolver } from './auth/index.js'
+export {
+  allowPlainHttp, basic, bearer, header, InvalidCredential, type CredentialPlace, type Lookup, type Resolver
+} from './auth/index.js'
 export { defineScopes, type Catalogue, type Declaration } from './scopes/index.js'
 export type { ApiKey, IssueInput, Keys, KeyStore } from './keys/index.js'
 export type { Decision, LimitStore, Policy, Profile } from './limits/index.js'

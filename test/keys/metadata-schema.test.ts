@@ -9,12 +9,12 @@ const schemas: Record<string, object> = {
   'TypeBox 0.34': Type034.Object({
     team: Type034.String(team),
     cost: Type034.Optional(Type034.Integer({ minimum: 1 })),
-    plan: Type034.Optional(Type034.Union([Type034.Literal('a'), Type034.Null()]))
+    plan: Type034.Optional(Type034.Union([Type034.Literal('a'), Type034.Null()], { description: 'a plan' }))
   }, { additionalProperties: false }),
   'typebox 1.x': Type1.Object({
     team: Type1.String(team),
     cost: Type1.Optional(Type1.Integer({ minimum: 1 })),
-    plan: Type1.Optional(Type1.Union([Type1.Literal('a'), Type1.Null()]))
+    plan: Type1.Optional(Type1.Union([Type1.Literal('a'), Type1.Null()], { description: 'a plan' }))
   }, { additionalProperties: false }),
   'JSON Schema': {
     $schema: 'https://json-schema.org/draft/2020-12/schema',
@@ -39,7 +39,7 @@ for (const [kind, metadata] of Object.entries(schemas)) {
       [{ team: 'r' }, /^metadata\.team: must be the name of a team$/],
       [{ team: 'red', cost: 0 }, /^metadata\.cost: /],
       [{ team: 'red', cost: 1.5 }, /^metadata\.cost: /],
-      [{ team: 'red', plan: 'b' }, kind === 'JSON Schema' ? /^metadata\.plan: must be "a" or null$/ : /^metadata\.plan: /],
+      [{ team: 'red', plan: 'b' }, kind === 'JSON Schema' ? /^metadata\.plan: must be "a" or null$/ : /^metadata\.plan: must be a plan$/],
       [{ team: 'red', other: 1 }, /^metadata\.other: Unexpected property$/]
     ]
     for (const [notes, detail] of rows) await t.rejects(issue(notes), { code: 'KEY_INPUT_INVALID', detail }, JSON.stringify(notes))
