@@ -8,6 +8,7 @@ import { keysOptions as keysSchema, type KeysOptions } from './keys/options.js'
 import { defaultEnvironments } from './limits/index.js'
 import { limitsSchema, type LimitsOptions } from './limits/options.js'
 import { scopesOptions, type Catalogue } from './scopes/index.js'
+import { usageOptions as usageSchema, type UsageOptions } from './usage/options.js'
 
 export interface LatchkeyOptions
   extends Omit<AccessContextOptions, 'byMethod'>, Omit<AuthOptions, 'resolvers' | 'events'> {
@@ -21,6 +22,8 @@ export interface LatchkeyOptions
   limits?: LimitsOptions | false | undefined
   /** What `app.latchkey.events` emits, or `false` for nothing; costs nothing where nothing listens. */
   events?: EventsOptions | false | undefined
+  /** Counts requests by key, hour and outcome, for `app.latchkey.usage`; they are not counted by default. */
+  usage?: UsageOptions | undefined
   /** Where a route's scopes are checked; `onRequest` by default, before any body is parsed. */
   hook?: 'onRequest' | 'preHandler' | undefined
 }
@@ -53,7 +56,8 @@ const latchkeySchema = Type.Object({
   })),
   events: Type.Optional(Type.Union([eventsSchema, Type.Literal(false)], {
     description: 'an object, or false for no events'
-  }))
+  })),
+  usage: Type.Optional(usageSchema)
 }, { additionalProperties: false })
 
 /**
@@ -64,10 +68,14 @@ export function checkLatchkeyOptions (options: LatchkeyOptions): void {
   if (typeof options.keys === 'object') checkOptions(keysSchema, options.keys, 'keys')
   if (typeof options.limits === 'object') checkOptions(limitsSchema, options.limits, 'limits')
   if (typeof options.events === 'object') checkOptions(eventsSchema, options.events, 'events')
+  if (options.usage !== undefined) checkOptions(usageSchema, options.usage, 'usage')
   checkOptions(latchkeySchema, options, '')
   if (options.keys === false && options.resolvers === undefined) {
     throw new OptionError('option keys is false and there are no resolvers, so no request could be authenticated; ' +
       'write keys: { prefix } or resolvers')
+  }
+  if (options.keys === false && options.usage !== undefined) {
+    throw new OptionError('option usage counts requests of stored keys, and option keys is false; leave usage out')
   }
 }
 

@@ -11,6 +11,7 @@ import { checkEnvironments, checkLatchkeyOptions, type LatchkeyOptions } from '.
 import { createLimiting } from './limits/index.js'
 import { createOpenApi } from './openapi/index.js'
 import { createAuthorization } from './scopes/index.js'
+import { addUsage, createUsage, type UsageOptions } from './usage/index.js'
 
 /**
  * The whole access layer of an API in one plugin: every request of the context is authenticated, counted and checked
@@ -55,7 +56,8 @@ export const latchkey = fp<LatchkeyOptions>(async function latchkey (app: Fastif
 
   if (keyring !== undefined) addKeys(app, keyring)
   if (events !== undefined) addEvents(app, events)
-  createOpenApi(app, context, { scopes, schemes })
+  if (options.usage !== undefined) addUsageOf(app, options.usage, options)
+  createOpenApi(app, context, { scopes, schemes, limits })
 }, { name: 'fastify-latchkey', fastify: '5.x || 6.x' })
 
 const NO_STORE = 'keys.store is left out: keys live in this process\'s memory, and are gone when it ends; ' +
@@ -79,6 +81,15 @@ function createKeyring (
     events,
     ...logsOf(app)
   })
+}
+
+const NO_USAGE_STORE = 'usage.store is left out: counts of requests live in this process\'s memory, and are gone ' +
+  'when it ends; write a store, such as createPostgresUsageStore(), or createMemoryUsageStore() where that is meant'
+
+function addUsageOf (app: FastifyInstance, usage: UsageOptions, options: LatchkeyOptions): void {
+  const { clock = Date.now, deadline = 1 } = options
+  if (usage.store === undefined) app.log.warn(NO_USAGE_STORE)
+  addUsage(app, createUsage(usage, { clock, deadline, ...logsOf(app) }))
 }
 
 function logsOf (app: FastifyInstance) {

@@ -26,6 +26,9 @@ declare module 'fastify' {
   }
 }
 
+/** So many units in so many seconds. */
+export interface Quota { readonly name: string, readonly quota: number, readonly window: number }
+
 /** What all parts of Latchkey share in one guarded context. */
 export interface AccessContext {
   readonly clock: Clock
@@ -39,6 +42,8 @@ export interface AccessContext {
   readonly routes: readonly RouteAccess[]
   /** Names of the security schemes that this context authenticates by; set by `auth`. */
   schemes: readonly string[]
+  /** What counts requests of a principal where their routes name no profile; set by `limits`. */
+  policiesOf: (principal: Pick<Principal, 'tier' | 'environment'>) => readonly Quota[]
   /** Authenticates a request again by the stored record, without caches; set by `auth`. @throws AccessError */
   reauthenticate: (request: FastifyRequest) => Promise<Principal>
   /** Where the credential of a request came from, for its challenge; set by `auth`. */
@@ -87,6 +92,7 @@ export function createAccessContext (app: FastifyInstance, options: AccessContex
     outcomes: [],
     ...reader,
     schemes: [],
+    policiesOf: () => [],
     async reauthenticate () {
       throw new OptionError('nothing authenticates requests here; register latchkey, or the auth plugin')
     },

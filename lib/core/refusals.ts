@@ -38,6 +38,10 @@ export const refusals = {
     message: 'Rate limiting is temporarily unavailable; retry after a short backoff.'
   },
   KEYS_UNAVAILABLE: { statusCode: 503, message: 'Keys are temporarily unavailable; retry after a short backoff.' },
+  USAGE_UNAVAILABLE: {
+    statusCode: 503,
+    message: 'Counts of requests are temporarily unavailable; retry after a short backoff.'
+  },
   KEY_INPUT_INVALID: { statusCode: 400, message: 'The description of the key is not valid.' },
   KEY_EXCEEDS_CALLER: {
     statusCode: 403,
