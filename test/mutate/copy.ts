@@ -8,10 +8,8 @@ import { transform } from 'esbuild'
 /** A copy of the build, outside of the repository: what is changed here is changed nowhere else. */
 export interface Copy {
   readonly folder: string
-  /** Compiles another text of a file of lib/ into the copy. */
-  write (file: string, text: string): Promise<void>
-  /** Puts the file back as it was built. */
-  restore (file: string): void
+  /** Compiles another text of a file of lib/ into the copy for as long as `work` takes. */
+  with<T> (file: string, text: string, work: () => Promise<T>): Promise<T>
   /** Runs a compiled test file. @returns whether it passed; one that is not ready in time has failed */
   run (test: string, milliseconds: number, env?: NodeJS.ProcessEnv): Promise<boolean>
 }
@@ -32,14 +30,16 @@ export function createCopy (): Copy {
 
   return {
     folder,
-    async write (file, text) {
+    async with (file, text, work) {
+      const path = join(folder, compiled(file))
+      const built = readFileSync(path)
       const { code } = await transform(text, {
         loader: 'ts', format: 'esm', platform: 'node', target: 'node20', tsconfigRaw: { compilerOptions: { verbatimModuleSyntax: true } }
       })
-      writeFileSync(join(folder, compiled(file)), code)
-    },
-    restore (file) {
-      writeFileSync(join(folder, compiled(file)), readFileSync(compiled(file)))
+      writeFileSync(path, code)
+      const result = await work()
+      writeFileSync(path, built)
+      return result
     },
     async run (test, milliseconds, env = {}) {
       const child = spawn(process.execPath, [test], { cwd: folder, env: { ...process.env, TAP_BAIL: '1', ...env }, stdio: 'ignore', detached: true })

@@ -33,11 +33,13 @@ export async function main (build: string, args: readonly string[]): Promise<num
   setPriority(19) // it runs long, and never while somebody waits for it
 
   const copy = createCopy()
+  const sources = new Map(rooms.flatMap(filesOf).map((file) => [file, readFileSync(file, 'utf8')]))
   const table: string[] = []
   for (const room of rooms) {
-    const mutants = sample(mutantsIn(room, values.file), Number(values.sample), Number(values.seed))
+    const files = [...sources].filter(([file]) => file.startsWith(`lib/${room}/`) && file.includes(values.file))
+    const mutants = sample(files.flatMap(([file, text]) => mutantsOf(file, text)), Number(values.sample), Number(values.seed))
     const reach = await reachOf(testsOf(room), copy, build)
-    const survivors = await tryAll(mutants, reach, copy)
+    const survivors = await tryAll(mutants, sources, reach, copy)
     const killed = mutants.length - survivors.length
     table.push(`${room}: ${killed} of ${mutants.length} mutants killed (${Math.floor(100 * killed / mutants.length)} %)`, ...survivors)
   }
@@ -49,9 +51,9 @@ function print (text: string, status: number): number {
   return status
 }
 
-function mutantsIn (room: string, part: string): Mutant[] {
-  const files = readdirSync(`lib/${room}`, { recursive: true, encoding: 'utf8' }).map((name) => `lib/${room}/${name}`).sort()
-  return files.filter((file) => /(?<!\.d)\.ts$/.test(file) && file.includes(part)).flatMap((file) => mutantsOf(file, readFileSync(file, 'utf8')))
+function filesOf (room: string): string[] {
+  const names = readdirSync(`lib/${room}`, { recursive: true, encoding: 'utf8' }).filter((name) => /(?<!\.d)\.ts$/.test(name))
+  return names.sort().map((name) => `lib/${room}/${name}`)
 }
 
 function testsOf (room: string): string[] {
@@ -75,19 +77,20 @@ function sample<T> (all: readonly T[], size: number, seed: number): T[] {
 }
 
 /** @returns the survivors, described */
-async function tryAll (mutants: readonly Mutant[], reach: ReadonlyMap<string, Reach>, copy: Copy): Promise<string[]> {
+async function tryAll (
+  mutants: readonly Mutant[], sources: ReadonlyMap<string, string>, reach: ReadonlyMap<string, Reach>, copy: Copy
+): Promise<string[]> {
   const survivors: string[] = []
   const kills = new Map<string, number>()
   for (const [i, mutant] of mutants.entries()) {
     const { file, line, start, end, replacement } = mutant
-    const text = readFileSync(file, 'utf8')
+    const text = sources.get(file) ?? ''
     const killsIn = (test: string) => kills.get(`${file} ${test}`) ?? 0
     // What killed another mutant of the file comes first, then what is quick.
     const tests = [...reach].filter(([, { lines }]) => lines[file]?.includes(line))
       .sort(([a, one], [b, other]) => killsIn(b) - killsIn(a) || one.milliseconds - other.milliseconds)
-    await copy.write(file, `${text.slice(0, start)}${replacement}${text.slice(end)}`)
-    const killer = await firstToFail(tests, copy)
-    copy.restore(file)
+    const changed = `${text.slice(0, start)}${replacement}${text.slice(end)}`
+    const killer = await copy.with(file, changed, () => firstToFail(tests, copy))
     if (killer !== undefined) kills.set(`${file} ${killer}`, killsIn(killer) + 1)
     else survivors.push(`  ${describe(mutant, text)}${tests.length === 0 ? ' (no test of the table runs this line)' : ''}`)
     console.log(`${i + 1}/${mutants.length} ${killer === undefined ? 'SURVIVED' : 'killed'} ${describe(mutant, text)}${killer === undefined ? '' : ` by ${killer}`}`)
