@@ -34,8 +34,12 @@ export interface AccessContext {
   readonly routes: readonly RouteAccess[]
   /** Names of the security schemes that this context authenticates by; set by `auth`. */
   schemes: readonly string[]
-  /** Authenticates a request again by the stored record, without caches; set by `auth`. @throws AccessError */
-  reauthenticate: (request: FastifyRequest) => Promise<Principal>
+  /**
+   * Authenticates a request again by the stored record, without caches; set by `auth`.
+   * @param marker version that the record has at least
+   * @throws AccessError
+   */
+  reauthenticate: (request: FastifyRequest, marker?: number) => Promise<Principal>
   /** What the matched route of a request declares. */
   accessOf (request: FastifyRequest): RouteAccess
   /** What a route declares, one item for each of its methods; for `onRoute` hooks. */
