@@ -28,6 +28,7 @@ export function createEnvironmentCheck (
     if (typeof served !== 'string' && served.includes(principal.environment)) return principal
     const here = typeof served === 'string' ? served : served.join(', ') || 'none'
     return refusal('WRONG_ENVIRONMENT', {
+      principal,
       reason: `principal ${principal.id}`,
       detail: `This credential belongs to ${principal.environment}; this host serves ${here}.`,
       extensions: { credentialEnvironment: principal.environment, hostEnvironment: here }

@@ -1,7 +1,6 @@
 import { hash } from 'node:crypto'
 import type { FastifyRequest } from 'fastify'
-import { normalizeIP } from '@fastify/rate-limit'
-import { withoutPort } from '../core/address.js'
+import { countedAddress } from '../core/address.js'
 import { createClockCache, type CacheEntry } from '../core/clock-cache.js'
 import type { Clock } from '../core/clock.js'
 import { policyItem, type Allowance } from '../core/rate-limit-headers.js'
@@ -27,9 +26,6 @@ export interface FailureBudget {
 
 /** Addresses that are counted at once, and of ended credentials as many; of more, the longest unseen are dropped. */
 const MAX_PARTITIONS = 20_000
-
-/** An IPv6 address has at most 45 characters, but `trustProxy: true` takes any text of a client for its address. */
-const MAX_ADDRESS_LENGTH = 64
 
 interface Attempts extends CacheEntry {
   failed: number
@@ -90,11 +86,8 @@ function createCounters ({ quota, window }: FailureQuota, clock: Clock) {
   }
 }
 
-/**
- * What is counted separately: clients of a Unix socket, and those whose connection is closed, share one partition. The
- * text is copied, because a substring keeps the whole header in memory. Of a credential only its hash is kept.
- */
+/** What is counted separately. Of a credential only its hash is kept. */
 function partitionOf (ip: string | undefined, credential?: string): string {
-  const address = Buffer.from(normalizeIP(withoutPort(ip ?? 'unknown'))).toString('utf8', 0, MAX_ADDRESS_LENGTH)
+  const address = countedAddress(ip)
   return credential === undefined ? address : `${address} ${hash('sha256', credential, 'base64url')}`
 }

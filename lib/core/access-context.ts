@@ -3,9 +3,12 @@ import fp from 'fastify-plugin'
 import { contextSchema, type AccessContextOptions } from './context-options.js'
 import type { Clock } from './clock.js'
 import { render, rendererOf, type ErrorFormat } from './error-formats.js'
-import { AccessError, type ChallengeParameters, type RefusalCode, type RefusalDetails } from './errors.js'
+import {
+  AccessError, type ChallengeParameters, type RefusalCode, type RefusalDetails, type UsedPlace
+} from './errors.js'
 import { warnOfEarlierPlugins } from './earlier-plugins.js'
 import { checkOptions, OptionError } from './options.js'
+import type { OutcomeListener } from './outcomes.js'
 import type { Principal } from './principal.js'
 import { headersOf, headerWriters, type Allowance, type RateLimitFormat } from './rate-limit-headers.js'
 import type { RouteAccess } from './route-access.js'
@@ -23,6 +26,9 @@ declare module 'fastify' {
   }
 }
 
+/** So many units in so many seconds. */
+export interface Quota { readonly name: string, readonly quota: number, readonly window: number }
+
 /** What all parts of Latchkey share in one guarded context. */
 export interface AccessContext {
   readonly clock: Clock
@@ -30,16 +36,24 @@ export interface AccessContext {
   readonly challenge: ChallengeParameters
   readonly errors: ErrorFormat
   readonly rateLimitFields: readonly RateLimitFormat[]
+  /** Called once for each guarded request with what was decided; plugins add to them before the first request. */
+  readonly outcomes: OutcomeListener[]
   /** The routes of this context that were registered after it was guarded. */
   readonly routes: readonly RouteAccess[]
   /** Names of the security schemes that this context authenticates by; set by `auth`. */
   schemes: readonly string[]
+  /** What counts requests of a principal where their routes name no profile; set by `limits`. */
+  policiesOf: (principal: Pick<Principal, 'tier' | 'environment'>) => readonly Quota[]
   /**
    * Authenticates a request again by the stored record, without caches; set by `auth`.
    * @param marker version that the record has at least
    * @throws AccessError
    */
   reauthenticate: (request: FastifyRequest, marker?: number) => Promise<Principal>
+  /** Where the credential of a request came from, for its challenge; set by `auth`. */
+  usedPlace: (request: FastifyRequest) => UsedPlace
+  /** Counts a request without a credential by its address; set by `limits` where anonymous callers are counted. */
+  limitAnonymous: LimitAnonymous | undefined
   /** What the matched route of a request declares. */
   accessOf (request: FastifyRequest): RouteAccess
   /** What a route declares, one item for each of its methods; for `onRoute` hooks. */
@@ -51,6 +65,11 @@ export interface AccessContext {
   setRateLimitHeaders (reply: FastifyReply, allowances: readonly Allowance[]): void
   rateLimitHeaders (allowances: readonly Allowance[]): Record<string, string>
 }
+
+/** A step of a request, as `Step` is. */
+type LimitAnonymous = (
+  request: FastifyRequest, reply: FastifyReply, access: RouteAccess
+) => AccessError | undefined | Promise<AccessError | undefined>
 
 const contexts = new WeakMap<Latchkey, AccessContext>()
 
@@ -74,11 +93,15 @@ export function createAccessContext (app: FastifyInstance, options: AccessContex
     challenge,
     errors,
     rateLimitFields: formats,
+    outcomes: [],
     ...reader,
     schemes: [],
+    policiesOf: () => [],
     async reauthenticate () {
       throw new OptionError('nothing authenticates requests here; register latchkey, or the auth plugin')
     },
+    usedPlace: () => ({}),
+    limitAnonymous: undefined,
     refusal: (code, details) => new AccessError(code, { ...challenge, ...details }),
     refuse (request, reply, error) {
       log(request, error)

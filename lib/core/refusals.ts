@@ -12,7 +12,7 @@ export const refusals = {
   CREDENTIAL_MALFORMED: {
     statusCode: 400,
     challenge: 'invalid_request',
-    message: 'The Authorization header must be "Bearer", a space and one credential, sent once.'
+    message: 'A request must carry one credential, sent once, in the form that its header field requires.'
   },
   CREDENTIAL_INVALID: { statusCode: 401, challenge: 'invalid_token', message: 'The credential is not valid.' },
   INSECURE_TRANSPORT: { statusCode: 403, message: 'This API answers over HTTPS only.' },
@@ -25,7 +25,7 @@ export const refusals = {
   ROUTE_UNDECLARED: { statusCode: 403, message: 'This operation does not declare who may use it.' },
   COST_ABOVE_QUOTA: {
     statusCode: 403,
-    message: 'This operation costs more than the quota of the credential; waiting does not help.'
+    message: 'This operation costs more than the quota of its caller; waiting does not help.'
   },
   RATE_LIMITED: { statusCode: 429, message: 'Too many requests; retry later.' },
   TOO_MANY_FAILURES: { statusCode: 429, message: 'Too many failed attempts to authenticate; retry later.' },
@@ -38,6 +38,10 @@ export const refusals = {
     message: 'Rate limiting is temporarily unavailable; retry after a short backoff.'
   },
   KEYS_UNAVAILABLE: { statusCode: 503, message: 'Keys are temporarily unavailable; retry after a short backoff.' },
+  USAGE_UNAVAILABLE: {
+    statusCode: 503,
+    message: 'Counts of requests are temporarily unavailable; retry after a short backoff.'
+  },
   KEY_INPUT_INVALID: { statusCode: 400, message: 'The description of the key is not valid.' },
   KEY_EXCEEDS_CALLER: {
     statusCode: 403,

@@ -14,6 +14,8 @@ export interface RouteAccess extends SecurityDeclaration {
   readonly cost: number
   /** CORS preflights pass: a route for OPTIONS alone that declares nothing, or a path without a route. */
   readonly preflight: boolean
+  /** The last of the route's own hooks that decides about access, such as `requireScopes`. */
+  readonly lastCheck: object | undefined
   /** What is wrong with the declaration. The server refuses to start with a fault, or the route refuses everybody. */
   readonly faults: readonly string[]
 }
@@ -42,9 +44,10 @@ declare module 'fastify' {
 /**
  * Reads what a route declares for one method.
  * @param shared the handler serves further methods, so an OPTIONS request would run it too: it is no preflight handler
+ * @param lastCheck the last of the route's own hooks that decides about access
  */
 export function readAccess (
-  route: RouteName, schema: RouteOptions['schema'], rules: AccessRules, shared: boolean
+  route: RouteName, schema: RouteOptions['schema'], rules: AccessRules, shared: boolean, lastCheck?: object
 ): RouteAccess {
   const faults: string[] = []
   const own = schema?.security
@@ -62,6 +65,7 @@ export function readAccess (
     profile,
     cost,
     preflight,
+    lastCheck,
     faults
   }
 }
@@ -76,8 +80,12 @@ export const NO_ROUTE: RouteAccess = {
   profile: undefined,
   cost: 1,
   preflight: true,
+  lastCheck: undefined,
   faults: []
 }
+
+/** The same where the host's own 404 answers everybody. */
+export const PUBLIC_NO_ROUTE: RouteAccess = { ...NO_ROUTE, mode: 'public' }
 
 /** For a method that the matched route does not serve: a hook changed the method after the routing. */
 export const NO_METHOD: RouteAccess = {

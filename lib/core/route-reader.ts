@@ -2,7 +2,8 @@ import type { FastifyInstance, FastifyRequest, RouteOptions } from 'fastify'
 import type { AccessContextOptions } from './context-options.js'
 import { DECLARES_NOTHING } from './declaration.js'
 import { OptionError } from './options.js'
-import { NO_METHOD, NO_ROUTE, readAccess, type RouteAccess } from './route-access.js'
+import { lastCheckOf } from './outcomes.js'
+import { NO_METHOD, NO_ROUTE, PUBLIC_NO_ROUTE, readAccess, type RouteAccess } from './route-access.js'
 import { listFaults } from './route-faults.js'
 
 type AccessByMethod = RouteAccess | Map<string, RouteAccess>
@@ -30,20 +31,25 @@ declare module 'fastify' {
  * Latchkey. The server refuses to start while a declaration is faulty.
  */
 export function createRouteReader (
-  app: FastifyInstance, { undeclared = 'refuse', byMethod = () => undefined }: AccessContextOptions
+  app: FastifyInstance,
+  { undeclared = 'refuse', unknownPaths = 'authenticate', byMethod = () => undefined }: AccessContextOptions
 ): RouteReader {
+  const unknownPath = unknownPaths === 'public' ? PUBLIC_NO_ROUTE : NO_ROUTE
   const rules = { undeclared, byMethod }
   const routes: RouteAccess[] = []
   /** Routes that were registered before Latchkey, by their config: Fastify makes one for each route. */
   const earlier = new WeakMap<object, AccessByMethod>()
 
-  function read (method: string | string[], url: string, schema: RouteOptions['schema']): AccessByMethod {
-    if (typeof method === 'string') return readAccess({ method, url }, schema, rules, false)
-    return new Map(method.map((one) => [one, readAccess({ method: one, url }, schema, rules, method.length > 1)]))
+  function read (
+    methods: string | string[], url: string, schema: RouteOptions['schema'], lastCheck?: object
+  ): AccessByMethod {
+    const readOne = (method: string, shared: boolean) => readAccess({ method, url }, schema, rules, shared, lastCheck)
+    if (typeof methods === 'string') return readOne(methods, false)
+    return new Map(methods.map((method) => [method, readOne(method, methods.length > 1)]))
   }
 
   app.addHook('onRoute', function readRoute (route) {
-    const access = read(route.method, route.url, route.schema)
+    const access = read(route.method, route.url, route.schema, lastCheckOf(route))
     routes.push(...(access instanceof Map ? access.values() : [access]))
     route.config = { ...route.config, [kAccess]: access }
   })
@@ -58,7 +64,7 @@ export function createRouteReader (
   return {
     routes,
     accessOf ({ method, routeOptions: { config, schema, method: methods, url } }: FastifyRequest) {
-      if (url === undefined) return NO_ROUTE
+      if (url === undefined) return unknownPath
       let access = config[kAccess] ?? earlier.get(config)
       if (access === undefined) {
         access = read(methods, url, schema)

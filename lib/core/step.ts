@@ -1,6 +1,7 @@
 import type { FastifyReply, FastifyRequest, onRequestHookHandler } from 'fastify'
 import type { AccessContext } from './access-context.js'
 import { describeFault, type AccessError } from './errors.js'
+import { reportOutcome } from './outcomes.js'
 import type { RouteAccess } from './route-access.js'
 
 /** What a step decides: undefined lets the request go on, an error refuses it. */
@@ -58,8 +59,9 @@ export function createHook (context: AccessContext, steps: readonly Step[]): onR
     }
 
     function settle (index: number, result: StepResult): void {
-      if (result === undefined) runFrom(index + 1)
-      else context.refuse(request, reply, result)
+      if (result === undefined) return runFrom(index + 1)
+      reportOutcome(context, request, access, result)
+      context.refuse(request, reply, result)
     }
   }
 }

@@ -1,5 +1,5 @@
-import type { Principal } from '../core/principal.js'
 import type { Verdict } from './algorithms.js'
+import type { Caller } from './caller.js'
 import type { CompiledPolicy } from './policy.js'
 
 /** The verdict of one policy on one take, and where its state is stored. */
@@ -14,7 +14,7 @@ export interface PolicyTake {
 
 /** The counters of one policy, by partition. */
 export interface Counters {
-  decide (policy: CompiledPolicy, principal: Principal, now: number, cost: number): PolicyTake
+  decide (policy: CompiledPolicy, caller: Caller, now: number, cost: number): PolicyTake
   /** Stores the next state. @returns by how many the number of counters has grown */
   commit (take: PolicyTake, now: number): number
   /** Checks up to `max` counters and removes those that have expired. @returns how many it has removed */
@@ -46,8 +46,8 @@ export function createCounters (compiled: CompiledPolicy): Counters {
   }
 
   const counters: Counters = {
-    decide (policy, principal, now, cost) {
-      const partition = partitionOf(principal)
+    decide (policy, caller, now, cost) {
+      const partition = partitionOf(caller)
       const state = states.get(partition)
       if (state !== undefined) settle(state, now)
       return { policy, counters, partition, state, verdict: algorithm.decide(compiled, state, now, cost) }

@@ -2,9 +2,9 @@ import type { AccessContext } from '../core/access-context.js'
 import { withTimeout } from '../core/clock.js'
 import { describeFault, type AccessError } from '../core/errors.js'
 import { OptionError } from '../core/options.js'
-import type { Principal } from '../core/principal.js'
 import type { RouteAccess } from '../core/route-access.js'
 import { andThen, attempt } from '../core/step.js'
+import type { Caller } from './caller.js'
 import { checkOutcome } from './check-outcome.js'
 import type { CompiledPolicy } from './policy.js'
 import type { Profiles } from './profiles.js'
@@ -26,7 +26,7 @@ export interface Ruling {
 }
 
 /** Never throws and never rejects: a failure is an `unavailable` ruling. */
-export type Decide = (access: RouteAccess, principal: Principal) => Ruling | Promise<Ruling>
+export type Decide = (access: RouteAccess, caller: Caller) => Ruling | Promise<Ruling>
 
 export interface DecideDeps {
   readonly context: AccessContext
@@ -43,11 +43,11 @@ export function createDecide ({ context, profiles, store, deadline }: DecideDeps
   const publishesVersions = store.publishVersion !== undefined
   const take = hasBatches(store) ? createTakeBatcher(store) : store.take.bind(store)
 
-  function ask (policies: readonly CompiledPolicy[], principal: Principal, cost: number): Ruling | Promise<Ruling> {
+  function ask (policies: readonly CompiledPolicy[], caller: Caller, cost: number): Ruling | Promise<Ruling> {
     const now = context.clock()
     if (!Number.isFinite(now)) throw new TypeError('the clock does not answer a number of milliseconds')
-    const taken: Outcome | PromiseLike<Outcome> = take({ policies, principal, cost, now })
-    return andThen(inTime(taken), (outcome) => read(outcome, policies, principal))
+    const taken: Outcome | PromiseLike<Outcome> = take({ policies, caller, cost, now })
+    return andThen(inTime(taken), (outcome) => read(outcome, policies, caller))
   }
 
   function inTime (taken: Outcome | PromiseLike<Outcome>): Outcome | Promise<Outcome> {
@@ -56,10 +56,10 @@ export function createDecide ({ context, profiles, store, deadline }: DecideDeps
   }
 
   /** @throws TypeError for an answer that does not fit the take */
-  function read (outcome: Outcome, policies: readonly CompiledPolicy[], principal: Principal): Ruling {
+  function read (outcome: Outcome, policies: readonly CompiledPolicy[], caller: Caller): Ruling {
     if (outcome.failure !== undefined) throw outcome.failure
     const { admitted, policies: outcomes, versionMarker, uncounted } = outcome
-    const stale = stalenessOf(principal, versionMarker)
+    const stale = stalenessOf(caller, versionMarker)
     // Unavailable without an error: the host chose to admit requests that can't be counted.
     if (uncounted === true) return { outcome: 'unavailable', policies: [], stale, versionMarker }
     checkOutcome(outcome, policies)
@@ -67,7 +67,7 @@ export function createDecide ({ context, profiles, store, deadline }: DecideDeps
     return { outcome: 'limited', policies: outcomes, error: limited(outcomes), stale, versionMarker }
   }
 
-  function stalenessOf ({ version }: Principal, versionMarker: number | undefined): Ruling['stale'] {
+  function stalenessOf ({ version }: Caller, versionMarker: number | undefined): Ruling['stale'] {
     if (version === undefined || versionMarker === version) return undefined
     if (versionMarker !== undefined) return 'outdated'
     return publishesVersions ? 'unknown' : undefined
@@ -92,28 +92,28 @@ export function createDecide ({ context, profiles, store, deadline }: DecideDeps
   }
 
   /** Messages of other errors may hold secrets and are not logged. */
-  function unavailable (fault: unknown, principal: Principal): Ruling {
+  function unavailable (fault: unknown, caller: Caller): Ruling {
     const isOwn = fault instanceof OptionError || isLimitStoreUnavailable(fault)
     const reason = isOwn ? fault.message : describeFault(fault)
     const retryAfter = isLimitStoreUnavailable(fault) ? fault.retryAfter : 1
     const error = context.refusal('LIMITER_UNAVAILABLE', { reason, retryAfter })
-    return { outcome: 'unavailable', policies: [], error, stale: stalenessOf(principal, undefined) }
+    return { outcome: 'unavailable', policies: [], error, stale: stalenessOf(caller, undefined) }
   }
 
-  return function decide (access, principal) {
+  return function decide (access, caller) {
     return attempt<Ruling>(() => {
       const { cost } = access
-      const policies = profiles.select(access, principal)
-      const mayBeStale = publishesVersions && principal.version !== undefined
+      const policies = profiles.select(access, caller)
+      const mayBeStale = publishesVersions && caller.version !== undefined
       const exceeded = policies.find(({ capacity, quota }) => cost > capacity && quota > 0)
       if (exceeded !== undefined) {
         const ruling = tooCostly(exceeded, cost)
         // A dry run lets the request go on, so its principal must still be checked against the version marker.
         if (!mayBeStale) return ruling
-        return andThen(ask([], principal, 0), ({ stale, versionMarker }) => ({ ...ruling, stale, versionMarker }))
+        return andThen(ask([], caller, 0), ({ stale, versionMarker }) => ({ ...ruling, stale, versionMarker }))
       }
-      return policies.length > 0 || mayBeStale ? ask(policies, principal, cost) : UNLIMITED
-    }, (fault) => unavailable(fault, principal))
+      return policies.length > 0 || mayBeStale ? ask(policies, caller, cost) : UNLIMITED
+    }, (fault) => unavailable(fault, caller))
   }
 }
 

@@ -18,34 +18,38 @@ import { limitsSchema, type LimitsOptions, type LimitsPluginOptions } from './op
 import { createProfiles, type Profiles } from './profiles.js'
 import { createReload } from './stale-principal.js'
 
-/** The step `limit`: counts every authenticated request by the policies of its profile. */
+/** The step `limit`: counts every request by the policies of its profile; see `LimitsOptions.anonymous`. */
 export function createLimiting (
   app: FastifyInstance, context: AccessContext, options: LimitsOptions, events: Emitter | undefined
 ): Step {
   checkOptions(limitsSchema, options, 'limits')
-  const { store: given, maxPartitions, deadline = 0.1, dryRun = false, onDecision } = options
+  const { store: given, maxPartitions, deadline = 0.1, dryRun = false, onDecision, anonymous } = options
   if (given !== undefined && maxPartitions !== undefined) {
     throw new OptionError('option limits.maxPartitions is for the memory store; ' +
       'set the size of your limits.store there')
   }
+  const countsAnonymous = anonymous !== undefined
   const profiles = createProfiles(options)
   const store = given ?? createMemoryLimitStore({ maxPartitions })
   const decide = createDecide({ context, profiles, store, deadline })
+  context.policiesOf = profiles.ofPrincipal
   const reload = createReload({ context, decide, profiles, store, deadline })
 
   app.addHook('onReady', async function checkProfiles () {
-    const faults = listFaults(context.routes, (route) => faultsOf(route, profiles))
+    const faults = listFaults(context.routes, (route) => faultsOf(route, profiles, countsAnonymous))
     if (faults.length > 0) throw new OptionError(faults.join('\n'))
     await store.ready?.()
   })
 
   const limitExceeded = events && createLimitExceeded({ events, clock: context.clock })
-  return createLimitStep({ context, decide, reload, dryRun, onDecision, limitExceeded })
+  const limit = createLimitStep({ context, decide, reload, countsAnonymous, dryRun, onDecision, limitExceeded })
+  if (countsAnonymous) context.limitAnonymous = limit
+  return limit
 }
 
 /**
- * Limits alone, for hosts that compose Latchkey themselves: counts requests that have a `request.principal`, and
- * answers 429 beyond their quota. Register `accessContext` and `auth` first.
+ * Limits alone, for hosts that compose Latchkey themselves: counts requests that have a `request.principal` (with
+ * `anonymous` all of them), and answers 429 beyond their quota. Register `accessContext` and `auth` first.
  *
  * @throws OptionError at boot
  */
@@ -55,19 +59,23 @@ export const limits = fp<LimitsPluginOptions>(async function latchkeyLimits (app
 }, { name: 'latchkey-limits', fastify: '5.x || 6.x' })
 
 /** What is wrong with a route's `x-rate-limit`. */
-function faultsOf ({ mode, profile, cost }: RouteAccess, profiles: Profiles): string[] {
+function faultsOf (
+  { mode, profile, cost }: RouteAccess, profiles: Profiles, countsAnonymous: boolean
+): string[] {
   const faults: string[] = []
   if (profile !== undefined && !profiles.has(profile)) {
     faults.push(`names the limits profile ${show(profile)}; declared: ${profiles.names.join(', ') || 'none'}`)
   }
-  if (mode === 'public' && (profile !== undefined || cost !== 1)) {
-    faults.push('is public and declares x-rate-limit; only authenticated requests are counted')
+  if (mode === 'public' && !countsAnonymous && (profile !== undefined || cost !== 1)) {
+    faults.push('is public and declares x-rate-limit; only authenticated requests are counted, ' +
+      'unless limits.anonymous is set')
   }
   return faults
 }
 
+export type { Anonymous, Caller } from './caller.js'
 export { createMemoryLimitStore, LimitStoreFull, type MemoryLimitStoreOptions } from './memory.js'
 export { defaultEnvironments, defaultTiers } from './profiles.js'
-export { compilePolicy, type CompiledPolicy, type Policy, type Profile } from './policy.js'
+export { compilePolicy, type AddressPolicy, type CompiledPolicy, type Policy, type Profile } from './policy.js'
 export { LimitStoreUnavailable, type LimitStore, type Outcome, type PolicyOutcome, type Take } from './store.js'
 export type { Decision, LimitsOptions, LimitsPluginOptions } from './options.js'

@@ -2,10 +2,12 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { AccessContext } from '../core/access-context.js'
 import { isThenable } from '../core/clock.js'
 import { AccessError, describeFault } from '../core/errors.js'
+import { isPreflight } from '../core/preflight.js'
 import type { Principal } from '../core/principal.js'
-import type { RouteAccess } from '../core/route-access.js'
+import { NO_ROUTE, type RouteAccess } from '../core/route-access.js'
 import { writeLog } from '../core/write-log.js'
 import { andThen, type Step, type StepResult } from '../core/step.js'
+import { anonymousOf, type Caller } from './caller.js'
 import type { Decide, Ruling } from './decide.js'
 import type { LimitExceeded } from './limit-exceeded.js'
 import type { Decision, OnDecision } from './options.js'
@@ -15,24 +17,28 @@ export interface LimitDeps {
   readonly context: AccessContext
   readonly decide: Decide
   readonly reload: Reload
+  /** Callers without a credential are counted by their address. */
+  readonly countsAnonymous: boolean
   readonly dryRun: boolean
   readonly onDecision: OnDecision | undefined
   readonly limitExceeded: LimitExceeded | undefined
 }
 
-/** Counts an authenticated request, and refuses it where a policy is used up. */
+/** Counts a request by its principal, or else by its address, and refuses it where a policy is used up. */
 export function createLimitStep (deps: LimitDeps): Step {
-  const { context, decide, reload, dryRun, onDecision, limitExceeded } = deps
+  const { context, decide, reload, countsAnonymous, dryRun, onDecision, limitExceeded } = deps
 
   function conclude (
-    request: FastifyRequest, reply: FastifyReply, access: RouteAccess, principal: Principal, ruling: Ruling
+    request: FastifyRequest, reply: FastifyReply, access: RouteAccess, caller: Caller, ruling: Ruling
   ): StepResult {
     const { outcome, policies, error } = ruling
+    const [principal, address] = caller.kind === 'anonymous' ? [null, caller.address] : [caller, undefined]
     if (onDecision !== undefined) {
-      report(onDecision, { outcome, principal, cost: access.cost, policies, dryRun }, request)
+      report(onDecision, { outcome, principal, address, cost: access.cost, policies, dryRun }, request)
     }
     if (dryRun) return undefined
-    if (outcome === 'limited') limitExceeded?.({ principal, policies })
+    // An address belongs to no workspace, whose listeners could be called.
+    if (outcome === 'limited' && principal !== null) limitExceeded?.({ principal, policies })
     if (error === undefined) context.setRateLimitHeaders(reply, policies)
     return error
   }
@@ -55,9 +61,18 @@ export function createLimitStep (deps: LimitDeps): Step {
     }
   }
 
+  /** What a route costs, and its profile, are for those whom it lets in. All others get 401 alike. */
+  function limitAnonymous (request: FastifyRequest, reply: FastifyReply, access: RouteAccess): ReturnType<Step> {
+    const counted = access.mode === 'public' || access.mode === 'optional' ? access : NO_ROUTE
+    const caller = anonymousOf(request)
+    return andThen(decide(counted, caller), (ruling) => conclude(request, reply, counted, caller, ruling))
+  }
+
   return function limit (request, reply, access) {
     const { principal } = request
-    if (principal === null) return undefined
+    if (principal === null) {
+      return countsAnonymous && !isPreflight(request, access) ? limitAnonymous(request, reply, access) : undefined
+    }
     return andThen(decide(access, principal), (ruling) => mustReload(ruling)
       ? reloadAndConclude(request, reply, access, principal, ruling)
       : conclude(request, reply, access, principal, ruling))

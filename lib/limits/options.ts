@@ -10,7 +10,10 @@ import type { LimitStore, PolicyOutcome } from './store.js'
 /** What was decided about one request. */
 export interface Decision {
   readonly outcome: Ruling['outcome']
-  readonly principal: Principal
+  /** Null for a caller without a credential. */
+  readonly principal: Principal | null
+  /** What a caller without a credential is counted by. */
+  readonly address: string | undefined
   readonly cost: number
   readonly policies: readonly PolicyOutcome[]
   /** The request was let in whatever the outcome is. */

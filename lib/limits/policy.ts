@@ -3,11 +3,12 @@ import { policyItem } from '../core/rate-limit-headers.js'
 import { OptionError } from '../core/options.js'
 import { callerOf, type Principal } from '../core/principal.js'
 import { algorithms, fillTime, unitTime, type Algorithm, type Quota } from './algorithms.js'
+import type { Caller } from './caller.js'
 
 /** The largest Integer of a structured field (RFC 9651 §3.3.1), and so of the RateLimit fields. */
 const MAX_QUOTA = 999_999_999_999_999
 
-export const policySchema = Type.Object({
+const quotaFields = {
   name: Type.String({
     pattern: '^[A-Za-z0-9_.:/-]{1,64}$', description: 'a name of 1 to 64 letters, digits, _ . : / or -'
   }),
@@ -22,11 +23,19 @@ export const policySchema = Type.Object({
   burst: Type.Optional(Type.Integer({
     minimum: 1, maximum: 1_000_000_000, description: 'a whole number from 1 to 1,000,000,000'
   })),
-  sliding: Type.Optional(Type.Boolean({ description: 'true or false' })),
+  sliding: Type.Optional(Type.Boolean({ description: 'true or false' }))
+}
+
+export const policySchema = Type.Object({
+  ...quotaFields,
   partition: Type.Optional(Type.Union([Type.Literal('principal'), Type.Literal('workspace')], {
     description: '\'principal\' or \'workspace\''
   }))
 }, { additionalProperties: false, description: '{ name, quota, window, burst?, sliding?, partition? }' })
+
+export const addressPolicySchema = Type.Object(quotaFields, {
+  additionalProperties: false, description: '{ name, quota, window, burst?, sliding? }, by address'
+})
 
 /**
  * A named quota: `quota` units in `window` seconds (`q` and `w` of draft-ietf-httpapi-ratelimit-headers).
@@ -40,6 +49,9 @@ export const policySchema = Type.Object({
  */
 export type Policy = Static<typeof policySchema>
 
+/** A policy that counts addresses. */
+export type AddressPolicy = Omit<Policy, 'partition'>
+
 /** Policies that apply together: a request is counted by all of them or by none. An empty profile is unlimited. */
 export type Profile = readonly Policy[]
 
@@ -52,7 +64,7 @@ export interface CompiledPolicy extends Policy {
   readonly item: string
   /** The most units that one take can get. */
   readonly capacity: number
-  partitionOf (principal: Principal): string
+  partitionOf (caller: Caller): string
 }
 
 /** Microseconds, about a hundred years: with them instants are still exact in a double. */
@@ -62,7 +74,16 @@ const MAX_LOST_RATE = 0.01
 
 /** @throws OptionError when the numbers do not make a limiter */
 export function compilePolicy (policy: Policy): CompiledPolicy {
-  const { name, quota, window, burst, sliding = false, partition = 'principal' } = policy
+  return compile(policy, policy.partition ?? 'principal')
+}
+
+/** The same policy for callers without a credential. It has an id of its own, so no address counts as a principal. */
+export function compileForAddresses ({ partition: _never, ...policy }: Policy): CompiledPolicy {
+  return compile(policy, 'address')
+}
+
+function compile (policy: Policy, partition: keyof typeof partitions): CompiledPolicy {
+  const { name, quota, window, burst, sliding = false } = policy
   if (burst !== undefined && sliding) {
     throw new OptionError(`policy ${name} has burst and sliding; ` +
       'a token bucket is one kind of limiter, a sliding window another')
@@ -93,7 +114,14 @@ function checkBucket (name: string, bucket: Quota): void {
   }
 }
 
-const partitions: Record<NonNullable<Policy['partition']>, (principal: Principal) => string> = {
-  principal: callerOf,
-  workspace: ({ workspace, environment }) => `${environment.length} ${environment} ${workspace}`
+const byPrincipal = addressOr(callerOf)
+
+const partitions = {
+  principal: byPrincipal,
+  workspace: addressOr(({ workspace, environment }) => `${environment.length} ${environment} ${workspace}`),
+  address: byPrincipal
+}
+
+function addressOr (partitionOf: (principal: Principal) => string): CompiledPolicy['partitionOf'] {
+  return (caller) => caller.kind === 'anonymous' ? caller.address : partitionOf(caller)
 }

@@ -1,11 +1,13 @@
 import type { Principal } from '../core/principal.js'
 import type { Verdict } from './algorithms.js'
+import type { Caller } from './caller.js'
 import type { CompiledPolicy } from './policy.js'
 
 /** One request asks for `cost` units of every policy at once. */
 export interface Take {
   readonly policies: readonly CompiledPolicy[]
-  readonly principal: Principal
+  /** Whom it counts for; `policy.partitionOf(caller)` names the counter of a policy. */
+  readonly caller: Caller
   /** Whole units; 0 takes none, but is refused like any other cost. */
   readonly cost: number
   /** Milliseconds since the epoch; a store with a clock of its own, shared by processes, uses that. */

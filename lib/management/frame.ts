@@ -2,8 +2,9 @@ import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from
 import { Type, type TObject, type TProperties, type TSchema } from '@sinclair/typebox'
 import { AccessError, type RefusalCode } from '../core/errors.js'
 import { contextOf, type AccessContext } from '../core/access-context.js'
+import type { Principal } from '../core/principal.js'
 import type { ScopeName } from '../core/scope-registry.js'
-import { createActors, type ActorOptions, type Actors, type ManagementCodes } from './actors.js'
+import { createActors, type ActorOptions, type Actors, type ManagedWorkspace, type ManagementCodes } from './actors.js'
 import { refusalResponses } from './responses.js'
 import { InWorkspace } from './schemas.js'
 import { compileSerializer, createValidatorCompiler } from './validation.js'
@@ -47,9 +48,22 @@ interface DeclaredRoute {
   readonly onRequest: (request: FastifyRequest, reply: FastifyReply) => Promise<void>
 }
 
+/** Who asks, as responses show it. */
+interface ActorView {
+  readonly id: string
+  readonly owner?: string
+  readonly workspace: string
+  readonly environment: string
+  readonly may: { readonly write: boolean, readonly manage: boolean }
+  readonly workspaces: ReadonlyArray<ManagedWorkspace & { readonly current: boolean }>
+  readonly environments: readonly string[]
+}
+
 export interface Frame {
   readonly context: AccessContext
   readonly actors: Actors
+  /** Who asks, where it may act, and what it may do there. */
+  viewOfActor (request: FastifyRequest, by: Principal): Promise<ActorView>
   /** The options of one route. */
   declare (operation: Operation): DeclaredRoute
 }
@@ -111,6 +125,18 @@ export function createFrame (app: FastifyInstance, scopes: RouteScopes, options:
   return {
     context,
     actors,
+    async viewOfActor (request, by) {
+      const { id, owner, workspace, environment } = by
+      return {
+        id,
+        ...owner !== undefined && { owner },
+        workspace,
+        environment,
+        may: { write: grants(by, [scopes.write]), manage: grants(by, [scopes.manage]) },
+        workspaces: await actors.workspacesOf(request),
+        environments: await actors.environmentsOf(request)
+      }
+    },
     declare ({ scope, name, summary, takes = {}, answers, refuses = [] }) {
       const security = schemes.map((scheme) => ({ [scheme]: [scopes[scope]] }))
       const ofChange: readonly RefusalCode[] = bySession && scope !== 'read' ? CROSS_SITE : []

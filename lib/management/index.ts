@@ -4,9 +4,10 @@
  */
 export { keyRoutes } from './key-routes.js'
 export type { KeyRoutesOptions } from './key-options.js'
-export type { ScopePreset } from './caller-view.js'
+export type { ScopePreset } from './grantable.js'
 export type { CallerView, KeyView } from './key-schemas.js'
 export { secretScanningRoute, type SecretScanningOptions } from './secret-scanning.js'
 export { webhookRoutes, type WebhookRoutesOptions } from './webhook-routes.js'
+export type { DeliveryView, EndpointView, WebhookCallerView } from './webhook-schemas.js'
 export type { ActorOptions, ManagedWorkspace } from './actors.js'
 export type { RouteScopes } from './frame.js'

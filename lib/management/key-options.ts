@@ -2,7 +2,7 @@ import { Type } from '@sinclair/typebox'
 import type { RateLimitDeclaration } from '../core/route-access.js'
 import { EXCEEDABLE, type KeyCaller } from '../keys/index.js'
 import type { ActorOptions } from './actors.js'
-import { presets, type ScopePreset } from './caller-view.js'
+import { presets, type ScopePreset } from './grantable.js'
 import { frameOptions, type RouteScopes } from './frame.js'
 
 export interface KeyRoutesOptions extends ActorOptions {

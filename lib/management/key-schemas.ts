@@ -1,5 +1,7 @@
 import { Type, type Static } from '@sinclair/typebox'
-import { at, cursor, id, instant, InWorkspace, limit, line, next, orNull, strict } from './schemas.js'
+import {
+  at, caller, cursor, id, instant, InWorkspace, limit, line, next, orNull, strict, workspaces
+} from './schemas.js'
 
 const name = line('For people, to tell keys apart.')
 const granted = 'Scopes, all of which the caller has itself; an empty list grants nothing.'
@@ -81,7 +83,6 @@ export const Key = Type.Object({
 
 const secret = Type.String({ description: 'What callers of the API present. It is shown this once.' })
 const effectiveWithin = Type.Number({ description: 'Seconds within which the change is effective in every process.' })
-const Workspace = Type.Object({ id: Type.String(), name: Type.Optional(Type.String()), current: Type.Boolean() })
 const mayGrant = 'Scopes that you may grant, by resource.'
 const Scope = Type.Object({
   scope: Type.String(),
@@ -94,17 +95,12 @@ const Preset = Type.Object({
   description: Type.Optional(Type.String()),
   scopes: Type.Array(Type.String())
 })
-export const Caller = Type.Object({
-  id: Type.String(),
-  owner: Type.Optional(Type.String()),
-  workspace: Type.String({ description: 'Where you act now.' }),
-  environment: Type.String(),
-  may: Type.Object({ write: Type.Boolean(), manage: Type.Boolean() }, { description: 'What you may do with keys.' }),
+const Caller = Type.Object({
+  ...caller('keys'),
   scopes: Type.Array(Resource, { description: mayGrant }),
-  presets: Type.Array(Preset, { description: 'Bundles of scopes that you may grant.' })
-})
-const places = { workspaces: Type.Array(Workspace), environments: Type.Array(Type.String()) }
-const mayActIn = 'The workspaces that you may act in; `current` is the one of your credential.'
+  presets: Type.Array(Preset, { description: 'Bundles of scopes that you may grant.' }),
+  usage: Type.Optional(Type.Boolean({ description: 'Requests of keys are counted, and reported by `…/usage`.' }))
+}, { description: 'You, and where you may act.' })
 
 /** Successful responses. */
 export const answers = {
@@ -113,10 +109,10 @@ export const answers = {
   rotated: Type.Object({ key: Key, secret, effectiveWithin }, { description: 'The key and its new secret.' }),
   changed: Type.Object({ key: Key, effectiveWithin }, { description: 'The key as it is now.' }),
   list: Type.Object({ keys: Type.Array(Key), next }, { description: 'A page of keys, newest first.' }),
-  caller: Type.Object({ ...Caller.properties, ...places }, { description: 'You, and where you may act.' }),
-  workspaces: Type.Array(Workspace, { description: mayActIn })
+  caller: Caller,
+  workspaces
 }
 
 /** A key, and a caller, as responses show them. */
 export type KeyView = Static<typeof Key>
-export type CallerView = Static<typeof answers.caller>
+export type CallerView = Static<typeof Caller>

@@ -35,4 +35,19 @@ export const cursor =
 export const next =
   Type.Optional(Type.String({ description: '`cursor` of the next page; absent on the last one.' }))
 
+const Workspace = Type.Object({ id: Type.String(), name: Type.Optional(Type.String()), current: Type.Boolean() })
+const mayActIn = 'The workspaces that you may act in; `current` is the one of your credential.'
+export const workspaces = Type.Array(Workspace, { description: mayActIn })
+
+/** Who asks, where, and what it may do. @param what is managed */
+export const caller = (what: string) => ({
+  id: Type.String(),
+  owner: Type.Optional(Type.String()),
+  workspace: Type.String({ description: 'Where you act now.' }),
+  environment: Type.String(),
+  may: Type.Object({ write: Type.Boolean(), manage: Type.Boolean() }, { description: `What you may do with ${what}.` }),
+  workspaces,
+  environments: Type.Array(Type.String(), { description: 'The environments that you may act in.' })
+})
+
 export interface InWorkspaceQuery { Querystring: Body<typeof InWorkspace> }

@@ -9,7 +9,7 @@ import type { Body, InWorkspaceQuery } from './schemas.js'
 import {
   answers, CreateBody, DeliveriesQuery, DeliveryParams, NoBody, Params, RotateBody, UpdateBody
 } from './webhook-schemas.js'
-import { viewOfDelivery, viewOfEndpoint } from './webhook-view.js'
+import { eventViews, viewOfDelivery, viewOfEndpoint } from './webhook-view.js'
 
 export interface WebhookRoutesOptions extends ActorOptions {
   /**
@@ -53,7 +53,7 @@ export async function webhookRoutes (app: FastifyInstance, options: WebhookRoute
   }
   const { scopes = defaultScopes } = options
   const webhooks: Webhooks = app.latchkey.webhooks
-  const { actors, declare } = createFrame(app, scopes, options, kind)
+  const { actors, viewOfActor, declare } = createFrame(app, scopes, options, kind)
 
   async function actorOf (request: FastifyRequest<InWorkspaceQuery>) {
     return await actors.actorIn(request, request.query)
@@ -82,6 +82,13 @@ export async function webhookRoutes (app: FastifyInstance, options: WebhookRoute
     const endpoints = await webhooks.list(by.workspace, by)
     return { endpoints: endpoints.map(viewOfEndpoint) }
   })
+
+  app.get<InWorkspaceQuery>('/caller', declare({
+    scope: 'read',
+    name: 'caller',
+    summary: 'Get who you are, what you may do, and the types of events',
+    answers: { 200: answers.caller }
+  }), async (request) => ({ ...await viewOfActor(request, await actorOf(request)), events: eventViews }))
 
   app.get<ById>('/:id', declare({
     scope: 'read',

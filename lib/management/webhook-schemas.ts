@@ -1,6 +1,6 @@
-import { Type } from '@sinclair/typebox'
+import { Type, type Static } from '@sinclair/typebox'
 import { eventTypes } from '../events/index.js'
-import { at, cursor, id, InWorkspace, limit, line, next, orNull, strict } from './schemas.js'
+import { at, caller, cursor, id, InWorkspace, limit, line, next, orNull, strict } from './schemas.js'
 
 export const Params = Type.Object({ id: id('endpoint') })
 export const DeliveryParams = Type.Object({ id: id('endpoint'), delivery: id('delivery') })
@@ -25,17 +25,21 @@ export const CreateBody = Type.Object({
   description: Type.Optional(description)
 }, strict)
 
+const version =
+  Type.Optional(Type.Integer({ minimum: 1, description: 'Changes it only if this is still its version.' }))
+
 export const UpdateBody = Type.Object({
   url: Type.Optional(url),
   events: Type.Optional(events),
   description: orNull(description),
   enabled: Type.Optional(Type.Boolean({ description: 'Whether it receives anything.' })),
-  version: Type.Optional(Type.Integer({ minimum: 1, description: 'Changes it only if this is still its version.' }))
+  version
 }, strict)
 
 const grace = 'Seconds for which the secret before signs too; a day by default, at most 30 days.'
 export const RotateBody = Type.Object({
-  grace: Type.Optional(Type.Number({ minimum: 0, maximum: 2_592_000, description: grace }))
+  grace: Type.Optional(Type.Number({ minimum: 0, maximum: 2_592_000, description: grace })),
+  version
 }, strict)
 
 export const NoBody = Type.Object({}, strict)
@@ -47,7 +51,7 @@ const Secret = Type.Object({
   retiresAt: Type.Optional(at('Signs nothing from this instant on.'))
 })
 
-export const Endpoint = Type.Object({
+const Endpoint = Type.Object({
   id: Type.String(),
   workspace: Type.String(),
   environment: Type.Optional(Type.String()),
@@ -70,7 +74,7 @@ const Attempt = Type.Object({
   outcome: Type.String({ description: '`delivered`, or what went wrong.' })
 })
 
-export const DeliveryView = Type.Object({
+const Delivery = Type.Object({
   id: Type.String(),
   eventId: Type.String({ description: '`webhook-id` of every attempt.' }),
   type: Type.String(),
@@ -83,12 +87,24 @@ export const DeliveryView = Type.Object({
 
 const secret = Type.String({ description: 'Verifies signatures. It is shown this once.' })
 
+const EventView = Type.Object({ type: Type.String(), description: Type.String({ description: 'When it is emitted.' }) })
+const Caller = Type.Object({
+  ...caller('webhooks'),
+  events: Type.Array(EventView, { description: 'All types of events that an endpoint may receive.' })
+}, { description: 'You, and where you may act.' })
+
 /** Successful responses. */
 export const answers = {
   endpoint: Type.Object(Endpoint.properties, { description: 'The endpoint.' }),
   secret: Type.Object({ endpoint: Endpoint, secret }, { description: 'The endpoint and its new secret.' }),
   list: Type.Object({ endpoints: Type.Array(Endpoint) }, { description: 'All endpoints, newest first.' }),
+  caller: Caller,
   removed: Type.Null({ description: 'The endpoint is removed, with its deliveries.' }),
-  delivery: Type.Object(DeliveryView.properties, { description: 'The delivery, which is pending.' }),
-  deliveries: Type.Object({ deliveries: Type.Array(DeliveryView), next }, { description: 'Deliveries, newest first.' })
+  delivery: Type.Object(Delivery.properties, { description: 'The delivery, which is pending.' }),
+  deliveries: Type.Object({ deliveries: Type.Array(Delivery), next }, { description: 'Deliveries, newest first.' })
 }
+
+/** An endpoint, a delivery, and a caller, as responses show them. */
+export type EndpointView = Static<typeof Endpoint>
+export type DeliveryView = Static<typeof Delivery>
+export type WebhookCallerView = Static<typeof Caller>

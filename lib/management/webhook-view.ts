@@ -1,8 +1,6 @@
-import type { Static } from '@sinclair/typebox'
+import { eventData, eventTypes } from '../events/index.js'
 import type { Delivery, EndpointSecret, WebhookEndpoint } from '../webhooks/index.js'
-import type { DeliveryView, Endpoint } from './webhook-schemas.js'
-
-type EndpointView = Static<typeof Endpoint>
+import type { DeliveryView, EndpointView, WebhookCallerView } from './webhook-schemas.js'
 
 /** An endpoint as responses show it: without its secrets. */
 export function viewOfEndpoint (endpoint: WebhookEndpoint): EndpointView {
@@ -24,7 +22,7 @@ function viewOfSecret ({ createdAt, retiresAt }: EndpointSecret): EndpointView['
 }
 
 /** A delivery as responses show it. */
-export function viewOfDelivery (delivery: Delivery): Static<typeof DeliveryView> {
+export function viewOfDelivery (delivery: Delivery): DeliveryView {
   const { id, eventId, type, state, payload, createdAt, nextAt, attempts } = delivery
   return {
     id,
@@ -37,3 +35,7 @@ export function viewOfDelivery (delivery: Delivery): Static<typeof DeliveryView>
     attempts: attempts.map((one) => ({ ...one, at: one.at.toISOString() }))
   }
 }
+
+/** Types of events that an endpoint may receive. */
+export const eventViews: WebhookCallerView['events'] =
+  eventTypes.map((type) => ({ type, description: String(eventData[type].description) }))

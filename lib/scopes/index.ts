@@ -7,6 +7,7 @@ import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { Type } from '@sinclair/typebox'
 import { contextOf, type AccessContext } from '../core/access-context.js'
+import { createAdmitStep } from '../core/admit.js'
 import { checkOptions, OptionError, withMethods } from '../core/options.js'
 import { listFaults } from '../core/route-faults.js'
 import { createHook, type Step } from '../core/step.js'
@@ -58,7 +59,7 @@ export function createAuthorization (
 export const scopes = fp<ScopesOptions>(async function latchkeyScopes (app, options) {
   checkOptions(scopesSchema, options, '')
   const context = contextOf(app)
-  const hook = createHook(context, [createAuthorization(app, context, options)])
+  const hook = createHook(context, [createAuthorization(app, context, options), createAdmitStep(context)])
   if (options.hook === 'preHandler') app.addHook('preHandler', hook)
   else app.addHook('onRequest', hook)
 }, { name: 'latchkey-scopes', fastify: '5.x || 6.x' })

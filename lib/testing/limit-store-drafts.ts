@@ -41,7 +41,7 @@ export function bench (store: LimitStore): Bench {
   let now = Date.UTC(2026, 0, 1)
 
   function draft (policies: readonly CompiledPolicy[], who = ada, cost = 1): Take {
-    return { policies, principal: who, cost, now }
+    return { policies, caller: who, cost, now }
   }
 
   return {

@@ -55,6 +55,14 @@ export function createWebhooks (deps: WebhooksDeps): Webhooks {
     return endpoint
   }
 
+  async function findVersion (
+    workspace: string, id: string, filter: EndpointFilter, version: number | undefined
+  ): Promise<WebhookEndpoint> {
+    const found = await find(workspace, id, filter)
+    if (version === undefined || version === found.version) return found
+    throw conflict(`The endpoint has the version ${found.version}, not ${version}; read it again.`)
+  }
+
   async function save (endpoint: WebhookEndpoint): Promise<WebhookEndpoint> {
     const next = { ...endpoint, version: endpoint.version + 1 }
     if (!await ask(store.updateEndpoint(next))) throw conflict('The endpoint was changed meanwhile; read it again.')
@@ -106,10 +114,7 @@ export function createWebhooks (deps: WebhooksDeps): Webhooks {
     },
     async update (workspace, id, input, filter = {}) {
       const { version, url, ...update } = readInput(updateSchema, input, invalid)
-      const found = await find(workspace, id, filter)
-      if (version !== undefined && version !== found.version) {
-        throw conflict(`The endpoint has the version ${found.version}, not ${version}; read it again.`)
-      }
+      const found = await findVersion(workspace, id, filter, version)
       const href = url === undefined ? found.url : await normalUrl(url)
       return await save({ ...updated(found, update, clock()), url: href })
     },
@@ -118,8 +123,8 @@ export function createWebhooks (deps: WebhooksDeps): Webhooks {
       await ask(store.removeEndpoint(workspace, id))
     },
     async rotateSecret (workspace, id, input = {}, filter = {}) {
-      const { grace = DEFAULT_GRACE } = readInput(rotateSchema, input, invalid)
-      const found = await find(workspace, id, filter)
+      const { grace = DEFAULT_GRACE, version } = readInput(rotateSchema, input, invalid)
+      const found = await findVersion(workspace, id, filter, version)
       const { secret, stored } = createSecret(id)
       const retiring = retire(found.secrets, clock(), grace).slice(1 - MAX_SECRETS)
       return { endpoint: await save({ ...found, secrets: [...retiring, stored] }), secret }

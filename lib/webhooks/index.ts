@@ -122,4 +122,6 @@ export type {
 export type { Deliver, DeliveryEngine, EngineDeps } from './engine.js'
 export type { WebhooksOptions } from './options.js'
 export type { Resolve } from './resolve.js'
-export type { DeliveriesInput, EndpointFilter, EndpointInput, EndpointUpdate, Webhooks } from './webhooks.js'
+export type {
+  DeliveriesInput, EndpointFilter, EndpointInput, EndpointUpdate, SecretRotation, Webhooks
+} from './webhooks.js'

@@ -15,19 +15,22 @@ export const createSchema = Type.Object({
   environment: Type.Optional(line)
 }, strict)
 
+const version = Type.Optional(Type.Integer({ minimum: 1 }))
+
 export const updateSchema = Type.Object({
   url: Type.Optional(url),
   events: Type.Optional(events),
   description: Type.Optional(Type.Union([line, Type.Null()])),
   enabled: Type.Optional(Type.Boolean()),
-  version: Type.Optional(Type.Integer({ minimum: 1 }))
+  version
 }, strict)
 
 /** 30 days, in seconds. */
 const MAX_GRACE = 2_592_000
 
 export const rotateSchema = Type.Object({
-  grace: Type.Optional(Type.Number({ minimum: 0, maximum: MAX_GRACE }))
+  grace: Type.Optional(Type.Number({ minimum: 0, maximum: MAX_GRACE })),
+  version
 }, strict)
 
 export const pageSchema = Type.Object({

@@ -25,6 +25,14 @@ export interface EndpointUpdate {
   version?: number | undefined
 }
 
+/** How to replace a secret. */
+export interface SecretRotation {
+  /** Seconds for which the one before signs too; from 0 to 30 days, a day by default. */
+  grace?: number | undefined
+  /** Replaces it only if this is still the version of the endpoint. */
+  version?: number | undefined
+}
+
 /** One page of deliveries. */
 export interface DeliveriesInput {
   /** From 1 to 200; 50 by default. */
@@ -60,7 +68,7 @@ export interface Webhooks {
    * rotation never gives a secret more time than it had.
    */
   rotateSecret (
-    workspace: string, id: string, input?: { grace?: number | undefined }, filter?: EndpointFilter
+    workspace: string, id: string, input?: SecretRotation, filter?: EndpointFilter
   ): Promise<{ endpoint: WebhookEndpoint, secret: string }>
   /** Sends an event of the type `webhook.test`, once. */
   test (workspace: string, id: string, filter?: EndpointFilter): Promise<Delivery>

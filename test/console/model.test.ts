@@ -4,6 +4,7 @@ import { createApi, type Fetch, type FetchInit } from '../../lib/console/element
 import { createModel } from '../../lib/console/element/model.js'
 import { SHOWN } from '../../lib/console/element/state.js'
 import { english } from '../../lib/console/element/strings.js'
+import { verbs } from '../../lib/console/element/verbs.js'
 import { ada, startSettings } from '../helpers/settings.js'
 
 /** `fetch` of a browser on the host's own page. */
@@ -37,7 +38,7 @@ async function start (t: Test, options: Parameters<typeof startSettings>[1] = {}
 t.test('nothing can be done before it is known who asks', async (t) => {
   const { model } = await start(t)
   await model.refresh()
-  model.openForm('create')
+  model.openForm(verbs.create)
   await model.submit()
   model.edit({ texts: { name: 'x' } })
   model.setSecret({ copied: 'yes' })
@@ -159,14 +160,14 @@ t.test('a refresh that was overtaken by a switch is dropped', async (t) => {
 t.test('a form that is not right is not sent; one that is shows a secret once, and nothing keeps it', async (t) => {
   const { model, seen, inject } = await start(t)
   await model.load()
-  model.openForm('create')
+  model.openForm(verbs.create)
   const before = seen.length
   await model.submit()
   t.match(model.state, { form: { tried: true, busy: false } })
   t.equal(seen.length, before)
   model.edit({ texts: { name: 'CRM' } })
-  model.edit({ scopes: ['devices:read'] })
-  t.match(model.state, { form: { draft: { texts: { name: 'CRM', expiry: 'never' }, scopes: ['devices:read'] } } })
+  model.edit({ chosen: ['devices:read'] })
+  t.match(model.state, { form: { draft: { texts: { name: 'CRM', expiry: 'never' }, chosen: ['devices:read'] } } })
   const sent = model.submit()
   await model.submit()
   await sent
@@ -184,8 +185,8 @@ t.test('a form that is not right is not sent; one that is shows a secret once, a
 t.test('a key that was made for another environment is shown there', async (t) => {
   const { model, names } = await start(t)
   await model.load()
-  model.openForm('create')
-  model.edit({ texts: { name: 'try', environment: 'sandbox' }, scopes: ['devices:read'] })
+  model.openForm(verbs.create)
+  model.edit({ texts: { name: 'try', environment: 'sandbox' }, chosen: ['devices:read'] })
   await model.submit()
   t.equal(model.state.caller?.environment, 'sandbox')
   t.same(names(), ['try'])
@@ -196,11 +197,11 @@ t.test('a conflict keeps what was typed, shows the key as it is now, and the nex
   const { model, issue, keys, keyNamed } = await start(t)
   const { key } = await issue({ name: 'CRM' })
   await model.load()
-  model.openForm('rename', keyNamed('CRM'))
+  model.openForm(verbs.rename, keyNamed('CRM'))
   model.edit({ texts: { name: 'CRM sync' } })
   await keys.update('northwind', key.id, { name: 'Sales' })
   await model.submit()
-  t.match(model.state, { form: { busy: false, key: { name: 'Sales', version: 2 }, draft: { texts: { name: 'CRM sync' } }, trouble: { kind: 'conflict', detail: 'The key is at version 2, not 1.' } } })
+  t.match(model.state, { form: { busy: false, record: { name: 'Sales', version: 2 }, draft: { texts: { name: 'CRM sync' } }, trouble: { kind: 'conflict', detail: 'The key is at version 2, not 1.' } } })
   t.ok(keyNamed('Sales'))
   await model.submit()
   t.match(model.state, { form: undefined, message: 'The key is now called CRM sync.', secret: undefined })
@@ -215,12 +216,12 @@ t.test('without an answer nobody knows whether it happened, so what the server s
     if (init.method !== 'GET') throw new TypeError('Failed to fetch')
     return answer
   })
-  model.openForm('revoke', keyNamed('CRM'))
+  model.openForm(verbs.revoke, keyNamed('CRM'))
   model.edit({ texts: { confirmation: 'CRM' } })
   await model.submit()
-  t.match(model.state, { form: { busy: false, trouble: { kind: 'unsure' }, key: { status: 'revoked' } } })
-  model.openForm('create')
-  model.edit({ texts: { name: 'new' }, scopes: ['devices:read'] })
+  t.match(model.state, { form: { busy: false, trouble: { kind: 'unsure' }, record: { status: 'revoked' } } })
+  model.openForm(verbs.create)
+  model.edit({ texts: { name: 'new' }, chosen: ['devices:read'] })
   await model.submit()
   t.match(model.state.form, { trouble: { kind: 'unsure' } })
   t.same(names().sort(), ['CRM', 'new'])
@@ -233,9 +234,9 @@ t.test('an outage, or a form that is closed meanwhile, leaves the key as it was'
   await issue({ name: 'CRM' })
   await model.load()
   host.isDown = true
-  model.openForm('rotate', keyNamed('CRM'))
+  model.openForm(verbs.rotate, keyNamed('CRM'))
   await model.submit()
-  t.match(model.state.form, { trouble: { kind: 'outage' }, key: { name: 'CRM', version: 1 } })
+  t.match(model.state.form, { trouble: { kind: 'outage' }, record: { name: 'CRM', version: 1 } })
   const sent = model.submit()
   model.closeForm()
   await sent
@@ -250,7 +251,7 @@ t.test('a change that is not everywhere yet says when it will be', async (t) => 
     const { status, headers, text } = await send(url, init)
     return { status, headers, text: async () => (await text()).replace('"effectiveWithin":0', '"effectiveWithin":10') }
   })
-  model.openForm('rename', keyNamed('CRM'))
+  model.openForm(verbs.rename, keyNamed('CRM'))
   model.edit({ texts: { name: 'Sales' } })
   await model.submit()
   t.equal(model.state.message, 'The key is now called Sales. In every process within 10 seconds.')

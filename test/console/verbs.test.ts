@@ -1,12 +1,15 @@
 import t from 'tap'
 import { expiryOf, firstScopes } from '../../lib/console/element/form.js'
-import { offered, verbNames, verbs, type Verb, type VerbName } from '../../lib/console/element/verbs.js'
+import { keyKind } from '../../lib/console/element/key-kind.js'
+import { offered } from '../../lib/console/element/verb.js'
+import { verbs, type KeyVerb } from '../../lib/console/element/verbs.js'
 import { at, callerView, DAY, keyView, NOW } from '../helpers/key-view.js'
 
 const caller = callerView()
 const key = keyView({ name: 'CRM sync', scopes: ['devices:manage'], version: 3 })
-const subject = { caller, key, now: NOW }
-const texts = (texts: Record<string, string>, scopes: readonly string[] = []) => ({ texts, scopes })
+const subject = { caller, record: key, now: NOW }
+type VerbName = keyof typeof verbs
+const texts = (texts: Record<string, string>, chosen: readonly string[] = []) => ({ texts, chosen })
 
 t.test('verbs are offered by what the caller may, and by the state of the key', async (t) => {
   const ended = keyView({ status: 'revoked' })
@@ -21,7 +24,7 @@ t.test('verbs are offered by what the caller may, and by the state of the key', 
     ['top', callerView({ may: { write: false, manage: false } }), undefined, []],
     ['row', callerView({ may: { write: true, manage: false } }), key, []]
   ] as const
-  for (const [place, caller, key, expected] of rows) t.same(offered(place, caller, key), expected)
+  for (const [place, caller, key, expected] of rows) t.same(offered(keyKind, place, caller, key).map(({ label }) => label), expected)
 })
 
 t.test('a form begins with what is likely, and says what is wrong', async (t) => {
@@ -41,14 +44,14 @@ t.test('a form begins with what is likely, and says what is wrong', async (t) =>
     ['revoke', { confirmation: ' CRM sync ' }, [], {}]
   ]
   for (const [name, given, scopes, faults] of rows) t.same(verbs[name].faults(texts(given, scopes), subject), faults, name)
-  t.same(verbs.revoke.faults(texts({}), { ...subject, key: undefined }), { confirmation: 'needConfirmation' })
+  t.same(verbs.revoke.faults(texts({}), { ...subject, record: undefined }), { confirmation: 'needConfirmation' })
   t.same(verbs.create.draft(subject), texts({ expiry: 'never', environment: 'production' }))
   t.same(verbs.rename.draft(subject), texts({ name: 'CRM sync' }))
   const { name, ...unnamed } = key
-  t.same(verbs.rename.draft({ ...subject, key: unnamed }), texts({ name: '' }))
-  t.same(verbs.narrow.draft({ ...subject, key: { ...key, scopesUsedAt: { 'devices:read': at(0) } } }), texts({}, ['devices:read']))
+  t.same(verbs.rename.draft({ ...subject, record: unnamed }), texts({ name: '' }))
+  t.same(verbs.narrow.draft({ ...subject, record: { ...key, scopesUsedAt: { 'devices:read': at(0) } } }), texts({}, ['devices:read']))
   t.same(verbs.narrow.draft({ caller, now: NOW }), texts({}))
-  const [rotate, revoke]: readonly Verb[] = [verbs.rotate, verbs.revoke]
+  const [rotate, revoke]: readonly KeyVerb[] = [verbs.rotate, verbs.revoke]
   t.same([rotate?.draft(subject), revoke?.draft(subject)], [texts({ grace: 'none' }), texts({})])
 })
 
@@ -64,19 +67,19 @@ t.test('requests say what was chosen, and the version that a person saw', async 
     ['revoke', { reason: ' left ' }, [], { method: 'POST', path: '/key_1/revoke', body: { reason: 'left' } }]
   ]
   for (const [name, given, scopes, request] of rows) t.strictSame(verbs[name].request(texts(given, scopes), subject), request, name)
-  t.equal(verbs.rename.request(texts({}), { ...subject, key: keyView({ id: '../x' }) }).path, '/..%2Fx')
+  t.equal(verbs.rename.request(texts({}), { ...subject, record: keyView({ id: '../x' }) }).path, '/..%2Fx')
   t.same([verbs.rename, verbs.revoke].map((verb) => verb.request(texts({}), { caller, now: NOW }).path), ['/', '//revoke'])
 })
 
 t.test('scopes are chosen from what the caller may grant; narrower ones from what the key holds or has used', async (t) => {
-  const offersOf = (verb: Verb, key = keyView({ scopes: ['devices:write'], scopesUsedAt: { 'devices:read': at(0) } })) => verb.fields.flatMap((field) =>
-    field.kind === 'scopes' ? field.offer({ caller, key, now: NOW }).flatMap(({ scopes }) => scopes.map(({ scope }) => scope)) : [])
+  const offersOf = (verb: KeyVerb, key = keyView({ scopes: ['devices:write'], scopesUsedAt: { 'devices:read': at(0) } })) => verb.fields.flatMap((field) =>
+    field.kind === 'several' ? field.offer({ caller, record: key, now: NOW }).flatMap(({ scopes }) => scopes.map(({ scope }) => scope)) : [])
   t.same(offersOf(verbs.create), ['devices:read', 'devices:write', 'devices:manage'])
   t.same(offersOf(verbs.narrow), ['devices:read', 'devices:write'])
   t.same(offersOf(verbs.narrow, keyView({ scopes: ['reports:read'] })), [])
   const [field] = verbs.narrow.fields
   t.same(field.offer({ caller, now: NOW }), [])
-  t.same(verbNames, ['create', 'rotate', 'rename', 'narrow', 'revoke'])
+  t.same(keyKind.verbs.map(({ label }) => label), ['create', 'rotate', 'rename', 'narrow', 'revoke'])
 })
 
 t.test('a form begins with the first preset, the lowest level, or nothing', async (t) => {

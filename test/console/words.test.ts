@@ -1,6 +1,6 @@
 import t from 'tap'
 import { english, fill } from '../../lib/console/element/strings.js'
-import { duration, isWithin, timeWords } from '../../lib/console/element/time-words.js'
+import { duration, isWithin, period, timeWords } from '../../lib/console/element/time-words.js'
 import { readTrouble } from '../../lib/console/element/trouble.js'
 
 const NOW = Date.UTC(2026, 11, 1, 9, 30)
@@ -19,6 +19,10 @@ t.test('instants in words, and exactly', async (t) => {
 
 t.test('lengths of time', async (t) => {
   t.same([1, 90, 3600, DAY, 14 * DAY].map((seconds) => duration(seconds, 'en')), ['1 second', '2 minutes', '1 hour', '1 day', '2 weeks'])
+})
+
+t.test('the window of a limit is said as it is', async (t) => {
+  t.same([1, 60, 90, 3600, 86_400, 2_592_000].map((seconds) => period(seconds, 'en')), ['1 second', '1 minute', '90 seconds', '1 hour', '1 day', '30 days'])
 })
 
 t.test('what is near or past is within', async (t) => {

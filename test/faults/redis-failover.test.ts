@@ -30,7 +30,7 @@ function load (t: Test, store: RedisLimitStore, who: readonly Principal[]) {
     const mine = told.get(principal.id)
     if (mine === undefined) return
     try {
-      const { admitted } = await store.take({ policies, principal, cost: 1, now: 0 })
+      const { admitted } = await store.take({ policies, caller: principal, cost: 1, now: 0 })
       if (admitted) mine.admitted++
       else mine.limited++
     } catch (fault) {
@@ -122,12 +122,12 @@ t.test('a Cluster that loses a primary under load: 503 for its part, then it goe
   t.same(store.log.lines, [])
   const who = Array.from({ length: 12 }, (_, n) => principal(`p${n}`, { workspace: `w${n}`, version: 1 }))
   await store.publishVersion(who[0] ?? principal('none'), 5)
-  t.equal((await store.take({ policies, principal: who[0] ?? principal('none'), cost: 0, now: 0 })).versionMarker, 5)
+  t.equal((await store.take({ policies, caller: who[0] ?? principal('none'), cost: 0, now: 0 })).versionMarker, 5)
   const keyed = await Promise.all(servers.map(async (server) => ({ server, keys: await server.client().dbsize(), role: await server.client().role() })))
   const used = keyed.filter(({ role, keys }) => String(role).startsWith('master') && keys > 0)
   await survives(t, store, who, async () => { await used[0]?.server.kill() })
   await until(async () => {
-    await Promise.allSettled(who.map((principal) => store.take({ policies, principal, cost: 0, now: 0 })))
+    await Promise.allSettled(who.map((principal) => store.take({ policies, caller: principal, cost: 0, now: 0 })))
     return store.log.lines.at(-1)?.message === 'limits: Redis decides again'
   }, 'the log says that it is over')
   t.equal(store.log.lines[0]?.message, 'limits: Redis can\'t decide; requests get 503')

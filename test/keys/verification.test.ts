@@ -37,7 +37,11 @@ function limitsWithMarkers (): LimitStore {
   const memory = createMemoryLimitStore()
   const markers = new Map<string, number>()
   return {
-    take: async (take) => ({ ...await memory.take(take), versionMarker: markers.get(take.principal.id) ?? take.principal.version ?? 0 }),
+    async take (take) {
+      const { caller } = take
+      const versionMarker = caller.kind === 'anonymous' ? 0 : markers.get(caller.id) ?? caller.version ?? 0
+      return { ...await memory.take(take), versionMarker }
+    },
     async publishVersion ({ id }, version) { markers.set(id, Math.max(version, markers.get(id) ?? 0)) }
   }
 }

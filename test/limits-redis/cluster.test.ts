@@ -1,4 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises'
+import type { Principal } from 'fastify-latchkey'
 import { compilePolicy, type Take } from 'fastify-latchkey/limits'
 import { LimitStoreUnavailable, type RedisClient } from 'fastify-latchkey/limits/redis'
 import { Cluster } from 'ioredis'
@@ -12,7 +13,7 @@ import { until } from '../helpers/until.js'
 const policies = [compilePolicy({ name: 'p', quota: 1_000, window: 3600 }), compilePolicy({ name: 'all', quota: 10_000, window: 3600, partition: 'workspace' })]
 const keysOf = createRedisKeys('latchkey', clusterSlot)
 
-const takes: Take[] = Array.from({ length: 30 }, (_, n) => ({ policies, principal: principal(`p${n}`, { workspace: `w${n % 20}`, version: 1 }), cost: 1, now: 0 }))
+const takes: Take[] = Array.from({ length: 30 }, (_, n) => ({ policies, caller: principal(`p${n}`, { workspace: `w${n % 20}`, version: 1 }), cost: 1, now: 0 }))
 
 t.test('a batch goes to all shards at once, each take to its own, and is answered in its order', async (t) => {
   const cluster = await startPrimaries(t)
@@ -31,7 +32,7 @@ t.test('a batch goes to all shards at once, each take to its own, and is answere
 
 t.test('hash slots are those of Redis, also under a prefix of the client', async (t) => {
   const cluster = await startPrimaries(t)
-  const keys = ['', 'foo', '123456789', '{}x', 'a{b}c', '{a}{b}', 'a{b', '}{a}', '{é}', '{\n}x', ...takes.map(({ principal }) => keysOf(principal).principal)]
+  const keys = ['', 'foo', '123456789', '{}x', 'a{b}c', '{a}{b}', 'a{b', '}{a}', '{é}', '{\n}x', ...takes.map(({ caller }) => keysOf(caller).principal)]
   t.same(keys.map(clusterSlot), await Promise.all(keys.map((key) => cluster.cluster('KEYSLOT', key))))
   const [{ options: { host = '', port = 0 } } = { options: {} }] = cluster.nodes('master')
   for (const keyPrefix of ['app:', '{app}:', 'a{b']) {
@@ -49,7 +50,7 @@ t.test('a shard that is gone costs those alone who need it, and nobody else is r
   await store.takeBatch(takes)
   const gone = servers[0]
   if (gone === undefined) throw new Error('there are servers')
-  const needsGone = ({ principal }: Take) => cluster.slots[keysOf(principal).slot]?.[0] === `127.0.0.1:${gone.port}`
+  const needsGone = ({ caller }: Take) => cluster.slots[keysOf(caller).slot]?.[0] === `127.0.0.1:${gone.port}`
   const counts = { lost: 0, lostAnswered: 0, others: 0, othersRefused: 0, waits: new Array<number>() }
 
   async function one (take: Take): Promise<void> {
@@ -102,7 +103,7 @@ t.test('a node that was replaced is unavailable no longer, though nobody asks it
     off () {}
   }
   const store = redisStore(t, { redis, clockOfTakes: true, deadline: 10 })
-  const take = async () => store.take({ policies: [], principal: principal('ada'), cost: 1, now: 0 }).then(() => true, () => false)
+  const take = async () => store.take({ policies: [], caller: principal('ada'), cost: 1, now: 0 }).then(() => true, () => false)
   for (let n = 0; n < 4; n++) t.equal(await take(), false)
   for (const nodes of slots) nodes[0] = 'new:1'
   t.equal(await take(), true)
@@ -113,7 +114,7 @@ t.test('a node that was replaced is unavailable no longer, though nobody asks it
   ])
 })
 
-function keyed (take: Take | undefined): Take['principal'] {
-  if (take === undefined) throw new Error('there is no such take')
-  return take.principal
+function keyed (take: Take | undefined): Principal {
+  if (take === undefined || take.caller.kind === 'anonymous') throw new Error('there is no such take')
+  return take.caller
 }

@@ -9,7 +9,8 @@ import { redisStore } from '../helpers/redis-store.js'
 import { until } from '../helpers/until.js'
 
 const policies = [compilePolicy({ name: 'p', quota: 100, window: 3600 })]
-const take = { policies, principal: principal('ada', { version: 1 }), cost: 1, now: 0 }
+const ada = principal('ada', { version: 1 })
+const take = { policies, caller: ada, cost: 1, now: 0 }
 
 t.test('a client of @fastify/redis, under a namespace of its own, stays the host\'s', async (t) => {
   const server = await startRedis(t)
@@ -20,7 +21,7 @@ t.test('a client of @fastify/redis, under a namespace of its own, stays the host
   if (limits === undefined) return
   const store = redisStore(t, { redis: limits, deadline: 2 })
   await store.ready()
-  await store.publishVersion(take.principal, 3)
+  await store.publishVersion(ada, 3)
   t.match(await store.take(take), { admitted: true, versionMarker: 3, policies: [{ remaining: 99 }] })
   t.same((await server.client().keys('app:latchkey:*')).filter((name) => !name.includes('check')), ['app:latchkey:{10,2,productionw1}:ada'])
   store.close()
@@ -41,7 +42,7 @@ t.test('with its default options, which queue and send twice, nothing is counted
   const late = await Promise.allSettled(Array.from({ length: 10 }, () => store.take(take)))
   t.ok(late.every((one) => one.status === 'rejected' && one.reason instanceof LimitStoreUnavailable))
   server.thaw()
-  const left = () => store.inspect(take.principal, [{ name: 'p', quota: 100, window: 3600 }]).then(({ policies: [one] }) => one?.remaining, () => undefined)
+  const left = () => store.inspect(ada, [{ name: 'p', quota: 100, window: 3600 }]).then(({ policies: [one] }) => one?.remaining, () => undefined)
   await until(async () => await left() !== undefined, 'it works again')
   t.equal(await left(), 99)
 })

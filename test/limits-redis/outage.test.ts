@@ -14,7 +14,7 @@ import { until } from '../helpers/until.js'
 
 const policies = [compilePolicy({ name: 'p', quota: 8, window: 60 })]
 const who = principal('ada', { version: 1 })
-const take = { policies, principal: who, cost: 1, now: Date.UTC(2026, 0, 1) }
+const take = { policies, caller: who, cost: 1, now: Date.UTC(2026, 0, 1) }
 const production = [{ name: 'p', quota: 8, window: 60 }]
 /** What a store says at boot of a Redis that is not there. */
 const UNREACHED = { level: 'warn', message: 'limits: Redis can\'t be reached yet' }
@@ -95,10 +95,10 @@ t.test('local: what costs more than a share is 503, since waiting would not help
 t.test('local: a process whose memory is full of counters answers 503 to newcomers', async (t) => {
   const store = redisStore(t, { url: await nowhere(), onUnavailable: 'local', processes: 1, deadline: 0.01 })
   const many = Array.from({ length: 16 }, (_, n) => compilePolicy({ name: `p${n}`, quota: 8, window: 3600 }))
-  const full = await store.takeBatch(Array.from({ length: 62_500 }, (_, n) => ({ ...take, policies: many, principal: principal(`p${n}`) })))
+  const full = await store.takeBatch(Array.from({ length: 62_500 }, (_, n) => ({ ...take, policies: many, caller: principal(`p${n}`) })))
   t.equal(full.filter(({ failure }) => failure !== undefined).length, 0)
-  await t.rejects(store.take({ ...take, policies: many, principal: principal('newcomer') }), { name: 'LimitStoreUnavailable' })
-  t.equal((await store.take({ ...take, policies: many, principal: principal('p0') })).admitted, true)
+  await t.rejects(store.take({ ...take, policies: many, caller: principal('newcomer') }), { name: 'LimitStoreUnavailable' })
+  t.equal((await store.take({ ...take, policies: many, caller: principal('p0') })).admitted, true)
 })
 
 t.test('a log that throws keeps nobody waiting: its line is a warning of the process', async (t) => {

@@ -56,7 +56,7 @@ t.test('an offset follows larger estimates at once, smaller ones slowly, and a c
 t.test('a call has each list of policies once, however its takes are mixed', async (t) => {
   const lists = ['a', 'b'].map((name) => [compilePolicy({ name, quota: 5, window: 60 })] as const)
   const takes = Array.from({ length: 6 }, (_, i) => ({
-    take: { policies: lists[i % 2] ?? [], principal: principal(`p${i}`), cost: 1 + Math.floor(i / 4), now: 0 },
+    take: { policies: lists[i % 2] ?? [], caller: principal(`p${i}`), cost: 1 + Math.floor(i / 4), now: 0 },
     names: keysOf(principal(`p${i}`))
   }))
   const { keys, args: [runs, ...encoded] } = encodeTakes(takes)
@@ -69,7 +69,7 @@ t.test('a call has each list of policies once, however its takes are mixed', asy
 
 const named = (policy: Partial<Policy> = {}, version?: number) => {
   const who = principal('a', version === undefined ? {} : { version })
-  return { take: { policies: [compilePolicy({ name: 'p', quota: 1, window: 60, ...policy })], principal: who, cost: 1, now: 0 }, names: keysOf(who) }
+  return { take: { policies: [compilePolicy({ name: 'p', quota: 1, window: 60, ...policy })], caller: who, cost: 1, now: 0 }, names: keysOf(who) }
 }
 
 t.test('what is no answer of the script is known as none', async (t) => {

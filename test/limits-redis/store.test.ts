@@ -12,7 +12,7 @@ import { redisStore } from '../helpers/redis-store.js'
 const ada = principal('ada', { version: 3 })
 const minute = [compilePolicy({ name: 'minute', quota: 5, window: 60 })]
 const shared = [...minute, compilePolicy({ name: 'all', quota: 8, window: 60, partition: 'workspace' })]
-const take = (policies: Take['policies'], who = ada, cost = 1): Take => ({ policies, principal: who, cost, now: 0 })
+const take = (policies: Take['policies'], who = ada, cost = 1): Take => ({ policies, caller: who, cost, now: 0 })
 
 /** KEYS[1], ARGV: seconds. Makes a value and its key as old as if these had passed since they were written. */
 const AGE = `

@@ -7,7 +7,7 @@ import { guarded, scopes, untyped } from '../helpers/limits.js'
 const environments = { production: [{ name: 'p', quota: 2, window: 60 }], sandbox: [] }
 const failing: LimitStore = { take () { throw new Error('down') } }
 
-const short = ({ outcome, cost, policies, dryRun, principal }: Decision) => ({ outcome, cost, dryRun, id: principal.id, left: policies.map(({ policy, remaining }) => `${policy.name} ${remaining}`) })
+const short = ({ outcome, cost, policies, dryRun, principal }: Decision) => ({ outcome, cost, dryRun, id: principal?.id, left: policies.map(({ policy, remaining }) => `${policy.name} ${remaining}`) })
 
 t.test('onDecision gets every decision', async (t) => {
   const decisions: Array<ReturnType<typeof short>> = []

@@ -10,7 +10,7 @@ const hour = compilePolicy({ name: 'hour', quota: 100, window: 3600 })
 function taker (store: LimitStore, clock = fakeClock()) {
   return function take (id: string, policies: readonly CompiledPolicy[] = [minute], cost = 1): unknown {
     try {
-      const outcome = store.take({ policies, principal: principal(id), cost, now: clock.now() })
+      const outcome = store.take({ policies, caller: principal(id), cost, now: clock.now() })
       return 'admitted' in outcome ? outcome.admitted : 'later'
     } catch (fault) {
       return fault instanceof LimitStoreFull ? fault.code : fault
@@ -100,7 +100,7 @@ t.test('a memory store has a million counters by default', async (t) => {
   const store = createMemoryLimitStore()
   const slow = compilePolicy({ name: 'slow', quota: 1, window: 3600 })
   const now = Date.UTC(2026, 0, 1)
-  for (let i = 0; i < 1_000_000; i++) store.take({ policies: [slow], principal: principal(String(i)), cost: 1, now })
+  for (let i = 0; i < 1_000_000; i++) store.take({ policies: [slow], caller: principal(String(i)), cost: 1, now })
   t.equal(store.size, 1_000_000)
-  t.throws(() => store.take({ policies: [slow], principal: principal('one more'), cost: 1, now }), { name: 'LimitStoreFull', message: 'all 1000000 counters are live; raise limits.maxPartitions' })
+  t.throws(() => store.take({ policies: [slow], caller: principal('one more'), cost: 1, now }), { name: 'LimitStoreFull', message: 'all 1000000 counters are live; raise limits.maxPartitions' })
 })

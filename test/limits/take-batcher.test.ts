@@ -4,14 +4,14 @@ import t from 'tap'
 import { createTakeBatcher } from '../../lib/limits/take-batcher.js'
 import { principal, untyped } from '../helpers/limits.js'
 
-const take = (id: string): Take => ({ policies: [], principal: principal(id), cost: 1, now: 0 })
+const take = (id: string): Take => ({ policies: [], caller: principal(id), cost: 1, now: 0 })
 const admitted = (versionMarker: number): Outcome => ({ admitted: true, policies: [], versionMarker })
 
 t.test('the takes of one tick are one batch, and each gets its own outcome', async (t) => {
   const batches: string[][] = []
   const batcher = createTakeBatcher({
     async takeBatch (takes) {
-      batches.push(takes.map(({ principal: { id } }) => id))
+      batches.push(takes.map(({ caller }) => caller.kind === 'anonymous' ? caller.address : caller.id))
       return takes.map((_, place) => admitted(place))
     }
   })

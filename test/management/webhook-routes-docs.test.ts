@@ -18,6 +18,7 @@ t.test('every operation says what it needs and answers', async (t) => {
   t.strictSame(operations.map(([name, { security }]) => [name, security]), [
     ['post /webhooks', [{ apiKey: ['webhooks:write'] }]],
     ['get /webhooks', [{ apiKey: ['webhooks:read'] }]],
+    ['get /webhooks/caller', [{ apiKey: ['webhooks:read'] }]],
     ['get /webhooks/{id}', [{ apiKey: ['webhooks:read'] }]],
     ['patch /webhooks/{id}', [{ apiKey: ['webhooks:write'] }]],
     ['delete /webhooks/{id}', [{ apiKey: ['webhooks:manage'] }]],

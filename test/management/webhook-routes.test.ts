@@ -1,5 +1,6 @@
 import Fastify from 'fastify'
 import { allowPlainHttp, latchkey } from 'fastify-latchkey'
+import { eventTypes } from 'fastify-latchkey/events'
 import { webhooks, type WebhooksOptions } from 'fastify-latchkey/webhooks'
 import { webhookRoutes } from 'fastify-latchkey/management'
 import t from 'tap'
@@ -49,7 +50,8 @@ t.test('an endpoint is created, shown without its secret, updated, tested, rotat
   const [, , replayed] = await receiver.count(3)
   t.equal(replayed?.headers['webhook-id'], event.id)
   for (const one of [secret, rotated.json().secret]) t.match(replayed && verified(one, replayed), { type: 'key.expiring' }, 'either secret verifies it')
-  const atOnce = await send('admin', `POST ${path}/rotate-secret`, { grace: 0 })
+  t.match((await send('admin', `POST ${path}/rotate-secret`, { version: 1 })).json(), { status: 409, code: 'WEBHOOK_CONFLICT', detail: 'The endpoint has the version 2, not 1; read it again.' })
+  const atOnce = await send('admin', `POST ${path}/rotate-secret`, { grace: 0, version: 2 })
   t.equal(atOnce.json().endpoint.secrets.length, 1)
   await send('writer', `POST ${path}/test`)
   const [, , , last] = await receiver.count(4)
@@ -70,6 +72,17 @@ t.test('an endpoint is created, shown without its secret, updated, tested, rotat
   t.equal((await send('admin', `DELETE ${path}`)).statusCode, 204)
   t.equal((await send('admin', `GET ${path}`)).statusCode, 404)
   for (const one of [secret, rotated.json().secret, atOnce.json().secret]) t.notMatch(log.text(), one.slice(10, 30))
+})
+
+t.test('a caller reads who it is, where it may act, what it may do, and which types of events there are', async (t) => {
+  const { send } = await webhookApi(t, { routes: { environmentsOf: () => ['sandbox'] } })
+  const { id, events, ...rest } = (await send('writer', 'GET /webhooks/caller')).json()
+  t.strictSame(rest, { workspace: 'w1', environment: 'production', may: { write: true, manage: false }, workspaces: [{ id: 'w1', current: true }], environments: ['production', 'sandbox'] })
+  t.match(id, /^key_/)
+  t.strictSame(events.map(({ type }: { type: string }) => type), eventTypes)
+  t.match(events[0], { type: 'key.issued', description: 'a key was issued' })
+  t.match((await send('admin', 'GET /webhooks/caller?environment=sandbox')).json(), { environment: 'sandbox', may: { write: true, manage: true } })
+  t.equal((await send(null, 'GET /webhooks/caller')).statusCode, 401)
 })
 
 t.test('a later rotation gives a secret that retires already no more time, but may give it less', async (t) => {

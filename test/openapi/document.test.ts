@@ -32,7 +32,7 @@ t.test('a scheme that the host wrote stays as written, beside those of other res
   })
   t.same(documentOf(app).components.securitySchemes, { apiKey: mine, oauth: oauth.description })
   t.same(operationOf(app, 'get', '/undeclared').security, [{ apiKey: ['devices:read'] }, { oauth: [] }])
-  t.equal(operationOf(app, 'get', '/undeclared').responses[403]?.description, 'Requires devices:read, or any credential of oauth.')
+  t.equal(operationOf(app, 'get', '/undeclared').responses[403]?.description, 'Requires devices:read of apiKey, or any credential of oauth.')
 })
 
 t.test('a guarded operation shows what it requires and how it refuses', async (t) => {
@@ -136,6 +136,23 @@ t.test('public operations show no refusals; optional ones show that a credential
   }
   t.same(operationOf(app, 'get', '/optional').security, [{ apiKey: ['devices:read'] }, {}])
   t.same(Object.keys(operationOf(app, 'get', '/optional').responses), ['200', ...STATUSES])
+})
+
+t.test('public operations show 429 and 503 where anonymous callers are counted', async (t) => {
+  const app = await server(t, {
+    latchkey: { limits: { anonymous: [{ name: 'anonymous', quota: 30, window: 60 }] } },
+    routes (app) {
+      app.get('/health', { schema: scopes.public(), handler })
+      app.get('/own', { schema: { ...scopes.public(), response: { 429: { description: 'Own.', type: 'null' } } }, handler })
+    }
+  })
+  const { security, responses } = operationOf(app, 'get', '/health')
+  t.same([security, Object.keys(responses)], [[], ['200', '429', '503']])
+  t.equal(operationOf(app, 'get', '/own').responses[429]?.description, 'Own.')
+  const { PublicTooManyRequests, PublicServiceUnavailable } = documentOf(app).components.responses
+  t.same(Object.keys(PublicTooManyRequests?.headers ?? {}), ['Retry-After', 'RateLimit', 'RateLimit-Policy', 'Cache-Control'])
+  t.same(Object.keys(PublicTooManyRequests?.content?.['application/problem+json']?.examples ?? {}), ['RATE_LIMITED'])
+  t.same(Object.keys(PublicServiceUnavailable?.content?.['application/problem+json']?.examples ?? {}), ['LIMITER_UNAVAILABLE'])
 })
 
 t.test('a document without guarded operations has no unused parts', async (t) => {

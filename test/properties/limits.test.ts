@@ -37,7 +37,7 @@ function send (store: LimitStore, policy: CompiledPolicy, steps: ReadonlyArray<{
 }
 
 function take (store: LimitStore, policies: readonly CompiledPolicy[], cost: number, now: number, id = 'a') {
-  const outcome = store.take({ policies, principal: principal(id), cost, now })
+  const outcome = store.take({ policies, caller: principal(id), cost, now })
   if (!('admitted' in outcome)) throw new Error('the memory store answers at once')
   return outcome
 }

@@ -29,7 +29,7 @@ const steps = fc.array(fc.record({ step, cost: fc.integer({ min: 0, max: 4 }), w
 
 /** One take of everybody by each policy alone, so that none is missing since another refused: from then on the memory store has every counter, and sweeps none. */
 async function warm (store: LimitStore, policies: readonly CompiledPolicy[]): Promise<Outcome[]> {
-  return Promise.all(WHO.flatMap((principal) => policies.map(async (policy) => store.take({ policies: [policy], principal, cost: 1, now: START }))))
+  return Promise.all(WHO.flatMap((principal) => policies.map(async (policy) => store.take({ policies: [policy], caller: principal, cost: 1, now: START }))))
 }
 
 /** What both answer: memory, whose clock nobody shares, does not say when a window closes. */
@@ -49,7 +49,7 @@ t.test('Redis and memory answer every take alike, to the unit and the second, wh
     let now = START
     for (const { step, cost, who } of steps) {
       now += step
-      const take = { policies, principal: who, cost, now }
+      const take = { policies, caller: who, cost, now }
       const [shared, own] = [bare(await redis.take(take)), await memory.take(take)]
       if (JSON.stringify(shared) !== JSON.stringify(own)) t.strictSame(shared, own, `${JSON.stringify(policies)} at ${now}`)
     }

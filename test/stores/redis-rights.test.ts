@@ -58,7 +58,7 @@ t.test('so is the one for limits', async (t) => {
   const ada = principal('ada', { version: 1 })
   const minute = { name: 'minute', quota: 5, window: 60 }
   const policies = [compilePolicy(minute), compilePolicy({ ...minute, name: 'all', partition: 'workspace' })]
-  await store.take({ policies, principal: ada, cost: 1, now: 0 })
+  await store.take({ policies, caller: ada, cost: 1, now: 0 })
   await store.publishVersion(ada, 1)
   await store.reset(ada, { workspace: true })
   t.equal((await store.inspect(ada, [minute])).versionMarker, 1)

@@ -34,6 +34,12 @@ export interface Api {
   ask<T> (method: string, path: string, query: Query, body?: object): Promise<Answer<T>>
 }
 
+/** Where a person acts; where the server says by default. */
+export interface Place {
+  readonly workspace?: string | undefined
+  readonly environment?: string | undefined
+}
+
 type Query = Readonly<Record<string, string | undefined>>
 
 /** Milliseconds after which an answer is not waited for any longer. */

@@ -1,18 +1,30 @@
-import type { CallerView, KeyView } from '../../management/index.js'
-import { chooseRung, isLadder, type Resource } from './scope-choice.js'
+import type { CallerView } from '../../management/index.js'
+import { chooseRung, isLadder, type Preset, type Resource } from './scope-choice.js'
 import type { StringName } from './strings.js'
+
+/** What a page knows of whoever acts, whatever is managed. */
+export type Actor = Pick<CallerView, 'workspace' | 'environment' | 'may' | 'workspaces' | 'environments'>
+
+/** What is managed, as responses show it. */
+export interface Stored {
+  readonly id: string
+  readonly version: number
+}
 
 /** What a person has typed and chosen in a form. */
 export interface Draft {
   readonly texts: Readonly<Record<string, string>>
-  readonly scopes: readonly string[]
+  /** Of a list of which several may be chosen. */
+  readonly chosen: readonly string[]
 }
 
 /** What a form is about. */
-export interface Subject {
-  readonly caller: CallerView
-  /** Absent where there is no key yet. */
-  readonly key?: KeyView | undefined
+export interface Subject<C extends Actor, R extends Stored> {
+  readonly caller: C
+  /** Absent where there is none yet. */
+  readonly record?: R | undefined
+  /** Id of what the record contains, where the form is about that. */
+  readonly part?: string | undefined
   /** Milliseconds since the epoch. */
   readonly now: number
 }
@@ -29,6 +41,8 @@ interface Line {
   readonly label: StringName
   readonly help?: StringName
   readonly optional?: true
+  /** 256 by default. */
+  readonly maxLength?: number
 }
 
 interface OneOf {
@@ -38,22 +52,38 @@ interface OneOf {
   readonly choices: readonly Choice[]
 }
 
-interface ScopesField {
-  readonly kind: 'scopes'
-  readonly name: 'scopes'
-  /** What a person chooses from. */
-  readonly offer: (subject: Subject) => readonly Resource[]
-  readonly presets?: true
+/** A list of which several may be chosen, by resource. */
+export interface Several<S> {
+  readonly kind: 'several'
+  readonly name: string
+  readonly label: StringName
+  readonly help: StringName
+  offer (subject: S): readonly Resource[]
+  presets? (subject: S): readonly Preset[]
+  /** Whether it is shown; always without it. */
+  isShown? (draft: Draft): boolean
+}
+
+interface Confirmation<S> {
+  readonly kind: 'confirmation'
+  readonly name: 'confirmation'
+  /** What a person types. */
+  word (subject: S): string
 }
 
 /** A field of a form; a view draws each kind in its own way. */
-export type FormField = Line | OneOf | ScopesField
+export type FormField<S> = Line | OneOf | Several<S> | Confirmation<S>
   | { readonly kind: 'environment', readonly name: 'environment' }
   | { readonly kind: 'expiry', readonly name: 'expiry' }
-  | { readonly kind: 'confirmation', readonly name: 'confirmation' }
 
 /** Name of a field → what is wrong with it. */
 export type Faults = Readonly<Record<string, StringName>>
+
+export const emptyDraft: Draft = { texts: {}, chosen: [] }
+export const noFaults: Faults = {}
+
+/** What was typed in a line; undefined where that is nothing. */
+export const lineOf = ({ texts }: Draft, name: string): string | undefined => texts[name]?.trim() || undefined
 
 export const expiryChoices: readonly Choice[] = [
   { value: 'never', label: 'never' },

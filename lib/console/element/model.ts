@@ -1,19 +1,18 @@
 import type { CallerView, KeyView } from '../../management/index.js'
-import type { Api } from './api.js'
+import type { Api, Place } from './api.js'
+import { createDialogs, type OpenForm, type ShownSecret } from './dialogs.js'
 import { nameOf } from './fields.js'
-import type { Draft, Subject } from './form.js'
 import { filterKeys, mergeKeys, type Filter } from './key-filter.js'
-import { firstState, SHOWN, type ShownSecret, type State } from './state.js'
+import { firstState, SHOWN, type State } from './state.js'
 import { fill, type Strings } from './strings.js'
-import { verbs, type Verb, type VerbName } from './verbs.js'
 
-export interface ModelDeps {
+export interface ModelDeps<S> {
   readonly api: Api
   /** Milliseconds since the epoch. */
   readonly clock: () => number
   readonly strings: () => Strings
   /** Called after each change of the state. */
-  readonly onChange: (state: State) => void
+  readonly onChange: (state: S) => void
 }
 
 /** What a server answers to a change of a key. */
@@ -31,16 +30,10 @@ interface KeyPage {
 /** Keys of one page of the server; 200 is the most that it gives. */
 const PAGE = '200'
 
-/** Where a person acts; where the server says by default. */
-interface Place {
-  readonly workspace?: string | undefined
-  readonly environment?: string | undefined
-}
-
 export type Model = ReturnType<typeof createModel>
 
 /** The element without its looks: what is asked of the server, and what follows from each answer. */
-export function createModel ({ api, clock, strings, onChange }: ModelDeps) {
+export function createModel ({ api, clock, strings, onChange }: ModelDeps<State>) {
   let state = firstState
   let place: Place = {}
   /** Grows with each new list, so that answers for an earlier one are dropped. */
@@ -95,33 +88,11 @@ export function createModel ({ api, clock, strings, onChange }: ModelDeps) {
     else if (page.trouble.kind === 'signed-out') set({ trouble: page.trouble })
   }
 
-  function subjectOf (caller: CallerView, key?: KeyView): Subject {
-    return { caller, key, now: clock() }
-  }
-
-  async function submit (): Promise<void> {
-    const { form, caller } = state
-    if (form === undefined || caller === undefined || form.busy) return
-    const verb: Verb = verbs[form.verb]
-    const subject = subjectOf(caller, form.key)
-    if (Object.keys(verb.faults(form.draft, subject)).length > 0) return set({ form: { ...form, tried: true } })
-    set({ form: { ...form, tried: true, busy: true, trouble: undefined } })
-    const { method, path, body } = verb.request(form.draft, subject)
-    const { environment = place.environment } = form.draft.texts
-    const answer = await api.ask<Changed>(method, path, { ...place, environment }, body)
-    if (!answer.ok) {
-      // Meanwhile it may have been changed, or the change may have happened: what is shown is what the server says.
-      const key = await current(form.key)
-      if (state.form !== undefined) set({ form: { ...state.form, key, busy: false, trouble: answer.trouble } })
-      return
-    }
-    await succeed(form.verb, answer.value, environment)
-  }
-
-  async function succeed (name: VerbName, changed: Changed, environment: string | undefined): Promise<void> {
+  async function succeed ({ verb, draft }: OpenForm<CallerView, KeyView>, changed: Changed): Promise<void> {
+    const { environment = place.environment } = draft.texts
     const { key, secret, effectiveWithin = 0 } = changed
     const texts = strings()
-    const done = fill(texts[verbs[name].done], { name: nameOf(key, texts) })
+    const done = fill(texts[verb.done], { name: nameOf(key, texts) })
     const within = effectiveWithin === 0 ? '' : ` ${fill(texts.within, { count: effectiveWithin })}`
     const shown: ShownSecret | undefined = secret === undefined
       ? undefined
@@ -149,11 +120,21 @@ export function createModel ({ api, clock, strings, onChange }: ModelDeps) {
     await load()
   }
 
+  const dialogs = createDialogs<CallerView, KeyView, Changed>({
+    state: () => state,
+    set,
+    clock,
+    ask: (method, path, body, environment = place.environment) =>
+      api.ask(method, path, { ...place, environment }, body),
+    current,
+    succeed
+  })
+
   return {
+    ...dialogs,
     get state () { return state },
     load,
     refresh,
-    submit,
     /** Acts in another workspace or environment. */
     go: (to: Place) => go({ ...place, ...to }),
     async filter (change: Partial<Filter>): Promise<void> {
@@ -166,23 +147,6 @@ export function createModel ({ api, clock, strings, onChange }: ModelDeps) {
     },
     toggleDetails (id: string): void {
       set({ open: state.open === id ? undefined : id })
-    },
-    openForm (verb: VerbName, key?: KeyView): void {
-      if (state.caller === undefined) return
-      const draft = verbs[verb].draft(subjectOf(state.caller, key))
-      set({ form: { verb, key, draft, tried: false, busy: false } })
-    },
-    closeForm (): void {
-      set({ form: undefined })
-    },
-    edit (change: Partial<Draft>): void {
-      const { form } = state
-      if (form === undefined) return
-      const draft = { ...form.draft, ...change, texts: { ...form.draft.texts, ...change.texts } }
-      set({ form: { ...form, draft } })
-    },
-    setSecret (change: Partial<ShownSecret> | undefined): void {
-      set({ secret: change === undefined || state.secret === undefined ? undefined : { ...state.secret, ...change } })
     }
   }
 }

@@ -1,3 +1,5 @@
+import { usageTexts } from './usage-texts.js'
+
 /** Every text of the element, in English. `{name}` is filled in. A host replaces those that it likes. */
 export const english = {
   title: 'API keys',
@@ -57,6 +59,7 @@ export const english = {
   secretAfterUse: 'stops working {time} after the first use of the next one',
   scopeUsed: 'used {when}',
   scopeUnused: 'never used',
+  ...usageTexts,
   retiring: 'Old secret works until {when}',
   retiringAfterUse: 'Old secret works until the new one is used',
   details: 'Details',
@@ -128,6 +131,7 @@ export const english = {
   troubleForbidden: 'You may not do this.',
   troubleMissing: 'It is not there any more.',
   troubleConflict: 'Somebody else changed this key meanwhile. You see it as it is now.',
+  troubleRefused: 'The server refuses this as things are.',
   troubleInvalid: 'The server did not accept this.',
   troubleLimited: 'Too many requests. Try again in {count} seconds.',
   troubleOutage: 'Keys can’t be reached right now. Try again in a moment.',

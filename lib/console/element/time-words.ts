@@ -37,6 +37,14 @@ export function duration (seconds: number, locale: string): string {
   return format.format(Math.round(seconds / length))
 }
 
+const UNITS = [['day', 86_400], ['hour', 3600], ['minute', 60]] as const
+
+/** A length of time as it is, such as `90 seconds`. */
+export function period (seconds: number, locale: string): string {
+  const [unit, length] = UNITS.find(([, length]) => seconds % length === 0) ?? ['second', 1]
+  return new Intl.NumberFormat(locale, { style: 'unit', unit, unitDisplay: 'long' }).format(seconds / length)
+}
+
 /** Whether an instant is in less than these days, or past. */
 export function isWithin (iso: string | undefined, days: number, now: number): boolean {
   return iso !== undefined && Date.parse(iso) - now < days * 86_400_000

@@ -9,16 +9,19 @@ export interface Trouble {
   readonly retryAfter?: number | undefined
 }
 
-export type TroubleKind = 'offline' | 'unsure' | 'signed-out' | 'forbidden' | 'missing' | 'conflict' | 'invalid' |
-  'limited' | 'outage' | 'failed'
+export type TroubleKind = 'offline' | 'unsure' | 'signed-out' | 'forbidden' | 'missing' | 'conflict' | 'refused' |
+  'invalid' | 'limited' | 'outage' | 'failed'
 
-export const troubleText: Readonly<Record<TroubleKind, StringName>> = {
+export type TroubleTexts = Readonly<Record<TroubleKind, StringName>>
+
+export const troubleTexts: TroubleTexts = {
   offline: 'troubleOffline',
   unsure: 'troubleUnsure',
   'signed-out': 'troubleSignedOut',
   forbidden: 'troubleForbidden',
   missing: 'troubleMissing',
   conflict: 'troubleConflict',
+  refused: 'troubleRefused',
   invalid: 'troubleInvalid',
   limited: 'troubleLimited',
   outage: 'troubleOutage',

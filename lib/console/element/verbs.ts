@@ -1,39 +1,21 @@
 import type { CallerView, KeyView } from '../../management/index.js'
-import { expiryOf, firstScopes, type Draft, type Faults, type FormField, type Subject } from './form.js'
+import { emptyDraft, expiryOf, firstScopes, lineOf, noFaults, type Subject } from './form.js'
 import { confirmationWord, isLive, usedScopes } from './key-facts.js'
 import type { Resource } from './scope-choice.js'
-import type { StringName } from './strings.js'
+import { requestOn, type Verb } from './verb.js'
 
-/** What a person may do with a key: its form, its request, and what is said when it is done. */
-export interface Verb {
-  readonly label: StringName
-  readonly title: StringName
-  readonly intro?: StringName
-  readonly done: StringName
-  /** What the caller needs. */
-  readonly needs: keyof CallerView['may']
-  /** Where it is offered: next to each key, or in the details of one. */
-  readonly place: 'top' | 'row' | 'details'
-  readonly tone?: 'danger'
-  readonly fields: readonly FormField[]
-  applies (key: KeyView): boolean
-  draft (subject: Subject): Draft
-  faults (draft: Draft, subject: Subject): Faults
-  request (draft: Draft, subject: Subject): { readonly method: string, readonly path: string, readonly body: object }
-}
+export type KeySubject = Subject<CallerView, KeyView>
+export type KeyVerb = Verb<CallerView, KeyView>
 
 const DAY = 86_400
-const empty: Draft = { texts: {}, scopes: [] }
-const none: Faults = {}
 
-function requestOn ({ key }: Subject, method: string, path: string, body: object) {
-  return { method, path: `/${encodeURIComponent(key?.id ?? '')}${path}`, body: { ...body, version: key?.version } }
+/** A change of what a person saw. */
+function changeOf (subject: KeySubject, method: string, path: string, body: object) {
+  return requestOn(subject, method, path, { ...body, version: subject.record?.version })
 }
 
-const lineOf = ({ texts }: Draft, name: string): string | undefined => texts[name]?.trim() || undefined
-
 /** Scopes that the key holds, and those that were used of what they include. */
-function heldScopes ({ key, caller }: Subject): readonly Resource[] {
+function heldScopes ({ record: key, caller }: KeySubject): readonly Resource[] {
   const granted = new Set([...key?.scopes ?? [], ...Object.keys(key?.scopesUsedAt ?? {})])
   return caller.scopes
     .map((one) => ({ ...one, scopes: one.scopes.filter(({ scope }) => granted.has(scope)) }))
@@ -49,6 +31,8 @@ const graces: Readonly<Record<string, { grace: number, graceFrom?: 'first-use' }
   'first-use': { grace: DAY, graceFrom: 'first-use' }
 }
 
+const scopes = { kind: 'several', name: 'scopes', label: 'scopes', help: 'scopesHelp' } as const
+
 export const verbs = {
   create: {
     label: 'create',
@@ -59,21 +43,21 @@ export const verbs = {
     fields: [
       { kind: 'line', name: 'name', label: 'name', help: 'nameHelp' },
       { kind: 'environment', name: 'environment' },
-      { kind: 'scopes', name: 'scopes', offer: ({ caller }) => caller.scopes, presets: true },
+      { ...scopes, offer: ({ caller }) => caller.scopes, presets: ({ caller }) => caller.presets },
       { kind: 'expiry', name: 'expiry' }
     ],
     applies: () => false,
     draft: ({ caller }) => ({
-      texts: { expiry: 'never', environment: caller.environment }, scopes: firstScopes(caller)
+      texts: { expiry: 'never', environment: caller.environment }, chosen: firstScopes(caller)
     }),
     faults: (draft, { now }) => ({
       ...lineOf(draft, 'name') === undefined && { name: 'needName' },
-      ...draft.scopes.length === 0 && { scopes: 'needScope' },
+      ...draft.chosen.length === 0 && { scopes: 'needScope' },
       ...expiryOf(draft, now) === undefined && { expiry: 'needDate' }
     }),
     request: (draft, { now }) => {
       const expiresAt = expiryOf(draft, now) ?? undefined
-      return { method: 'POST', path: '', body: { name: lineOf(draft, 'name'), scopes: draft.scopes, expiresAt } }
+      return { method: 'POST', path: '', body: { name: lineOf(draft, 'name'), scopes: draft.chosen, expiresAt } }
     }
   },
   rotate: {
@@ -96,9 +80,9 @@ export const verbs = {
       ]
     }],
     applies: isLive,
-    draft: () => ({ ...empty, texts: { grace: 'none' } }),
-    faults: () => none,
-    request: ({ texts }, subject) => requestOn(subject, 'POST', '/rotate', graces[texts.grace ?? ''] ?? {})
+    draft: () => ({ ...emptyDraft, texts: { grace: 'none' } }),
+    faults: () => noFaults,
+    request: ({ texts }, subject) => changeOf(subject, 'POST', '/rotate', graces[texts.grace ?? ''] ?? {})
   },
   rename: {
     label: 'rename',
@@ -108,9 +92,9 @@ export const verbs = {
     place: 'details',
     fields: [{ kind: 'line', name: 'name', label: 'name', help: 'nameHelp' }],
     applies: isLive,
-    draft: ({ key }) => ({ ...empty, texts: { name: key?.name ?? '' } }),
-    faults: (draft) => lineOf(draft, 'name') === undefined ? { name: 'needName' } : none,
-    request: (draft, subject) => requestOn(subject, 'PATCH', '', { name: lineOf(draft, 'name') })
+    draft: ({ record }) => ({ ...emptyDraft, texts: { name: record?.name ?? '' } }),
+    faults: (draft) => lineOf(draft, 'name') === undefined ? { name: 'needName' } : noFaults,
+    request: (draft, subject) => changeOf(subject, 'PATCH', '', { name: lineOf(draft, 'name') })
   },
   narrow: {
     label: 'narrow',
@@ -119,15 +103,15 @@ export const verbs = {
     done: 'didNarrow',
     needs: 'write',
     place: 'details',
-    fields: [{ kind: 'scopes', name: 'scopes', offer: heldScopes }],
+    fields: [{ ...scopes, offer: heldScopes }],
     applies: (key) => isLive(key) && key.scopes.length > 0,
-    draft: ({ key }) => ({ ...empty, scopes: key === undefined ? [] : usedScopes(key) }),
-    faults ({ scopes }, { key }) {
+    draft: ({ record }) => ({ ...emptyDraft, chosen: record === undefined ? [] : usedScopes(record) }),
+    faults ({ chosen: scopes }, { record: key }) {
       if (scopes.length === 0) return { scopes: 'needScope' }
       const isSame = scopes.length === key?.scopes.length && scopes.every((scope) => key.scopes.includes(scope))
-      return isSame ? { scopes: 'needFewer' } : none
+      return isSame ? { scopes: 'needFewer' } : noFaults
     },
-    request: ({ scopes }, subject) => requestOn(subject, 'PATCH', '', { scopes })
+    request: ({ chosen: scopes }, subject) => changeOf(subject, 'PATCH', '', { scopes })
   },
   revoke: {
     label: 'revoke',
@@ -139,29 +123,14 @@ export const verbs = {
     tone: 'danger',
     fields: [
       { kind: 'line', name: 'reason', label: 'reason', optional: true },
-      { kind: 'confirmation', name: 'confirmation' }
+      { kind: 'confirmation', name: 'confirmation', word: ({ record }) => record ? confirmationWord(record) : '' }
     ],
     applies: isLive,
-    draft: () => empty,
-    faults ({ texts }, { key }) {
+    draft: () => emptyDraft,
+    faults ({ texts }, { record: key }) {
       const isConfirmed = key !== undefined && texts.confirmation?.trim() === confirmationWord(key)
-      return isConfirmed ? none : { confirmation: 'needConfirmation' }
+      return isConfirmed ? noFaults : { confirmation: 'needConfirmation' }
     },
-    request: (draft, { key }) => {
-      const reason = lineOf(draft, 'reason')
-      return { method: 'POST', path: `/${encodeURIComponent(key?.id ?? '')}/revoke`, body: { reason } }
-    }
+    request: (draft, subject) => requestOn(subject, 'POST', '/revoke', { reason: lineOf(draft, 'reason') })
   }
-} as const satisfies Record<string, Verb>
-
-export type VerbName = keyof typeof verbs
-
-export const verbNames = Object.keys(verbs).filter((name): name is VerbName => Object.hasOwn(verbs, name))
-
-/** The verbs that a place offers for a key. */
-export function offered (place: Verb['place'], { may }: CallerView, key?: KeyView): readonly VerbName[] {
-  return verbNames.filter((name) => {
-    const verb: Verb = verbs[name]
-    return verb.place === place && may[verb.needs] && (key === undefined || verb.applies(key))
-  })
-}
+} as const satisfies Record<string, KeyVerb>

@@ -130,7 +130,7 @@ export function createRedisLimitStore (options: RedisLimitStoreOptions): RedisLi
       await checkPermissions({ client, takeScript, namespace, log })
     },
     inspect (principal, profile) {
-      return takeOne({ policies: profile.map(compilePolicy), principal, cost: 0, now: Date.now() }, reject)
+      return takeOne({ policies: profile.map(compilePolicy), caller: principal, cost: 0, now: Date.now() }, reject)
     },
     async reset (principal, { workspace = false } = {}) {
       const keys = keysOf(principal)

@@ -1,10 +1,11 @@
 import { hash } from 'node:crypto'
 import type { Principal } from '../../core/principal.js'
+import type { Anonymous } from '../caller.js'
 
 /** What the names of a principal's keys are made of. */
-export type Identity = Pick<Principal, 'id' | 'workspace' | 'environment'>
+export type Identity = Pick<Principal, 'id' | 'workspace' | 'environment'> & { readonly kind?: Principal['kind'] }
 
-/** The keys in Redis that decide a principal's takes. */
+/** The keys in Redis that decide the takes of a principal, or of an address. */
 export interface KeyNames {
   /** Holds the version marker and the counters of the principal. */
   readonly principal: string
@@ -14,14 +15,17 @@ export interface KeyNames {
   readonly slot: number
 }
 
+export type KeysOf = (of: Identity | Anonymous) => KeyNames
+
 /**
  * Names keys such as `namespace:{10,2,productionw1}:key_1`. The braces are the hash tag of Redis Cluster; with both
- * lengths in front, no workspace or id reads like another, whatever it contains.
+ * lengths in front, no workspace or id reads like another, whatever it contains. An address has an empty environment,
+ * which no principal has, and a slot of its own: `namespace:{0,11,203.0.113.7}:anonymous`.
  *
  * @param slotOf the hash slot of a key
  */
-export function createRedisKeys (namespace: string, slotOf: (key: string) => number): (of: Identity) => KeyNames {
-  const cache = new WeakMap<Identity, KeyNames>()
+export function createRedisKeys (namespace: string, slotOf: (key: string) => number): KeysOf {
+  const cache = new WeakMap<Identity | Anonymous, KeyNames>()
 
   function name ({ id, workspace, environment }: Identity): KeyNames {
     const tag = wellFormed(`${environment.length},${workspace.length},${environment}${workspace}`)
@@ -32,7 +36,7 @@ export function createRedisKeys (namespace: string, slotOf: (key: string) => num
   return function keysOf (of) {
     const known = cache.get(of)
     if (known !== undefined) return known
-    const names = name(of)
+    const names = name(of.kind === 'anonymous' ? { id: 'anonymous', workspace: of.address, environment: '' } : of)
     // What is not frozen may be another's the next time.
     if (Object.isFrozen(of)) cache.set(of, names)
     return names

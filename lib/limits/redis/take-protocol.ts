@@ -102,7 +102,7 @@ function readOutcome (numbers: readonly number[], at: number, take: Take, now: n
     if (reset < 0) policies.push(refusal(policy, remaining, -1 - reset, now))
     else policies.push({ policy, admitted: true, remaining, reset })
   }
-  return take.principal.version === undefined ? { admitted, policies } : { admitted, policies, versionMarker }
+  return take.caller.version === undefined ? { admitted, policies } : { admitted, policies, versionMarker }
 }
 
 function isCount (value: number): boolean {

@@ -7,7 +7,7 @@ import type { Log } from './log.js'
 import { publishBatch, publishUnavailable } from './metrics.js'
 import type { Nodes, RedisNode } from './nodes.js'
 import type { OutagePolicy } from './outage-policy.js'
-import type { Identity, KeyNames } from './redis-keys.js'
+import type { KeysOf } from './redis-keys.js'
 import type { Script } from './scripts.js'
 import { encodeTakes, readAnswer, type NamedTake, type TakeCall } from './take-protocol.js'
 
@@ -15,7 +15,7 @@ export interface TakeSenderDeps {
   readonly client: RedisClient
   readonly connection: Connection
   readonly nodes: Nodes
-  readonly keysOf: (of: Identity) => KeyNames
+  readonly keysOf: KeysOf
   /** Milliseconds. */
   readonly deadline: number
   readonly takeScript: Script
@@ -128,11 +128,11 @@ export function createTakeSender (deps: TakeSenderDeps): SendTakes {
   }
 }
 
-function batchesOf (takes: readonly Take[], keysOf: TakeSenderDeps['keysOf']): Batch[] {
+function batchesOf (takes: readonly Take[], keysOf: KeysOf): Batch[] {
   const batches: Batch[] = []
   const filling = new Map<number, Batch>()
   for (const [place, take] of takes.entries()) {
-    const names = keysOf(take.principal)
+    const names = keysOf(take.caller)
     let batch = filling.get(names.slot)
     if (batch === undefined || batch.takes.length === BATCH_SIZE) {
       batch = { slot: names.slot, takes: [], places: [] }

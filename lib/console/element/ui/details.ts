@@ -1,15 +1,17 @@
 import { html, nothing, type TemplateResult } from 'lit'
 import type { KeyView } from '../../../management/index.js'
 import { details, nameOf, type Cell } from '../fields.js'
-import { offered } from '../verbs.js'
+import { isCounted } from '../usage-model.js'
+import { offered } from '../verb.js'
 import { actionView } from './action.js'
+import { usageView } from './usage.js'
 import { say, type View } from './view.js'
 
 /** All of a key: its fields, and what is done more rarely. A section of its own is added here. */
 export function detailsView (view: View, key: KeyView): TemplateResult {
   const { reading, state: { caller } } = view
   const name = nameOf(key, reading.strings)
-  const verbs = caller === undefined ? [] : offered('details', caller, key)
+  const verbs = caller === undefined ? [] : offered(view.kind, 'details', caller, key)
   const shown = details.map(({ name, label, cell }) => ({ name, label, cell: cell(key, reading) }))
   return html`
     <section part="details" class="details-body" aria-label=${say(view, 'detailsOf', { name })}>
@@ -17,8 +19,9 @@ export function detailsView (view: View, key: KeyView): TemplateResult {
         ${shown.filter(({ cell }) => cell.kind !== 'nothing').map(({ name, label, cell }) => html`
           <div class="fact ${name}"><dt>${say(view, label)}</dt><dd>${cellView(cell, true)}</dd></div>`)}
       </dl>
+      ${isCounted(caller) ? usageView(view, key) : nothing}
       <div class="actions">
-        ${verbs.map((verb) => actionView(view, verb, key, name))}
+        ${verbs.map((verb) => actionView(view, verb, { record: key, name }))}
       </div>
     </section>`
 }

@@ -1,18 +1,19 @@
 import { html, nothing, type TemplateResult } from 'lit'
-import type { Draft, Faults, Subject } from '../form.js'
-import { confirmationWord } from '../key-facts.js'
-import { say, type View } from './view.js'
+import type { Draft, Faults } from '../form.js'
+import type { Reading } from '../fields.js'
+import { say } from './view.js'
 
+/** What fields draw from. */
 export interface FieldContext {
-  readonly view: View
+  readonly view: { readonly reading: Reading, readonly model: { edit (change: Partial<Draft>): void } }
   readonly draft: Draft
-  readonly subject: Subject
   readonly faults: Faults
+  /** What a person types to confirm. */
+  readonly word: string
 }
 
 /** What is wrong with a field. */
-export function faultView ({ view, faults, subject: { key } }: FieldContext, name: string): TemplateResult {
+export function faultView ({ view, faults, word }: FieldContext, name: string): TemplateResult {
   const fault = faults[name]
-  const word = key === undefined ? '' : confirmationWord(key)
   return html`<p class="fault" id=${`fault-${name}`}>${fault === undefined ? nothing : say(view, fault, { word })}</p>`
 }

@@ -1,23 +1,22 @@
 import { html, nothing, type TemplateResult } from 'lit'
-import { nameOf } from '../fields.js'
-import type { Subject } from '../form.js'
-import { verbs, type Verb } from '../verbs.js'
+import type { Actor, FormField, Stored, Subject } from '../form.js'
 import type { FieldContext } from './field-context.js'
 import { fieldView } from './form-fields.js'
 import { icons } from './icons.js'
+import { isShown } from './modal.js'
 import { troubleView } from './notices.js'
-import { say, type View } from './view.js'
+import { say, type Shell } from './view.js'
 
 /** The form of a verb, in a modal dialog. What was typed stays until it is closed. */
-export function formDialog (view: View): TemplateResult | typeof nothing {
-  const { model, reading, state: { form, caller } } = view
-  if (form === undefined || caller === undefined) return nothing
-  const verb: Verb = verbs[form.verb]
-  const { key, draft, busy, tried, trouble } = form
-  const subject: Subject = { caller, key, now: reading.now }
-  const isPossible = key === undefined || verb.applies(key)
-  const context: FieldContext = { view, draft, subject, faults: tried ? verb.faults(draft, subject) : {} }
-  const name = key === undefined ? '' : nameOf(key, reading.strings)
+export function formDialog<C extends Actor, R extends Stored> (view: Shell<C, R>): TemplateResult | typeof nothing {
+  const { kind, model, reading, state: { form, caller } } = view
+  if (form === undefined || caller === undefined || !isShown(form)) return nothing
+  const { verb, record, part, draft, busy, tried, trouble } = form
+  const subject: Subject<C, R> = { caller, record, part, now: reading.now }
+  const isPossible = record === undefined || verb.applies(record)
+  const faults = tried ? verb.faults(draft, subject) : {}
+  const context: FieldContext = { view, draft, faults, word: wordOf(verb.fields, subject) }
+  const name = record === undefined ? '' : kind.nameOf(record, reading.strings)
   const close = () => { if (!busy) model.closeForm() }
 
   function submit (event: Event): void {
@@ -37,7 +36,7 @@ export function formDialog (view: View): TemplateResult | typeof nothing {
         </div>
         <div class="dialog-body">
           ${verb.intro === undefined ? nothing : html`<p>${say(view, verb.intro)}</p>`}
-          ${verb.fields.map((field) => fieldView(field, context))}
+          ${verb.fields.map((field) => fieldView(field, subject, context))}
           ${troubleView(view, trouble)}
           ${isPossible ? nothing : html`<p class="fault" role="alert">${say(view, 'noLongerPossible')}</p>`}
         </div>
@@ -50,4 +49,8 @@ export function formDialog (view: View): TemplateResult | typeof nothing {
         </div>
       </form>
     </dialog>`
+}
+
+function wordOf<S> (fields: ReadonlyArray<FormField<S>>, subject: S): string {
+  return fields.flatMap((field) => field.kind === 'confirmation' ? [field.word(subject)] : []).join('')
 }

@@ -1,41 +1,40 @@
 import { html, nothing, type TemplateResult } from 'lit'
-import { expiryChoices, type Choice, type FormField } from '../form.js'
-import { confirmationWord } from '../key-facts.js'
+import { expiryChoices, type Actor, type Choice, type FormField } from '../form.js'
 import { faultView, type FieldContext } from './field-context.js'
-import { scopesField } from './scopes-field.js'
-import { say, type View } from './view.js'
+import { severalField } from './several-field.js'
+import { say } from './view.js'
 
-export function fieldView (field: FormField, context: FieldContext): TemplateResult | typeof nothing {
-  const { view, subject: { caller, key } } = context
+export function fieldView<S extends { readonly caller: Actor }> (
+  field: FormField<S>, subject: S, context: FieldContext
+): TemplateResult | typeof nothing {
+  const { view, word } = context
   switch (field.kind) {
     case 'line': {
-      const { name, label, help, optional } = field
-      return lineView(context, name, say(view, label), { help: help && say(view, help), optional })
+      const { name, label, help, ...options } = field
+      return lineView(context, name, say(view, label), { help: help && say(view, help), ...options })
     }
     case 'choice': {
-      const choices = field.choices.map((one) => labelled(view, one))
+      const choices = field.choices.map((one) => labelled(context, one))
       return choiceView(context, field.name, say(view, field.label), choices, 'stacked')
     }
     case 'environment': {
-      const choices = caller.environments.map((name) => ({ value: name, text: name }))
+      const choices = subject.caller.environments.map((name) => ({ value: name, text: name }))
       return choices.length < 2 ? nothing : choiceView(context, 'environment', say(view, 'environment'), choices)
     }
-    case 'scopes': return scopesField(field, context)
+    case 'several': return severalField(field, subject, context)
     case 'expiry': return expiryView(context)
-    case 'confirmation': {
-      const word = key === undefined ? '' : confirmationWord(key)
-      return lineView(context, 'confirmation', say(view, 'confirm', { word }))
-    }
+    case 'confirmation': return lineView(context, 'confirmation', say(view, 'confirm', { word }))
   }
 }
 
 interface LineOptions {
   readonly help?: string | undefined
   readonly optional?: boolean | undefined
+  readonly maxLength?: number | undefined
 }
 
 function lineView (context: FieldContext, name: string, label: string, options: LineOptions = {}): TemplateResult {
-  const { help, optional = false } = options
+  const { help, optional = false, maxLength = 256 } = options
   const { view, draft } = context
   const edit = ({ target }: Event) => {
     if (target instanceof HTMLInputElement) view.model.edit({ texts: { [name]: target.value } })
@@ -44,7 +43,7 @@ function lineView (context: FieldContext, name: string, label: string, options: 
     <div class="field">
       <label class="label" for=${`field-${name}`}><bdi>${label}</bdi>
         ${optional ? html`<span class="muted">(${say(view, 'optional')})</span>` : nothing}</label>
-      <input part="input" id=${`field-${name}`} type="text" maxlength="256" dir="auto"
+      <input part="input" id=${`field-${name}`} type="text" maxlength=${maxLength} dir="auto"
         autocomplete="off" spellcheck="false" aria-required=${!optional}
         aria-describedby=${`help-${name} fault-${name}`} aria-invalid=${name in context.faults}
         .value=${draft.texts[name] ?? ''} @input=${edit}>
@@ -58,7 +57,7 @@ interface Labelled {
   readonly text: string
 }
 
-function labelled (view: View, { value, label, values }: Choice): Labelled {
+function labelled ({ view }: FieldContext, { value, label, values }: Choice): Labelled {
   return { value, text: say(view, label, values) }
 }
 
@@ -86,7 +85,7 @@ function expiryView (context: FieldContext): TemplateResult {
     if (target instanceof HTMLInputElement) view.model.edit({ texts: { date: target.value } })
   }
   return html`
-    ${choiceView(context, 'expiry', say(view, 'expiry'), expiryChoices.map((one) => labelled(view, one)))}
+    ${choiceView(context, 'expiry', say(view, 'expiry'), expiryChoices.map((one) => labelled(context, one)))}
     ${texts.expiry !== 'date'
       ? nothing
       : html`<label class="field"><span class="label">${say(view, 'date')}</span>

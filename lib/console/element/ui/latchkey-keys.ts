@@ -1,162 +1,49 @@
-import { html, LitElement, type PropertyValues, type TemplateResult } from 'lit'
-import { createApi, type Credentials, type Fetch } from '../api.js'
-import type { Reading } from '../fields.js'
+import { html, nothing, type PropertyValues, type TemplateResult } from 'lit'
+import { keyKind } from '../key-kind.js'
 import { createModel } from '../model.js'
 import { firstState, type State } from '../state.js'
-import { english, type Strings } from '../strings.js'
+import { createUsageModel } from '../usage-model.js'
+import { filtersView } from './filters.js'
 import { formDialog } from './form-dialog.js'
+import { headerView } from './header.js'
 import { listView } from './list.js'
 import { messageView, troubleView } from './notices.js'
 import { secretDialog } from './secret-dialog.js'
-import { styles } from './styles.js'
-import { filtersView, headerView } from './toolbar.js'
+import { SettingsElement } from './settings-element.js'
 import type { View } from './view.js'
 
-/** Milliseconds after which words such as "3 minutes ago" are written anew. */
-const MINUTE = 60_000
-
 /** `<latchkey-keys base-url="/settings/api-keys">`: the keys of a workspace, and all that a person does with them. */
-export class LatchkeyKeys extends LitElement {
-  static override styles = styles
-  static override properties = {
-    baseUrl: { attribute: 'base-url' },
-    signInUrl: { attribute: 'sign-in-url' },
-    credentials: {},
-    strings: { type: Object },
-    fetch: { attribute: false },
-    state: { state: true }
-  }
-
-  declare baseUrl: string
-  declare signInUrl: string
-  declare credentials: Credentials
-  declare strings: Partial<Strings>
-  declare fetch: Fetch
-  declare state: State
-  /** Where the focus was when a dialog was opened. */
-  #opener: HTMLElement | undefined
-  #timer: number | undefined
-
-  readonly #model = createModel({
-    api: createApi(() => ({ baseUrl: this.baseUrl, fetch: this.fetch, credentials: this.credentials })),
-    clock: Date.now,
-    strings: () => this.#strings,
-    onChange: (state) => { this.state = state }
-  })
+export class LatchkeyKeys extends SettingsElement<State> {
+  protected readonly model = createModel(this.modelDeps)
+  readonly #usage = createUsageModel({ ...this.modelDeps, onChange: () => this.requestUpdate() })
 
   constructor () {
-    super()
-    this.baseUrl = ''
-    this.signInUrl = ''
-    this.credentials = 'same-origin'
-    this.strings = {}
-    this.fetch = (url, init) => window.fetch(url, init)
-    this.state = firstState
-  }
-
-  get #strings (): Strings {
-    return { ...english, ...this.strings }
-  }
-
-  override connectedCallback (): void {
-    super.connectedCallback()
-    document.addEventListener('visibilitychange', this.#onVisible)
-    window.addEventListener('beforeunload', this.#onLeaving)
-    window.addEventListener('pagehide', this.#onGone)
-    this.#timer = window.setInterval(() => this.requestUpdate(), MINUTE)
-  }
-
-  override disconnectedCallback (): void {
-    super.disconnectedCallback()
-    document.removeEventListener('visibilitychange', this.#onVisible)
-    window.removeEventListener('beforeunload', this.#onLeaving)
-    window.removeEventListener('pagehide', this.#onGone)
-    window.clearInterval(this.#timer)
-    this.#model.setSecret(undefined)
-  }
-
-  /** Loads the keys again, such as after a sign-in. */
-  reload (): Promise<void> {
-    return this.#model.load()
+    super(firstState)
   }
 
   protected override willUpdate (changed: PropertyValues<this>): void {
-    if (changed.has('baseUrl') && this.baseUrl !== '') this.#model.load()
-    const before = changed.get('state')
-    if (before === undefined || isModal(before) || !isModal(this.state)) return
-    const { activeElement } = this.renderRoot instanceof ShadowRoot ? this.renderRoot : document
-    this.#opener = activeElement instanceof HTMLElement ? activeElement : undefined
+    super.willUpdate(changed)
+    this.#usage.follow(this.state)
   }
 
-  protected override updated (changed: PropertyValues<this>): void {
-    for (const dialog of this.renderRoot.querySelectorAll('dialog')) if (!dialog.open) dialog.showModal()
-    const before = changed.get('state')
-    if (before === undefined) return
-    if (isModal(before) && !isModal(this.state)) this.#restoreFocus()
-    if (this.state.form?.tried === true && before.form?.tried === false) this.#focusOn('[aria-invalid=true]')
-    if (this.state.secret?.leaving !== before.secret?.leaving) this.#focusOn('dialog [autofocus]')
+  protected override refresh (): void {
+    super.refresh()
+    this.#usage.refresh()
   }
 
   protected override render (): TemplateResult {
-    const lang = this.lang || document.documentElement.lang || undefined
-    const { locale } = new Intl.DateTimeFormat(lang).resolvedOptions()
-    const reading: Reading = { now: Date.now(), locale, strings: this.#strings }
-    const view: View = {
-      state: this.state,
-      model: this.#model,
-      reading,
-      signInUrl: this.signInUrl,
-      copySecret: () => { this.#copy() }
-    }
+    const { state, model, reading, signInUrl } = this
+    const copySecret = () => { this.copySecret() }
+    const view: View = { kind: keyKind, state, model, usage: this.#usage, reading, signInUrl, copySecret }
     return html`
       <div part="base" class="base">
         ${headerView(view)}
-        ${messageView(view)}
-        ${troubleView(view, this.state.trouble, () => { this.#model.load() })}
-        ${this.state.caller === undefined ? '' : filtersView(view)}
+        ${messageView(state.message)}
+        ${troubleView(view, state.trouble, () => { model.load() })}
+        ${state.caller === undefined ? nothing : filtersView(view)}
         ${listView(view)}
         ${formDialog(view)}
         ${secretDialog(view)}
       </div>`
   }
-
-  async #copy (): Promise<void> {
-    const { secret } = this.state
-    const field = this.renderRoot.querySelector('textarea')
-    if (secret === undefined || field === null) return
-    const write = async () => await navigator.clipboard.writeText(secret.secret)
-    const isCopied = await write().then(() => true, () => false)
-    if (isCopied) return this.#model.setSecret({ copied: 'yes' })
-    field.focus()
-    field.select()
-    this.#model.setSecret({ copied: document.execCommand('copy') ? 'yes' : 'refused' })
-  }
-
-  /** Back to the button that opened the dialog; to the title where that is gone, such as for a key that was revoked. */
-  #restoreFocus (): void {
-    if (this.#opener?.isConnected === true) this.#opener.focus()
-    else this.#focusOn('#title')
-    this.#opener = undefined
-  }
-
-  #focusOn (selector: string): void {
-    const found = this.renderRoot.querySelector<HTMLElement>(selector)
-    const field = found instanceof HTMLFieldSetElement ? found.querySelector('input') : found
-    field?.focus()
-  }
-
-  readonly #onVisible = (): void => {
-    if (document.visibilityState === 'visible') this.#model.refresh()
-  }
-
-  readonly #onLeaving = (event: BeforeUnloadEvent): void => {
-    if (this.state.secret !== undefined && this.state.secret.copied !== 'yes') event.preventDefault()
-  }
-
-  /** A page that comes back from the browser's cache has no secret in it. */
-  readonly #onGone = (): void => { this.#model.setSecret(undefined) }
-}
-
-function isModal ({ form, secret }: State): boolean {
-  return form !== undefined || secret !== undefined
 }

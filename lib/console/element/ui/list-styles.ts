@@ -26,8 +26,8 @@ export const listStyles = css`
   .actions .button + .button { margin-inline-start: 0.375rem }
   .details td { padding: 0; border: 0 }
   .details-body {
-    display: grid; gap: 1rem; margin: 0 0 1rem 1.375rem; padding: 1rem; border-radius: var(--radius);
-    background: var(--subtle)
+    display: grid; grid-template-columns: minmax(0, 1fr); gap: 1rem; margin: 0 0 1rem 1.375rem; padding: 1rem;
+    border-radius: var(--radius); background: var(--subtle)
   }
   .details-body .chip { background: var(--surface) }
   .details-body .actions { text-align: start }
@@ -37,14 +37,14 @@ export const listStyles = css`
   dd li + li { margin-block-start: 0.25rem }
   .footer { display: flex; gap: 1rem; align-items: center; justify-content: space-between; min-height: 2.375rem }
 
-  @container latchkey (width < 52rem) {
+  @container latchkey (width < 60rem) {
     table, tbody, .row, .details, .details td { display: block }
     table { border: 0 }
     thead {
       position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%)
     }
     .row {
-      display: grid; grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 0.75rem 1rem;
+      display: grid; grid-template-columns: repeat(auto-fill, minmax(8rem, 1fr)); gap: 0.75rem 1rem;
       margin-block-end: 0.75rem; padding: 0.875rem;
       border: 1px solid var(--border); border-radius: var(--radius)
     }

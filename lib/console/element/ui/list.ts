@@ -3,10 +3,13 @@ import { repeat } from 'lit/directives/repeat.js'
 import type { KeyView } from '../../../management/index.js'
 import { badgesOf, columns, endedColumns, hintOf, nameOf, type Cell, type Field } from '../fields.js'
 import { filterKeys } from '../key-filter.js'
-import { offered } from '../verbs.js'
+import type { StringName } from '../strings.js'
+import { isCounted } from '../usage-model.js'
+import { offered } from '../verb.js'
 import { actionView } from './action.js'
 import { cellView, detailsView } from './details.js'
 import { icons } from './icons.js'
+import { sparklineView } from './sparkline.js'
 import { say, type View } from './view.js'
 
 /** The keys that fit the filter, or why there are none. */
@@ -20,7 +23,7 @@ export function listView (view: View): TemplateResult {
   const count = fitting.length === 1 && !hasMore
     ? say(view, 'countOne')
     : say(view, next === undefined ? 'count' : 'countMore', { count: fitting.length })
-  const heads = ['name', 'scopes', ...columnsOf(view).map(({ label }) => label)] as const
+  const heads = headsOf(view)
   const more = html`
     <button part="button" class="button" type="button" ?disabled=${busy} @click=${() => { model.more() }}>
       ${say(view, 'more')}
@@ -37,8 +40,29 @@ export function listView (view: View): TemplateResult {
     </table>
     <footer class="footer">
       <p class="muted" role="status">${busy ? say(view, 'searching') : count}</p>
+      ${view.usage.state.listTrouble === undefined ? nothing : usageTroubleView(view)}
       ${hasMore ? more : nothing}
     </footer>`
+}
+
+/** Usage is the least of what the list shows: where it fails, it says so in a line. */
+function usageTroubleView (view: View): TemplateResult {
+  return html`
+    <p class="muted grow" role="status">
+      ${say(view, 'noListUsage')}
+      <button part="button" class="button small" type="button" @click=${() => { view.usage.loadList() }}>
+        ${say(view, 'tryAgain')}
+      </button>
+    </p>`
+}
+
+function headsOf (view: View): readonly StringName[] {
+  const fields = columnsOf(view).map(({ label }) => label)
+  return ['name', 'scopes', ...fields, ...hasSparklines(view) ? ['listRange'] as const : []]
+}
+
+function hasSparklines ({ state: { caller, filter } }: View): boolean {
+  return isCounted(caller) && filter.list === 'live'
 }
 
 function columnsOf ({ state: { filter } }: View): readonly Field[] {
@@ -49,11 +73,12 @@ function rowView (view: View, key: KeyView): TemplateResult {
   const { state: { open, caller }, reading, model } = view
   const name = nameOf(key, reading.strings)
   const isOpen = open === key.id
-  const verbs = caller === undefined ? [] : offered('row', caller, key)
+  const verbs = caller === undefined ? [] : offered(view.kind, 'row', caller, key)
   const detailsRow = html`
     <tr role="row" class="details">
-      <td role="cell" colspan=${columns.length + 3} id=${`details-${key.id}`}>${detailsView(view, key)}</td>
+      <td role="cell" colspan=${headsOf(view).length + 1} id=${`details-${key.id}`}>${detailsView(view, key)}</td>
     </tr>`
+  const usageCell = html`<td role="cell" class="cell">${labelView(view, 'listRange')}${sparklineView(view, key)}</td>`
   return html`
     <tr part="row" role="row" class="row">
       <td role="cell" class="name">
@@ -70,8 +95,9 @@ function rowView (view: View, key: KeyView): TemplateResult {
       <td role="cell" class="cell wide">${labelView(view, 'scopes')}${scopesView(view, key)}</td>
       ${columnsOf(view).map(({ label, cell }) => html`
         <td role="cell" class="cell">${labelView(view, label)}${cellView(cell(key, reading))}</td>`)}
+      ${hasSparklines(view) ? usageCell : nothing}
       <td role="cell" class="actions">
-        ${verbs.map((verb) => actionView(view, verb, key, name))}
+        ${verbs.map((verb) => actionView(view, verb, { record: key, name }))}
       </td>
     </tr>
     ${isOpen ? detailsRow : nothing}`
@@ -121,6 +147,6 @@ function emptyView (view: View): TemplateResult {
     <div class="empty" role="status">
       ${icons.key}
       <h3>${say(view, 'emptyTitle')}</h3>
-      ${offered('top', caller).map(() => html`<p class="muted">${say(view, 'emptyText')}</p>`)}
+      ${offered(view.kind, 'top', caller).map(() => html`<p class="muted">${say(view, 'emptyText')}</p>`)}
     </div>`
 }

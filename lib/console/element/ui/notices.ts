@@ -1,11 +1,12 @@
 import { html, nothing, type TemplateResult } from 'lit'
-import { troubleText, type Trouble } from '../trouble.js'
+import type { Actor, Stored } from '../form.js'
+import type { Trouble } from '../trouble.js'
 import { icons } from './icons.js'
-import { say, type View } from './view.js'
+import { say, type Shell } from './view.js'
 
 /** Why something did not happen, and what a person can do. */
-export function troubleView (
-  view: View, trouble: Trouble | undefined, again?: () => void
+export function troubleView<C extends Actor, R extends Stored> (
+  view: Shell<C, R>, trouble: Trouble | undefined, again?: () => void
 ): TemplateResult | typeof nothing {
   if (trouble === undefined) return nothing
   const { kind, detail, retryAfter = 0 } = trouble
@@ -17,7 +18,7 @@ export function troubleView (
     <div part="notice" class="notice trouble" role="alert">
       ${icons.warning}
       <div class="grow">
-        <p>${say(view, troubleText[kind], { count: retryAfter })}</p>
+        <p>${say(view, view.kind.troubles[kind], { count: retryAfter })}</p>
         ${detail === undefined ? nothing : html`<p class="muted"><bdi>${detail}</bdi></p>`}
       </div>
       ${kind === 'signed-out' && view.signInUrl !== '' ? link : nothing}
@@ -26,8 +27,7 @@ export function troubleView (
 }
 
 /** What was done last. The region is always there, so that screen readers announce what comes into it. */
-export function messageView (view: View): TemplateResult {
-  const { message } = view.state
+export function messageView (message: string): TemplateResult {
   const notice = html`<p part="notice" class="notice success">${icons.check}<bdi class="grow">${message}</bdi></p>`
   return html`<div role="status" class="status">${message === '' ? nothing : notice}</div>`
 }

@@ -1,10 +1,11 @@
 import { html, nothing, type TemplateResult } from 'lit'
-import type { ShownSecret } from '../state.js'
+import type { ShownSecret } from '../dialogs.js'
+import type { Actor, Stored } from '../form.js'
 import { icons } from './icons.js'
-import { say, type View } from './view.js'
+import { say, type Shell } from './view.js'
 
 /** A new secret, this once. Closing it without a copy asks first. */
-export function secretDialog (view: View): TemplateResult | typeof nothing {
+export function secretDialog<C extends Actor, R extends Stored> (view: Shell<C, R>): TemplateResult | typeof nothing {
   const { model, state: { secret: shown } } = view
   if (shown === undefined) return nothing
   const close = () => {
@@ -18,14 +19,16 @@ export function secretDialog (view: View): TemplateResult | typeof nothing {
     </dialog>`
 }
 
-function shownView (view: View, { name, secret, copied }: ShownSecret, close: () => void): TemplateResult {
+function shownView<C extends Actor, R extends Stored> (
+  view: Shell<C, R>, { name, secret, copied }: ShownSecret, close: () => void
+): TemplateResult {
   return html`
     <div class="dialog-head"><h3 id="secret-title">${say(view, 'secretTitle')}</h3></div>
     <div class="dialog-body">
-      <p id="secret-text">${say(view, 'secretText')}</p>
+      <p id="secret-text">${say(view, view.kind.secretText)}</p>
       <div class="secret">
         <textarea part="secret" id="secret" readonly rows="2" spellcheck="false" autocomplete="off"
-          aria-label=${say(view, 'secretLabel', { name })} .value=${secret} 
+          aria-label=${say(view, 'secretLabel', { name })} .value=${secret}
           @copy=${() => view.model.setSecret({ copied: 'yes' })}></textarea>
         <button part="button primary" class="button primary" type="button" autofocus @click=${() => view.copySecret()}>
           ${copied === 'yes' ? icons.check : icons.copy}${say(view, copied === 'yes' ? 'copied' : 'copy')}
@@ -39,10 +42,10 @@ function shownView (view: View, { name, secret, copied }: ShownSecret, close: ()
     </div>`
 }
 
-function leavingView (view: View): TemplateResult {
+function leavingView<C extends Actor, R extends Stored> (view: Shell<C, R>): TemplateResult {
   return html`
     <div class="dialog-head"><h3 id="secret-title">${say(view, 'leaveTitle')}</h3></div>
-    <div class="dialog-body"><p id="secret-text">${say(view, 'leaveText')}</p></div>
+    <div class="dialog-body"><p id="secret-text">${say(view, view.kind.leaveText)}</p></div>
     <div class="dialog-foot">
       <button part="button" class="button" type="button" @click=${() => view.model.setSecret(undefined)}>
         ${say(view, 'leaveAnyway')}

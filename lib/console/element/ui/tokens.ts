@@ -23,6 +23,9 @@ export const tokens = css`
     --warning-text: var(--latchkey-warning-text, light-dark(#704600, #ffd584));
     --success-surface: var(--latchkey-success-surface, light-dark(#e4f5eb, #10301f));
     --success-text: var(--latchkey-success-text, light-dark(#0b5c36, #8fe3b5));
+    --admitted: var(--latchkey-admitted, var(--accent));
+    --limited: var(--latchkey-limited, light-dark(#b45309, #fbbf24));
+    --refused: var(--latchkey-refused, var(--danger));
     --radius: var(--latchkey-radius, 0.5rem);
     --mono: var(--latchkey-mono, ui-monospace, 'SF Mono', 'Cascadia Code', 'Liberation Mono', Menlo, monospace);
   }

@@ -1,11 +1,10 @@
-import { Type, type Static } from '@sinclair/typebox'
+import { Type } from '@sinclair/typebox'
 import { OptionError, show } from '../core/options.js'
 import type { Principal } from '../core/principal.js'
 import type { ScopeName } from '../core/scope-registry.js'
 import type { Keys } from '../keys/index.js'
 import type { ResourceScopes } from '../openapi/index.js'
-import type { RouteScopes } from './frame.js'
-import type { Caller } from './key-schemas.js'
+import type { CallerView } from './key-schemas.js'
 
 /** A bundle of scopes under one name. */
 export interface ScopePreset {
@@ -32,21 +31,19 @@ export function checkPresets (presets: readonly ScopePreset[], catalogue: readon
   }
 }
 
-export interface CallerViewDeps {
+export interface GrantableDeps {
   /** Complete once the app is ready. */
   readonly catalogue: () => readonly ResourceScopes[]
   readonly grants: Keys['grants']
-  /** What the routes require. */
-  readonly scopes: RouteScopes
   readonly presets: readonly ScopePreset[]
 }
 
-/** Makes the view of a caller that a page of keys begins with: only what the caller may grant is in it. */
-export function createCallerView ({ catalogue, grants, scopes, presets }: CallerViewDeps) {
-  let resources: Static<typeof Caller>['scopes'] | undefined
+/** Makes the view of what a caller may grant. */
+export function createGrantable ({ catalogue, grants, presets }: GrantableDeps) {
+  let resources: CallerView['scopes'] | undefined
 
   /** What each scope includes is the same for all callers. */
-  function describe (): Static<typeof Caller>['scopes'] {
+  function describe (): CallerView['scopes'] {
     const table = catalogue()
     const names = namesOf(table)
     const includedIn = (scope: string) => names.filter((name) => name !== scope && grants({ scopes: [scope] }, [name]))
@@ -59,24 +56,18 @@ export function createCallerView ({ catalogue, grants, scopes, presets }: Caller
     }))
   }
 
-  return function viewOfCaller (by: Principal): Static<typeof Caller> {
+  return function grantableBy (by: Principal): Pick<CallerView, 'scopes' | 'presets'> {
     resources ??= describe()
-    const { id, owner, workspace, environment } = by
     const isGrantable = ({ scope }: { scope: string }) => grants(by, [scope])
     const grantable = resources.map((one) => ({ ...one, scopes: one.scopes.filter(isGrantable) }))
     return {
-      id,
-      ...owner !== undefined && { owner },
-      workspace,
-      environment,
-      may: { write: grants(by, [scopes.write]), manage: grants(by, [scopes.manage]) },
       scopes: grantable.filter(({ scopes }) => scopes.length > 0),
       presets: presets.filter((one) => grants(by, one.scopes)).map(viewOfPreset)
     }
   }
 }
 
-function viewOfPreset ({ name, description, scopes }: ScopePreset): Static<typeof Caller>['presets'][number] {
+function viewOfPreset ({ name, description, scopes }: ScopePreset): CallerView['presets'][number] {
   return { name, ...description !== undefined && { description }, scopes: [...scopes] }
 }
 

@@ -1,28 +1,30 @@
 import { html, nothing, type TemplateResult } from 'lit'
-import type { FormField } from '../form.js'
+import type { Several } from '../form.js'
 import { chooseRung, includer, isLadder, presetOf, toggle, type Preset, type Resource } from '../scope-choice.js'
 import { faultView, type FieldContext } from './field-context.js'
 import { say } from './view.js'
 
-type ScopesField = Extract<FormField, { kind: 'scopes' }>
 type Scope = Resource['scopes'][number]
 
-/** Scopes by resource, or by a bundle that the host names. */
-export function scopesField (field: ScopesField, context: FieldContext): TemplateResult {
-  const { draft, subject } = context
-  const resources = field.offer(subject)
-  const presets = field.presets === true ? subject.caller.presets : []
-  const chosen = draft.texts.custom === 'yes' ? undefined : presetOf(presets, draft.scopes)
+/** What is chosen by resource, or by a bundle that the host names. */
+export function severalField<S> (
+  field: Several<S>, subject: S, context: FieldContext
+): TemplateResult | typeof nothing {
+  const { draft } = context
+  if (field.isShown?.(draft) === false) return nothing
+  const presets = field.presets?.(subject) ?? []
+  const chosen = draft.texts.custom === 'yes' ? undefined : presetOf(presets, draft.chosen)
+  const isSingle = presets.length === 0 || chosen === undefined
   return html`
     ${presets.length === 0 ? nothing : presetsView(context, presets, chosen)}
-    ${presets.length > 0 && chosen !== undefined ? nothing : resourcesView(context, resources)}
-    ${faultView(context, 'scopes')}`
+    ${isSingle ? resourcesView(field, context, field.offer(subject)) : nothing}
+    ${faultView(context, field.name)}`
 }
 
 function presetsView (context: FieldContext, presets: readonly Preset[], chosen: string | undefined): TemplateResult {
   const { view } = context
   const chooseNone = () => view.model.edit({ texts: { custom: 'yes' } })
-  const choose = (scopes: readonly string[]) => view.model.edit({ scopes, texts: { custom: 'no' } })
+  const choose = (scopes: readonly string[]) => view.model.edit({ chosen: scopes, texts: { custom: 'no' } })
   return html`
     <fieldset class="field">
       <legend class="label">${say(view, 'type')}</legend>
@@ -42,12 +44,16 @@ function cardView (name: string, title: string, text: string, isChecked: boolean
     </label>`
 }
 
-function resourcesView (context: FieldContext, resources: readonly Resource[]): TemplateResult {
+function resourcesView (
+  { name, label, help }: Pick<Several<never>, 'name' | 'label' | 'help'>,
+  context: FieldContext,
+  resources: readonly Resource[]
+): TemplateResult {
   const { view, faults } = context
   return html`
-    <fieldset class="field" aria-describedby="help-scopes fault-scopes" aria-invalid=${'scopes' in faults}>
-      <legend class="label">${say(view, 'scopes')}</legend>
-      <p class="muted help" id="help-scopes">${say(view, 'scopesHelp')}</p>
+    <fieldset class="field" aria-describedby=${`help-${name} fault-${name}`} aria-invalid=${name in faults}>
+      <legend class="label">${say(view, label)}</legend>
+      <p class="muted help" id=${`help-${name}`}>${say(view, help)}</p>
       <div class="resources">
         ${resources.map((one) => isLadder(one) ? ladderView(context, one) : resourceView(context, one, resources))}
       </div>
@@ -56,8 +62,8 @@ function resourcesView (context: FieldContext, resources: readonly Resource[]): 
 
 function ladderView ({ view, draft }: FieldContext, ladder: Resource): TemplateResult {
   return html`<div class="cards">${ladder.scopes.map((one) => {
-    const choose = () => view.model.edit({ scopes: chooseRung(ladder, draft.scopes, one.scope) })
-    return cardView('level', one.scope, permits(one), draft.scopes.includes(one.scope), choose)
+    const choose = () => view.model.edit({ chosen: chooseRung(ladder, draft.chosen, one.scope) })
+    return cardView('level', one.scope, permits(one), draft.chosen.includes(one.scope), choose)
   })}</div>`
 }
 
@@ -70,13 +76,13 @@ function resourceView (
       <legend>${title}</legend>
       ${scopes.map((one) => {
         const { scope } = one
-        const by = includer(resources, draft.scopes, scope)
+        const by = includer(resources, draft.chosen, scope)
         const note = by === undefined ? permits(one) : say(view, 'includedBy', { scope: by })
         return html`
           <label class="scope">
             <input type="checkbox" value=${scope} ?disabled=${by !== undefined}
-              .checked=${by !== undefined || draft.scopes.includes(scope)}
-              @change=${() => view.model.edit({ scopes: toggle(resources, draft.scopes, scope) })}>
+              .checked=${by !== undefined || draft.chosen.includes(scope)}
+              @change=${() => view.model.edit({ chosen: toggle(resources, draft.chosen, scope) })}>
             <span><code>${scope}</code> <span class="muted clamp" title=${note}>${note}</span></span>
           </label>`
       })}

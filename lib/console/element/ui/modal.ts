@@ -1,0 +1,12 @@
+import type { DialogState, OpenForm } from '../dialogs.js'
+import type { Actor, Stored } from '../form.js'
+
+/** Whether a dialog is open. */
+export function isModal<C extends Actor, R extends Stored> ({ form, secret }: DialogState<C, R>): boolean {
+  return secret !== undefined || (form !== undefined && isShown(form))
+}
+
+/** A form of what is done at once is shown only where that went wrong. */
+export function isShown<C extends Actor, R extends Stored> ({ verb, trouble }: OpenForm<C, R>): boolean {
+  return verb.isDirect !== true || trouble !== undefined
+}
