@@ -18,10 +18,17 @@ const SCRIPT = 'text/javascript; charset=utf-8'
 const STYLE = 'text/css; charset=utf-8'
 const MAP = 'application/json; charset=utf-8'
 
-/** The element that the package ships, named by its content, and its source map, whose name the element says. */
-export function readElement (): { script: Asset, map: Asset } {
+interface Element { readonly script: Asset, readonly map: Asset }
+
+let element: Element | undefined
+
+/**
+ * The element that the package ships, named by its content, and its source map, whose name the element says. It is read
+ * and compressed once, for all pages of a process.
+ */
+export function readElement (): Element {
   const file = fileURLToPath(import.meta.resolve('#element'))
-  return {
+  return element ??= {
     script: assetOf((hash) => `element-${hash}.js`, SCRIPT, readFileSync(file)),
     map: assetOf(() => 'element.js.map', MAP, readFileSync(`${file}.map`))
   }
