@@ -27,8 +27,12 @@ let element: Element | undefined
  * and compressed once, for all pages of a process.
  */
 export function readElement (): Element {
-  const file = fileURLToPath(import.meta.resolve('#element'))
-  return element ??= {
+  element ??= elementIn(fileURLToPath(import.meta.resolve('#element')))
+  return element
+}
+
+function elementIn (file: string): Element {
+  return {
     script: assetOf((hash) => `element-${hash}.js`, SCRIPT, readFileSync(file)),
     map: assetOf(() => 'element.js.map', MAP, readFileSync(`${file}.map`))
   }
