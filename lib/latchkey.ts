@@ -57,7 +57,7 @@ export const latchkey = fp<LatchkeyOptions>(async function latchkey (app: Fastif
   if (keyring !== undefined) addKeys(app, keyring)
   if (events !== undefined) addEvents(app, events)
   if (options.usage !== undefined) addUsageOf(app, options.usage, options, events)
-  createOpenApi(app, context, { scopes, schemes })
+  createOpenApi(app, context, { scopes, schemes, limits })
 }, { name: 'fastify-latchkey', fastify: '5.x || 6.x' })
 
 const NO_STORE = 'keys.store is left out: keys live in this process\'s memory, and are gone when it ends; ' +

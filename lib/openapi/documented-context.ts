@@ -1,5 +1,6 @@
 import type { FastifyInstance, RouteOptions } from 'fastify'
 import type { RouteAccess } from '../core/route-access.js'
+import type { Profiles } from './access-lines.js'
 import type { RefusalRendering } from './responses.js'
 import type { DocumentedSchemes } from './security.js'
 
@@ -7,6 +8,7 @@ import type { DocumentedSchemes } from './security.js'
 export interface DocumentedContext {
   readonly app: FastifyInstance
   readonly rendering: RefusalRendering
+  readonly profiles: Profiles
   readonly schemes: DocumentedSchemes
   /** What a route declares, once for each of its methods; empty when the route is not of this context. */
   accessesOf (route: RouteOptions): readonly RouteAccess[]

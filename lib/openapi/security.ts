@@ -1,5 +1,5 @@
 import { takesFrom, type CredentialPlace, type Resolver } from '../auth/index.js'
-import { readDeclaration } from '../core/declaration.js'
+import { readDeclaration, readRateLimit } from '../core/declaration.js'
 import type { RouteAccess, Security } from '../core/route-access.js'
 import { recordOf, type Json } from './document-parts.js'
 
@@ -40,7 +40,7 @@ function describePlace ({ scheme, description }: DocumentedScheme, place: Creden
 }
 
 /** What an operation requires, as far as documents show it. */
-export type OperationAccess = Pick<RouteAccess, 'mode' | 'alternatives'>
+export type OperationAccess = Pick<RouteAccess, 'mode' | 'alternatives' | 'profile' | 'cost'>
 
 /** The `security` of an operation, defaults included: an alternative for each place that may have the credential. */
 export function securityOf ({ mode, alternatives }: OperationAccess, schemes: DocumentedSchemes): Security {
@@ -51,13 +51,15 @@ export function securityOf ({ mode, alternatives }: OperationAccess, schemes: Do
   return mode === 'optional' ? [...security, {}] : security
 }
 
-/** What the `security` of an operation requires; undefined when it is missing, empty, or names another scheme. */
-export function readSecurity (security: unknown, schemes: DocumentedSchemes): OperationAccess | undefined {
+/** What an operation requires by its `security`; undefined when that is missing, empty, or names another scheme. */
+export function readOperation (operation: Json, schemes: DocumentedSchemes): OperationAccess | undefined {
+  const { security } = operation
   if (!Array.isArray(security)) return undefined
   const faults: string[] = []
   const access = readDeclaration(security, faults)
   const known = access.alternatives.every(({ scheme }) => Object.hasOwn(schemes, scheme))
-  return known && faults.length === 0 && access.alternatives.length > 0 ? access : undefined
+  if (!known || faults.length > 0 || access.alternatives.length === 0) return undefined
+  return { ...access, ...readRateLimit(operation['x-rate-limit'], faults) }
 }
 
 /** OpenAPI 3.0 allows scopes for OAuth 2.0 and OpenID Connect alone: for other schemes the list must be empty. */
