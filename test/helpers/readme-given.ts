@@ -79,6 +79,7 @@ export function sha256 (text: string) { return createHash('sha256').update(text)
 
 export function warnOwner<T extends EventType> (_workspace: string, _type: T, _data: AccessEvent<T>['data']) {}
 export const queue = { async add (_event: AccessEvent) {} }
+export const meter = { async add (_id: string, _count: object) {} }
 export const auditLog = { write (_entry: AuditEntry) {} }
 
 /** Never connects. */
