@@ -1,17 +1,21 @@
 // npm run screenshots: the states of the settings page, light and dark, wide and on a phone, into screenshots/.
 import { mkdirSync } from 'node:fs'
+import type { ApiKey } from 'fastify-latchkey/keys'
 import type { Page } from 'playwright-core'
 import { launchBrowser } from '../helpers/browser.js'
 import { DAY, openSettings, startSettings, type Settings } from '../helpers/settings.js'
+import { usageCounts } from '../helpers/usage-counts.js'
 
 const endings: Array<() => unknown> = []
 let settings = await start()
 
 async function start (): Promise<Settings> {
+  const counts = usageCounts()
   const made = await startSettings({ teardown: (end) => { if (end !== undefined) endings.push(end) } }, {
-    page: { title: 'Northwind Traders · Settings', signOut: '/sign-out' }
+    page: { title: 'Northwind Traders · Settings', signOut: '/sign-out' },
+    access: { usage: { store: counts.store }, limits: { environments: { production: [{ name: 'hour', quota: 100, window: 3600 }, { name: 'day', quota: 2000, window: DAY }], sandbox: [] } } }
   })
-  await fill(made)
+  for (const [key, perHour, outcomes] of await fill(made)) counts.add(made.clock.now(), key, hoursOf(perHour, outcomes))
   return made
 }
 
@@ -19,6 +23,11 @@ const click = async (page: Page, name: string) => await page.getByRole('button',
 const states: Readonly<Record<string, (page: Page) => Promise<void>>> = {
   list: async () => {},
   details: async (page) => await click(page, 'Details: Warehouse scanner'),
+  usage: async (page) => {
+    await click(page, 'Details: CI deployments')
+    await click(page, '7 days')
+    await page.getByRole('img', { name: 'admitted' }).scrollIntoViewIfNeeded()
+  },
   create: async (page) => {
     await click(page, 'Create key')
     await page.getByRole('textbox', { name: 'Name' }).fill('Nightly report')
@@ -64,8 +73,20 @@ for (const [size, viewport] of [['wide', { width: 1200, height: 800 }], ['phone'
 await browser.close()
 for (const end of endings) await end()
 
-/** Keys as a workspace has them after some months. */
-async function fill ({ clock, keys, issue, store }: Settings): Promise<void> {
+type Used = readonly [key: ApiKey, perHour: number, outcomes: readonly string[]]
+
+/** A month of requests that come by day more than by night, some of them refused. */
+function hoursOf (perHour: number, outcomes: readonly string[]): ReadonlyArray<readonly [number, string, number]> {
+  return Array.from({ length: 30 * 24 }, (_, i) => i).flatMap((hoursAgo) => {
+    const noise = Math.abs(Math.sin(hoursAgo * 12.9898) * 43758.5453) % 1
+    const daytime = 1 + Math.sin((9 - hoursAgo) / 24 * 2 * Math.PI)
+    const refused = noise > 0.93 ? [[hoursAgo, outcomes[hoursAgo % outcomes.length] ?? '', Math.ceil(noise * 9)] as const] : []
+    return [[hoursAgo, 'ADMITTED', Math.round(perHour * daytime * (0.5 + noise))] as const, ...refused]
+  }).filter(([,, requests]) => requests > 0)
+}
+
+/** Keys as a workspace has them after some months, and how they are used. */
+async function fill ({ clock, keys, issue, store }: Settings): Promise<readonly Used[]> {
   clock.advance(-120 * DAY)
   const old = await issue({ name: 'Legacy importer', scopes: ['devices:write'] })
   const warehouse = await issue({ name: 'Warehouse scanner', scopes: ['devices:manage', 'reports:read', 'webhooks:read', 'webhooks:write'], metadata: { team: 'Logistics', ticket: 'OPS-1841' } })
@@ -84,4 +105,5 @@ async function fill ({ clock, keys, issue, store }: Settings): Promise<void> {
     const at = new Date(clock.now() - ago * 1000)
     await store.recordUse([{ workspace: key.workspace, id: key.id, lastUsedAt: at, scopesUsedAt: Object.fromEntries(used.map((scope) => [scope, at])) }])
   }
+  return [[warehouse.key, 30, ['RATE_LIMITED', 'INSUFFICIENT_SCOPE']], [portal.key, 4, ['COST_ABOVE_QUOTA']], [ci.key, 36, ['RATE_LIMITED', 'RATE_LIMITED', 'INSUFFICIENT_SCOPE', 'WRONG_ENVIRONMENT']]]
 }

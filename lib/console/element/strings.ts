@@ -1,4 +1,4 @@
-import { usageTexts } from './usage-texts.js'
+import { usageTexts } from './usage/strings.js'
 
 /** Every text of the element, in English. `{name}` is filled in. A host replaces those that it likes. */
 export const english = {

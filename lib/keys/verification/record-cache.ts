@@ -88,6 +88,7 @@ export function createRecordCache (store: KeyStore, options: RecordCacheOptions 
       const record = cachedKeyOf(loaded, askedAt, sequence)
       if (keep(hash, record)) return record
     }
+    await store.reconnect?.()
     throw new Error('the key store answers older records than it has')
   }
 
@@ -127,10 +128,12 @@ export function createRecordCache (store: KeyStore, options: RecordCacheOptions 
     }
   }
 
+  const insertMany = store.insertMany?.bind(store)
   return {
     maxAge,
     cached,
     release,
+    reconnect: () => store.reconnect?.(),
     notices: store.notices,
     findByHash (hash, fresh = false) {
       return fresh ? reload(hash) : cached(hash) ?? inFlight.get(hash) ?? share(hash, load(hash, false))
@@ -143,6 +146,13 @@ export function createRecordCache (store: KeyStore, options: RecordCacheOptions 
         await store.insert(key, hash, event)
       } finally {
         inFlight.delete(hash)
+      }
+    },
+    insertMany: insertMany && async function insertManyUncached (keys) {
+      try {
+        return await insertMany(keys)
+      } finally {
+        for (const { hash } of keys) inFlight.delete(hash)
       }
     },
     async update (key, hash, event) {

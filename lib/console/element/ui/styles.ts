@@ -3,7 +3,7 @@ import { controlStyles } from './control-styles.js'
 import { dialogStyles } from './dialog-styles.js'
 import { listStyles } from './list-styles.js'
 import { tokens } from './tokens.js'
-import { usageStyles } from './usage-styles.js'
+import { usageStyles } from './usage/styles.js'
 
 const base = css`
   * { box-sizing: border-box }
