@@ -3,6 +3,7 @@ import { controlStyles } from './control-styles.js'
 import { dialogStyles } from './dialog-styles.js'
 import { listStyles } from './list-styles.js'
 import { tokens } from './tokens.js'
+import { deliveryStyles } from './webhooks/styles.js'
 import { usageStyles } from './usage-styles.js'
 
 const base = css`
@@ -47,4 +48,6 @@ const base = css`
   @keyframes breathe { to { opacity: 0.45 } }
 `
 
-export const styles: CSSResultGroup = [tokens, base, controlStyles, listStyles, dialogStyles, usageStyles]
+export const styles: CSSResultGroup = [
+  tokens, base, controlStyles, listStyles, dialogStyles, chartStyles, deliveryStyles
+]
