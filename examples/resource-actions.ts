@@ -86,7 +86,7 @@ export async function build ({ clock, logger = stderr }: BuildOptions = {}): Pro
   app.get('/openapi.json', { schema: { ...everybody(), hide: true } }, () => app.swagger())
   app.get('/scopes.json', { schema: { ...everybody(), hide: true } }, () => app.latchkey.scopesByResource())
   app.get('/scopes', { schema: { ...everybody(), hide: true } }, (_request, reply) =>
-    reply.type('text/html; charset=utf-8').send(scopesHtml(app.latchkey.scopesByResource(), 'Scopes by resource')))
+    reply.type('text/html; charset=utf-8').send(scopesHtml(app.latchkey.scopesByResource(), { title: 'Scopes by resource' })))
 
   const byCookie = demoSignIn(app, people, 'settings/')
   function whoIsSignedIn (request: FastifyRequest): Principal | null {

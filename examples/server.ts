@@ -1,5 +1,4 @@
 import swagger from '@fastify/swagger'
-import swaggerUi from '@fastify/swagger-ui'
 import { Type, type TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import Fastify, { type FastifyRequest } from 'fastify'
 import { allowPlainHttp, defineScopes, latchkey, notFound, serverOptions, type Principal } from 'fastify-latchkey'
@@ -8,6 +7,7 @@ import { scopesHtml, swaggerOptions } from 'fastify-latchkey/openapi'
 import { keyRoutes } from 'fastify-latchkey/management'
 import { createDevices, Device, Name } from './devices.js'
 import { demoSignIn } from './sign-in.js'
+import { operationUrl, referencePage } from './reference-page.js'
 import { openStorage } from './storage.js'
 import { issueKeys, logger as stderr, main, type BuildOptions, type Example } from './base.js'
 
@@ -50,16 +50,16 @@ export async function build ({ clock, logger = stderr, storage }: BuildOptions =
     keys: { prefix: 'acme', store: storage?.keys },
     limits: { store: storage?.limits },
     environment: process.env.ENVIRONMENT ?? ['production', 'sandbox'],
-    undeclared: ({ url }) => url.startsWith('/docs') ? 'public' : 'refuse', // the pages of swagger-ui can't state it themselves
+    undeclared: ({ url }) => url.startsWith('/docs') ? 'public' : 'refuse', // the pages of Scalar can't state it themselves
     transport: allowPlainHttp, // for this machine alone; without it, plain HTTP is refused
     clock
   })
-  await app.register(swaggerUi, { routePrefix: '/docs', staticCSP: PAGE_POLICY, uiConfig: { tryItOutEnabled: true, validatorUrl: null } })
+  await app.register(referencePage)
   app.setNotFoundHandler(notFound)
 
   app.get('/openapi.json', { schema: { ...scopes.public(), hide: true } }, () => app.swagger())
   app.get('/scopes', { schema: { ...scopes.public(), hide: true } }, (_request, reply) => {
-    reply.type('text/html; charset=utf-8').send(scopesHtml(app.latchkey.scopesByResource(), 'Devices API: scopes'))
+    reply.type('text/html; charset=utf-8').send(scopesHtml(app.latchkey.scopesByResource(), { title: 'Devices API: scopes', operationUrl }))
   })
 
   await app.register(keyRoutes, { prefix: '/api-keys', rotateEvery: 90 * 86_400 })
@@ -112,14 +112,14 @@ export async function build ({ clock, logger = stderr, storage }: BuildOptions =
   }, (request, reply) => devicesOf(request).get(request.params.id) ?? notFound(request, reply))
 
   app.post('/devices/:id/reboot', {
-    schema: { ...scopes.secure('devices:reboot', { cost: 10 }), operationId: 'devices.reboot', summary: 'Reboot a device; counts as 10 requests', tags, params, response: { 200: Device, 404: Missing } }
+    schema: { ...scopes.secure('devices:reboot', { cost: 10 }), operationId: 'devices.reboot', summary: 'Reboot a device', tags, params, response: { 200: Device, 404: Missing } }
   }, (request, reply) => devicesOf(request).change(request.params.id, { status: 'rebooting' }) ?? notFound(request, reply))
 
   return {
     title: 'Devices API',
     app,
     settings: '/settings/',
-    pages: ['/docs', '/scopes', '/openapi.json'],
+    pages: ['/docs/', '/scopes', '/openapi.json'],
     keys: await issueKeys(app, {
       read: { workspace: 'north', scopes: ['devices:read'] },
       write: { workspace: 'north', scopes: ['devices:read', 'devices:write'] },
@@ -143,9 +143,6 @@ export async function build ({ clock, logger = stderr, storage }: BuildOptions =
   }
 }
 
-const ABOUT = '**Authorize** takes a demo key that `npm start` printed. What each scope permits: [Scopes](/scopes).'
-
-/** What swagger-ui needs, and no other host. */
-const PAGE_POLICY = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'"
+const ABOUT = '**Authentication** takes a demo key that `npm start` printed. What each scope permits: [Scopes](/scopes).'
 
 await main(import.meta.url, async () => await build({ storage: await openStorage(process.env) }))

@@ -3,9 +3,11 @@
  * The plugin is `latchkey`; its parts have subpaths of their own (`fastify-latchkey/auth`, `/scopes`, `/limits`, …).
  */
 export { latchkey, latchkey as default } from './latchkey.js'
-export type { LatchkeyOptions } from './latchkey-options.js'
+export { adopt, type LatchkeyOptions } from './latchkey-options.js'
 export { accessContext, type AccessContextOptions, type Latchkey } from './core/access-context.js'
-export { allowPlainHttp, InvalidCredential, type Lookup, type Resolver } from './auth/index.js'
+export {
+  allowPlainHttp, basic, bearer, header, InvalidCredential, type CredentialPlace, type Lookup, type Resolver
+} from './auth/index.js'
 export { defineScopes, type Catalogue, type Declaration } from './scopes/index.js'
 export type { ApiKey, IssueInput, Keys, KeyStore } from './keys/index.js'
 export type { Decision, LimitStore, Policy, Profile } from './limits/index.js'

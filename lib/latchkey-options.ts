@@ -8,6 +8,7 @@ import { keysOptions as keysSchema, type KeysOptions } from './keys/options.js'
 import { defaultEnvironments } from './limits/index.js'
 import { limitsSchema, type LimitsOptions } from './limits/options.js'
 import { scopesOptions, type Catalogue } from './scopes/index.js'
+import { usageOptions as usageSchema, type UsageOptions } from './usage/options.js'
 
 export interface LatchkeyOptions
   extends Omit<AccessContextOptions, 'byMethod'>, Omit<AuthOptions, 'resolvers' | 'events'> {
@@ -21,9 +22,25 @@ export interface LatchkeyOptions
   limits?: LimitsOptions | false | undefined
   /** What `app.latchkey.events` emits, or `false` for nothing; costs nothing where nothing listens. */
   events?: EventsOptions | false | undefined
+  /** Counts requests by key, hour and outcome, for `app.latchkey.usage`; they are not counted by default. */
+  usage?: UsageOptions | undefined
   /** Where a route's scopes are checked; `onRequest` by default, before any body is parsed. */
   hook?: 'onRequest' | 'preHandler' | undefined
 }
+
+/**
+ * Options for a server that moves step by step: routes that declare nothing want any valid credential, paths without a
+ * route are answered by the server's own 404, and responses have the `X-RateLimit` fields next to those of the draft.
+ *
+ * ```ts
+ * await app.register(latchkey, { ...adopt, scopes, environment: 'production', keys: { prefix: 'acme' } })
+ * ```
+ */
+export const adopt = Object.freeze({
+  undeclared: 'authenticate',
+  unknownPaths: 'public',
+  rateLimitFields: Object.freeze(['draft', 'x-ratelimit'] as const)
+} as const) satisfies Partial<LatchkeyOptions>
 
 const { byMethod: _byCatalogue, ...accessOptions } = contextOptions
 const latchkeySchema = Type.Object({
@@ -39,7 +56,8 @@ const latchkeySchema = Type.Object({
   })),
   events: Type.Optional(Type.Union([eventsSchema, Type.Literal(false)], {
     description: 'an object, or false for no events'
-  }))
+  })),
+  usage: Type.Optional(usageSchema)
 }, { additionalProperties: false })
 
 /**
@@ -50,10 +68,14 @@ export function checkLatchkeyOptions (options: LatchkeyOptions): void {
   if (typeof options.keys === 'object') checkOptions(keysSchema, options.keys, 'keys')
   if (typeof options.limits === 'object') checkOptions(limitsSchema, options.limits, 'limits')
   if (typeof options.events === 'object') checkOptions(eventsSchema, options.events, 'events')
+  if (options.usage !== undefined) checkOptions(usageSchema, options.usage, 'usage')
   checkOptions(latchkeySchema, options, '')
   if (options.keys === false && options.resolvers === undefined) {
     throw new OptionError('option keys is false and there are no resolvers, so no request could be authenticated; ' +
       'write keys: { prefix } or resolvers')
+  }
+  if (options.keys === false && options.usage !== undefined) {
+    throw new OptionError('option usage counts requests of stored keys, and option keys is false; leave usage out')
   }
 }
 

@@ -11,6 +11,7 @@ import { checkEnvironments, checkLatchkeyOptions, type LatchkeyOptions } from '.
 import { createLimiting } from './limits/index.js'
 import { createOpenApi } from './openapi/index.js'
 import { createAuthorization } from './scopes/index.js'
+import { addUsage, createUsage, type UsageOptions } from './usage/index.js'
 
 /**
  * The whole access layer of an API in one plugin: every request of the context is authenticated, counted and checked
@@ -33,10 +34,11 @@ export const latchkey = fp<LatchkeyOptions>(async function latchkey (app: Fastif
   checkEnvironments(options, keyring?.environments ?? [])
   const schemes = [...resolvers, ...keyring === undefined ? [] : [keyring.resolver]].sort(anyFormLast)
 
-  const { errors, undeclared, rateLimitFields, realm, clock, environment, transport, deadline, failures } = options
-  const { byMethod } = scopes
-  const context = createAccessContext(app, { errors, undeclared, rateLimitFields, realm, clock, byMethod })
-  const auth: AuthOptions = { resolvers: schemes, environment, transport, deadline, failures, events }
+  const { errors, undeclared, unknownPaths, rateLimitFields, realm, clock } = options
+  const contextOptions = { errors, undeclared, unknownPaths, rateLimitFields, realm, clock }
+  const context = createAccessContext(app, { ...contextOptions, byMethod: scopes.byMethod })
+  const { environment, transport, credentials, deadline, failures } = options
+  const auth: AuthOptions = { resolvers: schemes, environment, transport, credentials, deadline, failures, events }
 
   // What a request passes, in this order.
   const steps: Step[] = createAuthentication(app, context, auth) // transport, authenticate
@@ -54,7 +56,8 @@ export const latchkey = fp<LatchkeyOptions>(async function latchkey (app: Fastif
 
   if (keyring !== undefined) addKeys(app, keyring)
   if (events !== undefined) addEvents(app, events)
-  createOpenApi(app, context, { scopes, schemes })
+  if (options.usage !== undefined) addUsageOf(app, options.usage, options)
+  createOpenApi(app, context, { scopes, schemes, limits })
 }, { name: 'fastify-latchkey', fastify: '5.x || 6.x' })
 
 const NO_STORE = 'keys.store is left out: keys live in this process\'s memory, and are gone when it ends; ' +
@@ -63,7 +66,7 @@ const NO_STORE = 'keys.store is left out: keys live in this process\'s memory, a
 function createKeyring (
   app: FastifyInstance, options: LatchkeyOptions, events: Emitter | undefined
 ): Keyring | undefined {
-  const { keys, scopes, clock = Date.now, realm, deadline = 1, limits } = options
+  const { keys, scopes, clock = Date.now, realm, credentials, deadline = 1, limits } = options
   if (keys === false) return undefined
   if (keys.store === undefined) app.log.warn(NO_STORE)
   const counters = limits === false ? undefined : limits?.store
@@ -72,11 +75,21 @@ function createKeyring (
     scopes: scopes.names,
     expand: scopes.expand,
     realm,
+    credentials,
     deadline,
     publishVersion: counters?.publishVersion?.bind(counters),
     events,
     ...logsOf(app)
   })
+}
+
+const NO_USAGE_STORE = 'usage.store is left out: counts of requests live in this process\'s memory, and are gone ' +
+  'when it ends; write a store, such as createPostgresUsageStore(), or createMemoryUsageStore() where that is meant'
+
+function addUsageOf (app: FastifyInstance, usage: UsageOptions, options: LatchkeyOptions): void {
+  const { clock = Date.now, deadline = 1 } = options
+  if (usage.store === undefined) app.log.warn(NO_USAGE_STORE)
+  addUsage(app, createUsage(usage, { clock, deadline, ...logsOf(app) }))
 }
 
 function logsOf (app: FastifyInstance) {

@@ -1,20 +1,22 @@
 import type { FastifyRequest } from 'fastify'
 import type { AccessContext } from '../core/access-context.js'
 import { withTimeout } from '../core/clock.js'
-import { AccessError, describeFault } from '../core/errors.js'
+import { AccessError, describeFault, type UsedPlace } from '../core/errors.js'
 import type { Principal } from '../core/principal.js'
 import type { Allowance } from '../core/rate-limit-headers.js'
 import { redactSecret } from '../core/redact.js'
 import { attempt } from '../core/step.js'
 import { createEnvironmentCheck, type Environments } from './environment.js'
 import type { FailureBudget } from './failure-budget.js'
-import { readCredential, type Presented } from './header.js'
-import { createResolve, readableBy } from './resolve.js'
-import { EndedCredential, isInvalidCredential, RateLimited, type Resolver } from './resolver.js'
+import type { Presented } from './header.js'
+import { createCredentialReader } from './reader.js'
+import type { ResolvingSource } from './resolve.js'
+import { EndedCredential, isInvalidCredential, RateLimited } from './resolver.js'
 
 export interface AuthenticatorDeps {
   readonly context: AccessContext
-  readonly resolvers: readonly Resolver[]
+  /** The places that are read. */
+  readonly sources: readonly ResolvingSource[]
   readonly environment: Environments
   /** Seconds that a resolver may take. */
   readonly deadline: number
@@ -30,33 +32,33 @@ export interface Authenticator {
    * @param fresh asks the store itself, not a cache
    */
   authenticate (request: FastifyRequest, fresh: boolean): Identity | null | Promise<Identity | null>
+  /** Which place and scheme the challenge of a refusal is about. */
+  usedPlace (request: FastifyRequest): UsedPlace
 }
 
-type Token = Extract<Presented, { type: 'token' }>
+type Token = Extract<Presented<ResolvingSource>, { type: 'token' }>
 
 interface Attempt {
   readonly ip: string | undefined
-  readonly token: string
-  readonly scheme: 'DPoP' | undefined
+  readonly presented: Token
   /** The budget of failed attempts counts it already. */
   readonly counted: boolean
 }
 
-/** Header → budget of failed attempts → resolvers → environment. */
+/** Header lines → budget of failed attempts → resolvers → environment. */
 export function createAuthenticator (deps: AuthenticatorDeps): Authenticator {
-  const { context, resolvers, environment, deadline, budget } = deps
+  const { context, sources, environment, deadline, budget } = deps
   const { refusal, clock } = context
-  const readable = readableBy(resolvers)
-  const resolve = createResolve(resolvers)
+  const readCredential = createCredentialReader(sources)
   const checkEnvironment = createEnvironmentCheck(environment, context)
   /** Credentials that are being looked up. */
   const pending = new Set<string>()
 
   function authenticate (request: FastifyRequest, fresh: boolean): Identity | null | Promise<Identity | null> {
-    const presented = readCredential(request.raw, readable)
+    const presented = readCredential(request.raw)
     if (presented.type === 'none') return null
     const single = presented.type === 'token' && !hasTokenInQuery(request) ? presented : undefined
-    const exceeded = budget && exceededIn(budget, request, single?.token)
+    const exceeded = budget && exceededIn(budget, request, single)
     if (exceeded !== undefined) {
       const headers = context.rateLimitHeaders([exceeded])
       return refusal('TOO_MANY_FAILURES', { retryAfter: exceeded.reset, headers })
@@ -68,42 +70,44 @@ export function createAuthenticator (deps: AuthenticatorDeps): Authenticator {
 
   /** The budget of an address bounds what must be looked up, not what this process knows. */
   function exceededIn (
-    budget: FailureBudget, request: FastifyRequest, token: string | undefined
+    budget: FailureBudget, request: FastifyRequest, single: Token | undefined
   ): Allowance | undefined {
-    if (token === undefined) return budget.exceeded(request)
+    if (single === undefined) return budget.exceeded(request)
+    const { token, at } = single
     const ended = budget.exceededBy(request, token)
     if (ended !== undefined) return ended
     const exceeded = budget.exceeded(request)
-    return exceeded !== undefined && isCached(token) ? undefined : exceeded
-  }
-
-  function isCached (token: string): boolean {
-    return resolvers.some((resolver) => resolver.isCached?.(token, clock()) === true)
+    return exceeded !== undefined && at.isCached(token, clock()) ? undefined : exceeded
   }
 
   function refusalOf (presented: Exclude<Presented, { type: 'none' }>): AccessError {
-    if (presented.type === 'too-long') return refusal('CREDENTIAL_INVALID', { reason: 'longer than any credential' })
+    const used = usedBy(presented)
+    if (presented.type === 'too-long') {
+      return refusal('CREDENTIAL_INVALID', { reason: 'longer than any credential', ...used })
+    }
     const twofold = 'a credential in the header and access_token in the query'
-    return refusal('CREDENTIAL_MALFORMED', { reason: presented.type === 'malformed' ? presented.reason : twofold })
+    const reason = presented.type === 'malformed' ? presented.reason : twofold
+    return refusal('CREDENTIAL_MALFORMED', { reason, ...used })
   }
 
-  function identify (request: FastifyRequest, { token, scheme }: Token, fresh: boolean): Identity | Promise<Identity> {
+  function identify (request: FastifyRequest, presented: Token, fresh: boolean): Identity | Promise<Identity> {
+    const { token, dpop, at } = presented
     let ip: string | undefined
     let counted = false
     return attempt<Identity>(() => {
-      const found = resolve(token, { request, fresh, dpop: scheme === 'DPoP', clock })
+      const found = at.resolve(token, { request, fresh, dpop, clock })
       if (!(found instanceof Promise)) return checkEnvironment(request, found)
       // Whatever throws below must not leave a rejection that nobody handles: it would end the process.
       found.catch(() => {})
       // Read before the wait: the address of a closed socket is gone.
       ip = request.ip
-      counted = !isCached(token) && reserve(token, ip)
+      counted = !at.isCached(token, clock()) && reserve(token, ip)
       return withTimeout(found, deadline, 'a resolver').then((principal) => {
         if (counted) giveBack(token, ip)
         counted = false
         return checkEnvironment(request, principal)
       })
-    }, (fault) => explain(fault, { ip: ip ?? request.ip, token, scheme, counted }))
+    }, (fault) => explain(fault, { ip: ip ?? request.ip, presented, counted }))
   }
 
   /**
@@ -123,7 +127,8 @@ export function createAuthenticator (deps: AuthenticatorDeps): Authenticator {
   }
 
   /** A resolver's message may quote the credential, so it is removed. Messages of other errors are not read at all. */
-  function explain (fault: unknown, { ip, token, scheme, counted }: Attempt): AccessError {
+  function explain (fault: unknown, { ip, presented, counted }: Attempt): AccessError {
+    const { token } = presented
     if (counted) giveBack(token, ip)
     if (isGuess(fault)) budget?.count(ip, fault instanceof EndedCredential ? token : undefined)
     try {
@@ -135,7 +140,7 @@ export function createAuthenticator (deps: AuthenticatorDeps): Authenticator {
       return refusal('CREDENTIAL_INVALID', {
         reason: redactSecret(message, token),
         ...detail !== undefined && { detail: redactSecret(detail, token) },
-        ...scheme !== undefined && { scheme },
+        ...usedBy(presented),
         ...proof
       })
     } catch (unreadable) {
@@ -147,7 +152,18 @@ export function createAuthenticator (deps: AuthenticatorDeps): Authenticator {
     return refusal('AUTHENTICATION_UNAVAILABLE', { reason: describeFault(fault), retryAfter: 1 })
   }
 
-  return { authenticate }
+  return {
+    authenticate,
+    usedPlace ({ raw }) {
+      const presented = readCredential(raw)
+      return presented.type === 'none' ? {} : usedBy(presented)
+    }
+  }
+}
+
+function usedBy (presented: Exclude<Presented, { type: 'none' }>): UsedPlace {
+  const { place } = presented.at
+  return presented.type === 'token' && presented.dpop ? { place, scheme: 'DPoP' } : { place }
 }
 
 /** RFC 6750 §2: a client uses one method a request. */

@@ -1,22 +1,28 @@
 import type { FastifyRequest } from 'fastify'
 import { withTimeout, type Clock } from '../core/clock.js'
+import {
+  basic, bearer, COMMON_KEY_FIELDS, header, nameOfPlace, type CredentialPlace
+} from '../core/credential-place.js'
 import { describeFault } from '../core/errors.js'
 import type { Principal } from '../core/principal.js'
 import { writeLog } from '../core/write-log.js'
 import { createOncePerWindow, eventId, type Emitter } from '../events/index.js'
 import type { FailureBudget } from './failure-budget.js'
-import { readAuthorization, readCredential, type Readable } from './header.js'
-import { createResolve, readableBy } from './resolve.js'
-import { EndedCredential, isInvalidCredential, UnknownForm, type Resolver } from './resolver.js'
+import { readToken } from './header.js'
+import { createCredentialCollector } from './reader.js'
+import { createSource, type Resolve, type ResolvingSource } from './resolve.js'
+import { EndedCredential, isInvalidCredential, takesFrom, UnknownForm, type Resolver } from './resolver.js'
 
-/** Where others could read a credential: sent without TLS, or in a URL, which logs and browser histories keep. */
-type Place = 'plain-http' | 'query'
+/** How others could read a credential: sent without TLS, or in a URL, which logs and browser histories keep. */
+type Exposure = 'plain-http' | 'query'
 
 /** Emits an event for each real credential that a request exposed. The request does not wait for it. */
-export type ExposureReport = (request: FastifyRequest, place: Place) => void
+export type ExposureReport = (request: FastifyRequest, exposure: Exposure) => void
 
 export interface ExposureDeps {
   readonly resolvers: readonly Resolver[]
+  /** The places that are read. */
+  readonly places: readonly CredentialPlace[]
   readonly clock: Clock
   /** Seconds that a resolver may take. */
   readonly deadline: number
@@ -29,32 +35,36 @@ const MAX_VALUES = 8
 /** Seconds between two events about one credential. */
 const PERIOD = 86_400
 
-export function createExposureReport ({ resolvers, clock, deadline, budget, events }: ExposureDeps): ExposureReport {
+export function createExposureReport (deps: ExposureDeps): ExposureReport {
+  const { resolvers, places, clock, deadline, budget, events } = deps
   if (events === undefined) return function reportNothing () {}
   const { emit, hasListeners } = events
-  const readable = readableBy(resolvers)
   const once = createOncePerWindow(clock)
-  const resolveAny = createResolve(resolvers)
-  // A resolver that takes any text, such as an introspection endpoint, would be sent all values of a query.
-  const resolveKnown = createResolve(resolvers.filter(({ anyForm }) => anyForm !== true))
+  // A resolver that takes any text, such as an introspection endpoint, must not be sent what was meant for others.
+  const known = resolvers.filter(({ anyForm }) => anyForm !== true)
+  const query = createSource(bearer(), known)
+  // A place that is not read may have a real credential too: its client was moved half-way, or guesses.
+  const unread = [bearer(), basic(), ...COMMON_KEY_FIELDS.map(header)]
+    .filter((one) => !places.some((place) => nameOfPlace(place) === nameOfPlace(one)))
+  const collect = createCredentialCollector([
+    ...places.map((place) => createSource(place, resolvers.filter((resolver) =>
+      resolver.anyForm !== true || takesFrom(resolver, place)))),
+    ...unread.map((place) => createSource(place, known))
+  ])
 
-  async function lookUp (request: FastifyRequest, place: Place): Promise<void> {
+  async function lookUp (request: FastifyRequest, exposure: Exposure): Promise<void> {
     const { ip } = request
-    const inHeader = place === 'query' ? [] : tokensInHeader(request, readable)
-    const candidates = [
-      ...inHeader.map((token) => ({ token, resolve: resolveAny })),
-      ...tokensInQuery(request, readable).map((token) => ({ token, resolve: resolveKnown }))
-    ]
-    for (const { token, resolve } of candidates.slice(0, MAX_VALUES)) {
+    const candidates = [...exposure === 'query' ? [] : collect(request.raw), ...tokensInQuery(request, query)]
+    for (const { token, at } of candidates.slice(0, MAX_VALUES)) {
       if (budget?.exceeded({ ip }) !== undefined) return
       if (budget?.exceededBy({ ip }, token) !== undefined) continue
-      const principal = await identify(resolve, token, request, ip)
+      const principal = await identify(at.resolve, token, request, ip)
       if (principal !== undefined) emitOnce(principal)
     }
   }
 
   async function identify (
-    resolve: typeof resolveAny, token: string, request: FastifyRequest, ip: string
+    resolve: Resolve, token: string, request: FastifyRequest, ip: string
   ): Promise<Principal | undefined> {
     // Reserved before the look-up, so that of many guesses at once no more reach a store than the budget allows.
     budget?.count(ip)
@@ -82,25 +92,19 @@ export function createExposureReport ({ resolvers, clock, deadline, budget, even
     else emit({ ...event, type: 'token.exposed', data: { principal: { kind, ...subject }, environment } })
   }
 
-  return function report (request, place) {
+  return function report (request, exposure) {
     if (!hasListeners('key.exposed') && !hasListeners('token.exposed')) return
-    lookUp(request, place).catch((fault: unknown) => {
+    lookUp(request, exposure).catch((fault: unknown) => {
       const message = 'an exposed credential could not be reported'
       writeLog(() => request.log.error({ reason: describeFault(fault) }, message), message)
     })
   }
 }
 
-function tokensInHeader ({ raw }: FastifyRequest, readable: Readable): string[] {
-  const presented = readCredential(raw, readable)
-  return presented.type === 'token' ? [presented.token] : []
-}
-
-function tokensInQuery ({ query }: FastifyRequest, readable: Readable): string[] {
+function tokensInQuery ({ query }: FastifyRequest, at: ResolvingSource) {
   if (typeof query !== 'object' || query === null) return []
   return Object.values(query).flat().flatMap((value: unknown) => {
-    if (typeof value !== 'string') return []
-    const presented = readAuthorization(`Bearer ${value}`, readable)
-    return presented.type === 'token' ? [presented.token] : []
+    const presented = typeof value === 'string' ? readToken(value, at) : undefined
+    return presented?.type === 'token' ? [presented] : []
   })
 }

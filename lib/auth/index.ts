@@ -15,6 +15,8 @@ import { createAuthenticator } from './authenticator.js'
 import { createExposureReport } from './exposure.js'
 import { createFailureBudget } from './failure-budget.js'
 import { authSchema, type AuthOptions } from './options.js'
+import { addCacheFields } from './shared-caches.js'
+import { createSources } from './sources.js'
 import { createTransportStep, isEncrypted, isPlainHttpAllowed } from './transport.js'
 
 declare module '../core/access-context.js' {
@@ -33,16 +35,19 @@ declare module '../core/access-context.js' {
 export function createAuthentication (app: FastifyInstance, context: AccessContext, options: AuthOptions): Step[] {
   checkOptions(authSchema, options, '')
   const { resolvers, environment, transport, deadline = 1, failures = { quota: 300, window: 60 }, events } = options
+  const sources = createSources(resolvers, options.credentials)
+  const places = sources.map(({ place }) => place)
   const plainAllowed = isPlainHttpAllowed(transport)
   if (plainAllowed) {
     app.log.warn('allowPlainHttp: credentials are accepted over plain HTTP; never let this run in production')
   }
   const dpop = resolvers.flatMap((resolver) => resolver.dpop ?? [])
   if (dpop.length > 0) context.challenge.dpop = [...new Set(dpop)]
+  context.challenge.credentials = places
 
   const budget = failures === false ? undefined : createFailureBudget(failures, context.clock)
-  const authenticator = createAuthenticator({ context, resolvers, environment, deadline, budget })
-  const report = createExposureReport({ resolvers, clock: context.clock, deadline, budget, events })
+  const authenticator = createAuthenticator({ context, sources, environment, deadline, budget })
+  const report = createExposureReport({ resolvers, places, clock: context.clock, deadline, budget, events })
 
   async function identify (request: FastifyRequest): Promise<Principal> {
     const identity = await authenticator.authenticate(request, true) ?? context.refusal('CREDENTIAL_MISSING')
@@ -53,6 +58,8 @@ export function createAuthentication (app: FastifyInstance, context: AccessConte
 
   context.schemes = [...new Set(resolvers.map(({ scheme }) => scheme))]
   context.reauthenticate = identify
+  context.usedPlace = authenticator.usedPlace
+  addCacheFields(app, context, places)
   offer(app, 'authenticate', async function authenticate (request) {
     if (request.principal !== null) return
     if (!plainAllowed && !isEncrypted(request)) throw context.refusal('INSECURE_TRANSPORT')
@@ -79,12 +86,12 @@ export const auth = fp<AuthOptions>(async function latchkeyAuth (app: FastifyIns
 }, { name: 'latchkey-auth', fastify: '5.x || 6.x' })
 
 export { accessContext, type AccessContextOptions } from '../core/access-context.js'
+export { basic, bearer, header, type CredentialPlace } from '../core/credential-place.js'
 export type { AuthOptions } from './options.js'
 export { allowPlainHttp } from './transport.js'
 export {
-  EndedCredential, InvalidCredential, RateLimited, type Lookup, type ProofFault, type Resolver
+  EndedCredential, InvalidCredential, RateLimited, takesFrom, type Lookup, type ProofFault, type Resolver
 } from './resolver.js'
-export { readAuthorization, readCredential, MAX_TOKEN_LENGTH, type Presented } from './header.js'
 export { createPermissions, type Permissions, type PermissionsOf } from './permissions.js'
 export type { FailureQuota } from './failure-budget.js'
 export type { Environments } from './environment.js'

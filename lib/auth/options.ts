@@ -1,4 +1,5 @@
 import { Type } from '@sinclair/typebox'
+import { isCredentialPlace, type CredentialPlace } from '../core/credential-place.js'
 import { accepted } from '../core/options.js'
 import type { Emitter } from '../events/index.js'
 import type { Environments } from './environment.js'
@@ -13,6 +14,11 @@ export interface AuthOptions {
   environment: Environments
   /** `allowPlainHttp` for local development; otherwise requests over plain HTTP get 403, except on public routes. */
   transport?: typeof allowPlainHttp | undefined
+  /**
+   * Where a request may present its credential; `[bearer()]` by default. A request presents one: two are 400, whatever
+   * their places.
+   */
+  credentials?: readonly CredentialPlace[] | undefined
   /** Seconds that a resolver may take before the request gets 503; 1 by default. */
   deadline?: number | undefined
   /** Failed attempts that one address may make; 300 in 60 seconds by default, `false` for no bound. */
@@ -23,6 +29,8 @@ export interface AuthOptions {
 
 const aResolver =
   'a resolver: { scheme, kind: \'api-key\' or \'access-token\', description, resolve (token, now, lookup) }'
+
+const aPlace = 'bearer(), header(name) or basic(), imported from fastify-latchkey'
 
 export const authOptions = {
   resolvers: Type.Array(accepted(isResolver, aResolver), {
@@ -37,6 +45,9 @@ export const authOptions = {
       'the environment this host serves, such as \'production\', an array of them or a function of the request'
   }),
   transport: Type.Optional(Type.Symbol({ description: 'allowPlainHttp, imported from fastify-latchkey, or left out' })),
+  credentials: Type.Optional(Type.Array(accepted(isCredentialPlace, aPlace), {
+    minItems: 1, maxItems: 8, description: `an array of 1 to 8 places: ${aPlace}`
+  })),
   deadline: Type.Optional(Type.Number({
     exclusiveMinimum: 0, maximum: 60, description: 'seconds above 0 and at most 60'
   })),

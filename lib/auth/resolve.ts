@@ -1,6 +1,7 @@
 import { isThenable } from '../core/clock.js'
 import { isPrincipal, type Principal } from '../core/principal.js'
-import { MAX_TOKEN_LENGTH, type Readable } from './header.js'
+import type { CredentialPlace } from '../core/credential-place.js'
+import { MAX_TOKEN_LENGTH, type CredentialSource } from './header.js'
 import { UnknownForm, type Lookup, type Resolver } from './resolver.js'
 
 /**
@@ -9,11 +10,21 @@ import { UnknownForm, type Lookup, type Resolver } from './resolver.js'
  */
 export type Resolve = (token: string, lookup: Lookup) => Principal | Promise<Principal>
 
-/** Which credentials a context reads for its resolvers. */
-export function readableBy (resolvers: readonly Resolver[]): Readable {
+/** A place of a context, with the resolvers that are asked about credentials that came there. */
+export interface ResolvingSource extends CredentialSource {
+  readonly resolve: Resolve
+  /** True where one of them answers from memory alone. */
+  isCached (token: string, now: number): boolean
+}
+
+/** @param resolvers at least one */
+export function createSource (place: CredentialPlace, resolvers: readonly Resolver[]): ResolvingSource {
   return {
+    place,
     maxLength: Math.max(...resolvers.map(maxLengthOf)),
-    dpop: resolvers.some(({ dpop }) => dpop !== undefined)
+    dpop: resolvers.some(({ dpop }) => dpop !== undefined),
+    resolve: createResolve(resolvers),
+    isCached: (token, now) => resolvers.some((resolver) => resolver.isCached?.(token, now) === true)
   }
 }
 

@@ -1,5 +1,6 @@
 import type { FastifyRequest } from 'fastify'
 import type { Clock } from '../core/clock.js'
+import { isCredentialPlace, nameOfPlace, type CredentialPlace } from '../core/credential-place.js'
 import type { Principal } from '../core/principal.js'
 
 /** What a resolver gets to know about one look-up. */
@@ -49,6 +50,12 @@ export interface Resolver {
    */
   readonly dpop?: readonly string[]
   /**
+   * Where it takes credentials from, of the places that the option `credentials` names. By default API keys are taken
+   * from each of them, and access tokens from `bearer()` alone (RFC 6750 §2, RFC 9449 §7.1). It is not asked about a
+   * credential that came elsewhere.
+   */
+  readonly places?: readonly CredentialPlace[]
+  /**
    * True where `resolve` answers this credential from memory alone, whether it is good or has ended. Such a credential
    * is no guess: it is also asked about from an address that has failed too often. Never without it.
    * @param now milliseconds since the epoch
@@ -73,7 +80,14 @@ export function isResolver (value: unknown): boolean {
     (candidate.kind === 'api-key' || candidate.kind === 'access-token') &&
     typeof candidate.description === 'object' && candidate.description !== null &&
     (candidate.maxLength === undefined || Number.isSafeInteger(candidate.maxLength)) &&
-    (candidate.dpop === undefined || Array.isArray(candidate.dpop))
+    (candidate.dpop === undefined || Array.isArray(candidate.dpop)) &&
+    (candidate.places === undefined || (Array.isArray(candidate.places) && candidate.places.every(isCredentialPlace)))
+}
+
+/** True where a resolver is asked about credentials that came in `place`. */
+export function takesFrom ({ kind, places }: Pick<Resolver, 'kind' | 'places'>, place: CredentialPlace): boolean {
+  if (places === undefined) return kind === 'api-key' || place.type === 'bearer'
+  return places.some((one) => nameOfPlace(one) === nameOfPlace(place))
 }
 
 /** What a challenge says about a refused proof of possession (RFC 9449 §7.1). */

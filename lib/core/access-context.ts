@@ -3,7 +3,9 @@ import fp from 'fastify-plugin'
 import { contextSchema, type AccessContextOptions } from './context-options.js'
 import type { Clock } from './clock.js'
 import { render, rendererOf, type ErrorFormat } from './error-formats.js'
-import { AccessError, type ChallengeParameters, type RefusalCode, type RefusalDetails } from './errors.js'
+import {
+  AccessError, type ChallengeParameters, type RefusalCode, type RefusalDetails, type UsedPlace
+} from './errors.js'
 import { warnOfEarlierPlugins } from './earlier-plugins.js'
 import { checkOptions, OptionError } from './options.js'
 import type { OutcomeListener } from './outcomes.js'
@@ -24,6 +26,9 @@ declare module 'fastify' {
   }
 }
 
+/** So many units in so many seconds. */
+export interface Quota { readonly name: string, readonly quota: number, readonly window: number }
+
 /** What all parts of Latchkey share in one guarded context. */
 export interface AccessContext {
   readonly clock: Clock
@@ -37,8 +42,12 @@ export interface AccessContext {
   readonly routes: readonly RouteAccess[]
   /** Names of the security schemes that this context authenticates by; set by `auth`. */
   schemes: readonly string[]
+  /** What counts requests of a principal where their routes name no profile; set by `limits`. */
+  policiesOf: (principal: Pick<Principal, 'tier' | 'environment'>) => readonly Quota[]
   /** Authenticates a request again by the stored record, without caches; set by `auth`. @throws AccessError */
   reauthenticate: (request: FastifyRequest) => Promise<Principal>
+  /** Where the credential of a request came from, for its challenge; set by `auth`. */
+  usedPlace: (request: FastifyRequest) => UsedPlace
   /** Counts a request without a credential by its address; set by `limits` where anonymous callers are counted. */
   limitAnonymous: LimitAnonymous | undefined
   /** What the matched route of a request declares. */
@@ -83,9 +92,11 @@ export function createAccessContext (app: FastifyInstance, options: AccessContex
     outcomes: [],
     ...reader,
     schemes: [],
+    policiesOf: () => [],
     async reauthenticate () {
       throw new OptionError('nothing authenticates requests here; register latchkey, or the auth plugin')
     },
+    usedPlace: () => ({}),
     limitAnonymous: undefined,
     refusal: (code, details) => new AccessError(code, { ...challenge, ...details }),
     refuse (request, reply, error) {

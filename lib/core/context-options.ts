@@ -9,6 +9,11 @@ export interface AccessContextOptions {
   errors?: ErrorFormat | undefined
   /** What to do with a route that declares nothing; by default the server refuses to start. */
   undeclared?: Undeclared | undefined
+  /**
+   * Who may ask for a path without a route: `authenticate` (default) is any valid credential, so that strangers do not
+   * learn which paths exist; `public` is everybody, and the host's own 404 answers.
+   */
+  unknownPaths?: 'authenticate' | 'public' | undefined
   /** What a route without a declaration of its own declares by its method; a catalogue with levels has it. */
   byMethod?: ((method: string) => Security | undefined) | undefined
   /** Which RateLimit fields responses carry; `draft` by default, `false` for none. */
@@ -29,6 +34,9 @@ export const contextOptions = {
   })),
   undeclared: Type.Optional(Type.Union([format('refuse'), format('authenticate'), callable], {
     description: '\'refuse\', \'authenticate\' or a function of the route'
+  })),
+  unknownPaths: Type.Optional(Type.Union([format('authenticate'), format('public')], {
+    description: '\'authenticate\' or \'public\''
   })),
   byMethod: Type.Optional(Type.Function([], Type.Unknown(), { description: 'a function of the method' })),
   rateLimitFields: Type.Optional(Type.Union([rateLimitFormat, Type.Array(rateLimitFormat), Type.Literal(false)], {

@@ -1,20 +1,11 @@
 import { createError } from '@fastify/error'
 import type { Principal } from './principal.js'
+import { challenges, type ChallengeParameters, type UsedPlace } from './challenges.js'
 import { redact } from './redact.js'
 import { refusals, type Refusal, type RefusalCode } from './refusals.js'
 import { StoreError } from './store-error.js'
 
-/** Parameters that all challenges of a context share. */
-export interface ChallengeParameters {
-  /** Protection space (RFC 9110 §11.5). */
-  realm?: string
-  /** Where the protected resource says how to get a token (RFC 9728 §5.1). */
-  resourceMetadata?: string
-  /** Algorithms of DPoP proofs; with them a refusal has a second challenge (RFC 9449 §7.1). */
-  dpop?: readonly string[]
-}
-
-export interface RefusalDetails extends ChallengeParameters {
+export interface RefusalDetails extends ChallengeParameters, UsedPlace {
   /** For the log only, never sent. `describeFault` makes it of what a store threw. */
   reason?: string
   /** Whose valid credential is refused, where `request.principal` can't say so. */
@@ -23,8 +14,6 @@ export interface RefusalDetails extends ChallengeParameters {
   detail?: string
   /** Further public members of the body, such as `required` and `granted`. */
   extensions?: Record<string, unknown>
-  /** The scheme that the client used, where it was not Bearer: its challenge carries the error. */
-  scheme?: 'DPoP'
   /** What was wrong with the proof of possession; replaces the error of the table. */
   error?: string
   /** Scopes that would suffice, for the challenge (RFC 6750 §3). */
@@ -73,7 +62,7 @@ export class AccessError extends Refused {
 function headersOf (row: Refusal, details: RefusalDetails): Record<string, string> {
   const headers: Record<string, string> = { ...details.headers, 'cache-control': 'no-store' }
   if (row.challenge !== undefined) {
-    headers['www-authenticate'] = challenges(row.challenge, details)
+    headers['www-authenticate'] = challenges({ ...details, error: details.error ?? row.challenge })
   }
   if (details.retryAfter !== undefined) headers['retry-after'] = delaySeconds(details.retryAfter)
   return headers
@@ -83,19 +72,6 @@ function headersOf (row: Refusal, details: RefusalDetails): Record<string, strin
 function delaySeconds (seconds: number): string {
   const whole = Math.ceil(seconds)
   return String(Number.isSafeInteger(whole) ? Math.max(1, whole) : 1)
-}
-
-/**
- * The challenges of a refusal (RFC 9110 §11.6.1): that of RFC 6750 §3 and, where a resolver takes DPoP, that of
- * RFC 9449 §7.1. `error` and `scope` are parameters of the challenge whose scheme the client used.
- */
-function challenges (fallback: string, details: RefusalDetails): string {
-  const { realm = 'api', scope = [], resourceMetadata, dpop, scheme, error = fallback } = details
-  const fault = (error === '' ? '' : `, error="${error}"`) + (scope.length > 0 ? `, scope="${scope.join(' ')}"` : '')
-  const metadata = resourceMetadata === undefined ? '' : `, resource_metadata="${resourceMetadata}"`
-  const bearer = `Bearer realm="${realm}"${scheme === undefined ? fault : ''}${metadata}`
-  if (dpop === undefined) return bearer
-  return `${bearer}, DPoP realm="${realm}"${scheme === undefined ? '' : fault}, algs="${dpop.join(' ')}"${metadata}`
 }
 
 /**
@@ -117,4 +93,5 @@ export function describeFault (fault: unknown): string {
 const NAME = /^[A-Za-z][A-Za-z0-9]{0,39}$/
 const CODE = /^[A-Z0-9_]{1,40}$/
 
+export type { ChallengeParameters, UsedPlace } from './challenges.js'
 export { refusals, type RefusalCode } from './refusals.js'

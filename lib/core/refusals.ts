@@ -12,7 +12,7 @@ export const refusals = {
   CREDENTIAL_MALFORMED: {
     statusCode: 400,
     challenge: 'invalid_request',
-    message: 'The Authorization header must be "Bearer", a space and one credential, sent once.'
+    message: 'A request must carry one credential, sent once, in the form that its header field requires.'
   },
   CREDENTIAL_INVALID: { statusCode: 401, challenge: 'invalid_token', message: 'The credential is not valid.' },
   INSECURE_TRANSPORT: { statusCode: 403, message: 'This API answers over HTTPS only.' },
@@ -38,6 +38,10 @@ export const refusals = {
     message: 'Rate limiting is temporarily unavailable; retry after a short backoff.'
   },
   KEYS_UNAVAILABLE: { statusCode: 503, message: 'Keys are temporarily unavailable; retry after a short backoff.' },
+  USAGE_UNAVAILABLE: {
+    statusCode: 503,
+    message: 'Counts of requests are temporarily unavailable; retry after a short backoff.'
+  },
   KEY_INPUT_INVALID: { statusCode: 400, message: 'The description of the key is not valid.' },
   KEY_EXCEEDS_CALLER: {
     statusCode: 403,

@@ -84,6 +84,9 @@ export const NO_ROUTE: RouteAccess = {
   faults: []
 }
 
+/** The same where the host's own 404 answers everybody. */
+export const PUBLIC_NO_ROUTE: RouteAccess = { ...NO_ROUTE, mode: 'public' }
+
 /** For a method that the matched route does not serve: a hook changed the method after the routing. */
 export const NO_METHOD: RouteAccess = {
   ...NO_ROUTE, mode: 'undeclared', preflight: false, faults: ['was matched by another method']

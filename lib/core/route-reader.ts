@@ -3,7 +3,7 @@ import type { AccessContextOptions } from './context-options.js'
 import { DECLARES_NOTHING } from './declaration.js'
 import { OptionError } from './options.js'
 import { lastCheckOf } from './outcomes.js'
-import { NO_METHOD, NO_ROUTE, readAccess, type RouteAccess } from './route-access.js'
+import { NO_METHOD, NO_ROUTE, PUBLIC_NO_ROUTE, readAccess, type RouteAccess } from './route-access.js'
 import { listFaults } from './route-faults.js'
 
 type AccessByMethod = RouteAccess | Map<string, RouteAccess>
@@ -31,8 +31,10 @@ declare module 'fastify' {
  * Latchkey. The server refuses to start while a declaration is faulty.
  */
 export function createRouteReader (
-  app: FastifyInstance, { undeclared = 'refuse', byMethod = () => undefined }: AccessContextOptions
+  app: FastifyInstance,
+  { undeclared = 'refuse', unknownPaths = 'authenticate', byMethod = () => undefined }: AccessContextOptions
 ): RouteReader {
+  const unknownPath = unknownPaths === 'public' ? PUBLIC_NO_ROUTE : NO_ROUTE
   const rules = { undeclared, byMethod }
   const routes: RouteAccess[] = []
   /** Routes that were registered before Latchkey, by their config: Fastify makes one for each route. */
@@ -62,7 +64,7 @@ export function createRouteReader (
   return {
     routes,
     accessOf ({ method, routeOptions: { config, schema, method: methods, url } }: FastifyRequest) {
-      if (url === undefined) return NO_ROUTE
+      if (url === undefined) return unknownPath
       let access = config[kAccess] ?? earlier.get(config)
       if (access === undefined) {
         access = read(methods, url, schema)

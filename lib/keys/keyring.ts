@@ -1,4 +1,4 @@
-import { createPermissions, type Resolver } from '../auth/index.js'
+import { bearer, createPermissions, type CredentialPlace, type Resolver } from '../auth/index.js'
 import type { Clock } from '../core/clock.js'
 import { createBrokenLog } from '../core/broken-log.js'
 import { describeFault } from '../core/errors.js'
@@ -37,6 +37,8 @@ export interface KeysDeps {
   readonly expand?: ((scopes: readonly string[]) => readonly string[]) | undefined
   /** Protection space of challenges; `api` by default. */
   readonly realm?: string | undefined
+  /** Where requests present their credential, for challenges; `[bearer()]` by default. */
+  readonly credentials?: readonly CredentialPlace[] | undefined
   /** Seconds that the store, the bus of changes and `permissionsOf` may take. */
   readonly deadline: number
   /** Writes version markers to the limits store, which every process reads at each request. */
@@ -85,8 +87,8 @@ export function createKeys (options: KeysOptions, deps: KeysDeps): Keyring {
   checkOptions(keysOptions, options, 'keys')
   const { prefix, tags = defaultTags, metadata, formats = {}, recordUse = true } = options
   const { fieldsOf, permissionsOf, permissionsMaxAge: maxAge = 10 } = options
-  const { clock, scopes, expand = (scopes) => scopes, realm = 'api', deadline, publishVersion, events } = deps
-  const { log = ignore, inform = ignore } = deps
+  const { clock, scopes, expand = (scopes) => scopes, deadline, publishVersion, events } = deps
+  const { log = ignore, inform = ignore, realm = 'api', credentials = [bearer()] } = deps
 
   const format = createSecretFormat(prefix, Object.keys(tags))
   const foreign = Object.entries(formats).map(([name, one]) => createForeignSecrets(name, one))
@@ -115,7 +117,7 @@ export function createKeys (options: KeysOptions, deps: KeysDeps): Keyring {
     scopes,
     tagOf,
     metadata,
-    privilege: createPrivilege(expand, realm),
+    privilege: createPrivilege(expand, { realm, credentials }),
     publish: markers?.publish ?? (async () => cacheAge),
     onBroken,
     events: createKeyEvents({ events, clock, notices })

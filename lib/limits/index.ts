@@ -32,6 +32,7 @@ export function createLimiting (
   const profiles = createProfiles(options)
   const store = given ?? createMemoryLimitStore({ maxPartitions })
   const decide = createDecide({ context, profiles, store, deadline })
+  context.policiesOf = profiles.ofPrincipal
   const reload = createReload({ context, decide, profiles, store, deadline })
 
   app.addHook('onReady', async function checkProfiles () {

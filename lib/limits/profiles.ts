@@ -1,6 +1,7 @@
 import { Type } from '@sinclair/typebox'
 import type { RouteAccess } from '../core/route-access.js'
 import { OptionError } from '../core/options.js'
+import type { Principal } from '../core/principal.js'
 import type { Caller } from './caller.js'
 import {
   addressPolicySchema, compileForAddresses, compilePolicy, policySchema, type AddressPolicy, type CompiledPolicy,
@@ -58,6 +59,8 @@ export interface Profiles {
    * @throws OptionError when none is declared, so that nobody goes uncounted by mistake
    */
   select (access: RouteAccess, caller: Caller): readonly CompiledPolicy[]
+  /** The tier's profile, else the environment's; an empty one where none is declared. */
+  ofPrincipal (principal: Pick<Principal, 'tier' | 'environment'>): readonly CompiledPolicy[]
   has (profile: string): boolean
   readonly names: readonly string[]
 }
@@ -81,8 +84,12 @@ export function createProfiles (options: ProfileOptions): Profiles {
     profile: string | undefined, tier: string | undefined, environment: string
   ): readonly CompiledPolicy[] {
     if (profile !== undefined) return chosen(byName.get(profile), `profiles.${profile}`)
+    return chosen(defaultOf(tier, environment), `environments.${environment}`)
+  }
+
+  function defaultOf (tier: string | undefined, environment: string): readonly CompiledPolicy[] | undefined {
     const ofTier = tier === undefined ? undefined : byTier.get(tier)
-    return ofTier ?? chosen(byEnvironment.get(environment), `environments.${environment}`)
+    return ofTier ?? byEnvironment.get(environment)
   }
 
   /** Most requests select the same profile as the one before. */
@@ -91,6 +98,7 @@ export function createProfiles (options: ProfileOptions): Profiles {
   return {
     names: [...byName.keys()],
     has: (name) => byName.has(name),
+    ofPrincipal: ({ tier, environment }) => defaultOf(tier, environment) ?? [],
     select ({ profile }, caller) {
       if (caller.kind === 'anonymous') {
         return profile === undefined ? ofAnonymous : chosen(forAddresses.get(profile), `profiles.${profile}`)

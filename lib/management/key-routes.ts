@@ -3,8 +3,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { Type } from '@sinclair/typebox'
 import { offers } from '../core/access-context.js'
 import { withoutPort } from '../core/address.js'
-import { AccessError, type RefusalCode } from '../core/errors.js'
-import { EXISTING_INSTANT } from '../core/input.js'
+import type { RefusalCode } from '../core/errors.js'
 import { checkOptions, OptionError } from '../core/options.js'
 import type { ApiKey, KeyCaller } from '../keys/index.js'
 import { createFrame, type Kind, type RouteScopes } from './frame.js'
@@ -12,8 +11,9 @@ import { keyRoutesOptions, type KeyRoutesOptions } from './key-options.js'
 import { answers, CreateBody, ListQuery, Params, RevokeBody, RotateBody, UpdateBody } from './key-schemas.js'
 import { checkPresets, createGrantable } from './grantable.js'
 import { viewOfKey } from './key-view.js'
-import { readInstant } from './instant.js'
+import { instantOf } from './instant.js'
 import type { Body, InWorkspaceQuery } from './schemas.js'
+import { addUsageRoutes } from './usage-routes.js'
 
 /**
  * Milliseconds between reading a key and rotating it: rotations that arrive within this time rotate the same version,
@@ -53,6 +53,7 @@ export async function keyRoutes (app: FastifyInstance, options: KeyRoutesOptions
   }
   const { scopes = defaultScopes, issuing, rotateEvery, mayExceed, presets: bundles = [] } = options
   const { keys } = app.latchkey
+  const usage = offers(app, 'usage') ? app.latchkey.usage : undefined
   const { context, actors, viewOfActor, declare } = createFrame(app, scopes, options, kind)
   const view = (key: ApiKey) => viewOfKey(key, context.clock(), rotateEvery)
   const catalogue = () => app.latchkey.scopesByResource()
@@ -109,7 +110,7 @@ export async function keyRoutes (app: FastifyInstance, options: KeyRoutesOptions
     answers: { 200: answers.caller }
   }), async (request) => {
     const by = await actors.actorIn(request, request.query)
-    return { ...await viewOfActor(request, by), ...grantableBy(by) }
+    return { ...await viewOfActor(request, by), ...grantableBy(by), ...usage !== undefined && { usage: true } }
   })
 
   app.get<ById>('/:id', declare({
@@ -122,6 +123,8 @@ export async function keyRoutes (app: FastifyInstance, options: KeyRoutesOptions
     const caller = await callerOf(request)
     return view(await keys.get(caller.by.workspace, request.params.id, caller))
   })
+
+  if (usage !== undefined) addUsageRoutes(app, { keys, usage, callerOf, context, declare })
 
   app.patch<ById & { Body: Body<typeof UpdateBody> }>('/:id', declare({
     scope: 'write',
@@ -170,9 +173,5 @@ export async function keyRoutes (app: FastifyInstance, options: KeyRoutesOptions
 
 /** Null removes the expiry. @throws AccessError for an instant that does not exist */
 function expiryOf (text: string | null | undefined): Date | null | undefined {
-  if (text === undefined || text === null) return text
-  const instant = readInstant(text)
-  if (instant !== undefined) return instant
-  const detail = `expiresAt must be ${EXISTING_INSTANT}, not ${JSON.stringify(text)}`
-  throw new AccessError('KEY_INPUT_INVALID', { detail, reason: detail })
+  return text === undefined || text === null ? text : instantOf('expiresAt', text)
 }

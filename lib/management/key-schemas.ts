@@ -98,7 +98,8 @@ const Preset = Type.Object({
 const Caller = Type.Object({
   ...caller('keys'),
   scopes: Type.Array(Resource, { description: mayGrant }),
-  presets: Type.Array(Preset, { description: 'Bundles of scopes that you may grant.' })
+  presets: Type.Array(Preset, { description: 'Bundles of scopes that you may grant.' }),
+  usage: Type.Optional(Type.Boolean({ description: 'Requests of keys are counted, and reported by `…/usage`.' }))
 }, { description: 'You, and where you may act.' })
 
 /** Successful responses. */

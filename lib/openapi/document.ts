@@ -1,8 +1,10 @@
 import type { RouteAccess } from '../core/route-access.js'
+import { accessLines, type Profiles } from './access-lines.js'
 import { isRecord, recordOf, type Json } from './document-parts.js'
 import type { DocumentedContext } from './documented-context.js'
-import { createResponses, type Components } from './responses.js'
-import { readSecurity, securityOf, withoutForbiddenScopes, type OperationAccess } from './security.js'
+import { createReferences, type Components } from './references.js'
+import { createResponses } from './responses.js'
+import { readOperation, securityOf, withoutForbiddenScopes, type OperationAccess } from './security.js'
 
 /** The route behind an operation: its context and what it declares, once for each of its methods. */
 export interface DocumentedOperation {
@@ -10,45 +12,52 @@ export interface DocumentedOperation {
   readonly accesses: readonly [RouteAccess, ...RouteAccess[]]
 }
 
-/** Where the requirements of operations are found. */
-export interface OperationSources {
+export interface DocumentSources {
   readonly contexts: readonly DocumentedContext[]
   /** By the array that an operation has as its `security`. */
   readonly operations: WeakMap<object, DocumentedOperation>
+  /** Whether descriptions of operations say what is required. */
+  readonly descriptions: boolean
 }
 
 interface Described { readonly context: DocumentedContext, readonly access: OperationAccess }
 
 /**
- * A copy of an OpenAPI 3 document in which each guarded operation shows its security and its refusals. What the
- * document says already stays.
+ * A copy of an OpenAPI 3 document in which each guarded operation shows its security, its refusals and, in its
+ * description, what it requires. What the document says already stays.
  */
-export function describeDocument (document: object, sources: OperationSources): object {
-  const { contexts } = sources
+export function describeDocument (document: object, sources: DocumentSources): object {
+  const { contexts, descriptions } = sources
   const { openapi, components: written, paths } = recordOf(document)
   const ownComponents = recordOf(written)
   const schemes = recordOf(ownComponents.securitySchemes)
   const scopesForOAuthAlone = String(openapi).startsWith('3.0')
   const added: Components = { responses: {}, headers: {}, schemas: {} }
-  const responses = new Map(contexts.map((context) => [context, createResponses(context.rendering, added)]))
+  const responses = new Map(contexts.map((context) =>
+    [context, createResponses(context.rendering, createReferences(added))]))
 
   function describeOperation (operation: unknown, method: string): unknown {
     if (!isRecord(operation)) return operation
-    const found = findAccess(operation.security, method, sources)
+    const found = findAccess(operation, method, sources)
     if (found === undefined) return operation
     const { context, access } = found
-    const enforced = securityOf(access, Object.keys(context.schemes))
+    const enforced = securityOf(access, context.schemes)
     const security = scopesForOAuthAlone ? withoutForbiddenScopes(enforced, schemes) : enforced
+    const profiles = profilesFor(access, context)
+    const lines = descriptions ? accessLines(access, profiles) : []
     const declared = recordOf(operation.responses)
-    if (access.mode === 'public') {
-      const refusals = responses.get(context)?.ofPublic(declared)
-      return { ...operation, security, ...refusals && { responses: { ...declared, ...refusals } } }
-    }
+    const made = responses.get(context)
+    const credentials = Object.values(context.schemes).flatMap((one) => Object.values(one))
     return {
       ...operation,
+      ...lines.length > 0 && { description: describe(operation.description, lines) },
       security,
-      ...withoutCredentials(operation.parameters, Object.values(context.schemes)),
-      responses: { ...declared, ...responses.get(context)?.of(access, declared) }
+      ...access.mode !== 'public' && withoutCredentials(operation.parameters, credentials),
+      responses: {
+        ...declared,
+        ...isCounted(access, profiles) && made?.withRateLimitFields(declared),
+        ...made?.refusalsOf(access, declared)
+      }
     }
   }
 
@@ -60,16 +69,33 @@ export function describeDocument (document: object, sources: OperationSources): 
 
 /** What an operation requires; undefined where no context guards it. An unknown one is read by its `security`. */
 function findAccess (
-  security: unknown, method: string, { contexts, operations }: OperationSources
+  found: Json, method: string, { contexts, operations }: DocumentSources
 ): Described | undefined {
+  const { security } = found
   const operation = Array.isArray(security) ? operations.get(security) : undefined
   const access = operation?.accesses.find((one) => one.method === method)
   if (operation !== undefined && access !== undefined) return { context: operation.context, access }
   for (const context of contexts) {
-    const access = readSecurity(security, Object.keys(context.schemes))
+    const access = readOperation(found, context.schemes)
     if (access !== undefined) return { context, access }
   }
   return undefined
+}
+
+/** The host's own description comes first. */
+function describe (own: unknown, lines: readonly string[]): string {
+  return [...typeof own === 'string' && own !== '' ? [own] : [], ...lines].join('\n\n')
+}
+
+/** Undefined where the requests of an operation are not counted. */
+function profilesFor ({ mode }: OperationAccess, { profiles, rendering }: DocumentedContext): Profiles {
+  return mode === 'public' && rendering.limitAnonymous === undefined ? undefined : profiles
+}
+
+/** A profile without policies counts nothing. */
+function isCounted ({ profile }: OperationAccess, profiles: Profiles): boolean {
+  if (profiles === undefined) return false
+  return profile === undefined || profiles[profile]?.length !== 0
 }
 
 const METHODS = new Set(['get', 'put', 'post', 'delete', 'options', 'head', 'patch', 'trace', 'query'])

@@ -1,14 +1,15 @@
 import type { FastifyInstance, RouteOptions } from 'fastify'
 import type { RouteAccess } from '../core/route-access.js'
-import type { Json } from './document-parts.js'
+import type { Profiles } from './access-lines.js'
 import type { RefusalRendering } from './responses.js'
+import type { DocumentedSchemes } from './security.js'
 
 /** One guarded context, as documents show it. */
 export interface DocumentedContext {
   readonly app: FastifyInstance
   readonly rendering: RefusalRendering
-  /** OpenAPI security scheme objects by name. */
-  readonly schemes: Readonly<Record<string, Json>>
+  readonly profiles: Profiles
+  readonly schemes: DocumentedSchemes
   /** What a route declares, once for each of its methods; empty when the route is not of this context. */
   accessesOf (route: RouteOptions): readonly RouteAccess[]
 }

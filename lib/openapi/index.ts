@@ -5,17 +5,20 @@
 import type { FastifyInstance } from 'fastify'
 import type { RouteAccess } from '../core/route-access.js'
 import { offer, type AccessContext } from '../core/access-context.js'
-import type { Resolver } from '../auth/index.js'
+import { bearer } from '../auth/index.js'
+import type { LimitsOptions } from '../limits/index.js'
 import type { ScopeTable } from '../scopes/index.js'
 import { addDocumentedContext } from './documented-context.js'
-import { createScopesTable, type ResourceScopes } from './scopes-table.js'
+import { documentSchemes, type DocumentedScheme } from './security.js'
+import { createScopesTable, type ResourceScopes, type VisibleRoute } from './scopes-table.js'
 
 /** What `createOpenApi` works with. */
 export interface OpenApiDeps {
   /** The catalogue of the context. */
   readonly scopes: ScopeTable
   /** The security schemes that the context authenticates by. */
-  readonly schemes: ReadonlyArray<Pick<Resolver, 'scheme' | 'description'>>
+  readonly schemes: readonly DocumentedScheme[]
+  readonly limits: LimitsOptions | false
 }
 
 declare module '../core/access-context.js' {
@@ -26,22 +29,25 @@ declare module '../core/access-context.js' {
 }
 
 /** Collects the routes of a guarded context for `swaggerOptions` and for `app.latchkey.scopesByResource`. */
-export function createOpenApi (app: FastifyInstance, context: AccessContext, { scopes, schemes }: OpenApiDeps): void {
+export function createOpenApi (app: FastifyInstance, context: AccessContext, deps: OpenApiDeps): void {
+  const { scopes, schemes, limits } = deps
   const accesses = new Set<RouteAccess>()
-  const visible: RouteAccess[] = []
+  const visible: VisibleRoute[] = []
 
   app.addHook('onRoute', function collectRoute (route) {
     const { schema = {} } = route
     const hidden = 'hide' in schema && schema.hide === true
+    const tags = 'tags' in schema && Array.isArray(schema.tags) ? schema.tags.map(String) : []
     for (const access of context.declaredBy(route)) {
       accesses.add(access)
-      if (!hidden) visible.push(access)
+      if (!hidden) visible.push({ access, tags })
     }
   })
   addDocumentedContext({
     app,
     rendering: context,
-    schemes: Object.fromEntries(schemes.map(({ scheme, description }) => [scheme, description])),
+    profiles: limits === false || limits.dryRun === true ? undefined : limits.profiles ?? {},
+    schemes: documentSchemes(schemes, context.challenge.credentials ?? [bearer()]),
     accessesOf (route) {
       const declared = context.declaredBy(route)
       if (declared.length > 0) return declared.filter((access) => accesses.has(access))
@@ -53,5 +59,6 @@ export function createOpenApi (app: FastifyInstance, context: AccessContext, { s
 }
 
 export { scopesHtml, scopesMarkdown } from './render-scopes.js'
-export { swaggerOptions, type SwaggerOptions } from './swagger-options.js'
-export type { ResourceScopes, ScopePermissions } from './scopes-table.js'
+export { swaggerOptions, type DocumentOptions, type SwaggerOptions } from './swagger-options.js'
+export type { ScopesPageOptions } from './render-scopes.js'
+export type { PermittedOperation, ResourceScopes, ScopePermissions } from './scopes-table.js'

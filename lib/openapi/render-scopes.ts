@@ -1,21 +1,35 @@
-import type { ResourceScopes, ScopePermissions } from './scopes-table.js'
+import { codeSpan, plainMarkdown } from './markdown.js'
+import type { PermittedOperation, ResourceScopes, ScopePermissions } from './scopes-table.js'
+
+export interface ScopesPageOptions {
+  /** Heading of the HTML page; `Scopes` by default. */
+  title?: string | undefined
+  /** Where your reference page shows an operation; without it, or where it answers undefined, nothing is linked. */
+  operationUrl?: ((operation: PermittedOperation) => string | undefined) | undefined
+}
 
 /** The table as Markdown (GFM), a heading for each resource. */
-export function scopesMarkdown (table: readonly ResourceScopes[]): string {
+export function scopesMarkdown (table: readonly ResourceScopes[], options: ScopesPageOptions = {}): string {
+  const link = (word: string, url?: string): string => url === undefined
+    ? plainMarkdown(word)
+    : `[${plainMarkdown(word)}](<${url.replace(/[<>|\\\s]/g, encodeURIComponent)}>)`
   return table.map(({ title, scopes }) => [
     `## ${plainMarkdown(title)}`,
     '',
     '| Scope | Permissions |',
     '|---|---|',
-    ...scopes.map((row) => `| ${code(row.scope)} | ${plainMarkdown(permissionsOf(row))} |`),
+    ...scopes.map((row) => `| ${codeSpan(row.scope).replaceAll('|', '\\|')} | ${permissionsOf(row, options, link)} |`),
     ''
   ].join('\n')).join('\n')
 }
 
 /** The table as a small page of its own: no scripts, nothing loaded from elsewhere. */
-export function scopesHtml (table: readonly ResourceScopes[], title = 'Scopes'): string {
+export function scopesHtml (table: readonly ResourceScopes[], options: ScopesPageOptions = {}): string {
+  const { title = 'Scopes' } = options
+  const link = (word: string, url?: string): string =>
+    url === undefined ? escape(word) : `<a href="${escape(url)}">${escape(word)}</a>`
   const rowOf = (row: ScopePermissions): string =>
-    `<tr><td><code>${escape(row.scope)}</code></td><td>${escape(permissionsOf(row))}</td></tr>`
+    `<tr><td><code>${escape(row.scope)}</code></td><td>${permissionsOf(row, options, link)}</td></tr>`
   const sections = table.map(({ title, scopes }) => `<h2>${escape(title)}</h2>
 <table>
 <thead><tr><th scope="col">Scope</th><th scope="col">Permissions</th></tr></thead>
@@ -51,19 +65,15 @@ th:first-child { width: 45% }
 code { font-family: ui-monospace, monospace; font-size: .9em }
 `
 
-function permissionsOf ({ permissions }: ScopePermissions): string {
-  return permissions.join(', ') || '—'
-}
-
-function plainMarkdown (text: string): string {
-  return text.replace(/\s+/g, ' ').replace(/[\\`*_<>[\]|&~]/g, '\\$&')
-}
-
-/** A code span; its fence is longer than any run of backticks in it. Bars are escaped even there (GFM tables). */
-function code (text: string): string {
-  const fence = '`'.repeat(1 + Math.max(0, ...[...text.matchAll(/`+/g)].map(([run]) => run.length)))
-  const padding = fence === '`' ? '' : ' '
-  return fence + padding + text.replaceAll('|', '\\|') + padding + fence
+function permissionsOf (
+  { permissions, operations }: ScopePermissions,
+  { operationUrl }: ScopesPageOptions,
+  link: (word: string, url?: string) => string
+): string {
+  return permissions.map((word, i) => {
+    const operation = operations[i]
+    return link(word, operation && operationUrl?.(operation))
+  }).join(', ') || '—'
 }
 
 function escape (text: string): string {

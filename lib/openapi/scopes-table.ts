@@ -19,29 +19,50 @@ export interface ScopePermissions {
    * of its resource has the one word `all operations`.
    */
   readonly permissions: readonly string[]
+  /** The operation behind each word of `permissions`, in their order; empty for `all operations`. */
+  readonly operations: readonly PermittedOperation[]
 }
 
+export interface PermittedOperation {
+  readonly method: string
+  /** As Fastify has it, such as `/devices/:id`. */
+  readonly url: string
+  readonly operationId?: string
+  readonly tags: readonly string[]
+}
+
+/** A route that the table shows. */
+export interface VisibleRoute { readonly access: RouteAccess, readonly tags: readonly string[] }
+
 /** The table of scopes, by resource, in the order of the catalogue. */
-export function createScopesTable (table: ScopeTable, operations: readonly RouteAccess[]): ResourceScopes[] {
-  const routes = operations.filter((one) => one.mode === 'guarded' && !isHeadOfGet(one, operations))
+export function createScopesTable (table: ScopeTable, visible: readonly VisibleRoute[]): ResourceScopes[] {
+  const routes = visible.filter(({ access }) => access.mode === 'guarded' && !isHeadOfGet(access, visible))
   const resources = byResource(table.names)
 
   return [...resources].map(([resource, names]) => ({
     resource,
     title: titleOf(resource),
-    scopes: names.map((scope) => ({ scope, permissions: permissionsOf(scope, resource, names) }))
+    scopes: names.map((scope) => permissionsOf(scope, resource, names))
   }))
 
-  function permissionsOf (scope: string, resource: string, names: readonly string[]): string[] {
+  function permissionsOf (scope: string, resource: string, names: readonly string[]): ScopePermissions {
     const granted = new Set(table.expand([scope]))
-    if (names.length > 1 && names.every((name) => granted.has(name))) return ['all operations']
-    return [...new Set(routes.flatMap((route) => {
-      const missing = missingFor(route, granted)
-      if (missing === undefined) return []
-      const word = wordOf(route, resource)
-      return missing.length === 0 ? [word] : [`${word} (with ${missing.join(' and ')})`]
-    }))]
+    if (names.length > 1 && names.every((name) => granted.has(name))) {
+      return { scope, permissions: ['all operations'], operations: [] }
+    }
+    const byWord = new Map<string, PermittedOperation>()
+    for (const route of routes) {
+      const missing = missingFor(route.access, granted)
+      if (missing === undefined) continue
+      const word = wordOf(route.access, resource) + (missing.length === 0 ? '' : ` (with ${missing.join(' and ')})`)
+      if (!byWord.has(word)) byWord.set(word, operationOf(route))
+    }
+    return { scope, permissions: [...byWord.keys()], operations: [...byWord.values()] }
   }
+}
+
+function operationOf ({ access: { method, url, operationId }, tags }: VisibleRoute): PermittedOperation {
+  return { method, url, ...operationId !== undefined && { operationId }, tags }
 }
 
 /** What a holder of `granted` lacks for the alternative that needs least beside it; undefined when it opens none. */
@@ -52,8 +73,8 @@ function missingFor ({ alternatives }: RouteAccess, granted: ReadonlySet<string>
   return missing.sort((one, other) => one.length - other.length)[0]
 }
 
-function isHeadOfGet ({ method, url }: RouteAccess, operations: readonly RouteAccess[]): boolean {
-  return method === 'HEAD' && operations.some((other) => other.method === 'GET' && other.url === url)
+function isHeadOfGet ({ method, url }: RouteAccess, visible: readonly VisibleRoute[]): boolean {
+  return method === 'HEAD' && visible.some(({ access }) => access.method === 'GET' && access.url === url)
 }
 
 function wordOf ({ operationId, method, url }: RouteAccess, resource: string): string {

@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifySchema, RouteOptions } from 'fastify'
-import { OptionError } from '../core/options.js'
+import { Type } from '@sinclair/typebox'
+import { checkOptions, OptionError } from '../core/options.js'
 import { describeDocument, type DocumentedOperation } from './document.js'
 import { recordOf } from './document-parts.js'
 import { documentedContexts, type DocumentedContext } from './documented-context.js'
@@ -16,10 +17,24 @@ export interface SwaggerOptions {
   transformObject? (given: DocumentObject): object
 }
 
+/** What `swaggerOptions` adds to a document. */
+export interface DocumentOptions {
+  /**
+   * Whether the description of an operation says, after your own text, its scopes, its cost and its limits profile;
+   * true by default.
+   */
+  descriptions?: boolean | undefined
+}
+
+const documentSchema = Type.Object({
+  descriptions: Type.Optional(Type.Boolean({ description: 'true or false' }))
+}, { additionalProperties: false, description: '{ descriptions?: false }' })
+
 /**
  * Options for @fastify/swagger, so that its document shows what Latchkey enforces: the security schemes, the
- * `security` of each operation (defaults included) and how a refused request is answered. Your own `transform` is
- * called first, and your own `transformObject` last, with the finished document.
+ * `security` of each operation (defaults included), the same in its description for people, the RateLimit fields, and
+ * how a refused request is answered. Your own `transform` is called first, and your own `transformObject` last, with
+ * the finished document.
  *
  * ```ts
  * await app.register(swagger, swaggerOptions(app, { openapi: { info: { title: 'Devices API', version: '1.0.0' } } }))
@@ -31,10 +46,15 @@ export interface SwaggerOptions {
  * back as they are.
  *
  * @param app the context that @fastify/swagger is registered in
- * @throws OptionError when a document is made while Latchkey guards neither the context of `app` nor one inside it
+ * @throws OptionError when a document is made while Latchkey guards neither the context of `app` nor one inside it,
+ * and at once when `added` is wrong
  */
-export function swaggerOptions<O extends SwaggerOptions> (app: FastifyInstance, options: O): O
-export function swaggerOptions (app: FastifyInstance, options: SwaggerOptions): SwaggerOptions {
+export function swaggerOptions<O extends SwaggerOptions> (app: FastifyInstance, options: O, added?: DocumentOptions): O
+export function swaggerOptions (
+  app: FastifyInstance, options: SwaggerOptions, added: DocumentOptions = {}
+): SwaggerOptions {
+  checkOptions(documentSchema, added, 'swaggerOptions')
+  const { descriptions = true } = added
   const { openapi } = options
   if (!openapi || options.mode === 'static') return options
   const ownComponents = recordOf(recordOf(openapi).components)
@@ -48,7 +68,8 @@ export function swaggerOptions (app: FastifyInstance, options: SwaggerOptions): 
         ...ownComponents,
         /** Read when a document is made, because Latchkey may be registered after @fastify/swagger. */
         get securitySchemes () {
-          return Object.assign({}, ...guardedContexts(app).map(({ schemes }) => schemes), ownComponents.securitySchemes)
+          const schemes = guardedContexts(app).flatMap((context) => Object.values(context.schemes))
+          return Object.assign({}, ...schemes, ownComponents.securitySchemes)
         }
       }
     },
@@ -57,13 +78,13 @@ export function swaggerOptions (app: FastifyInstance, options: SwaggerOptions): 
       const operation = findOperation(given.route, guardedContexts(app))
       if (operation === undefined) return transformed
       const [access] = operation.accesses
-      const security = securityOf(access, Object.keys(operation.context.schemes))
+      const security = securityOf(access, operation.context.schemes)
       // The operation in the document has this very array: describeDocument finds by it what the operation requires.
       operations.set(security, operation)
       return { url: transformed.url, schema: { ...transformed.schema ?? given.schema, security } }
     },
     transformObject ({ openapiObject: written }: { openapiObject: object }) {
-      const openapiObject = describeDocument(written, { contexts: guardedContexts(app), operations })
+      const openapiObject = describeDocument(written, { contexts: guardedContexts(app), operations, descriptions })
       return options.transformObject?.({ openapiObject }) ?? openapiObject
     }
   }

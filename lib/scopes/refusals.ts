@@ -5,14 +5,14 @@ import { describeMissingScopes, scopeLists } from '../core/missing-scopes.js'
 import type { Principal } from '../core/principal.js'
 import type { Alternative } from '../core/route-access.js'
 
-type Refusing = Pick<AccessContext, 'refusal' | 'challenge'>
+type Refusing = Pick<AccessContext, 'refusal' | 'usedPlace'>
 
 /** Refuses a principal that satisfies none of `alternatives`; names the scopes required and granted. */
 export function insufficientScope (
   context: Refusing, alternatives: readonly Alternative[], principal: Principal, request: FastifyRequest
 ): AccessError {
   return context.refusal('INSUFFICIENT_SCOPE', {
-    ...describeMissingScopes(alternatives, principal), ...challengeOf(context, request)
+    ...describeMissingScopes(alternatives, principal), ...context.usedPlace(request)
   })
 }
 
@@ -46,11 +46,6 @@ export function wrongScheme (
       credentialKind: kind
     },
     scope: kind === 'api-key' ? required.slice(0, 1).flat() : [],
-    ...challengeOf(context, request)
+    ...context.usedPlace(request)
   })
-}
-
-/** The error goes with the challenge of the scheme that the client used. */
-function challengeOf ({ challenge }: Refusing, { headers: { authorization } }: FastifyRequest): { scheme?: 'DPoP' } {
-  return challenge.dpop !== undefined && /^dpop /i.test(String(authorization)) ? { scheme: 'DPoP' } : {}
 }

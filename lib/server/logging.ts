@@ -1,5 +1,6 @@
 import type { FastifyServerOptions } from 'fastify'
 import { withoutPort } from '../core/address.js'
+import { COMMON_KEY_FIELDS, fieldOfPlace, type CredentialPlace } from '../core/credential-place.js'
 import { pathOf, redact, redactLine } from '../core/redact.js'
 
 /** Fastify's `logger` options, which are pino's. */
@@ -12,10 +13,20 @@ interface Composed {
   hooks?: { streamWrite?: (line: string) => string }
 }
 
+/** What loggers must know of a server. */
+export interface LoggedServer {
+  /** The option `credentials` of Latchkey, where it names fields: their values are kept out of the log. */
+  readonly credentials?: readonly CredentialPlace[] | undefined
+}
+
+const SECRET_FIELDS = ['authorization', 'proxy-authorization', 'cookie', 'set-cookie', ...COMMON_KEY_FIELDS]
+
 /** Paths of the header fields that carry credentials, where hosts and their serializers usually log them. */
-const credentialPaths = ['', 'headers.', 'req.headers.', 'request.headers.', 'res.headers.'].flatMap((parent) => [
-  `${parent}authorization`, `${parent}["proxy-authorization"]`, `${parent}cookie`, `${parent}["set-cookie"]`
-].map((path) => path.replace('.[', '[')))
+function credentialPaths ({ credentials = [] }: LoggedServer): string[] {
+  const fields = [...new Set([...SECRET_FIELDS, ...credentials.map(fieldOfPlace)])]
+  return ['', 'headers', 'req.headers', 'request.headers', 'res.headers']
+    .flatMap((parent) => fields.map((field) => `${parent}["${field}"]`))
+}
 
 /** Fastify's request, or Node's where a host logs that one. */
 interface LoggedRequest {
@@ -69,20 +80,22 @@ export const serializers = { req: describeRequest, err: describeError, error: de
  *
  * The host's serializers replace those of the same name. Its `redact` and `hooks.streamWrite` are kept, and every line
  * is redacted after them.
+ *
+ * @param server the fields in which this server takes credentials, besides the common ones, such as `x-api-key`
  */
-export function loggerOptions<T extends LoggerOptions> (options: T): T {
-  return composeLogger(options)
+export function loggerOptions<T extends LoggerOptions> (options: T, server: LoggedServer = {}): T {
+  return composeLogger(options, server)
 }
 
-export function composeLogger<T extends Composed> (options: T): T {
+export function composeLogger<T extends Composed> (options: T, server: LoggedServer): T {
   const { redact = [], hooks } = options
   const hostsWrite = hooks?.streamWrite
   return {
     ...options,
     serializers: { ...serializers, ...options.serializers },
     redact: Array.isArray(redact)
-      ? [...credentialPaths, ...redact]
-      : { ...redact, paths: [...credentialPaths, ...redact.paths] },
+      ? [...credentialPaths(server), ...redact]
+      : { ...redact, paths: [...credentialPaths(server), ...redact.paths] },
     hooks: {
       ...hooks,
       streamWrite: hostsWrite === undefined ? redactLine : (line: string) => redactLine(hostsWrite(line))

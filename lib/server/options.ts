@@ -5,7 +5,7 @@ import fastify, {
   type RawServerDefault
 } from 'fastify'
 import { logControllerOption } from './log-controller.js'
-import { composeLogger, serializers } from './logging.js'
+import { composeLogger, serializers, type LoggedServer } from './logging.js'
 import { answerClientError } from './parser.js'
 import { answerFrameworkError } from './router.js'
 
@@ -26,26 +26,28 @@ type AnyOptions = Secure2 | Plain2 | Secure | Plain
  * The host's own `frameworkErrors`, `clientErrorHandler` and `logController` replace those set here. `logger` becomes
  * `loggerOptions(logger)`. A `loggerInstance` only gets the serializers `req`, `err` and `error`, since its lines can't
  * be redacted here: create it with `loggerOptions`.
+ *
+ * @param server `{ credentials }` as `latchkey` has them, where they name fields of your own
  */
-export function serverOptions<T extends Secure2> (options: T): T
-export function serverOptions<T extends Plain2> (options: T): T
-export function serverOptions<T extends Secure> (options: T): T
-export function serverOptions<T extends Plain> (options: T): T
-export function serverOptions<T extends AnyOptions> (options: T): T {
+export function serverOptions<T extends Secure2> (options: T, server?: LoggedServer): T
+export function serverOptions<T extends Plain2> (options: T, server?: LoggedServer): T
+export function serverOptions<T extends Secure> (options: T, server?: LoggedServer): T
+export function serverOptions<T extends Plain> (options: T, server?: LoggedServer): T
+export function serverOptions<T extends AnyOptions> (options: T, server: LoggedServer = {}): T {
   warnOfTrustProxy(options)
   return {
     frameworkErrors: answerFrameworkError,
     clientErrorHandler: answerClientError,
     ...logControllerOption(fastify.LogController, options),
     ...options,
-    ...loggerOf(options)
+    ...loggerOf(options, server)
   }
 }
 
-function loggerOf ({ logger, loggerInstance }: AnyOptions) {
+function loggerOf ({ logger, loggerInstance }: AnyOptions, server: LoggedServer) {
   if (loggerInstance) return { loggerInstance: loggerInstance.child({}, { serializers }) }
-  if (logger === true) return { logger: composeLogger({}) }
-  return logger && !('child' in logger) ? { logger: composeLogger(logger) } : {}
+  if (logger === true) return { logger: composeLogger({}, server) }
+  return logger && !('child' in logger) ? { logger: composeLogger(logger, server) } : {}
 }
 
 /** Warns at boot where `trustProxy` protects less than it seems to. */

@@ -5,7 +5,8 @@
 
 import { randomBytes } from 'node:crypto'
 import type { FastifyInstance, InjectOptions, LightMyRequestResponse } from 'fastify'
-import type { Resolver } from '../auth/index.js'
+import { bearer, type CredentialPlace, type Resolver } from '../auth/index.js'
+import { fieldOfPlace } from '../core/credential-place.js'
 import type { Principal } from '../core/principal.js'
 import type { ScopeName } from '../core/scope-registry.js'
 import type { Clock } from '../core/clock.js'
@@ -35,6 +36,8 @@ export interface TestPrincipal extends Partial<Omit<Principal, 'scopes' | 'kind'
 export interface TestPrincipalsOptions extends Partial<Omit<Principal, 'scopes'>> {
   /** The security scheme that routes name; `apiKey` by default. */
   scheme?: string
+  /** Where its credentials are sent; `bearer()` by default. */
+  place?: CredentialPlace
 }
 
 export interface TestPrincipals {
@@ -59,13 +62,14 @@ export interface TestPrincipals {
  * `production`. For another kind name its scheme too: `testPrincipals({ kind: 'access-token', scheme: 'oauth' })`
  */
 export function testPrincipals (options: TestPrincipalsOptions = {}): TestPrincipals {
-  const { scheme = 'apiKey', kind = 'api-key', ...common } = options
+  const { scheme = 'apiKey', kind = 'api-key', place = bearer(), ...common } = options
   const principals = new Map<string, Principal>()
   return {
     resolver: {
       scheme,
       kind,
       description: { type: 'http', scheme: 'bearer' },
+      places: [place],
       resolve: (token) => principals.get(token)
     },
     async inject (app, principal, request) {
@@ -80,7 +84,7 @@ export function testPrincipals (options: TestPrincipalsOptions = {}): TestPrinci
         scopes: Object.freeze([...principal.scopes])
       }))
       try {
-        return await app.inject(withToken(typeof request === 'string' ? { url: request } : request, token))
+        return await app.inject(present(typeof request === 'string' ? { url: request } : request, place, token))
       } finally {
         principals.delete(token)
       }
@@ -88,9 +92,16 @@ export function testPrincipals (options: TestPrincipalsOptions = {}): TestPrinci
   }
 }
 
-function withToken (request: InjectOptions, token: string): InjectOptions {
-  const others = Object.entries(request.headers ?? {}).filter(([name]) => name.toLowerCase() !== 'authorization')
-  return { ...request, headers: { ...Object.fromEntries(others), authorization: `Bearer ${token}` } }
+function present (request: InjectOptions, place: CredentialPlace, token: string): InjectOptions {
+  const fields = ['authorization', fieldOfPlace(place)]
+  const others = Object.entries(request.headers ?? {}).filter(([name]) => !fields.includes(name.toLowerCase()))
+  return { ...request, headers: { ...Object.fromEntries(others), [fieldOfPlace(place)]: valueIn[place.type](token) } }
+}
+
+const valueIn: Readonly<Record<CredentialPlace['type'], (token: string) => string>> = {
+  bearer: (token) => `Bearer ${token}`,
+  basic: (token) => `Basic ${Buffer.from(`${token}:`).toString('base64')}`,
+  header: (token) => token
 }
 
 export { keyStoreConformance } from './key-store.js'

@@ -1,3 +1,4 @@
+import { basic, bearer, header } from 'fastify-latchkey'
 import t, { type Test } from 'tap'
 import { InvalidCredential, type AuthOptions } from '../../lib/auth/index.js'
 import { createEvents, type AccessEvent } from '../../lib/events/index.js'
@@ -180,4 +181,25 @@ t.test('a credential is reported also where its client has disconnected', async 
   answer.resolve(principal())
   await settled()
   t.match(exposed, [{ type: 'key.exposed' }])
+})
+
+t.test('over plain HTTP every real key is an event: in any place that is read, in common places that are not, and where there are several', async (t) => {
+  const basicOf = (token: string) => `Basic ${Buffer.from(`${token}:`).toString('base64')}`
+  for (const credentials of [undefined, [header('x-acme')], [bearer(), basic(), header('x-acme'), header('x-api-key')]]) {
+    const { app, exposed, settled } = await watched(t, { transport: undefined, credentials })
+    const port = await listen(app)
+    const lines = ['Authorization: Bearer KEY1', `Authorization: ${basicOf(`${GOOD}22`)}`, 'X-Api-Key: KEY333', 'api-key: KEY4444', 'ApiKey: KEY55555', ...credentials === undefined ? [] : ['X-Acme: KEY666666']]
+    const answer = await exchange(port, request('GET /guarded HTTP/1.1', 'Host: x', 'Connection: close', 'X-Other: KEY7777777', 'X-Api-Key: not one', ...lines).replaceAll('KEY', GOOD))
+    t.equal(answer.status, 403)
+    await settled()
+    t.equal(exposed.length, lines.length)
+  }
+})
+
+t.test('a resolver that takes any text is sent only what came in its place', async (t) => {
+  const any = { ...resolverOf(() => undefined), scheme: 'oauth', kind: 'access-token' as const, anyForm: true }
+  const { app, settled } = await watched(t, { transport: undefined, resolvers: [known(), any], credentials: [bearer(), header('x-api-key')] })
+  await app.inject({ url: '/guarded?q=inQuery', headers: { authorization: 'Bearer inBearer', 'x-api-key': 'inField', 'api-key': 'inOther' } })
+  await settled()
+  t.strictSame(any.asked, ['inBearer'])
 })

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { MAX_TOKEN_LENGTH, readAuthorization, readCredential } from '../../lib/auth/index.js'
+import { MAX_TOKEN_LENGTH } from '../../lib/auth/header.js'
 import { exchange, listen, request } from '../helpers/doors.js'
 import { BEARER, GOOD, guard, isRefusal } from '../helpers/guard.js'
 
@@ -148,14 +148,4 @@ t.test('names of Object.prototype in header and query mean nothing', async (t) =
     isRefusal(t, await app.inject({ url }), 'CREDENTIAL_MISSING')
     t.equal((await app.inject({ url, headers: BEARER })).statusCode, 200, url)
   }
-})
-
-t.test('readCredential reads raw header lines, readAuthorization one field value', async (t) => {
-  t.strictSame(readCredential({ rawHeaders: ['Host', 'x', 'Authorization', 'Bearer a'] }), { type: 'token', token: 'a' })
-  t.strictSame(readCredential({ rawHeaders: ['X-Some-Header', 'Bearer a'] }), { type: 'none' })
-  t.strictSame(readCredential({ rawHeaders: ['Authorization'] }), { type: 'none' })
-  t.strictSame(readAuthorization('Bearer -._~+/09azAZ=='), { type: 'token', token: '-._~+/09azAZ==' })
-  t.strictSame(readAuthorization('Bearer '), { type: 'malformed', reason: 'no credential after the scheme' })
-  t.strictSame(readAuthorization('Bearer     '), { type: 'malformed', reason: 'no credential after the scheme' })
-  t.strictSame(readAuthorization('Bearer  a b'), { type: 'malformed', reason: 'an octet outside token68' })
 })

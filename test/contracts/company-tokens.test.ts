@@ -264,7 +264,7 @@ t.test('"Verify your token is correct and properly formatted in the Authorizatio
   for (const header of ['Bearer', 'Bearer ', `Bearer ${keyOf(keys, 'read')}, ${keyOf(keys, 'write')}`, `Bearer\t${keyOf(keys, 'read')}`, 'Bearer tökén']) {
     refused(t, await as(app, undefined, { authorization: header })('GET /api/orders/'), {
       status: 400,
-      body: { detail: 'The Authorization header must be "Bearer", a space and one credential, sent once.' },
+      body: { detail: 'A request must carry one credential, sent once, in the form that its header field requires.' },
       challenge: challenges.malformed
     }, header)
   }

@@ -17,6 +17,8 @@ t.test('JSON Web Tokens and credentials after their scheme are cut', async (t) =
   t.equal(redact('authorization: bearer  abcdefgh-ijklmnop== bad'), 'authorization: bearer … bad')
   t.equal(redact('Basic dXNlcjpwYXNzd29yZA=='), 'Basic …')
   t.equal(redact('DPoP dXNlcjpwYXNzd29yZA'), 'DPoP …')
+  t.equal(redact('X-Api-Key: old-secret-0123456789 bad'), 'X-Api-Key: … bad')
+  t.equal(redactLine('{"raw":["x-api-key","old-secret-0123456789"],"apikey":"old-secret-0123456789"}'), '{"raw":["x-api-key","…"],"apikey":"…"}')
 })
 
 t.test('queries, fragments and user information of URLs are cut', async (t) => {

@@ -116,15 +116,16 @@ t.test('the document, the reference page and the table of scopes are public', as
   t.match(document.headers.get('content-type'), /^application\/json/)
   t.match(await document.json(), {
     components: { securitySchemes: { apiKey: { type: 'http', scheme: 'bearer' } } },
-    paths: { '/devices': { get: { security: [{ apiKey: ['devices:read'] }], responses: { 401: {}, 403: {}, 429: {}, 503: {} } } } }
+    paths: { '/devices': { get: { description: 'Scopes: `devices:read`', security: [{ apiKey: ['devices:read'] }], responses: { 401: {}, 403: {}, 429: {}, 503: {} } } } }
   })
-  const page = await ask('/docs')
+  const page = await ask('/docs/')
   t.equal(page.status, 200)
   t.match(page.headers.get('content-type'), /^text\/html/)
-  t.match(await page.text(), 'id="swagger-ui"')
+  t.match(page.headers.get('content-security-policy'), /^default-src 'none'; script-src 'self' 'sha256-[^']+';/)
+  t.match(await page.text(), '<script src="js/scalar.js">')
   const table = await ask('/scopes')
   t.match(table.headers.get('content-type'), /^text\/html/)
-  t.match(await table.text(), '<td><code>devices:read</code></td><td>list, get, ping</td>')
+  t.match(await table.text(), '<td><code>devices:read</code></td><td><a href="/docs/#tag/devices/GET/devices">list</a>, ')
 })
 
 t.test('keys outlive the server, and a folder that is in use is left alone', async (t) => {

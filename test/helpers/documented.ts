@@ -1,7 +1,7 @@
 import swagger, { type SwaggerOptions } from '@fastify/swagger'
 import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
 import { allowPlainHttp, defineScopes, latchkey, type LatchkeyOptions } from 'fastify-latchkey'
-import { swaggerOptions } from 'fastify-latchkey/openapi'
+import { swaggerOptions, type DocumentOptions } from 'fastify-latchkey/openapi'
 import type { Test } from 'tap'
 
 export const scopes = defineScopes({
@@ -18,14 +18,15 @@ export async function guard (app: FastifyInstance, options: Partial<LatchkeyOpti
 interface Documented {
   readonly latchkey?: Partial<LatchkeyOptions>
   readonly swagger?: SwaggerOptions
+  readonly added?: DocumentOptions
   readonly server?: FastifyServerOptions
   readonly routes: (app: FastifyInstance) => void | Promise<void>
 }
 
 /** An app with @fastify/swagger and Latchkey, in this order, and these routes; ready. */
-export async function documented ({ latchkey: options, swagger: written = { openapi }, server = {}, routes }: Documented): Promise<FastifyInstance> {
+export async function documented ({ latchkey: options, swagger: written = { openapi }, added, server = {}, routes }: Documented): Promise<FastifyInstance> {
   const app = Fastify(server)
-  await app.register(swagger, swaggerOptions(app, written))
+  await app.register(swagger, swaggerOptions(app, written, added))
   await guard(app, options)
   await routes(app)
   await app.ready()
@@ -39,6 +40,7 @@ export function documentOf (app: FastifyInstance): Document {
 
 export interface Operation {
   readonly operationId?: string
+  readonly description?: string
   readonly security?: unknown
   readonly parameters?: ReadonlyArray<{ readonly name: string, readonly in: string }>
   readonly requestBody?: unknown

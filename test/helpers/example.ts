@@ -1,7 +1,9 @@
+import { existsSync } from 'node:fs'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { root, run, start, type Child, type Finished } from './child.js'
+import { copyDatabase } from './pglite.js'
 
 /** What `npm start` runs, without npm around it, so that signals reach the server. */
 export async function npmStart (): Promise<string[]> {
@@ -11,7 +13,7 @@ export async function npmStart (): Promise<string[]> {
 }
 
 /** The same server, compiled before the tests: it starts in a tenth of the time. */
-const compiled = [process.execPath, join(root, '.build/examples/server.js')]
+const compiled = [process.execPath, '--liftoff-only', join(root, '.build/examples/server.js')]
 
 export interface RunningExample {
   readonly url: string
@@ -26,7 +28,10 @@ export interface RunningExample {
 /** Starts an example on a port of its own and waits for its last line of start-up. */
 export async function startExample (name?: string, environment: NodeJS.ProcessEnv = {}, command: readonly string[] = compiled): Promise<RunningExample> {
   const folder = await mkdtemp(join(tmpdir(), 'latchkey-example-'))
-  const child = start([...command, ...name === undefined ? [] : [name]], root, { PORT: '0', LOG_LEVEL: 'silent', LATCHKEY_DATA: folder, ...environment })
+  const { LATCHKEY_DATA = folder } = environment
+  // `npm start` makes a database of its own, as a user's does; the others get a copy of an empty one.
+  if (command === compiled && name === undefined && !existsSync(join(LATCHKEY_DATA, 'keys'))) await copyDatabase(join(LATCHKEY_DATA, 'keys'))
+  const child = start([...command, ...name === undefined ? [] : [name]], root, { PORT: '0', LOG_LEVEL: 'silent', LATCHKEY_DATA, ...environment })
   const ended = new Promise<number | NodeJS.Signals | null>((resolve, reject) => {
     child.once('error', reject).once('close', (code, signal) => resolve(code ?? signal))
   }).finally(() => rm(folder, { recursive: true, force: true }))

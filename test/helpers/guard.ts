@@ -84,19 +84,21 @@ export interface Expected {
   readonly head?: boolean
   readonly detail?: string | RegExp
   readonly realm?: string
+  /** Of places other than `bearer()`. */
+  readonly challenge?: string
   /** RateLimit fields and Retry-After. */
   readonly headers?: Readonly<Record<string, string | RegExp>>
 }
 
 /** Asserts a refusal in the default format: status, challenge, headers that must or must not be there, and the body. */
-export function isRefusal (t: Test, answer: Answered, code: RefusalCode, { head = false, detail, realm = 'api', headers = {} }: Expected = {}): void {
+export function isRefusal (t: Test, answer: Answered, code: RefusalCode, { head = false, detail, realm = 'api', challenge = challengeOf(code, realm), headers = {} }: Expected = {}): void {
   const row = refusals[code]
   const given = answer.headers
   t.equal(answer.statusCode ?? answer.status, row.statusCode, `${code}: status`)
   t.equal(given['cache-control'], 'no-store', 'must not be stored')
   t.equal(given.location, undefined, 'no redirect')
   t.equal(given['content-type'], 'application/problem+json; charset=utf-8')
-  t.equal(given['www-authenticate'], challengeOf(code, realm))
+  t.equal(given['www-authenticate'], challenge)
   t.match(given, headers)
   if (headers['retry-after'] === undefined) t.equal(given['retry-after'], undefined, 'no Retry-After')
   if (headers.ratelimit === undefined) t.equal(given.ratelimit, undefined, 'no RateLimit fields')

@@ -13,7 +13,7 @@ const ROOF_FLOOR = 6
 const FLOORS: ReadonlyMap<string, number> = new Map([
   ['core', GROUND],
   ['postgres', 1], ['redis', 1], ['events', 1],
-  ['auth', 2], ['scopes', 2], ['limits', 2], ['server', 2], ['webhooks', 2],
+  ['auth', 2], ['scopes', 2], ['limits', 2], ['server', 2], ['webhooks', 2], ['usage', 2],
   ['keys', 3], ['oauth', 3], ['openapi', 3],
   ['management', 4],
   ['testing', 5], ['console', 5],

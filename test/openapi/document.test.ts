@@ -32,7 +32,7 @@ t.test('a scheme that the host wrote stays as written, beside those of other res
   })
   t.same(documentOf(app).components.securitySchemes, { apiKey: mine, oauth: oauth.description })
   t.same(operationOf(app, 'get', '/undeclared').security, [{ apiKey: ['devices:read'] }, { oauth: [] }])
-  t.equal(operationOf(app, 'get', '/undeclared').responses[403]?.description, 'Requires devices:read, or any credential of oauth.')
+  t.equal(operationOf(app, 'get', '/undeclared').responses[403]?.description, 'Requires devices:read of apiKey, or any credential of oauth.')
 })
 
 t.test('a guarded operation shows what it requires and how it refuses', async (t) => {

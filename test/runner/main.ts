@@ -4,7 +4,7 @@ import { parseArgs } from 'node:util'
 import { alreadyRun, clearCoverage, isCovered, keepCoverage, rawCoverage } from './coverage.js'
 import { install } from './install.js'
 import { describeLeft, planFiles, type Plan } from './plan.js'
-import { runFile, type FileResult } from './run-file.js'
+import { runFile, type FileResult, type RunOptions } from './run-file.js'
 import { services } from './services.js'
 
 const options = {
@@ -15,7 +15,9 @@ const options = {
   /** Leaves out what an earlier run with `coverage` has run of this build. */
   rest: { type: 'boolean', default: false },
   /** Files must be named. */
-  only: { type: 'boolean', default: false }
+  only: { type: 'boolean', default: false },
+  /** Prints at the end what each file took, with all that it started. */
+  times: { type: 'boolean', default: false }
 } as const
 
 /** @param build what tells this build of lib/, tests and examples from any other @returns the exit code */
@@ -30,13 +32,14 @@ export async function main (build: string, args: readonly string[]): Promise<num
   const { files, left } = plan(named, values.services)
   const toRun = files.filter((file) => !before.has(file))
   if (values.coverage && before.size === 0) clearCoverage()
-  const results = await runAll(toRun, named.length > 0, values.coverage ? rawCoverage : undefined)
+  const results = await runAll(toRun, named.length > 0, { coverage: values.coverage ? rawCoverage : undefined, times: values.times })
   if (values.coverage) keepCoverage(build, [...before, ...toRun])
 
   const uncovered = values.coverage && values.services && !isCovered()
   const failed = sum(results.map((result) => result.failed)) + (uncovered ? 1 : 0)
   if (uncovered) console.log('FAILED: tests must reach all of lib/')
   for (const line of describeLeft(left)) console.log(line)
+  if (values.times) for (const line of describeTimes(results)) console.log(line)
   const seconds = Math.round((performance.now() - began) / 1000)
   console.log(`${sum(results.map((result) => result.passed))} passed, ${failed} failed (${toRun.length} files, ${seconds} s)`)
   return failed > 0 ? 1 : 0
@@ -51,12 +54,12 @@ function plan (named: readonly string[], all: boolean): Plan {
 }
 
 /** Runs as many at a time as there are processors, at most four. */
-async function runAll (files: readonly string[], verbose: boolean, coverage: string | undefined): Promise<FileResult[]> {
+async function runAll (files: readonly string[], verbose: boolean, options: RunOptions): Promise<FileResult[]> {
   const results: FileResult[] = []
   const next = files.values()
   const work = async (): Promise<void> => {
     for (const file of next) {
-      const result = await runFile(file, coverage)
+      const result = await runFile(file, options)
       results.push(result)
       report(result, verbose)
     }
@@ -67,10 +70,22 @@ async function runAll (files: readonly string[], verbose: boolean, coverage: str
 
 /** Of a file that failed, all that tap printed but the assertions that passed. */
 function report ({ file, passed, failed, seconds, output }: FileResult, verbose: boolean): void {
-  const source = file.replace(/^\.build\//, '').replace(/\.js$/, '.ts')
+  const source = sourceOf(file)
   if (failed > 0) console.log(output.replace(/^ *ok \d.*\n/gm, ''))
   if (failed > 0) console.log(`FAILED ${source}: ${passed} passed, ${failed} failed (${seconds.toFixed(1)} s)`)
   else if (verbose) console.log(`ok ${source}: ${passed} passed (${seconds.toFixed(1)} s)`)
+}
+
+/** The slowest last, where people look. */
+function describeTimes (results: readonly FileResult[]): string[] {
+  const total = sum(results.map((result) => result.cpu))
+  const lines = [...results].sort((a, b) => a.cpu - b.cpu)
+    .map(({ file, cpu, seconds }) => `${cpu.toFixed(1).padStart(7)} ${seconds.toFixed(1).padStart(7)}  ${sourceOf(file)}`)
+  return ['', '    cpu    wall  (seconds)', ...lines, `${total.toFixed(1).padStart(7)}          all`, '']
+}
+
+function sourceOf (file: string): string {
+  return file.replace(/^\.build\//, '').replace(/\.js$/, '.ts')
 }
 
 function sum (numbers: readonly number[]): number {

@@ -7,6 +7,8 @@ export interface FileResult {
   readonly passed: number
   readonly failed: number
   readonly seconds: number
+  /** Seconds of processor time that it and its children took, where that was asked for. */
+  readonly cpu: number
   /** What tap printed. */
   readonly output: string
 }
@@ -14,10 +16,21 @@ export interface FileResult {
 /** Seconds that a test file may take, unless it sets another time-out. */
 const TIMEOUT = 300
 
-/** Runs one compiled test file in a process of its own. @param coverage folder for what V8 saw, if that is wanted */
-export async function runFile (file: string, coverage?: string): Promise<FileResult> {
+/** Node says nothing of the processor time of a child and of its children: a shell does, in its last two lines. */
+const TIMED = ['sh', '-c', '"$@"; status=$?; times >&2; exit $status', 'sh']
+
+export interface RunOptions {
+  /** Folder for what V8 saw, if that is wanted. */
+  readonly coverage: string | undefined
+  /** Whether processor time is measured. */
+  readonly times: boolean
+}
+
+/** Runs one compiled test file in a process of its own. */
+export async function runFile (file: string, { coverage, times }: RunOptions): Promise<FileResult> {
   const began = performance.now()
-  const child = spawn(process.execPath, ['--enable-source-maps', file], {
+  const [program = '', ...args] = [...times ? TIMED : [], process.execPath, '--enable-source-maps', file]
+  const child = spawn(program, args, {
     env: { ...process.env, TAP_TIMEOUT: String(TIMEOUT), ...coverage !== undefined && { NODE_V8_COVERAGE: coverage } },
     stdio: ['ignore', 'pipe', 'pipe'],
     // tap ends its tests at their time-out by itself; this is for a process that is stuck.
@@ -30,5 +43,11 @@ export async function runFile (file: string, coverage?: string): Promise<FileRes
   // A process that fails without a failed test, by a crash or by a test that never ended, has failed once.
   const crashed = status !== 0 && failed === 0 ? 1 : 0
   const seconds = (performance.now() - began) / 1000
-  return { file, passed, failed: failed + crashed, seconds, output: `${output}${errors}` }
+  return { file, passed, failed: failed + crashed, seconds, cpu: times ? cpuOf(errors) : 0, output: `${output}${errors}` }
+}
+
+/** @param errors that end with what `times` prints: user and system time of the shell, then of its children */
+export function cpuOf (errors: string): number {
+  const times = [...errors.matchAll(/(\d+)m([\d.]+)s/g)].slice(-4)
+  return times.reduce((sum, [, minutes, seconds]) => sum + Number(minutes) * 60 + Number(seconds), 0)
 }

@@ -1,4 +1,5 @@
 import Fastify, { LogController, type FastifyServerOptions } from 'fastify'
+import { bearer, header } from 'fastify-latchkey'
 import { pino } from 'pino'
 import t from 'tap'
 import { loggerOptions, serverOptions } from 'fastify-latchkey/server'
@@ -113,10 +114,11 @@ t.test('requests that the host does not log stay unlogged', async (t) => {
 })
 
 t.test('credentials in header objects that the host logs are redacted, with what the host redacts itself', async (t) => {
-  const headers = { authorization: 'secret', cookie: 'secret', 'set-cookie': 'secret', 'proxy-authorization': 'secret', accept: '*/*' }
+  const headers = { authorization: 'secret', cookie: 'secret', 'set-cookie': 'secret', 'proxy-authorization': 'secret', 'x-api-key': 'secret', 'api-key': 'secret', apikey: 'secret', 'x-acme': 'secret', accept: '*/*' }
+  const credentials = [bearer(), header('X-Acme')]
   for (const redact of [undefined, ['password'], { paths: ['password'], remove: true }]) {
     const log = keepLines()
-    const app = Fastify(serverOptions({ logger: { stream: log.stream, ...redact !== undefined && { redact } } }))
+    const app = Fastify(serverOptions({ logger: { stream: log.stream, ...redact !== undefined && { redact } } }, { credentials }))
     app.log.info(headers)
     app.log.info({ headers, password: redact === undefined ? '' : 'secret' })
     app.log.info({ request: { headers } })

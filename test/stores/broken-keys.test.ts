@@ -1,4 +1,3 @@
-import { PGlite } from '@electric-sql/pglite'
 import Fastify from 'fastify'
 import pg from 'pg'
 import t, { type Test } from 'tap'
@@ -10,6 +9,7 @@ import { readEach } from '../../lib/core/stored-record.js'
 import { draft } from '../../lib/testing/key-store-drafts.js'
 import { keepLines } from '../helpers/doors.js'
 import { add, day, scanning, START } from '../helpers/notices.js'
+import { openDatabase } from '../helpers/pglite.js'
 import { startPostgres } from '../helpers/postgres.js'
 import { startRedis } from '../helpers/redis-server.js'
 
@@ -88,8 +88,7 @@ t.test('Postgres passes over a key that can\'t be read', async (t) => {
 })
 
 t.test('so does an embedded Postgres', async (t) => {
-  const db = await PGlite.create()
-  t.teardown(() => db.close())
+  const db = await openDatabase(t)
   const store = createPgliteKeyStore({ db })
   // PGlite would write a value for json as JSON once more.
   await passesOver(t, { store, garbage: sql, set: async (id, field, value) => { await db.exec(`UPDATE latchkey.keys SET ${field} = '${value}' WHERE id = '${id}'`) } })

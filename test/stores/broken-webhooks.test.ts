@@ -1,10 +1,10 @@
-import { PGlite } from '@electric-sql/pglite'
 import pg from 'pg'
 import t, { type Test } from 'tap'
 import type { WebhookStore } from 'fastify-latchkey/webhooks'
 import { createPgliteWebhookStore, createPostgresWebhookStore } from 'fastify-latchkey/webhooks/postgres'
 import { createRedisWebhookStore } from 'fastify-latchkey/webhooks/redis'
 import { at, delivery, endpoint, MAX, START } from '../../lib/testing/webhook-store-drafts.js'
+import { openDatabase } from '../helpers/pglite.js'
 import { startPostgres } from '../helpers/postgres.js'
 import { startRedis } from '../helpers/redis-server.js'
 import { until } from '../helpers/until.js'
@@ -93,8 +93,7 @@ t.test('Postgres passes over endpoints and deliveries that can\'t be read', asyn
 })
 
 t.test('so does an embedded Postgres', async (t) => {
-  const db = await PGlite.create()
-  t.teardown(() => db.close())
+  const db = await openDatabase(t)
   await passesOver(t, {
     store: createPgliteWebhookStore({ db }),
     async setEndpoint (id, record) { await db.exec(`UPDATE latchkey.webhook_endpoints SET record = '${record}' WHERE id = '${id}'`) },

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
-import { PGlite } from '@electric-sql/pglite'
 import { createPgliteKeyStore } from 'fastify-latchkey/keys/postgres'
 import t from 'tap'
 import { guarded } from '../helpers/limits.js'
+import { openDatabase } from '../helpers/pglite.js'
 
 const ROWS = 500
 const secretOf = (i: number): string => `old_secret_${i}`
@@ -16,8 +16,7 @@ const table = Array.from({ length: ROWS }, (_, i) => ({
 const scopesByOldName = new Map([['read', ['devices:read']], ['write', ['devices:write']]] as const)
 
 t.test('a table of another system moves into Postgres, and its secrets go on', async (t) => {
-  const db = new PGlite()
-  t.teardown(() => db.close())
+  const db = await openDatabase(t)
   const store = createPgliteKeyStore({ db })
   await store.migrate()
   const { app } = await guarded(t, { keys: { prefix: 'acme', store, formats: { old: { prefix: 'old_', hash: 'sha256' } } }, resolvers: undefined })

@@ -1,4 +1,3 @@
-import { PGlite } from '@electric-sql/pglite'
 import Fastify, { type FastifyInstance } from 'fastify'
 import pg from 'pg'
 import t, { type Test } from 'tap'
@@ -12,6 +11,7 @@ import { createPgliteWebhookStore, createPostgresWebhookStore } from 'fastify-la
 import { createRedisWebhookStore } from 'fastify-latchkey/webhooks/redis'
 import { caller, scopes } from '../helpers/keyring.js'
 import { untyped } from '../helpers/limits.js'
+import { openDatabase } from '../helpers/pglite.js'
 import { startPostgres } from '../helpers/postgres.js'
 import { startRedis } from '../helpers/redis-server.js'
 
@@ -94,8 +94,7 @@ t.test('Postgres', async (t) => {
 })
 
 t.test('an embedded Postgres', async (t) => {
-  const db = await PGlite.create()
-  t.teardown(() => db.close())
+  const db = await openDatabase(t)
   await refusesOddIds(t, createPgliteKeyStore({ db }), createPgliteWebhookStore({ db }))
 })
 

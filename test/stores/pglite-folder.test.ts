@@ -1,6 +1,6 @@
 import { once } from 'node:events'
-import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { existsSync } from 'node:fs'
+import { mkdir, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
@@ -8,13 +8,8 @@ import t, { type Test } from 'tap'
 import { createPgliteKeyStore, FolderInUseError } from 'fastify-latchkey/keys/postgres'
 import { lockFolder } from '../../lib/postgres/folder-lock.js'
 import { inserted } from '../../lib/testing/key-store-drafts.js'
-import { start } from '../helpers/child.js'
-
-async function newFolder (t: Test): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'latchkey-folder-'))
-  t.teardown(() => rm(folder, { recursive: true, force: true }))
-  return join(folder, 'keys')
-}
+import { root, start } from '../helpers/child.js'
+import { databaseFolder, newFolder } from '../helpers/pglite.js'
 
 const file = fileURLToPath(new URL('../helpers/lock-folder.js', import.meta.url))
 
@@ -35,7 +30,7 @@ async function lockElsewhere (t: Test, folder: string) {
 const refusal = (folder: string) => ({ name: 'FolderInUseError', message: `the embedded Postgres in ${folder} is open in another process, or in another store of this one, and two would corrupt it: close that one, or give dataDir another folder; processes that share keys need a Postgres server (createPostgresKeyStore)` })
 
 t.test('a folder belongs to one store at a time, and the next one finds the keys', async (t) => {
-  const folder = await newFolder(t)
+  const folder = await databaseFolder(t)
   const first = createPgliteKeyStore({ dataDir: folder })
   const { key, hash } = await inserted(first, 'w1')
   const alias = `${folder}-alias`
@@ -64,10 +59,11 @@ t.test('a database that cannot be opened leaves its folder unlocked', async (t) 
   }
 })
 
-t.test('databases in memory have no folder', async (t) => {
-  const stores = [1, 2].map(() => createPgliteKeyStore({ dataDir: 'memory://' }))
-  for (const store of stores) await t.resolves(inserted(store, 'w1', { id: 'key_1' }))
-  for (const store of stores) await store.close()
+t.test('a database in memory has no folder, and nothing is locked', async (t) => {
+  const store = createPgliteKeyStore({ dataDir: 'memory://' })
+  await t.resolves(inserted(store, 'w1'))
+  await store.close()
+  t.same(['memory:', 'memory:.lock'].filter((name) => existsSync(join(root, name))), [])
 })
 
 t.test('a folder stays locked while its process lives, also frozen, and is free however that ends', async (t) => {
@@ -92,7 +88,7 @@ t.test('of processes that want the folder of a dead one at once, exactly one get
 })
 
 t.test('of stores of one process that open a folder at once, exactly one does', async (t) => {
-  const folder = await newFolder(t)
+  const folder = await databaseFolder(t)
   const stores = [1, 2, 3, 4, 5].map(() => createPgliteKeyStore({ dataDir: folder }))
   const results = await Promise.allSettled(stores.map((store) => store.migrate()))
   t.same(results.map(({ status }) => status).sort(), ['fulfilled', 'rejected', 'rejected', 'rejected', 'rejected'])

@@ -1,5 +1,4 @@
 import { fileURLToPath } from 'node:url'
-import { PGlite } from '@electric-sql/pglite'
 import Fastify from 'fastify'
 import pg from 'pg'
 import t, { type Test } from 'tap'
@@ -15,6 +14,7 @@ import { draft, inserted } from '../../lib/testing/key-store-drafts.js'
 import { run } from '../helpers/child.js'
 import { keyStore } from '../helpers/key-store.js'
 import { scopes, untyped } from '../helpers/limits.js'
+import { openDatabase } from '../helpers/pglite.js'
 import { startPostgres } from '../helpers/postgres.js'
 import { until } from '../helpers/until.js'
 
@@ -141,8 +141,7 @@ t.test('or when the server starts, where the store says so', async (t) => {
   t.teardown(() => store.close())
   await start(t, store)
   await until(async () => (await versions(client)).length === 4)
-  const db = await PGlite.create()
-  t.teardown(() => db.close())
+  const db = await openDatabase(t)
   await withTables(hostPglite(db), 'latchkey', { ...tables, migrations: tables.migrations.slice(0, 2) }, true).migrate()
   const embedded = createPgliteKeyStore({ db })
   await start(t, embedded)

@@ -1,12 +1,11 @@
 import { existsSync } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { PGlite } from '@electric-sql/pglite'
 import t from 'tap'
 import { createPgliteKeyStore, createPostgresKeyStore } from 'fastify-latchkey/keys/postgres'
 import { inserted } from '../../lib/testing/key-store-drafts.js'
 import { untyped } from '../helpers/limits.js'
+import { databaseFolder, openDatabase } from '../helpers/pglite.js'
 
 const PASSWORD = 'pa55word'
 const URL = `postgres://app:${PASSWORD}@127.0.0.1:1/keys`
@@ -62,9 +61,7 @@ t.test('a store that was never used opens nothing, and closes', async (t) => {
 })
 
 t.test('keys in a folder are there for the next store', async (t) => {
-  const folder = await mkdtemp(join(tmpdir(), 'latchkey-pglite-'))
-  t.teardown(() => rm(folder, { recursive: true, force: true }))
-  const dataDir = join(folder, 'keys')
+  const dataDir = await databaseFolder(t)
   const first = createPgliteKeyStore({ dataDir })
   const { key, hash } = await inserted(first, 'w1')
   await first.close()
@@ -75,8 +72,7 @@ t.test('keys in a folder are there for the next store', async (t) => {
 })
 
 t.test('a PGlite of the host may have several schemas, and stays open', async (t) => {
-  const db = await PGlite.create()
-  t.teardown(() => db.close())
+  const db = await openDatabase(t)
   const [some, others] = [createPgliteKeyStore({ db }), createPgliteKeyStore({ db, schema: 'others' })]
   await Promise.all([some.migrate(), others.migrate()])
   const { key } = await inserted(some, 'w1')

@@ -1,4 +1,3 @@
-import { PGlite } from '@electric-sql/pglite'
 import pg from 'pg'
 import t, { type Test } from 'tap'
 import type { KeyStore } from 'fastify-latchkey/keys'
@@ -6,6 +5,7 @@ import { createPgliteKeyStore, createPostgresKeyStore } from 'fastify-latchkey/k
 import { createPostgresWebhookStore } from 'fastify-latchkey/webhooks/postgres'
 import { at, inserted } from '../../lib/testing/key-store-drafts.js'
 import * as webhook from '../../lib/testing/webhook-store-drafts.js'
+import { openDatabase } from '../helpers/pglite.js'
 import { startPostgres } from '../helpers/postgres.js'
 
 /** bool, int8, int4, text, json and jsonb, parsed in a way that nobody expects. */
@@ -46,7 +46,6 @@ t.test('stores work whatever parsers the host gives pg', async (t) => {
 })
 
 t.test('and whatever parsers the host gives PGlite', async (t) => {
-  const db = await PGlite.create({ parsers: Object.fromEntries(TYPES.map((type) => [type, parse])) })
-  t.teardown(() => db.close())
+  const db = await openDatabase(t, { parsers: Object.fromEntries(TYPES.map((type) => [type, parse])) })
   await works(t, createPgliteKeyStore({ db }))
 })

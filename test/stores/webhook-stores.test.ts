@@ -1,25 +1,16 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { PGlite } from '@electric-sql/pglite'
 import pg from 'pg'
 import t from 'tap'
 import { webhookStoreConformance } from 'fastify-latchkey/testing'
 import { createMemoryWebhookStore } from 'fastify-latchkey/webhooks'
 import { createPgliteWebhookStore, createPostgresWebhookStore } from 'fastify-latchkey/webhooks/postgres'
 import { conforms } from '../helpers/conforms.js'
+import { databaseFolder, openDatabase } from '../helpers/pglite.js'
 
 t.test('memory', (t) => conforms(t, createMemoryWebhookStore(), webhookStoreConformance()))
 
 t.test('an embedded Postgres', async (t) => {
-  const folder = await mkdtemp(join(tmpdir(), 'latchkey-pglite-'))
-  t.teardown(() => rm(folder, { recursive: true, force: true }))
-  await t.test('in a folder', (t) => conforms(t, createPgliteWebhookStore({ dataDir: join(folder, 'webhooks') }), webhookStoreConformance()))
-  await t.test('of the host', async (t) => {
-    const db = await PGlite.create()
-    t.teardown(() => db.close())
-    await conforms(t, createPgliteWebhookStore({ db, schema: 'other' }), webhookStoreConformance())
-  })
+  await t.test('in a folder', async (t) => conforms(t, createPgliteWebhookStore({ dataDir: await databaseFolder(t) }), webhookStoreConformance()))
+  await t.test('of the host', async (t) => conforms(t, createPgliteWebhookStore({ db: await openDatabase(t), schema: 'other' }), webhookStoreConformance()))
 })
 
 t.test('options that do not fit are refused, and no password is shown', async (t) => {

@@ -1,5 +1,5 @@
 import Fastify, { type FastifyInstance } from 'fastify'
-import latchkey, { allowPlainHttp, defineScopes, principalOf, type Principal } from 'fastify-latchkey'
+import latchkey, { allowPlainHttp, basic, defineScopes, header, principalOf, type Principal } from 'fastify-latchkey'
 import { testPrincipals, type TestPrincipals, type TestPrincipalsOptions } from 'fastify-latchkey/testing'
 import { lookup } from '../helpers/lookup.js'
 import t, { type Test } from 'tap'
@@ -35,6 +35,18 @@ t.test('a principal of scopes alone is a key of the test workspace in production
   const { app, as, seen } = await speaking(t)
   t.equal((await as.inject(app, { scopes: ['devices:read'] }, '/devices')).statusCode, 200)
   t.strictSame(seen.map((principal) => ({ ...principal })), [{ id: 'test-principal', workspace: 'test-workspace', environment: 'production', kind: 'api-key', scheme: 'apiKey', scopes: ['devices:read'] }])
+})
+
+t.test('a principal is sent where the server takes credentials', async (t) => {
+  for (const place of [header('x-api-key'), basic()]) {
+    const as = testPrincipals({ place, kind: 'access-token' })
+    const app = Fastify()
+    t.teardown(() => app.close())
+    await app.register(latchkey, { scopes, environment: 'production', keys: false, resolvers: [as.resolver], credentials: [place], transport: allowPlainHttp })
+    app.get('/devices', { schema: scopes.secure('devices:read') }, async (request) => ({ id: principalOf(request).id }))
+    const headers = { Authorization: 'Bearer other', 'X-Api-Key': 'other' }
+    t.strictSame((await as.inject(app, { scopes: ['devices:read'] }, { url: '/devices', headers: place.type === 'header' ? headers : {} })).json(), { id: 'test-principal' })
+  }
 })
 
 t.test('what a principal states goes before what all have in common, and that before the defaults', async (t) => {

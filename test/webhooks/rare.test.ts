@@ -8,6 +8,7 @@ import { createRedisStore } from '../../lib/webhooks/redis/store.js'
 import { createSend } from '../../lib/webhooks/send.js'
 import { keptLog } from '../helpers/contracts.js'
 import { untyped } from '../helpers/limits.js'
+import { databaseFolder } from '../helpers/pglite.js'
 import { startReceiver } from '../helpers/receiver.js'
 import { notice, scopes, webhookApi } from '../helpers/webhooks.js'
 import { until } from '../helpers/until.js'
@@ -78,7 +79,7 @@ t.test('the time that a statement may take is seconds', async (t) => {
 })
 
 t.test('an endpoint is removed with its long history', async (t) => {
-  const embedded = createPgliteWebhookStore({ dataDir: t.testdir() })
+  const embedded = createPgliteWebhookStore({ dataDir: await databaseFolder(t) })
   t.teardown(() => embedded.close())
   await forgets(t, embedded)
 })

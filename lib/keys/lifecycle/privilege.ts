@@ -1,4 +1,4 @@
-import { AccessError } from '../../core/errors.js'
+import { AccessError, type ChallengeParameters } from '../../core/errors.js'
 import type { Principal } from '../../core/principal.js'
 import type { KeyCaller } from '../keys.js'
 import type { ApiKey } from '../record.js'
@@ -17,7 +17,9 @@ export interface Privilege {
 }
 
 /** @param expand all scopes that scopes grant, with what they imply */
-export function createPrivilege (expand: (scopes: readonly string[]) => readonly string[], realm: string): Privilege {
+export function createPrivilege (
+  expand: (scopes: readonly string[]) => readonly string[], challenge: ChallengeParameters
+): Privilege {
   function missing (principal: Pick<Principal, 'scopes'>, scopes: readonly string[]): string[] {
     const granted = new Set([...principal.scopes, ...expand(principal.scopes)])
     return [...new Set([...scopes, ...expand(scopes)])].filter((scope) => !granted.has(scope))
@@ -26,7 +28,7 @@ export function createPrivilege (expand: (scopes: readonly string[]) => readonly
   function insufficientScope (by: Principal, { scopes }: IssueFields): AccessError {
     const granted = by.scopes.join(', ') || 'nothing'
     return new AccessError('INSUFFICIENT_SCOPE', {
-      realm,
+      ...challenge,
       scope: scopes,
       reason: `principal ${by.id} lacks ${missing(by, scopes).join(', ')}`,
       detail: `The key holds ${scopes.join(', ')}; the credential that manages it grants ${granted}.`,
