@@ -49,5 +49,5 @@ const base = css`
 `
 
 export const styles: CSSResultGroup = [
-  tokens, base, controlStyles, listStyles, dialogStyles, chartStyles, deliveryStyles
+  tokens, base, controlStyles, listStyles, dialogStyles, usageStyles, deliveryStyles
 ]
