@@ -3,7 +3,7 @@ import { controlStyles } from './control-styles.js'
 import { dialogStyles } from './dialog-styles.js'
 import { listStyles } from './list-styles.js'
 import { tokens } from './tokens.js'
-import { deliveryStyles } from './webhooks/styles.js'
+import { webhookStyles } from './webhooks/styles.js'
 import { usageStyles } from './usage-styles.js'
 
 const base = css`
@@ -49,5 +49,5 @@ const base = css`
 `
 
 export const styles: CSSResultGroup = [
-  tokens, base, controlStyles, listStyles, dialogStyles, usageStyles, deliveryStyles
+  tokens, base, controlStyles, listStyles, dialogStyles, usageStyles, webhookStyles
 ]

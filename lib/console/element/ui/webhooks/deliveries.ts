@@ -81,10 +81,15 @@ function deliveryView (view: WebhookView, endpoint: EndpointView, delivery: Deli
 function attemptView (view: WebhookView, attempt: DeliveryView['attempts'][number]): TemplateResult {
   const { reading, reading: { now, locale } } = view
   const { words, exact } = timeWords(attempt.at, now, locale)
-  const took = new Intl.NumberFormat(locale, { style: 'unit', unit: 'millisecond' }).format(attempt.took)
+  const took = tookWords(attempt.took, locale)
   return html`
     <li>
       ${say(view, 'deliveryAttempt', { outcome: attemptWords(attempt, reading), took })}
       <time class="muted" datetime=${attempt.at} title=${exact}>${words}</time>
     </li>`
+}
+
+function tookWords (milliseconds: number, locale: string): string {
+  const [amount, unit] = milliseconds < 1000 ? [milliseconds, 'millisecond'] : [milliseconds / 1000, 'second']
+  return new Intl.NumberFormat(locale, { style: 'unit', unit, maximumFractionDigits: 1 }).format(amount)
 }

@@ -1,6 +1,7 @@
 import { css } from 'lit'
 
-export const deliveryStyles = css`
+export const webhookStyles = css`
+  :host(latchkey-webhooks) .disclosure bdi { max-width: 34rem }
   .deliveries { display: grid; gap: 0.625rem; justify-items: start; min-width: 0 }
   .deliveries > * { min-width: 0; max-width: 100% }
   .deliveries-head, .deliveries > ul, .deliveries > .notice { width: 100% }
