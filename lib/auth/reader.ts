@@ -11,14 +11,11 @@ interface Field<S extends CredentialSource> {
   readonly name: string
   readonly read: ReadField<S>
   readonly first: S
-  /** One of each field, to see a second line of it. */
-  readonly bit: number
 }
 
 /**
  * Reads the one credential of a request. Two lines of one field, and credentials in two places, are malformed whatever
  * is in them. It reads the raw lines, because `headers` joins several lines of a field or keeps the first.
- * @param sources at most 31
  */
 export function createCredentialReader<S extends CredentialSource> (
   sources: readonly S[]
@@ -27,21 +24,31 @@ export function createCredentialReader<S extends CredentialSource> (
 
   return function readCredential ({ rawHeaders }) {
     let presented: Presented<S> = NONE
-    let seen = 0
-    for (let i = 0; i < rawHeaders.length; i += 2) {
-      const name = rawHeaders[i]
-      for (const field of fields) {
-        if (name?.length !== field.name.length || name.toLowerCase() !== field.name) continue
-        if ((seen & field.bit) !== 0) return malformed(`several ${field.name} header lines`, field.first)
-        seen |= field.bit
-        const found = field.read(String(rawHeaders[i + 1]))
-        if (found.type === 'none') continue
-        if (presented.type !== 'none') return malformed('credentials in several places', presented.at)
-        presented = found
-      }
+    for (const { name, read, first } of fields) {
+      const value = valueOf(name, rawHeaders)
+      if (value === undefined) continue
+      if (value === SEVERAL) return malformed(`several ${name} header lines`, first)
+      const found = read(value)
+      if (found.type === 'none') continue
+      if (presented.type !== 'none') return malformed('credentials in several places', presented.at)
+      presented = found
     }
     return presented
   }
+}
+
+const SEVERAL = Symbol('several')
+
+/** @param field in lower case */
+function valueOf (field: string, rawHeaders: readonly string[]): string | typeof SEVERAL | undefined {
+  let value: string | undefined
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const name = rawHeaders[i]
+    if (name?.length !== field.length || name.toLowerCase() !== field) continue
+    if (value !== undefined) return SEVERAL
+    value = rawHeaders[i + 1]
+  }
+  return value
 }
 
 /** Reads every credential of a request, however many there are. */
@@ -65,7 +72,7 @@ function fieldsOf<S extends CredentialSource> (sources: readonly S[]): ReadonlyA
     const read: ReadField<S> = first.place.type === 'header'
       ? (value) => readToken(value, first)
       : createAuthorizationReader(first, sources.filter(({ place }) => fieldOfPlace(place) === name))
-    fields.push({ name, read, first, bit: 1 << fields.length })
+    fields.push({ name, read, first })
   }
   return fields
 }

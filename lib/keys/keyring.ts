@@ -13,6 +13,7 @@ import { createSecrets } from './import/secrets.js'
 import type { Keys } from './keys.js'
 import { createKeyEvents } from './lifecycle/events.js'
 import { createLifecycle } from './lifecycle/lifecycle.js'
+import { readMetadataSchema } from './lifecycle/metadata-schema.js'
 import { createPrivilege } from './lifecycle/privilege.js'
 import { createMemoryKeyStore } from './memory/store.js'
 import { createNoticeScanner, type NoticeScanner } from './notices/scanner.js'
@@ -85,11 +86,12 @@ const DAY = 86_400
  */
 export function createKeys (options: KeysOptions, deps: KeysDeps): Keyring {
   checkOptions(keysOptions, options, 'keys')
-  const { prefix, tags = defaultTags, metadata, formats = {}, recordUse = true } = options
+  const { prefix, tags = defaultTags, formats = {}, recordUse = true } = options
   const { fieldsOf, permissionsOf, permissionsMaxAge: maxAge = 10 } = options
   const { clock, scopes, expand = (scopes) => scopes, deadline, publishVersion, events } = deps
   const { log = ignore, inform = ignore, realm = 'api', credentials = [bearer()] } = deps
 
+  const metadata = options.metadata && readMetadataSchema(options.metadata)
   const format = createSecretFormat(prefix, Object.keys(tags))
   const foreign = Object.entries(formats).map(([name, one]) => createForeignSecrets(name, one))
   const secrets = createSecrets(format, foreign)

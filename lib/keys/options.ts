@@ -1,4 +1,4 @@
-import { Kind, Type, type TSchema } from '@sinclair/typebox'
+import { Type } from '@sinclair/typebox'
 import type { PermissionsOf } from '../auth/index.js'
 import { accepted, withMethods } from '../core/options.js'
 import type { ForeignFormat } from './import/foreign-format.js'
@@ -22,8 +22,8 @@ export interface KeysOptions {
   formats?: Readonly<Record<string, ForeignFormat>> | undefined
   /** Where keys are stored; this process's memory by default. */
   store?: KeyStore | undefined
-  /** Schema of `metadata` of keys; any notes by default. */
-  metadata?: TSchema | undefined
+  /** Schema of `metadata` of keys: TypeBox 0.34, `typebox` 1.x, or plain JSON Schema; any notes by default. */
+  metadata?: object | undefined
   /**
    * A cache in front of a store that does not answer at once. It is on where something says that a key has changed:
    * `changes`, or a limits store with version markers.
@@ -101,8 +101,8 @@ const storeSchema = withMethods(
 )
 
 const metadataSchema = accepted(
-  (value) => typeof value === 'object' && value !== null && Kind in value,
-  'a TypeBox schema, such as Type.Object({ team: Type.String() })'
+  (value) => typeof value === 'object' && value !== null,
+  'a schema by TypeBox, or in JSON Schema, such as Type.Object({ team: Type.String() })'
 )
 
 const cacheSchema = Type.Union([

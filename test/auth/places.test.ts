@@ -36,10 +36,10 @@ t.test('over a socket, two credentials and what is none are malformed, and no re
   const { app, resolver } = await guard(t, { auth: { credentials: all } })
   const port = await listen(app)
   const malformed: Array<readonly [challenge: CredentialPlace['type'], ...lines: string[]]> = [
-    ['bearer', BEARER, HEADER], ['header', HEADER, BEARER], ['basic', BASIC, HEADER], ['header', HEADER, BASIC],
+    ['bearer', BEARER, HEADER], ['bearer', HEADER, BEARER], ['basic', BASIC, HEADER], ['basic', HEADER, BASIC],
     ['bearer', BEARER, BASIC], ['bearer', BASIC, BEARER], ['bearer', BASIC, BASIC], ['bearer', BEARER, BEARER],
     ['header', HEADER, HEADER], ['header', HEADER, 'X-API-KEY:'], ['header', HEADER, 'x-api-key: other'],
-    ['bearer', BEARER, 'x-api-key:'], ['header', 'x-api-key: ', BEARER], ['bearer', 'Authorization: Bearer', HEADER],
+    ['bearer', BEARER, 'x-api-key:'], ['bearer', 'x-api-key: ', BEARER], ['bearer', 'Authorization: Bearer', HEADER],
     ['bearer', 'Authorization: Bearer \xe9', HEADER], ['bearer', HEADER, 'Authorization: Digest x', BEARER],
     ...[
       '', ' \t ', `Bearer ${GOOD}`, `${GOOD} ${GOOD}`, `${GOOD},${GOOD}`, `${GOOD}, ${GOOD}`, `${GOOD}\t${GOOD}`, `"${GOOD}"`, `${GOOD};a=b`, `${GOOD}:`,

@@ -3,18 +3,18 @@ import { createInterface } from 'node:readline'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
-import type { LatchkeyOptions } from 'fastify-latchkey'
+import { basic, header, type LatchkeyOptions } from 'fastify-latchkey'
 import { start } from '../helpers/child.js'
 import { deferred, keepLines, portOf } from '../helpers/doors.js'
 import { findLeaks } from '../helpers/leaks/find.js'
 import { canariesOf, createTarget, type Secrets } from '../helpers/leaks/target.js'
-import { reached, sweep } from '../helpers/leaks/traffic.js'
+import { reached, sweep, type Present } from '../helpers/leaks/traffic.js'
 
-async function sweepOver (t: Test, options: Partial<LatchkeyOptions>, guarded = true) {
+async function sweepOver (t: Test, options: Partial<LatchkeyOptions>, guarded = true, present?: Present) {
   const log = keepLines()
   const { app, secrets, heard } = await createTarget({ level: 'trace', stream: log.stream }, options, guarded)
   t.teardown(() => app.close())
-  const answers = await sweep(portOf(app.server), secrets)
+  const answers = await sweep(portOf(app.server), secrets, present)
   return { canaries: canariesOf(secrets), answers, log, heard }
 }
 
@@ -67,6 +67,21 @@ t.test('none shows where plain HTTP is refused and real keys are reported', asyn
   t.ok(reached(swept.answers).includes('403 INSECURE_TRANSPORT'))
   t.match(swept.heard.exposures[0], { type: 'key.exposed', data: { key: { environment: 'production' } } })
 })
+
+const inOtherPlaces: Array<readonly [LatchkeyOptions['credentials'], Present]> = [
+  [[header('x-acme')], (key) => `X-Acme: ${key}`],
+  [[basic(), header('x-acme')], (key) => `Authorization: Basic ${Buffer.from(`${key}:`).toString('base64')}`]
+]
+for (const [credentials, present] of inOtherPlaces) {
+  t.test(`none shows where keys come as ${present('<key>')}`, async (t) => {
+    const swept = await sweepOver(t, { credentials }, true, present)
+    nothingShows(t, swept)
+    for (const one of ['101', '200', '400 CREDENTIAL_MALFORMED', '401 CREDENTIAL_INVALID', '403 INSUFFICIENT_SCOPE', '429 RATE_LIMITED', '429 TOO_MANY_FAILURES', '503 AUTHENTICATION_UNAVAILABLE']) {
+      t.ok(reached(swept.answers).includes(one), one)
+    }
+    t.match(swept.log.text, /"x-acme":"\[Redacted\]"/)
+  })
+}
 
 t.test('none shows without limits of any kind, or with the scopes checked late', async (t) => {
   nothingShows(t, await sweepOver(t, { limits: false, failures: false }))

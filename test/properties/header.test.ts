@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { bearer } from 'fastify-latchkey'
+import { basic, bearer, header } from 'fastify-latchkey'
 import { MAX_TOKEN_LENGTH } from '../../lib/auth/header.js'
 import { createCredentialReader } from '../../lib/auth/reader.js'
 import '../helpers/seed.js'
@@ -74,4 +74,36 @@ t.test('whatever the header lines, none is nobody, one is read, and several are 
     const expected = first === undefined ? 'none' : values.length > 1 ? 'malformed' : reference(first)
     t.strictSame(verdictOf(readCredential({ rawHeaders: lines.flat() })), expected)
   }), { numRuns: 2000 })
+})
+
+/** The same for a whole field value, and for Basic by the platform's own base64. */
+function referenceOf (field: string, value: string): Verdict {
+  if (field === 'x-api-key') return whole(value)
+  if (!value.toLowerCase().startsWith('basic') || /[^\x20-\x7e\t]/.test(value)) return reference(value)
+  const text = value.slice(5).replace(/^ +/, '')
+  if (text.length === value.length - 5) return 'malformed'
+  try {
+    const pair = atob(text)
+    return btoa(pair) === text && pair.endsWith(':') ? whole(pair.slice(0, -1)) : 'malformed'
+  } catch {
+    return 'malformed'
+  }
+}
+
+function whole (value: string): Verdict {
+  return value.startsWith(' ') ? 'malformed' : reference(`bearer ${value}`)
+}
+
+const anywhere = createCredentialReader([bearer(), basic(), header('x-api-key')].map((place) => ({ place, maxLength: MAX_TOKEN_LENGTH, dpop: false })))
+const user = fc.tuple(token, fc.constantFrom(':', '', ':p', '::')).map((pair) => pair.join(''))
+const basicValue = fc.tuple(fc.mixedCase(fc.constant('basic')), separator, fc.oneof(user.map((pair) => Buffer.from(pair).toString('base64')), user.map((pair) => Buffer.from(pair).toString('base64url')), token)).map((parts) => parts.join(''))
+const places = fc.tuple(fc.oneof(name, fc.mixedCase(fc.constant('x-api-key'))), fc.oneof(value, basicValue, token))
+
+t.test('whatever the lines, exactly one credential in one place is read', async (t) => {
+  fc.assert(fc.property(fc.array(places, { maxLength: 4 }), (lines) => {
+    const fields = lines.map(([name, value]) => [name.toLowerCase(), value] as const).filter(([name]) => ['authorization', 'x-api-key'].includes(name))
+    const verdicts = fields.map(([name, value]) => referenceOf(name, value)).filter((verdict) => verdict !== 'none')
+    const isTwofold = new Set(fields.map(([name]) => name)).size < fields.length || verdicts.length > 1
+    t.strictSame(verdictOf(anywhere({ rawHeaders: lines.flat() })), isTwofold ? 'malformed' : verdicts[0] ?? 'none', JSON.stringify(lines))
+  }), { numRuns: 3000 })
 })

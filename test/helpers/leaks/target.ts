@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
-import latchkey, { allowPlainHttp, defineScopes, InvalidCredential, notFound, type LatchkeyOptions, type Resolver } from 'fastify-latchkey'
+import latchkey, { allowPlainHttp, bearer, defineScopes, InvalidCredential, notFound, type LatchkeyOptions, type Resolver } from 'fastify-latchkey'
 import { createSecretFormat, hashSecret } from 'fastify-latchkey/keys'
 import { createMemoryLimitStore, type LimitStore } from 'fastify-latchkey/limits'
 import { routeUpgrades, serverOptions, upgradeOf } from 'fastify-latchkey/server'
@@ -73,7 +73,7 @@ function toss (value: unknown): never {
   throw value
 }
 
-function failingResolver (secrets: () => Secrets): Resolver {
+function failingResolver (secrets: () => Secrets, places: Resolver['places'] = [bearer()]): Resolver {
   const plain = () => {
     const { faultMessage, faultProperty, faultCause } = secrets().words
     return fault(faultMessage, faultProperty, faultCause)
@@ -90,6 +90,7 @@ function failingResolver (secrets: () => Secrets): Resolver {
     scheme: 'partner',
     kind: 'access-token',
     description: { type: 'http', scheme: 'bearer' },
+    places,
     resolve (token) {
       const way = Object.keys(ways).find((name) => token.startsWith(name))
       if (way !== undefined) ways[way]?.(token)
@@ -119,7 +120,8 @@ export interface Heard { readonly decisions: unknown[], readonly exposures: unkn
 export async function createTarget (logger: FastifyServerOptions['logger'], options: Partial<LatchkeyOptions>, guarded = true) {
   const heard: Heard = { decisions: [], exposures: [] }
   const server = { logger: logger ?? false, bodyLimit: 1000, routerOptions: { maxParamLength: 80 } }
-  const app = Fastify(guarded ? serverOptions(server) : server)
+  const app = Fastify(guarded ? serverOptions(server, options) : server)
+  if (guarded) logFields(app, ['authorization', 'cookie', 'x-api-key', ...(options.credentials ?? []).flatMap((place) => place.type === 'header' ? [place.name] : [])])
   let secrets = createSecrets({ reader: '', poor: '', outage: '', sandbox: '' })
   const current = () => secrets
   if (guarded) app.setNotFoundHandler(notFound)
@@ -127,7 +129,7 @@ export async function createTarget (logger: FastifyServerOptions['logger'], opti
     scopes,
     environment: 'production',
     keys: { prefix: 'acme' },
-    resolvers: [failingResolver(current)],
+    resolvers: [failingResolver(current, options.credentials)],
     transport: allowPlainHttp,
     deadline: 0.05,
     failures: { quota: 60, window: 60 },
@@ -159,6 +161,13 @@ export async function createTarget (logger: FastifyServerOptions['logger'], opti
   if (guarded) routeUpgrades(app)
   await app.listen({ port: 0, host: '127.0.0.1' })
   return { app, secrets, heard }
+}
+
+/** A host that logs header fields, credentials among them. */
+function logFields (app: FastifyInstance, fields: readonly string[]): void {
+  app.addHook('onRequest', async ({ log, headers }) => {
+    log.debug({ headers: Object.fromEntries(fields.map((field) => [field, headers[field]])) }, 'header fields')
+  })
 }
 
 function addRoutes (app: FastifyInstance, secrets: () => Secrets): void {

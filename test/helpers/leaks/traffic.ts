@@ -3,9 +3,13 @@ import { connect } from 'node:net'
 import { exchange, request } from '../doors.js'
 import type { Secrets } from './target.js'
 
+/** The header line that presents a key. */
+export type Present = (key: string) => string
+
+export const asBearer: Present = (key) => `Authorization: Bearer ${key}`
+
 /** Every kind of request, with a secret in every place that a request has. */
-export function requestsWith ({ keys, words }: Secrets): string[] {
-  const authorization = (key: string) => `Authorization: Bearer ${key}`
+export function requestsWith ({ keys, words }: Secrets, authorization: Present): string[] {
   const reader = authorization(keys.reader)
   const send = (line: string, ...fields: string[]) => request(`${line} HTTP/1.1`, 'Host: api.example.com', `Cookie: session=${words.cookie}`, `Proxy-Authorization: Basic ${words.proxy}`, 'Connection: close', ...fields)
   const post = (body: string, ...fields: string[]) => send('POST /devices', `Content-Length: ${Buffer.byteLength(body)}`, ...fields) + body
@@ -24,7 +28,7 @@ export function requestsWith ({ keys, words }: Secrets): string[] {
   const credentials = [
     undefined, reader, authorization(keys.poor), authorization(keys.outage), authorization(keys.sandbox), authorization(keys.unknown), authorization(keys.almost),
     authorization(jwt), `Authorization: Basic ${basic}`, `Authorization: Bearer\t${keys.reader}`, `Authorization: Bearer${keys.reader}`, `Authorization: Bearer ${keys.reader},${words.basic}`,
-    `Authorization: ${keys.reader}`, `Authorization: Bearer ${keys.reader}${'x'.repeat(300)}`, `${reader}\r\n${reader}`,
+    `Authorization: ${keys.reader}`, `X-Api-Key: ${keys.reader}`, `X-Acme: ${keys.reader}, ${words.basic}`, `${reader}\r\nX-Api-Key: ${words.basic}`, `Authorization: Basic ${Buffer.from(`${keys.reader}:`).toString('base64')}`, `Authorization: Bearer ${keys.reader}${'x'.repeat(300)}`, `${reader}\r\n${reader}`,
     ...['throws-fault', 'throws-named', 'throws-text', 'throws-object', 'throws-trap', 'quotes-token', 'rejects', 'no-principal'].map((way) => authorization(`${way}.${words.faultToken}`)),
     authorization(`never.${words.faultToken}`)
   ]
@@ -46,14 +50,14 @@ export function requestsWith ({ keys, words }: Secrets): string[] {
 }
 
 /** Sends them all, breaks some off in the middle, guesses until it is locked out, and returns all that was answered. */
-export async function sweep (port: number, secrets: Secrets): Promise<string[]> {
-  const requests = requestsWith(secrets)
+export async function sweep (port: number, secrets: Secrets, present = asBearer): Promise<string[]> {
+  const requests = requestsWith(secrets, present)
   const answers: string[] = []
   for (const bytes of requests) answers.push((await exchange(port, bytes)).text)
   for (const bytes of requests) await breakOff(port, bytes)
-  for (let i = 0; i < 35; i++) answers.push((await exchange(port, request(`GET /devices?k=${secrets.words.query} HTTP/1.1`, 'Host: a', `Authorization: Bearer ${secrets.keys.reader}`, 'Connection: close'))).text)
+  for (let i = 0; i < 35; i++) answers.push((await exchange(port, request(`GET /devices?k=${secrets.words.query} HTTP/1.1`, 'Host: a', present(secrets.keys.reader), 'Connection: close'))).text)
   for (const name of ['almost', 'unknown', 'almost'] as const) {
-    const guess = request('GET /devices HTTP/1.1', 'Host: a', `Authorization: Bearer ${secrets.keys[name]}`, 'Connection: close')
+    const guess = request('GET /devices HTTP/1.1', 'Host: a', present(secrets.keys[name]), 'Connection: close')
     for (let i = 0; i < 25; i++) answers.push((await exchange(port, guess)).text)
   }
   await pause(80)
