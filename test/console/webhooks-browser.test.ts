@@ -23,7 +23,7 @@ t.test('a person adds an endpoint, copies its secret once, sends a test that arr
   t.same(await axeFaults(page), [])
   await button('Add endpoint').click()
   await within('Add endpoint').click()
-  await dialog.getByText('Enter a URL that begins with https://.').waitFor()
+  await dialog.getByText('Enter a whole URL, which begins with https.').waitFor()
   await dialog.getByLabel('URL').fill(receiver.url())
   await dialog.getByLabel('Description').fill('<b>Ours</b>')
   await dialog.getByRole('radio', { name: 'Only those that I choose' }).check()
