@@ -31,6 +31,8 @@ declare module '../core/access-context.js' {
   }
 }
 
+const BEHIND = 'the key store answers an older record than it has: is it a former primary, or restored from a backup?'
+
 /** The steps `transport` and `authenticate`; offers `app.latchkey.authenticate`. */
 export function createAuthentication (app: FastifyInstance, context: AccessContext, options: AuthOptions): Step[] {
   checkOptions(authSchema, options, '')
@@ -49,9 +51,14 @@ export function createAuthentication (app: FastifyInstance, context: AccessConte
   const authenticator = createAuthenticator({ context, sources, environment, deadline, budget })
   const report = createExposureReport({ resolvers, places, clock: context.clock, deadline, budget, events })
 
-  async function identify (request: FastifyRequest): Promise<Principal> {
+  async function identify (request: FastifyRequest, marker = 0): Promise<Principal> {
     const identity = await authenticator.authenticate(request, true) ?? context.refusal('CREDENTIAL_MISSING')
     if (identity instanceof AccessError) throw identity
+    // A marker is written after the record. A store that answers an older one is behind, such as a former primary.
+    if (identity.version !== undefined && identity.version < marker) {
+      for (const resolver of resolvers) resolver.reconnect?.()
+      throw context.refusal('AUTHENTICATION_UNAVAILABLE', { reason: BEHIND, retryAfter: 1 })
+    }
     request.principal = identity
     return identity
   }

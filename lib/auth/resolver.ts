@@ -62,6 +62,11 @@ export interface Resolver {
    */
   isCached? (token: string, now: number): boolean
   /**
+   * Called where it answered an older record of a principal than other processes know of: the store that it asks is
+   * behind, such as a former primary. It finds the current one, if it can. Must not throw.
+   */
+  readonly reconnect?: (() => void) | undefined
+  /**
    * @param now milliseconds since the epoch
    * @returns the principal, or undefined when the credential does not have this resolver's form. A frozen principal
    * with frozen scopes is shared by all requests that carry the credential; otherwise each request gets a frozen copy.

@@ -18,9 +18,20 @@ const SCRIPT = 'text/javascript; charset=utf-8'
 const STYLE = 'text/css; charset=utf-8'
 const MAP = 'application/json; charset=utf-8'
 
-/** The element that the package ships, named by its content, and its source map, whose name the element says. */
-export function readElement (): { script: Asset, map: Asset } {
-  const file = fileURLToPath(import.meta.resolve('#element'))
+interface Element { readonly script: Asset, readonly map: Asset }
+
+let element: Element | undefined
+
+/**
+ * The element that the package ships, named by its content, and its source map, whose name the element says. It is read
+ * and compressed once, for all pages of a process.
+ */
+export function readElement (): Element {
+  element ??= elementIn(fileURLToPath(import.meta.resolve('#element')))
+  return element
+}
+
+function elementIn (file: string): Element {
   return {
     script: assetOf((hash) => `element-${hash}.js`, SCRIPT, readFileSync(file)),
     map: assetOf(() => 'element.js.map', MAP, readFileSync(`${file}.map`))

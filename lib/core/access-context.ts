@@ -44,8 +44,12 @@ export interface AccessContext {
   schemes: readonly string[]
   /** What counts requests of a principal where their routes name no profile; set by `limits`. */
   policiesOf: (principal: Pick<Principal, 'tier' | 'environment'>) => readonly Quota[]
-  /** Authenticates a request again by the stored record, without caches; set by `auth`. @throws AccessError */
-  reauthenticate: (request: FastifyRequest) => Promise<Principal>
+  /**
+   * Authenticates a request again by the stored record, without caches; set by `auth`.
+   * @param marker version that the record has at least
+   * @throws AccessError
+   */
+  reauthenticate: (request: FastifyRequest, marker?: number) => Promise<Principal>
   /** Where the credential of a request came from, for its challenge; set by `auth`. */
   usedPlace: (request: FastifyRequest) => UsedPlace
   /** Counts a request without a credential by its address; set by `limits` where anonymous callers are counted. */

@@ -140,7 +140,14 @@ export function createKeys (options: KeysOptions, deps: KeysDeps): Keyring {
       store,
       permissions,
       startGrace: createStartGrace({ beginGrace: lifecycle.beginGrace, clock, log, inform }),
-      addHostFields: fieldsOf && createHostFields(fieldsOf)
+      addHostFields: fieldsOf && createHostFields(fieldsOf),
+      async reconnect () {
+        try {
+          await given.reconnect?.()
+        } catch (fault) {
+          log(describeFault(fault), 'the key store is behind, and did not connect anew')
+        }
+      }
     }),
     environments: [...tagOf.keys()],
     notices,

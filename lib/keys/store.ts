@@ -54,6 +54,11 @@ export interface KeyStore {
    * work as it is; an outage is no reason not to start.
    */
   ready? (): Promise<void>
+  /**
+   * Called when the store answered an older record than it must have, which a former primary does that others have left
+   * behind. Gives up its connections, so that the next ones resolve the name of the server again. Optional.
+   */
+  readonly reconnect?: (() => void | Promise<void>) | undefined
   /** Releases what the store has opened itself. */
   close? (): void | Promise<void>
 }

@@ -9,8 +9,6 @@ import type { Decide, Ruling } from './decide.js'
 import type { Profiles } from './profiles.js'
 import type { LimitStore } from './store.js'
 
-const BEHIND = 'the key store answers an older record than it has: is it a former primary, or restored from a backup?'
-
 export interface ReloadDeps {
   readonly context: AccessContext
   readonly decide: Decide
@@ -47,11 +45,7 @@ export function createReload ({ context, decide, profiles, store, deadline }: Re
   }
 
   return async function reload (request, access, stale, ruling) {
-    const principal = await context.reauthenticate(request)
-    const { version = Infinity } = principal
-    const { versionMarker = 0 } = ruling
-    // A marker is written after the record. A store that answers an older one is behind, such as a former primary.
-    if (version < versionMarker) throw context.refusal('AUTHENTICATION_UNAVAILABLE', { reason: BEHIND, retryAfter: 1 })
+    const principal = await context.reauthenticate(request, ruling.versionMarker)
     if (ruling.stale === 'outdated') await publish(request, principal)
     const isDecided = profiles.select(access, principal) === profiles.select(access, stale)
     return { principal, ruling: isDecided ? ruling : await decide(access, principal) }

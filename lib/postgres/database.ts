@@ -24,6 +24,8 @@ export interface Database {
   readonly concurrently?: Run
   /** Commits once `work` resolves, and rolls back if it rejects. @param timeout seconds for each statement */
   transaction<T> (timeout: number, work: (run: Run) => Promise<T>): Promise<T>
+  /** Ends connections, so that the next ones are made anew. Undefined for a database of one process. */
+  readonly reconnect?: () => Promise<void>
   /** Closes what was opened here; a pool or a database of the host stays open. */
   close (): Promise<void>
 }

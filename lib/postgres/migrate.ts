@@ -6,7 +6,7 @@ import { SchemaError, SchemaOutdatedError } from './schema-error.js'
 import { indexOf, VERSION_COLUMNS, versionOf, type Tables } from './tables.js'
 
 /** A database whose tables are as this release needs them before the first statement runs. */
-export interface MigratedDatabase extends Pick<Database, 'read' | 'write' | 'transaction' | 'close'> {
+export interface MigratedDatabase extends Pick<Database, 'read' | 'write' | 'transaction' | 'reconnect' | 'close'> {
   /** Makes the tables, or brings them up to date. @throws SchemaTooNewError, ReplicaError, StoreError */
   migrate (): Promise<void>
   /** For the start of a server. @throws SchemaError; an outage is no reason not to start */
@@ -69,6 +69,7 @@ export function withTables (database: Database, schema: string, tables: Tables, 
       await prepare()
       return await database.transaction(timeout, work)
     },
+    ...database.reconnect && { reconnect: database.reconnect },
     close: once(database.close)
   }
 }

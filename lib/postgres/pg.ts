@@ -16,6 +16,8 @@ const asText = { getTypeParser: () => String }
 export interface PostgresPool {
   query (query: Query): Promise<{ readonly rows: readonly Row[] }>
   connect (): Promise<PostgresClient>
+  /** Connections that nobody uses now. */
+  readonly idleCount?: number | undefined
 }
 
 export interface PostgresClient {
@@ -34,6 +36,9 @@ export interface OwnPool {
  * later.
  */
 const CANCEL_TIMEOUT_MS = 100
+
+/** Between two times that connections are ended: a restored backup stays behind, however often it is asked. */
+const RECONNECT_PAUSE_MS = 1000
 
 /** Seconds to build an index of a large table. */
 const INDEX_TIMEOUT = 3600
@@ -100,7 +105,19 @@ function databaseOf (pool: () => Promise<PostgresPool>, timeout: number, close: 
     }
   }
 
-  return { read, write, transaction, concurrently: runOn(pool, INDEX_TIMEOUT), close }
+  let reconnectedAt = -Infinity
+
+  /** Those that are in use now are found idle by the next call, where they are behind too. */
+  async function reconnect (): Promise<void> {
+    const now = performance.now()
+    if (now - reconnectedAt < RECONNECT_PAUSE_MS) return
+    reconnectedAt = now
+    const opened = await pool()
+    const clients = await Promise.allSettled(Array.from({ length: opened.idleCount ?? 0 }, () => opened.connect()))
+    for (const client of clients) if (client.status === 'fulfilled') client.value.release(true)
+  }
+
+  return { read, write, transaction, reconnect, concurrently: runOn(pool, INDEX_TIMEOUT), close }
 }
 
 type Queries = Pick<PostgresPool, 'query'>

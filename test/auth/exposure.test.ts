@@ -17,13 +17,13 @@ const known = () => resolverOf((token) => {
 const events = () => createEvents({}, { log () {}, inform () {} })
 
 /** A guard whose events go to a list. */
-async function watched (t: Test, auth: Partial<AuthOptions> = {}) {
+async function watched (t: Test, auth: Partial<AuthOptions> = {}, clock = () => START) {
   const exposed: AccessEvent[] = []
   const resolver = known()
   const emitter = events()
   emitter.on('*', (event) => { exposed.push(event) })
   const made = await guard(t, {
-    context: { clock: () => START },
+    context: { clock },
     auth: { resolvers: [resolver], events: emitter, ...auth },
     after (app) {
       app.get('/guarded', secured, async () => ({}))
@@ -83,6 +83,22 @@ t.test('one key that is exposed again and again is one event a day', async (t) =
   for (let i = 0; i < 5; i++) await app.inject({ url: `/guarded?key=${GOOD}` })
   await settled()
   t.equal(exposed.length, 1)
+})
+
+t.test('all processes give the exposure of one key on one day the same event id, so that consumers drop repetitions', async (t) => {
+  let now = START
+  const [one, other] = [await watched(t, {}, () => now), await watched(t, {}, () => now + 3_600_000)]
+  for (const { app } of [one, other]) await app.inject({ url: `/guarded?key=${GOOD}` })
+  for (const seconds of [86_399, 1]) {
+    now += seconds * 1000
+    await one.app.inject({ url: `/guarded?key=${GOOD}` })
+  }
+  for (const { settled } of [one, other]) await settled()
+  const [today, tomorrow, ...more] = one.exposed.map(({ id, at }) => ({ id, at }))
+  t.equal(other.exposed[0]?.id, today?.id)
+  t.match([today, tomorrow], [{ at: new Date(START) }, { at: new Date(START + 86_400_000) }])
+  t.not(tomorrow?.id, today?.id)
+  t.same(more, [])
 })
 
 t.test('text that is no credential, and unknown credentials, are no events', async (t) => {

@@ -1,6 +1,6 @@
 import t from 'tap'
-import { barsPath, barTime, gapOf, limitLineOf, scaleOf, ticksOf } from '../../lib/console/element/chart.js'
-import { barsOf, codesOf, listRange, queryOf, rangeNames, ranges, requestsOf, totalsOf } from '../../lib/console/element/usage.js'
+import { barsPath, barTime, gapOf, limitLineOf, scaleOf, ticksOf } from '../../lib/console/element/usage/chart.js'
+import { barsOf, codesOf, listRange, queryOf, rangeNames, ranges, requestsOf, totalsOf } from '../../lib/console/element/usage/usage.js'
 
 const NOW = Date.UTC(2026, 11, 1, 9, 30)
 /** As all versions of Node.js write it. */

@@ -1,10 +1,5 @@
-import { once } from 'node:events'
-import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
-import { createInterface } from 'node:readline'
-import { text } from 'node:stream/consumers'
-import t, { type Test } from 'tap'
-import { root, start } from '../helpers/child.js'
+import t from 'tap'
+import { startExample } from '../helpers/example.js'
 
 /** What each example must let in and keep out, with the names of its demo keys. */
 const examples = {
@@ -35,27 +30,6 @@ const examples = {
   }
 } as const
 
-/** Starts an example as `npm start -- NAME` does, on a free port, and reads what it prints up to its last line. */
-async function npmStart (t: Test, name: string) {
-  const { scripts }: { scripts: { start: string } } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'))
-  const child = start([...scripts.start.split(' '), name], root, { PORT: '0' })
-  const ended = once(child, 'close')
-  t.teardown(async () => {
-    child.kill('SIGKILL')
-    await ended
-  })
-  const errors = text(child.stderr)
-  const printed: string[] = []
-  for await (const line of createInterface({ input: child.stdout })) {
-    printed.push(line)
-    if (line.startsWith('{')) break
-  }
-  const json = printed.at(-1)
-  if (json?.startsWith('{') !== true) throw new Error(`${name} did not start: ${await errors}`)
-  const last: { listening: string, keys: Record<string, string> } = JSON.parse(json)
-  return { child, ended, errors, printed, ...last }
-}
-
 /** What a printed line of curl asks for. */
 function readCurl (line: string): { url: string, init: RequestInit } {
   const words = (line.match(/'[^']*'|\S+/g) ?? []).map((word) => word.replace(/^'|'$/g, ''))
@@ -73,7 +47,9 @@ function readCurl (line: string): { url: string, init: RequestInit } {
 
 for (const [name, { keys: names, served, refused }] of Object.entries(examples)) {
   t.test(`npm start -- ${name} listens, prints requests to copy and a line of JSON last`, async (t) => {
-    const { child, ended, errors, printed, listening, keys } = await npmStart(t, name)
+    const example = await startExample(name)
+    t.teardown(() => example.stop('SIGKILL'))
+    const { url: listening, keys, shown } = example
     t.match(listening, /^http:\/\/127\.0\.0\.1:\d+$/)
     t.strictSame(Object.keys(keys), names)
 
@@ -84,17 +60,21 @@ for (const [name, { keys: names, served, refused }] of Object.entries(examples))
     t.equal(refusal.status, refused[3], 'one that is refused')
     t.match(await refusal.json(), refused[4])
 
+    const printed = shown.split('\n')
     const curls = printed.flatMap((line, i) => line.startsWith('curl ') ? [{ line, shows: printed[i - 1] ?? '' }] : [])
     t.ok(curls.length >= 5, 'there is something to copy')
+    const wrong: string[] = []
     for (const { line, shows } of curls) {
       const { url, init } = readCurl(line)
       const { status } = await fetch(url, init)
       const promised = /: (\d{3})$/.exec(shows)?.[1]
-      t.ok(promised === undefined ? status >= 200 && status < 300 : status === Number(promised), `${shows}: got ${status}`)
+      const right = promised === undefined ? status >= 200 && status < 300 : status === Number(promised)
+      if (!right) wrong.push(`${shows}: got ${status}`)
     }
+    t.same(wrong, [], 'what is printed is what comes')
 
-    child.kill('SIGTERM')
-    t.strictSame(await ended, [0, null], 'and it ends when told')
-    for (const secret of Object.values(keys)) t.notMatch(await errors, secret.slice(-49), 'no key on stderr')
+    t.equal(await example.stop(), 0, 'and it ends when told')
+    const errors = example.errors()
+    t.same(Object.values(keys).filter((secret) => errors.includes(secret.slice(-49))), [], 'no key on stderr')
   })
 }

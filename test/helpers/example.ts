@@ -21,6 +21,8 @@ export interface RunningExample {
   readonly oauth: Readonly<Record<string, string>>
   /** All of stdout up to the line of JSON. */
   readonly shown: string
+  /** All of stderr up to now. */
+  errors (): string
   /** Sends SIGTERM, or another signal. @returns the exit code, or the signal that it died of */
   stop (signal?: NodeJS.Signals): Promise<number | NodeJS.Signals | null>
 }
@@ -35,13 +37,16 @@ export async function startExample (name?: string, environment: NodeJS.ProcessEn
   const ended = new Promise<number | NodeJS.Signals | null>((resolve, reject) => {
     child.once('error', reject).once('close', (code, signal) => resolve(code ?? signal))
   }).finally(() => rm(folder, { recursive: true, force: true }))
-  const { shown, last } = await startUp(child)
+  let errors = ''
+  child.stderr.setEncoding('utf8').on('data', (text: string) => { errors += text })
+  const { shown, last } = await startUp(child, () => errors)
   const { listening, keys, oauth = {} } = JSON.parse(last)
   return {
     url: listening,
     keys,
     oauth,
     shown,
+    errors: () => errors,
     stop (signal = 'SIGTERM') {
       child.kill(signal)
       return ended
@@ -55,14 +60,12 @@ export async function runExample (name?: string, environment: NodeJS.ProcessEnv 
   return run([...compiled, ...name === undefined ? [] : [name]], root, { PORT: '0', LATCHKEY_DATA: folder, ...environment }).finally(() => rm(folder, { recursive: true, force: true }))
 }
 
-async function startUp (child: Child): Promise<{ shown: string, last: string }> {
+async function startUp (child: Child, errors: () => string): Promise<{ shown: string, last: string }> {
   let shown = ''
-  let complaints = ''
-  child.stderr.setEncoding('utf8').on('data', (text: string) => { complaints += text })
   for await (const text of child.stdout.setEncoding('utf8').iterator({ destroyOnReturn: false })) {
     shown += text
     const last = /^\{"listening":.*\}\n/m.exec(shown)
     if (last !== null) return { shown, last: last[0] }
   }
-  throw new Error(`the example ended before it listened: ${complaints}`)
+  throw new Error(`the example ended before it listened: ${errors()}`)
 }

@@ -20,6 +20,10 @@ export interface Postgres {
   kill (): Promise<void>
   freeze (): void
   thaw (): void
+  /** Starts a replica of it, which streams from it. */
+  replicate (): Promise<Postgres>
+  /** Folder of its socket, which a client takes for a host. */
+  readonly folder: string
   /** Makes it a replica at its next start. */
   demote (): Promise<void>
   /** Makes a replica the primary. */
@@ -39,6 +43,12 @@ export async function ownerIds (): Promise<[uid: number, gid: number]> {
 }
 
 export async function startPostgres (t: Ending, ...args: readonly string[]): Promise<Postgres> {
+  const initdb = [join(binaries(), 'initdb'), '-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--locale=C', '--no-sync']
+  return await startFrom(t, initdb, args)
+}
+
+/** @param make the command that fills the folder of a server, which `-D` names */
+async function startFrom (t: Ending, make: readonly string[], args: readonly string[]): Promise<Postgres> {
   const bin = binaries()
   const folder = await mkdtemp(join(tmpdir(), 'latchkey-pg-'))
   t.teardown(() => rm(folder, { recursive: true, force: true }))
@@ -47,8 +57,8 @@ export async function startPostgres (t: Ending, ...args: readonly string[]): Pro
   const as = owner === undefined ? [] : ['runuser', '-u', owner, '--']
   const [uid, gid] = await ownerIds()
   for (const one of [folder, data]) await chown(one, uid, gid)
-  const made = await run([...as, join(bin, 'initdb'), '-D', data, '-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--locale=C', '--no-sync'], '/')
-  if (made.code !== 0) throw new Error(`initdb: ${made.stderr}`)
+  const made = await run([...as, ...make, '-D', data], '/')
+  if (made.code !== 0) throw new Error(made.stderr)
 
   let program: Program | undefined
   const url = (database = 'postgres') => `postgres://postgres:${PASSWORD}@/${database}?host=${encodeURIComponent(folder)}`
@@ -68,6 +78,8 @@ export async function startPostgres (t: Ending, ...args: readonly string[]): Pro
   await start()
   return {
     url,
+    folder,
+    replicate: () => startFrom(t, [join(bin, 'pg_basebackup'), '-h', folder, '-U', 'postgres', '--write-recovery-conf', '--checkpoint=fast', '--no-sync'], args),
     async createDatabase () {
       const name = `d${randomBytes(6).toString('hex')}`
       const client = new pg.Client(url())

@@ -198,7 +198,12 @@ t.test('a store that answers outdated records, or nonsense, lets nobody in', asy
   const old = await cache.findByHash('h1')
   await cache.update(revoked(key))
   store.findByHash = () => old
-  await t.rejects(async () => await cache.findByHash('h1'), { message: 'the key store answers older records than it has' })
+  const older = { message: 'the key store answers older records than it has' }
+  await t.rejects(async () => await cache.findByHash('h1'), older)
+  let reconnected = 0
+  Object.assign(store, { reconnect () { reconnected++ } })
+  await t.rejects(async () => await cache.findByHash('h1'), older)
+  t.equal(reconnected, 1, 'a former primary may have answered')
   for (const nonsense of [null, true, 'key', {}, { principal: old?.principal }, { ...old, principal: { ...old?.principal, version: '2' } }, { ...old, goodUntil: '9' }, { ...old, refusal: undefined }]) {
     store.findByHash = () => untyped<LoadedKey>(nonsense)
     await t.rejects(async () => await cache.findByHash('h1'), { name: 'TypeError' }, JSON.stringify(nonsense))
@@ -209,8 +214,9 @@ t.test('a store that answers outdated records, or nonsense, lets nobody in', asy
 
 t.test('all other calls go to the store, and closing closes it', async (t) => {
   let closed = 0
+  let reconnected = 0
   const changes = createProcessChanges()
-  const { cache, store, clock } = cached({ changes }, slowStore({ close () { closed++ } }))
+  const { cache, store, clock } = cached({ changes }, slowStore({ close () { closed++ }, reconnect () { reconnected++ } }))
   const key = record()
   await cache.insert(key, 'h1')
   t.match(await cache.get('w1', 'key_1'), { id: 'key_1' })
@@ -218,8 +224,9 @@ t.test('all other calls go to the store, and closing closes it', async (t) => {
   await cache.recordUse([{ workspace: 'w1', id: 'key_1', lastUsedAt: new Date(clock.now()), scopesUsedAt: {} }])
   t.same((await store.memory.get('w1', 'key_1'))?.lastUsedAt, new Date(clock.now()))
   await cache.findByHash('h1')
+  await cache.reconnect?.()
   await cache.close?.()
-  t.equal(closed, 1)
+  t.same([reconnected, closed], [1, 1])
   await changes.publish({ id: 'key_1', version: 2 })
   t.equal(versionOf(cache.cached('h1')), 1, 'it is informed of nothing any more')
   const plain = createRecordCache(slowStore())

@@ -4,7 +4,7 @@ import { createMemoryKeyStore, createProcessChanges, type KeysOptions } from 'fa
 import { createMemoryLimitStore, type LimitStore } from 'fastify-latchkey/limits'
 import { fakeClock } from 'fastify-latchkey/testing'
 import t, { type Test } from 'tap'
-import { bootError, refused, scopes, untyped } from '../helpers/limits.js'
+import { bootError, principal, refused, scopes, untyped } from '../helpers/limits.js'
 import { slowStore } from '../helpers/slow-keys.js'
 import { until } from '../helpers/until.js'
 
@@ -64,6 +64,24 @@ t.test('a store is asked once for a key where changes are known, and each time w
     const { secret } = await issue('devices:read')
     for (let n = 0; n < 3; n++) t.equal((await ask(secret)).statusCode, 200)
     t.equal(store.asked.length, asked, what)
+  }
+})
+
+t.test('a store that is behind its version markers is told to connect anew, and where it can\'t, that is logged', async (t) => {
+  const rows: Array<[() => void | Promise<void>, logged: number]> = [
+    [() => {}, 0], [() => { throw new Error('a secret') }, 1], [async () => { throw new Error('a secret') }, 1]
+  ]
+  for (const [reconnect, logged] of rows) {
+    let times = 0
+    const store = slowStore({ reconnect () { times++; return reconnect() } })
+    const limits = limitsWithMarkers()
+    const { ask, issue, lines } = await keyed(t, { store }, { limits: { store: limits }, resolvers: [session] })
+    const { secret, key } = await issue('devices:read')
+    await limits.publishVersion?.(principal(key.id), 2)
+    refused(t, await ask(secret), { status: 503, code: 'AUTHENTICATION_UNAVAILABLE', retryAfter: 1 })
+    t.equal(times, 1)
+    t.equal(lines.filter((line) => line.includes('did not connect anew')).length, logged)
+    t.notMatch(lines.join(), 'a secret')
   }
 })
 

@@ -1,4 +1,4 @@
-import { usageTexts } from './usage-texts.js'
+import { usageTexts } from './usage/strings.js'
 
 import { webhookTexts } from './webhooks/strings.js'
 

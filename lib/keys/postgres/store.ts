@@ -25,11 +25,12 @@ export interface SqlKeyStore extends KeyStore {
 
 export function createSqlKeyStore ({ database, schema, atBoot }: OpenDatabase): SqlKeyStore {
   const statements = createStatements(schema)
-  const { read, write, migrate, ready, close } = withTables(database, schema, tables, atBoot)
+  const { read, write, migrate, ready, reconnect, close } = withTables(database, schema, tables, atBoot)
 
   return {
     migrate,
     ready,
+    reconnect,
     close,
     async insert (key, hash, event) {
       const { id, workspace, environment, owner = null, createdAt, version } = key

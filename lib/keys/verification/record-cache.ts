@@ -88,6 +88,7 @@ export function createRecordCache (store: KeyStore, options: RecordCacheOptions 
       const record = cachedKeyOf(loaded, askedAt, sequence)
       if (keep(hash, record)) return record
     }
+    await store.reconnect?.()
     throw new Error('the key store answers older records than it has')
   }
 
@@ -131,6 +132,7 @@ export function createRecordCache (store: KeyStore, options: RecordCacheOptions 
     maxAge,
     cached,
     release,
+    reconnect: () => store.reconnect?.(),
     notices: store.notices,
     findByHash (hash, fresh = false) {
       return fresh ? reload(hash) : cached(hash) ?? inFlight.get(hash) ?? share(hash, load(hash, false))

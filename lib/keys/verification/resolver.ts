@@ -14,11 +14,13 @@ export interface KeyResolverDeps {
   readonly permissions?: Permissions | undefined
   readonly startGrace?: StartGrace | undefined
   readonly addHostFields?: AddHostFields | undefined
+  /** Has the store connect anew. */
+  readonly reconnect?: (() => void) | undefined
 }
 
 /** Secret → hash → record → still valid → principal, limited to the permissions of its owner. */
 export function createKeyResolver (deps: KeyResolverDeps): Resolver {
-  const { secrets, store, permissions, startGrace, addHostFields } = deps
+  const { secrets, store, permissions, startGrace, addHostFields, reconnect } = deps
 
   function admit (found: LoadedKey | undefined, { fresh, clock }: Lookup): Principal | Promise<Principal> {
     const loaded = checkValid(found, clock)
@@ -31,6 +33,7 @@ export function createKeyResolver (deps: KeyResolverDeps): Resolver {
     scheme: KEY_SCHEME,
     kind: 'api-key',
     description: { type: 'http', scheme: 'bearer', description: 'API key: `Authorization: Bearer <key>`.' },
+    reconnect,
     isCached (token) {
       const hash = secrets.hashOf(token)
       return hash !== undefined && store.cached?.(hash) !== undefined

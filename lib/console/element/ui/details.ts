@@ -1,11 +1,11 @@
 import { html, nothing, type TemplateResult } from 'lit'
 import type { KeyView } from '../../../management/index.js'
 import { details, nameOf } from '../fields.js'
-import { isCounted } from '../usage-model.js'
+import { isCounted } from '../usage/model.js'
 import { offered } from '../verb.js'
 import { actionView } from './action.js'
 import { factsView } from './facts.js'
-import { usageView } from './usage.js'
+import { usageView } from './usage/section.js'
 import { say, type View } from './view.js'
 
 /** All of a key: its fields, and what is done more rarely. A section of its own is added here. */

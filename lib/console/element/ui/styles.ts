@@ -3,8 +3,8 @@ import { controlStyles } from './control-styles.js'
 import { dialogStyles } from './dialog-styles.js'
 import { listStyles } from './list-styles.js'
 import { tokens } from './tokens.js'
+import { usageStyles } from './usage/styles.js'
 import { webhookStyles } from './webhooks/styles.js'
-import { usageStyles } from './usage-styles.js'
 
 const base = css`
   * { box-sizing: border-box }
