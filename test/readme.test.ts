@@ -66,7 +66,7 @@ t.test('troubleshooting has a cause and a fix for every error code', async (t) =
 
 t.test('every type of event has a row', async (t) => {
   const text = pages.get('docs/events-and-webhooks.md') ?? ''
-  t.same([...text.matchAll(/^\| `((?:key|token|limit)\.\w+)` \|/gm)].map(([, type]) => type), eventTypes)
+  t.same([...text.matchAll(/^\| `((?:key|token|limit|usage)\.\w+)` \|/gm)].map(([, type]) => type), eventTypes)
 })
 
 t.test('the messages that troubleshooting explains are messages of the library', async (t) => {
