@@ -26,8 +26,7 @@ const states: Readonly<Record<string, (page: Page) => Promise<void>>> = {
   usage: async (page) => {
     await click(page, 'Details: CI deployments')
     await click(page, '7 days')
-    await page.getByRole('img').waitFor()
-    await page.getByRole('button', { name: 'Narrow scopes CI deployments' }).scrollIntoViewIfNeeded()
+    await page.getByRole('img', { name: 'admitted' }).scrollIntoViewIfNeeded()
   },
   create: async (page) => {
     await click(page, 'Create key')
