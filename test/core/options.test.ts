@@ -55,7 +55,7 @@ t.test('a wrong option of the context is refused with its path, what was given a
     [{ clock: Date.now() }, 'option clock must be a function that returns milliseconds since the epoch, not 1'],
     [{ clock: new Date(0) }, 'not a Date'],
     [{ byMethod: { GET: [] } }, 'option byMethod must be a function of the method, not an object with GET'],
-    [{ error: 'problem' }, 'unknown option error; known here: errors, undeclared, byMethod, rateLimitFields, realm, clock'],
+    [{ error: 'problem' }, 'unknown option error; known here: errors, undeclared, unknownPaths, byMethod, rateLimitFields, realm, clock'],
     [{ Realm: 'x' }, 'unknown option Realm'],
     [{ prefix: '/v1' }, 'unknown option prefix']
   ]
@@ -104,7 +104,7 @@ t.test('a wrong option of auth is refused in the same way', async (t) => {
     [{ failures: { max: 300, timeWindow: 60 } }, 'option failures.quota is missing; it must be a whole number of at least 1'],
     [{ failures: { quota: 300, window: 60, ban: 1 } }, 'unknown option failures.ban; known here: quota, window'],
     [{ failures: [] }, 'or false, not an array of 0'],
-    [{ enviroment: 'production' }, 'unknown option enviroment; known here: resolvers, environment, transport, deadline, failures, events'],
+    [{ enviroment: 'production' }, 'unknown option enviroment; known here: resolvers, environment, transport, credentials, deadline, failures, events'],
     [{ keys: {} }, 'unknown option keys']
   ]
   for (const [options, text] of cases) {
