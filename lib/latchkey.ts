@@ -56,7 +56,7 @@ export const latchkey = fp<LatchkeyOptions>(async function latchkey (app: Fastif
 
   if (keyring !== undefined) addKeys(app, keyring)
   if (events !== undefined) addEvents(app, events)
-  if (options.usage !== undefined) addUsageOf(app, options.usage, options)
+  if (options.usage !== undefined) addUsageOf(app, options.usage, options, events)
   createOpenApi(app, context, { scopes, schemes, limits })
 }, { name: 'fastify-latchkey', fastify: '5.x || 6.x' })
 
@@ -86,10 +86,12 @@ function createKeyring (
 const NO_USAGE_STORE = 'usage.store is left out: counts of requests live in this process\'s memory, and are gone ' +
   'when it ends; write a store, such as createPostgresUsageStore(), or createMemoryUsageStore() where that is meant'
 
-function addUsageOf (app: FastifyInstance, usage: UsageOptions, options: LatchkeyOptions): void {
+function addUsageOf (
+  app: FastifyInstance, usage: UsageOptions, options: LatchkeyOptions, events: Emitter | undefined
+): void {
   const { clock = Date.now, deadline = 1 } = options
   if (usage.store === undefined) app.log.warn(NO_USAGE_STORE)
-  addUsage(app, createUsage(usage, { clock, deadline, ...logsOf(app) }))
+  addUsage(app, createUsage(usage, { clock, deadline, events, ...logsOf(app) }))
 }
 
 function logsOf (app: FastifyInstance) {

@@ -20,6 +20,7 @@ const weights: Readonly<Record<string, { readonly loads?: string[], readonly lat
   './webhooks': { loads: ['request-filtering-agent'] },
   './webhooks/bullmq': { loads: ['bullmq'] },
   './keys/postgres': { later: ['@electric-sql/pglite', 'fs-native-extensions', 'pg'] },
+  './usage/postgres': { later: ['@electric-sql/pglite', 'fs-native-extensions', 'pg'] },
   './webhooks/postgres': { later: ['@electric-sql/pglite', 'fs-native-extensions', 'pg'] }
 }
 

@@ -1,12 +1,12 @@
 import { withTimeout } from '../core/clock.js'
 import { describeFault } from '../core/errors.js'
-import type { AccessEvent, EventType } from './event.js'
+import { isInAll, type AccessEvent, type EventType } from './event.js'
 
 /** Emits what happens in this process: `app.latchkey.events`. */
 export interface Emitter {
   /**
-   * Calls a listener after each event of a type, of several types, or of all (`'*'`). Nothing waits for it; what it
-   * throws or rejects with is logged.
+   * Calls a listener after each event of a type, of several types, or of all but `usage.counted` (`'*'`). Nothing waits
+   * for it; what it throws or rejects with is logged.
    *
    * ```ts
    * app.latchkey.events.on('key.exposed', ({ data }) => warn(data.key.owner))
@@ -85,11 +85,12 @@ export function createEmitter ({ deadline, log }: EmitterDeps): Emitter {
     hasDurableListeners: () => durable.size > 0,
     on<T extends EventType> (type: T | readonly T[] | '*', listener: (event: AccessEvent<T>) => unknown) {
       const types: ReadonlySet<string> | undefined = type === '*' ? undefined : new Set([type].flat())
+      const wants = (one: EventType) => types?.has(one) ?? isInAll(one)
       function isWanted (event: AccessEvent): event is AccessEvent & AccessEvent<T> {
-        return types?.has(event.type) ?? true
+        return wants(event.type)
       }
       return add(listeners, {
-        wants: (one) => types?.has(one) ?? true,
+        wants,
         async call (event) { if (isWanted(event)) await listener(event) }
       })
     },

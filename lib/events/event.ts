@@ -4,6 +4,8 @@ import { patterns } from '../core/input.js'
 /** RFC 3339 in UTC, as `Date.prototype.toISOString` writes it. */
 const instant = (description: string) => Type.String({ pattern: patterns.instant, description })
 
+const requests = (description: string) => Type.Integer({ minimum: 0, description })
+
 const key = Type.Object({
   id: Type.String(),
   environment: Type.String(),
@@ -19,8 +21,8 @@ const aboutKey = <More extends TProperties> (description: string, more: More) =>
 export const eventData = {
   'key.issued': aboutKey('a key was issued', { expiresAt: Type.Optional(instant('not valid from then on')) }),
   'key.updated': aboutKey('fields of a key were changed', { changed: Type.Array(Type.String()) }),
-  'key.rotated': aboutKey('a key has a new secret; the previous one ended at once where neither field is there', {
-    earlierRetiresAt: Type.Optional(instant('until when the previous secret is valid')),
+  'key.rotated': aboutKey('a key has a new secret', {
+    earlierRetiresAt: Type.Optional(instant('until when the previous secret is valid; without either, it has ended')),
     earlierRetiresAfterFirstUse: Type.Optional(Type.Number({
       description: 'seconds that the previous secret stays valid after the first use of the new one'
     }))
@@ -49,7 +51,17 @@ export const eventData = {
     principal: Type.Object({ kind: Type.String(), id: Type.String() }),
     environment: Type.String(),
     resetAt: instant('when it admits again')
-  }, { description: 'a caller has used up a policy' })
+  }, { description: 'a caller has used up a policy' }),
+  'usage.counted': Type.Object({
+    environment: Type.String(),
+    keys: Type.Array(Type.Object({
+      id: Type.String(),
+      at: instant('when the UTC hour began'),
+      admitted: requests('that were let in'),
+      limited: requests('that were refused with RATE_LIMITED'),
+      refused: Type.Record(Type.String(), requests('by the code of another refusal'))
+    }))
+  }, { description: 'requests of keys that a process has counted since it counted before; to those who name it' })
 }
 
 /** Name of a type of event. */
@@ -59,6 +71,14 @@ export type EventData<T extends EventType = EventType> = Static<typeof eventData
 
 /** All types of events, in the order of `eventData`. */
 export const eventTypes: readonly EventType[] = Object.keys(eventData).filter(isEventType)
+
+/**
+ * True where whoever wants all events gets this one too. `usage.counted` comes every minute and says nothing new of any
+ * key, so that one has to name it.
+ */
+export function isInAll (type: EventType): boolean {
+  return type !== 'usage.counted'
+}
 
 /** True when `name` is the type of an event. */
 export function isEventType (name: string): name is EventType {

@@ -46,7 +46,7 @@ export function addEvents (app: FastifyInstance, emitter: Emitter): void {
 export { auditEntryOf, type AuditEntry } from './audit.js'
 export type { Emitter } from './emitter.js'
 export {
-  eventData, eventTypes, isEventType,
+  eventData, eventTypes, isEventType, isInAll,
   type AccessEvent, type EventActor, type EventData, type EventOrigin, type EventType
 } from './event.js'
 export { eventId } from './event-id.js'

@@ -3,7 +3,7 @@ import type { AuditEntry } from './audit.js'
 
 /** Options of events: `events` of `latchkey`. */
 export interface EventsOptions {
-  /** Gets an entry for every event: `true` for the app's log, or a function. */
+  /** Gets an entry for every event but `usage.counted`: `true` for the app's log, or a function. */
   audit?: ((entry: AuditEntry) => unknown) | boolean | undefined
   /** Seconds that a durable listener may take for one event; 5 by default. */
   deadline?: number | undefined

@@ -38,7 +38,10 @@ export { createMemoryKeyStore } from './memory/store.js'
 export { loadKey, MAX_SECRETS, type ApiKey, type KeyMetadata, type KeySecret, type LoadedKey } from './record.js'
 export { StoreError } from '../core/store-error.js'
 export type { OnBroken } from '../core/stored-record.js'
-export type { DueKey, KeyList, KeyNotices, KeyPage, KeyPosition, KeyStore, KeyUse } from './store.js'
+export { DuplicateError } from '../core/store-error.js'
+export type {
+  DueKey, InsertedKey, KeyList, KeyNotices, KeyPage, KeyPosition, KeyStore, KeyUse, NewKey
+} from './store.js'
 export { createSecretFormat, formatSecret, hashSecret, type SecretFormat, type SecretParts } from './secret-format.js'
 
 export { createProcessChanges, type ChangedKey, type KeyChanges } from './verification/change-bus.js'

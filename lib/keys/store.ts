@@ -15,6 +15,13 @@ export interface KeyStore {
    */
   insert (key: ApiKey, hash: string, event?: AccessEvent): void | Promise<void>
   /**
+   * Adds those keys whose id and hash no other key has, in one trip. Optional: for imports, which otherwise add each
+   * key by itself.
+   * @returns what became of each key, in order
+   * @throws DuplicateError where nothing was added: two of the keys have one id or hash, or another caller adds one now
+   */
+  readonly insertMany?: ((keys: readonly NewKey[]) => Promise<readonly InsertedKey[]>) | undefined
+  /**
    * The key one of whose secrets has this hash, in whatever workspace: the credential alone names it. One look-up.
    * @param fresh from the stored record as it is now: not from a cache, a replica, or a look-up that was begun earlier
    */
@@ -101,6 +108,15 @@ export interface DueKey {
   readonly events: readonly AccessEvent[]
   /** Milliseconds since the epoch; also identifies this lease. */
   readonly leasedUntil: number
+}
+
+/** A key of one secret, with the hash of it. */
+export interface NewKey { readonly key: ApiKey, readonly hash: string }
+
+export interface InsertedKey {
+  readonly added: boolean
+  /** The key that had the hash before. Undefined where the key was added, and where its id is that of another key. */
+  readonly existing: string | undefined
 }
 
 /** Which part of a list of keys is wanted. */

@@ -16,7 +16,8 @@ export const DeliveriesQuery = Type.Object({
 const target = 'Where deliveries go: an https: URL with a public host.'
 const url = Type.String({ minLength: 1, maxLength: 2048, description: target })
 const type = Type.Union(eventTypes.map((type) => Type.Literal(type)))
-const events = Type.Array(type, { maxItems: 100, description: 'Types to receive; every type where the list is empty.' })
+const toReceive = 'Types to receive; all but `usage.counted` where the list is empty.'
+const events = Type.Array(type, { maxItems: 100, description: toReceive })
 const description = line('For people.')
 
 export const CreateBody = Type.Object({
@@ -56,7 +57,9 @@ const Endpoint = Type.Object({
   workspace: Type.String(),
   environment: Type.Optional(Type.String()),
   url: Type.String(),
-  events: Type.Array(Type.String(), { description: 'Types that it receives; every type where the list is empty.' }),
+  events: Type.Array(Type.String(), {
+    description: 'Types that it receives; all but `usage.counted` where the list is empty.'
+  }),
   description: Type.Optional(Type.String()),
   enabled: Type.Boolean(),
   disabledAt: Type.Optional(at('Since when it receives nothing.')),

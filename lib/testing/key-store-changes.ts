@@ -1,10 +1,32 @@
 import assert from 'node:assert/strict'
 import type { ApiKey } from '../keys/index.js'
 import {
-  at, changed, inserted, isRefused, newHash, newWorkspace, secret, type KeyStoreCase
+  at, changed, draft, inserted, isRefused, newHash, newWorkspace, secret, type KeyStoreCase
 } from './key-store-drafts.js'
 
 export const changes: readonly KeyStoreCase[] = [
+  {
+    name: 'keys that are added together: each whose id and hash are new, or none where two are the same',
+    async run (store) {
+      if (store.insertMany === undefined) return
+      const workspace = newWorkspace()
+      const before = await inserted(store, workspace)
+      const [first, second] = [draft(workspace, { owner: 'ada' }), draft(workspace)]
+      const [hash, other] = [newHash(), newHash()]
+      const taken = [{ key: draft(workspace), hash: before.hash }, { key: before.key, hash: other }]
+      assert.deepStrictEqual(await store.insertMany([{ key: first, hash }, ...taken]), [
+        { added: true, existing: undefined },
+        { added: false, existing: before.key.id },
+        { added: false, existing: undefined }
+      ])
+      assert.equal((await store.findByHash(hash))?.principal.id, first.id)
+      assert.equal(await store.findByHash(other), undefined)
+      assert.deepStrictEqual(await store.get(workspace, first.id), first)
+      const same = store.insertMany([{ key: second, hash: other }, { key: draft(workspace), hash: other }])
+      await assert.rejects(same, { name: 'DuplicateError' })
+      assert.equal(await store.get(workspace, second.id), undefined)
+    }
+  },
   {
     name: 'an update replaces the version before it, and every read after it sees that',
     async run (store) {

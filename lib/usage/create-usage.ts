@@ -5,14 +5,17 @@ import { isId, isName } from '../core/name.js'
 import { checkOptions } from '../core/options.js'
 import type { OutcomeListener } from '../core/outcomes.js'
 import { storeReady } from '../core/store-ready.js'
+import type { Emitter } from '../events/index.js'
 import { createCounter } from './counter.js'
 import { createFlusher } from './flusher.js'
+import { groupBy } from './group-by.js'
 import { createMemoryUsageStore } from './memory.js'
 import { usageOptions, type UsageOptions } from './options.js'
 import { readRange } from './range.js'
-import { bucketsOf, reportOf, sumsByKey } from './report.js'
+import { bucketsOf, reportOf } from './report.js'
 import type { UsageQuery, UsageSum } from './store.js'
 import type { Usage } from './usage.js'
+import { createUsageEvents } from './usage-events.js'
 
 export interface UsageDeps {
   readonly clock: Clock
@@ -20,6 +23,8 @@ export interface UsageDeps {
   readonly deadline: number
   readonly log: (reason: string, message: string) => void
   readonly inform: (message: string) => void
+  /** Where counts are emitted; nowhere by default. */
+  readonly events?: Emitter | undefined
 }
 
 /** The counts of one host. */
@@ -40,13 +45,15 @@ const MAX_KEYS = 100_000
 const MAX_REPORTED_KEYS = 100
 
 /** @throws OptionError */
-export function createUsage (options: UsageOptions, { clock, deadline, log, inform }: UsageDeps): UsageRecord {
+export function createUsage (options: UsageOptions, deps: UsageDeps): UsageRecord {
   checkOptions(usageOptions, options, 'usage')
+  const { clock, deadline, log, inform, events } = deps
   const { store = createMemoryUsageStore(), interval = 60, retention = 90 * DAY } = options
   const counter = createCounter({ clock, maxKeys: MAX_KEYS, onCount: () => flusher.schedule() })
   const failures = createFailureLog({ log, inform },
     'counts of requests are not written; they wait for the next attempt', 'counts of requests are written again')
-  const flusher = createFlusher({ store, counter, clock, interval, retention, failures, log, onAdded () {} })
+  const onAdded = events && createUsageEvents(events)
+  const flusher = createFlusher({ store, counter, clock, interval, retention, failures, log, onAdded })
 
   async function read (query: UsageQuery): Promise<readonly UsageSum[]> {
     const { workspace, environment } = query
@@ -70,10 +77,10 @@ export function createUsage (options: UsageOptions, { clock, deadline, log, info
         if (ids.length > MAX_REPORTED_KEYS) throw invalid(`keys must be at most ${MAX_REPORTED_KEYS} ids`)
         const range = readRange(input, clock())
         const sums = await read({ workspace, environment, keyIds: [null, ...ids], ...range })
-        const { ofAll, ofEach } = sumsByKey(sums)
-        const report = reportOf(range, ofAll)
+        const report = reportOf(range, sums.filter(({ keyId }) => keyId === null))
         if (keys === undefined) return report
-        return { ...report, keys: Object.fromEntries(ids.map((id) => [id, bucketsOf(ofEach.get(id) ?? [])])) }
+        const ofKeys = groupBy(sums.filter(({ keyId }) => keyId !== null), ({ keyId }) => String(keyId))
+        return { ...report, keys: Object.fromEntries(ids.map((id) => [id, bucketsOf(ofKeys.get(id) ?? [])])) }
       },
       flush: flusher.flush
     },

@@ -16,7 +16,7 @@ export interface FlusherDeps {
   readonly failures: FailureLog
   readonly log: (reason: string, message: string) => void
   /** Called with each batch that the store has added. */
-  readonly onAdded: (batch: UsageBatch) => void
+  readonly onAdded: ((batch: UsageBatch) => void) | undefined
 }
 
 export interface Flusher {
@@ -70,7 +70,7 @@ export function createFlusher (deps: FlusherDeps): Flusher {
     const added = await tried('add', () => store.add(batch))
     if (!added) return false
     unconfirmed = undefined
-    onAdded(batch)
+    onAdded?.(batch)
     return true
   }
 

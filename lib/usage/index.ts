@@ -23,7 +23,7 @@ export function addUsage (app: FastifyInstance, { usage, count, ready, close }: 
 }
 
 export { createUsage, type UsageDeps, type UsageRecord } from './create-usage.js'
-export { createMemoryUsageStore } from './memory.js'
+export { createMemoryUsageStore, type MemoryUsageStoreOptions } from './memory.js'
 export type { UsageOptions } from './options.js'
 export type { UsageRange } from './range.js'
 export type { UsageBucket, UsageReport, WorkspaceUsageReport } from './report.js'

@@ -1,13 +1,26 @@
-import { startOf } from './hours.js'
-import type { UsageCount, UsageStore, UsageSum } from './store.js'
+import { Type } from '@sinclair/typebox'
+import { checkOptions } from '../core/options.js'
+import type { UsageCount, UsageStore } from './store.js'
+import { sumsOf } from './sums.js'
 
 type Hour = Map<string, Map<string, number>>
 
-/** Counts kept at most; the oldest hours make room. */
-const MAX_COUNTS = 1_000_000
+export interface MemoryUsageStoreOptions {
+  /** Counts of a key, hour and outcome that are kept at most; the oldest hours make room. 1,000,000 by default. */
+  maxCounts?: number | undefined
+}
 
-/** Counts of this process alone, gone when it ends: for tests and local development. */
-export function createMemoryUsageStore (): UsageStore {
+const memoryOptions = Type.Object({
+  maxCounts: Type.Optional(Type.Integer({ minimum: 1, description: 'a whole number, at least 1' }))
+}, { additionalProperties: false })
+
+/**
+ * Counts of this process alone, gone when it ends: for tests and local development.
+ * @throws OptionError
+ */
+export function createMemoryUsageStore (options: MemoryUsageStoreOptions = {}): UsageStore {
+  checkOptions(memoryOptions, options, '')
+  const { maxCounts = 1_000_000 } = options
   /** Start of an hour → key → outcome → requests. */
   const hours = new Map<number, Hour>()
   /** Of the last batch of each writer. */
@@ -21,9 +34,12 @@ export function createMemoryUsageStore (): UsageStore {
     counts.set(outcome, (counts.get(outcome) ?? 0) + requests)
   }
 
-  function forget (at: number): void {
-    for (const counts of hours.get(at)?.values() ?? []) size -= counts.size
-    hours.delete(at)
+  function prune (before: number): void {
+    for (const [at, hour] of hours) {
+      if (at >= before) continue
+      for (const counts of hour.values()) size -= counts.size
+      hours.delete(at)
+    }
   }
 
   return {
@@ -31,25 +47,16 @@ export function createMemoryUsageStore (): UsageStore {
       if (sequence <= (sequences.get(writer) ?? 0)) return
       sequences.set(writer, sequence)
       counts.forEach(addOne)
-      while (size > MAX_COUNTS) forget(Math.min(...hours.keys()))
+      while (size > maxCounts) prune(Math.min(...hours.keys()) + 1)
     },
     read ({ workspace, environment, keyIds, from, to, by }) {
-      const sums = new Map<string, UsageSum>()
       const inRange = [...hours].filter(([at]) => from <= at && at < to)
-      for (const [hourAt, hour] of inRange) {
-        const at = startOf(by, hourAt)
-        for (const keyId of keyIds) {
-          for (const [outcome, requests] of hour.get(nameOf(workspace, environment, keyId)) ?? []) {
-            const name = JSON.stringify([keyId, at, outcome])
-            sums.set(name, { keyId, at, outcome, requests: requests + (sums.get(name)?.requests ?? 0) })
-          }
-        }
-      }
-      return [...sums.values()]
+      return sumsOf(inRange.flatMap(([at, hour]) => keyIds.flatMap((keyId) => {
+        const counts = hour.get(nameOf(workspace, environment, keyId)) ?? []
+        return [...counts].map(([outcome, requests]) => ({ keyId, at, outcome, requests }))
+      })), by)
     },
-    prune (before) {
-      for (const at of [...hours.keys()]) if (at < before) forget(at)
-    }
+    prune
   }
 }
 

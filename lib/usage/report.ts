@@ -30,19 +30,6 @@ export function reportOf ({ by, from, to }: WholeRange, sums: readonly UsageSum[
   return { by, from: new Date(from), to: new Date(to), buckets: bucketsOf(sums) }
 }
 
-/** Sums of all keys together, and those of each key. */
-export function sumsByKey (sums: readonly UsageSum[]) {
-  const ofAll: UsageSum[] = []
-  const ofEach = new Map<string, UsageSum[]>()
-  for (const sum of sums) {
-    const { keyId } = sum
-    const ofKey = keyId === null ? ofAll : ofEach.get(keyId) ?? []
-    ofKey.push(sum)
-    if (keyId !== null) ofEach.set(keyId, ofKey)
-  }
-  return { ofAll, ofEach }
-}
-
 /** @param sums of one key, or of all keys together */
 export function bucketsOf (sums: readonly UsageSum[]): UsageBucket[] {
   const byStart = new Map<number, Record<string, number>>()

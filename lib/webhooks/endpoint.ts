@@ -1,4 +1,4 @@
-import type { EventType } from '../events/index.js'
+import { isInAll, type EventType } from '../events/index.js'
 
 /** A secret that signs deliveries: `whsec_` and base64 of 24 to 64 bytes (Standard Webhooks), as the store has it. */
 export interface EndpointSecret {
@@ -20,7 +20,7 @@ export interface WebhookEndpoint {
   /** Receives events of this environment alone; of all where there is none. */
   readonly environment?: string
   readonly url: string
-  /** Types that it receives; every type where the list is empty. */
+  /** Types that it receives; all but `usage.counted` where the list is empty. */
   readonly events: readonly EventType[]
   readonly description?: string
   /** Oldest first; the last one is the newest. */
@@ -80,5 +80,5 @@ export type AttemptOutcome = 'delivered' | 'refused' | 'redirected' | 'gone' | '
 
 /** True for an endpoint that is to receive events of this type. */
 export function isSubscribed ({ disabledAt, events }: WebhookEndpoint, type: EventType): boolean {
-  return disabledAt === undefined && (events.length === 0 || events.includes(type))
+  return disabledAt === undefined && (events.length === 0 ? isInAll(type) : events.includes(type))
 }

@@ -5,7 +5,7 @@ import type { Delivery, DeliveryState, WebhookEndpoint } from './endpoint.js'
 export interface EndpointInput {
   /** An https: URL with a public host, of at most 2048 characters. */
   url: string
-  /** Types to receive; every type by default. */
+  /** Types to receive; all but `usage.counted` by default. */
   events?: readonly EventType[] | undefined
   /** For people; at most 256 characters. */
   description?: string | undefined

@@ -1,21 +1,11 @@
-import type { FastifyInstance } from 'fastify'
 import t, { type Test } from 'tap'
-import { createApi, type Fetch, type FetchInit } from '../../lib/console/element/api.js'
+import { createApi, type Fetch } from '../../lib/console/element/api.js'
 import { createModel } from '../../lib/console/element/model.js'
 import { SHOWN } from '../../lib/console/element/state.js'
 import { english } from '../../lib/console/element/strings.js'
 import { verbs } from '../../lib/console/element/verbs.js'
+import { fetchOf } from '../helpers/page-fetch.js'
 import { ada, startSettings } from '../helpers/settings.js'
-
-/** `fetch` of a browser on the host's own page. */
-function fetchOf (app: FastifyInstance, seen: string[]): Fetch {
-  return async (url, { method, headers, body }: FetchInit) => {
-    seen.push(`${method} ${url}`)
-    const answer = await app.inject(Object.assign({ url, headers, ...body !== undefined && { payload: body } }, { method }))
-    const header = (name: string) => String(answer.headers[name] ?? '')
-    return { status: answer.statusCode, headers: { get: (name) => header(name) || null }, text: async () => answer.body }
-  }
-}
 
 async function start (t: Test, options: Parameters<typeof startSettings>[1] = {}) {
   const settings = await startSettings(t, options)

@@ -1,32 +1,39 @@
 // npm run screenshots: the states of the settings page, light and dark, wide and on a phone, into screenshots/.
-import { mkdirSync } from 'node:fs'
+import type { ApiKey } from 'fastify-latchkey/keys'
 import type { Page } from 'playwright-core'
-import { launchBrowser } from '../helpers/browser.js'
-import { DAY, openSettings, startSettings, type Settings } from '../helpers/settings.js'
+import type { Ending } from '../helpers/ending.js'
+import { takeScreenshots } from '../helpers/screenshots.js'
+import { DAY, startSettings, type Settings } from '../helpers/settings.js'
+import { usageCounts } from '../helpers/usage-counts.js'
+import { webhookGallery } from './webhook-screenshots.js'
 
-const endings: Array<() => unknown> = []
-let settings = await start()
-
-async function start (): Promise<Settings> {
-  const made = await startSettings({ teardown: (end) => { if (end !== undefined) endings.push(end) } }, {
-    page: { title: 'Northwind Traders · Settings', signOut: '/sign-out' }
+async function start (ending: Ending): Promise<Settings> {
+  const counts = usageCounts()
+  const made = await startSettings(ending, {
+    page: { title: 'Northwind Traders · Settings', signOut: '/sign-out' },
+    access: { usage: { store: counts.store }, limits: { environments: { production: [{ name: 'hour', quota: 100, window: 3600 }, { name: 'day', quota: 2000, window: DAY }], sandbox: [] } } }
   })
-  await fill(made)
+  for (const [key, perHour, outcomes] of await fill(made)) counts.add(made.clock.now(), key, hoursOf(perHour, outcomes))
   return made
 }
 
 const click = async (page: Page, name: string) => await page.getByRole('button', { name, exact: true }).click()
-const states: Readonly<Record<string, (page: Page) => Promise<void>>> = {
+const states: Readonly<Record<string, (page: Page, settings: Settings) => Promise<void>>> = {
   list: async () => {},
   details: async (page) => await click(page, 'Details: Warehouse scanner'),
+  usage: async (page) => {
+    await click(page, 'Details: CI deployments')
+    await click(page, '7 days')
+    await page.getByRole('img', { name: 'admitted' }).scrollIntoViewIfNeeded()
+  },
   create: async (page) => {
     await click(page, 'Create key')
     await page.getByRole('textbox', { name: 'Name' }).fill('Nightly report')
     await page.getByRole('checkbox', { name: /^devices:manage/ }).check()
     await page.getByRole('checkbox', { name: /^reports:read/ }).check()
   },
-  secret: async (page) => {
-    await states.create?.(page)
+  secret: async (page, settings) => {
+    await states.create?.(page, settings)
     await page.getByRole('dialog').getByRole('button', { name: 'Create key' }).click()
     await page.getByRole('button', { name: 'Copy', exact: true }).click()
   },
@@ -36,7 +43,7 @@ const states: Readonly<Record<string, (page: Page) => Promise<void>>> = {
     await page.getByRole('dialog').getByRole('button', { name: 'Revoke', exact: true }).click()
   },
   ended: async (page) => await click(page, 'Revoked and expired'),
-  outage: async (page) => {
+  outage: async (page, settings) => {
     settings.host.isDown = true
     await page.getByLabel('Environment').selectOption('sandbox')
     await page.getByRole('alert').waitFor()
@@ -44,28 +51,24 @@ const states: Readonly<Record<string, (page: Page) => Promise<void>>> = {
   }
 }
 
-mkdirSync('screenshots', { recursive: true })
 const only = process.argv.slice(2)
-const browser = await launchBrowser()
-for (const [size, viewport] of [['wide', { width: 1200, height: 800 }], ['phone', { width: 390, height: 844 }]] as const) {
-  for (const colorScheme of ['light', 'dark'] as const) {
-    settings = await start()
-    for (const [name, reach] of Object.entries(states)) {
-      if (only.length > 0 && !only.includes(name)) continue
-      const { page, close } = await openSettings(browser, settings, { viewport, colorScheme, hasTouch: size === 'phone', reducedMotion: 'reduce' })
-      await page.getByRole('button', { name: 'Details: CI deployments' }).waitFor()
-      await reach(page)
-      await page.waitForTimeout(100)
-      await page.screenshot({ path: `screenshots/${name}-${colorScheme}-${size}.png` })
-      await close()
-    }
-  }
-}
-await browser.close()
-for (const end of endings) await end()
+await takeScreenshots({ start, path: '/settings/', ready: 'Details: CI deployments', states }, only)
+await takeScreenshots(webhookGallery, only)
 
-/** Keys as a workspace has them after some months. */
-async function fill ({ clock, keys, issue, store }: Settings): Promise<void> {
+type Used = readonly [key: ApiKey, perHour: number, outcomes: readonly string[]]
+
+/** A month of requests that come by day more than by night, some of them refused. */
+function hoursOf (perHour: number, outcomes: readonly string[]): ReadonlyArray<readonly [number, string, number]> {
+  return Array.from({ length: 30 * 24 }, (_, i) => i).flatMap((hoursAgo) => {
+    const noise = Math.abs(Math.sin(hoursAgo * 12.9898) * 43758.5453) % 1
+    const daytime = 1 + Math.sin((9 - hoursAgo) / 24 * 2 * Math.PI)
+    const refused = noise > 0.93 ? [[hoursAgo, outcomes[hoursAgo % outcomes.length] ?? '', Math.ceil(noise * 9)] as const] : []
+    return [[hoursAgo, 'ADMITTED', Math.round(perHour * daytime * (0.5 + noise))] as const, ...refused]
+  }).filter(([,, requests]) => requests > 0)
+}
+
+/** Keys as a workspace has them after some months, and how they are used. */
+async function fill ({ clock, keys, issue, store }: Settings): Promise<readonly Used[]> {
   clock.advance(-120 * DAY)
   const old = await issue({ name: 'Legacy importer', scopes: ['devices:write'] })
   const warehouse = await issue({ name: 'Warehouse scanner', scopes: ['devices:manage', 'reports:read', 'webhooks:read', 'webhooks:write'], metadata: { team: 'Logistics', ticket: 'OPS-1841' } })
@@ -84,4 +87,5 @@ async function fill ({ clock, keys, issue, store }: Settings): Promise<void> {
     const at = new Date(clock.now() - ago * 1000)
     await store.recordUse([{ workspace: key.workspace, id: key.id, lastUsedAt: at, scopesUsedAt: Object.fromEntries(used.map((scope) => [scope, at])) }])
   }
+  return [[warehouse.key, 30, ['RATE_LIMITED', 'INSUFFICIENT_SCOPE']], [portal.key, 4, ['COST_ABOVE_QUOTA']], [ci.key, 36, ['RATE_LIMITED', 'RATE_LIMITED', 'INSUFFICIENT_SCOPE', 'WRONG_ENVIRONMENT']]]
 }

@@ -1,6 +1,6 @@
 import t from 'tap'
-import { barsPath, barTime, gapOf, limitLineOf, scaleOf, ticksOf } from '../../lib/console/element/chart.js'
-import { barsOf, codesOf, listRange, queryOf, rangeNames, ranges, requestsOf, totalsOf } from '../../lib/console/element/usage.js'
+import { barsPath, barTime, gapOf, limitLineOf, scaleOf, ticksOf } from '../../lib/console/element/usage/chart.js'
+import { barsOf, codesOf, listRange, queryOf, rangeNames, ranges, requestsOf, totalsOf } from '../../lib/console/element/usage/usage.js'
 
 const NOW = Date.UTC(2026, 11, 1, 9, 30)
 /** As all versions of Node.js write it. */
@@ -33,7 +33,7 @@ t.test('hours without requests are empty bars; refusals are counted in all and b
 })
 
 t.test('a scale ends at a round number', async (t) => {
-  t.same([0, 1, 7, 10, 11, 51, 99, 100, 1000, 4321].map(scaleOf), [1, 1, 8, 10, 20, 60, 100, 100, 1000, 5000])
+  t.same([0, 1, 2, 7, 10, 11, 51, 99, 100, 104, 1000, 4321].map(scaleOf), [1, 1, 2, 8, 10, 12, 60, 100, 100, 120, 1000, 5000])
 })
 
 t.test('bars are one path; what is there is seen, however small, and what is not draws nothing', async (t) => {

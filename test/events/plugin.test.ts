@@ -45,7 +45,7 @@ t.test('options are checked at boot', async (t) => {
 })
 
 t.test('types of events are known by name', async (t) => {
-  t.equal(eventTypes.length, 11)
+  t.equal(eventTypes.length, 12)
   t.ok(eventTypes.every(isEventType))
   t.notOk(['key.made', 'toString', ''].some(isEventType))
 })

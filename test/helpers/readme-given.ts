@@ -61,7 +61,7 @@ export const table = {
     return { id: 1, company: 'w_1', user: 'u_1', mayWrite: false, revokedAt: new Date(0) }
   },
   async page (from: number, _limit: number) {
-    const row = { id: 1, company: 'w_1', user: 'u_1', rights: ['read'], hash: sha256('old_1'), createdAt: new Date(0) }
+    const row = { id: 1, company: 'w_1', user: 'u_1', rights: 'read', hash: sha256('old_1'), createdAt: new Date(0) }
     return from === 0 ? [row] : []
   }
 }
@@ -79,6 +79,7 @@ export function sha256 (text: string) { return createHash('sha256').update(text)
 
 export function warnOwner<T extends EventType> (_workspace: string, _type: T, _data: AccessEvent<T>['data']) {}
 export const queue = { async add (_event: AccessEvent) {} }
+export const meter = { async add (_id: string, _count: object) {} }
 export const auditLog = { write (_entry: AuditEntry) {} }
 
 /** Never connects. */

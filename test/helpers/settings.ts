@@ -1,13 +1,13 @@
 import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import Fastify, { type FastifyInstance } from 'fastify'
-import { allowPlainHttp, defineScopes, latchkey, type IssueInput, type KeyStore, type Principal } from 'fastify-latchkey'
+import { allowPlainHttp, defineScopes, latchkey, type IssueInput, type KeyStore, type LatchkeyOptions, type Principal } from 'fastify-latchkey'
 import { settingsPage, type SettingsPageOptions } from 'fastify-latchkey/console'
 import { createMemoryKeyStore } from 'fastify-latchkey/keys'
 import { keyRoutes, type KeyRoutesOptions } from 'fastify-latchkey/management'
 import { fakeClock } from 'fastify-latchkey/testing'
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
-import type { Test } from 'tap'
+import type { Ending } from './ending.js'
 
 export const scopes = defineScopes({
   resources: {
@@ -26,6 +26,7 @@ interface SettingsOptions {
   readonly routes?: Partial<KeyRoutesOptions>
   readonly page?: Partial<SettingsPageOptions>
   readonly more?: (app: FastifyInstance) => void
+  readonly access?: Pick<LatchkeyOptions, 'limits' | 'usage'>
 }
 
 function fail (): never {
@@ -38,7 +39,7 @@ export const ada: Principal = {
 }
 
 /** A host with a settings page whose clock a test moves, whose session it ends, and whose key store it breaks. */
-export async function startSettings (t: Pick<Test, 'teardown'>, { routes = {}, page = {}, more }: SettingsOptions = {}) {
+export async function startSettings (t: Ending, { routes = {}, page = {}, more, access }: SettingsOptions = {}) {
   const clock = fakeClock(NOW)
   const host = { person: ada as Principal | null, isDown: false }
   const memory = createMemoryKeyStore()
@@ -52,7 +53,7 @@ export async function startSettings (t: Pick<Test, 'teardown'>, { routes = {}, p
   const app = Fastify({ forceCloseConnections: true })
   t.teardown(() => app.close())
   await app.register(latchkey, {
-    scopes, environment: ['production', 'sandbox'], limits: false, transport: allowPlainHttp, clock: clock.now, keys: { prefix: 'acme', store }
+    scopes, environment: ['production', 'sandbox'], limits: false, transport: allowPlainHttp, clock: clock.now, keys: { prefix: 'acme', store }, ...access
   })
   more?.(app)
   const session = () => host.person

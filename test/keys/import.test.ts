@@ -1,6 +1,6 @@
 import { createHash, createHmac } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
-import { createMemoryKeyStore, type ForeignFormat, type ImportRow, type Keys, type KeyStore } from 'fastify-latchkey/keys'
+import { createMemoryKeyStore, createProcessChanges, type ForeignFormat, type ImportRow, type Keys, type KeyStore } from 'fastify-latchkey/keys'
 import t, { type Test } from 'tap'
 import { settled } from '../helpers/events.js'
 import { bootError, guarded, scopes, untyped } from '../helpers/limits.js'
@@ -113,6 +113,7 @@ t.test('a row that is wrong says what is wrong with it, and the others are impor
     { reason: { code: 'KEY_INPUT_INVALID', reason: 'rows must be an array of at most 1000' } },
     { reason: { code: 'KEY_INPUT_INVALID', reason: 'rows must be an array of at most 1000' } }
   ])
+  await t.rejects(keys.import([row('old_20', { scopes: ['x'] })], { format: 'old', scopesOf () { throw new RangeError('of the host') } }), { name: 'RangeError' })
   const none = await host(t, {})
   t.match(await Promise.allSettled([none.keys.import([], { format: 'old' })]), [{ reason: { reason: 'format must be one of keys.formats, not "old"' } }])
 })
@@ -133,6 +134,36 @@ t.test('of two imports at once, one adds the key; a store that fails is 503, and
   await t.rejects(keys.import([row('old_2')], { format: 'old' }), { code: 'KEYS_UNAVAILABLE', statusCode: 503 })
   down = false
   t.match(await imported(keys, [row('old_2', { id: 'c' })]), ['imported c'])
+})
+
+t.test('a store that adds many is asked once for 200 rows, through its cache too; where it fails, the call is 503', async (t) => {
+  const { cached: _cached, ...memory } = createMemoryKeyStore()
+  const asked: number[] = []
+  let fault: Error | undefined
+  const store: KeyStore = {
+    ...memory,
+    async insertMany (keys) {
+      if (fault !== undefined) throw fault
+      asked.push(keys.length)
+      for (const { key, hash } of keys) await memory.insert(key, hash)
+      return keys.map(() => ({ added: true, existing: undefined }))
+    }
+  }
+  for (const [name, cache] of [['uncached', false], ['cached', { changes: createProcessChanges() }]] as const) {
+    const { app, clock } = await guarded(t, { keys: { prefix: 'acme', store, formats, cache }, resolvers: undefined })
+    await app.ready()
+    const { keys } = app.latchkey
+    const lastUsedAt = new Date(clock.now())
+    const rows = Array.from({ length: 250 }, (_, i) => row(`old_${name}${i}`, { id: `${name}${i}`, workspace: i === 7 ? '' : 'w1', lastUsedAt }))
+    const results = await imported(keys, rows)
+    t.match(results[7], /^workspace must be/)
+    t.same(results.toSpliced(7, 1), rows.toSpliced(7, 1).map(({ id }) => `imported ${id}`))
+    t.same(asked.splice(0), [199, 50])
+    t.same((await keys.get('w1', `${name}8`)).lastUsedAt, lastUsedAt)
+    fault = new Error('down')
+    await t.rejects(keys.import([row('old_x')], { format: 'old' }), { code: 'KEYS_UNAVAILABLE', statusCode: 503 })
+    fault = undefined
+  }
 })
 
 t.test('a format that can\'t work is named at boot', async (t) => {

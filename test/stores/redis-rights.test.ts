@@ -3,7 +3,8 @@ import { join } from 'node:path'
 import { createRedisKeyStore } from 'fastify-latchkey/keys/redis'
 import { compilePolicy } from 'fastify-latchkey/limits'
 import { createRedisReplayStore } from 'fastify-latchkey/oauth/redis'
-import { keyStoreConformance, webhookStoreConformance } from 'fastify-latchkey/testing'
+import { keyStoreConformance, usageStoreConformance, webhookStoreConformance } from 'fastify-latchkey/testing'
+import { createRedisUsageStore } from 'fastify-latchkey/usage/redis'
 import { createRedisWebhookStore } from 'fastify-latchkey/webhooks/redis'
 import { Redis } from 'ioredis'
 import t, { type Test } from 'tap'
@@ -48,6 +49,13 @@ t.test('so is the one for webhooks', async (t) => {
   const { redis, unused } = await accountOf(t, 'webhooks')
   const store = createRedisWebhookStore({ redis })
   for (const { name, run } of webhookStoreConformance()) await t.resolves(run(store), name)
+  t.same(await unused(), [])
+})
+
+t.test('so is the one for counts of requests', async (t) => {
+  const { redis, unused } = await accountOf(t, 'usage')
+  const store = createRedisUsageStore({ redis })
+  for (const { name, run } of usageStoreConformance()) await t.resolves(run(store), name)
   t.same(await unused(), [])
 })
 

@@ -6,7 +6,7 @@ import { readIssueInput, readOwn, invalid, type InputContext } from '../lifecycl
 import { importRowSchema } from '../lifecycle/record-schema.js'
 import { inTime } from '../lifecycle/update-key.js'
 import { copyKey, type ApiKey } from '../record.js'
-import type { KeyStore } from '../store.js'
+import type { KeyStore, NewKey } from '../store.js'
 import type { ForeignSecrets } from './foreign-format.js'
 import type { ImportKeys, ImportOptions, ImportResult, ImportRow } from './import-row.js'
 
@@ -14,19 +14,23 @@ export interface ImportDeps extends Pick<InputContext, 'scopes' | 'tagOf' | 'met
   readonly formats: readonly ForeignSecrets[]
   readonly store: KeyStore
   readonly clock: () => number
-  /** Seconds that the store may take for each row. */
+  /** Seconds that the store may take for each call. */
   readonly deadline: number
 }
 
 const MAX_ROWS = 1000
-/** Rows that the store is asked about at a time. */
+/** Rows that go to the store together, where it can add many. */
+const BATCH_SIZE = 200
+/** Rows that the store is asked about at a time, where it adds one by one. */
 const AT_A_TIME = 10
+
+interface ReadRow extends NewKey { readonly lastUsedAt: Date | undefined }
 
 /** Adds keys by the hashes of their secrets. A row whose hash is there already changes nothing. */
 export function createImportKeys (deps: ImportDeps): ImportKeys {
   const { formats, store, clock, deadline, scopes, tagOf, metadata } = deps
 
-  function readRow (row: ImportRow, format: ForeignSecrets, scopesOf: ImportOptions['scopesOf']) {
+  function readRow (row: ImportRow, format: ForeignSecrets, scopesOf: ImportOptions['scopesOf']): ReadRow {
     const { hash, scopes: given, id = `key_${randomUUID()}`, hint = '', createdAt, lastUsedAt, ...rest } =
       readOwn(importRowSchema, row)
     const stored = format.readStored(hash)
@@ -44,37 +48,70 @@ export function createImportKeys (deps: ImportDeps): ImportKeys {
     return { key, hash: stored, lastUsedAt }
   }
 
-  async function add (key: ApiKey, hash: string, lastUsedAt: Date | undefined): Promise<ImportResult> {
+  async function addOne ({ key, hash, lastUsedAt }: ReadRow): Promise<ImportResult> {
     const before = await idOf(hash)
     if (before !== undefined) return { status: 'exists', id: before }
     try {
       await store.insert(key, hash)
     } catch (fault) {
       if (!(fault instanceof DuplicateError)) throw fault
-      const other = await idOf(hash)
-      return other === undefined
-        ? { status: 'refused', reason: `id ${show(key.id)} is that of another key` }
-        : { status: 'exists', id: other }
+      return existing(key, await idOf(hash))
     }
-    const { workspace, id } = key
-    if (lastUsedAt !== undefined) await store.recordUse([{ workspace, id, lastUsedAt, scopesUsedAt: {} }])
-    return { status: 'imported', id }
+    await recordUses([{ key, lastUsedAt }])
+    return { status: 'imported', id: key.id }
   }
 
   async function idOf (hash: string): Promise<string | undefined> {
     return (await store.findByHash(hash, true))?.principal.id
   }
 
-  async function importRow (
-    row: ImportRow, format: ForeignSecrets, scopesOf: ImportOptions['scopesOf']
-  ): Promise<ImportResult> {
+  /** @returns undefined where nothing was added, since one of the rows is a duplicate that came in between */
+  async function addMany (rows: readonly ReadRow[]): Promise<ImportResult[] | undefined> {
     try {
-      const { key, hash, lastUsedAt } = readRow(row, format, scopesOf)
-      return await inTime(add(key, hash, lastUsedAt), deadline)
+      const inserted = await store.insertMany?.(rows)
+      if (inserted === undefined) return undefined
+      await recordUses(rows.filter((_, i) => inserted[i]?.added))
+      return rows.map(({ key }, i) =>
+        inserted[i]?.added === true ? { status: 'imported', id: key.id } : existing(key, inserted[i]?.existing))
     } catch (fault) {
-      if (!(fault instanceof AccessError && fault.code === 'KEY_INPUT_INVALID')) throw fault
-      return { status: 'refused', reason: String(fault.reason) }
+      if (fault instanceof DuplicateError) return undefined
+      throw fault
     }
+  }
+
+  async function recordUses (rows: ReadonlyArray<Omit<ReadRow, 'hash'>>): Promise<void> {
+    const uses = rows.flatMap(({ key: { workspace, id }, lastUsedAt }) =>
+      lastUsedAt === undefined ? [] : [{ workspace, id, lastUsedAt, scopesUsedAt: {} }])
+    if (uses.length > 0) await store.recordUse(uses)
+  }
+
+  async function addAll (rows: readonly ReadRow[]): Promise<ImportResult[]> {
+    const together = await inTime(addMany(rows), deadline)
+    if (together !== undefined) return together
+    const results: ImportResult[] = []
+    for (let i = 0; i < rows.length; i += AT_A_TIME) {
+      const some = rows.slice(i, i + AT_A_TIME)
+      results.push(...await Promise.all(some.map((row) => inTime(addOne(row), deadline))))
+    }
+    return results
+  }
+
+  async function importBatch (
+    rows: readonly ImportRow[], format: ForeignSecrets, scopesOf: ImportOptions['scopesOf']
+  ): Promise<ImportResult[]> {
+    const read: ReadRow[] = []
+    const refused: Array<{ readonly place: number, readonly result: ImportResult }> = []
+    for (const [place, row] of rows.entries()) {
+      try {
+        read.push(readRow(row, format, scopesOf))
+      } catch (fault) {
+        if (!(fault instanceof AccessError)) throw fault
+        refused.push({ place, result: { status: 'refused', reason: String(fault.reason) } })
+      }
+    }
+    const results = await addAll(read)
+    for (const { place, result } of refused) results.splice(place, 0, result)
+    return results
   }
 
   return async function importKeys (rows, options) {
@@ -85,10 +122,16 @@ export function createImportKeys (deps: ImportDeps): ImportKeys {
     }
     if (!Array.isArray(rows) || rows.length > MAX_ROWS) throw invalid(`rows must be an array of at most ${MAX_ROWS}`)
     const results: ImportResult[] = []
-    for (let i = 0; i < rows.length; i += AT_A_TIME) {
-      const batch = rows.slice(i, i + AT_A_TIME)
-      results.push(...await Promise.all(batch.map((row) => importRow(row, format, options.scopesOf))))
+    for (let i = 0; i < rows.length; i += BATCH_SIZE) {
+      results.push(...await importBatch(rows.slice(i, i + BATCH_SIZE), format, options.scopesOf))
     }
     return results
   }
+}
+
+/** What became of a row that was not added. @param id of the key that has its hash */
+function existing ({ id: own }: ApiKey, id: string | undefined): ImportResult {
+  return id === undefined
+    ? { status: 'refused', reason: `id ${show(own)} is that of another key` }
+    : { status: 'exists', id }
 }

@@ -9,6 +9,21 @@ export function createStatements (schema: string) {
         INSERT INTO ${schema}.keys (id, workspace, environment, owner, created_at, version, record, events)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $10) RETURNING id)
       INSERT INTO ${schema}.secrets (hash, key_id, generation) SELECT $8, id, $9 FROM added`,
+    insertMany: `WITH given AS (
+        SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::bigint[], $7::text[],
+          $8::text[], $9::integer[]) WITH ORDINALITY
+          AS g (id, workspace, environment, owner, created_at, version, record, hash, generation, place)
+      ), known AS (
+        SELECT s.hash, s.key_id FROM ${schema}.secrets s JOIN given g ON g.hash = s.hash
+      ), added AS (
+        INSERT INTO ${schema}.keys (id, workspace, environment, owner, created_at, version, record)
+        SELECT id, workspace, environment, owner, created_at, version, record::json FROM given
+        WHERE hash NOT IN (SELECT hash FROM known) ON CONFLICT (id) DO NOTHING RETURNING id
+      ), hashed AS (
+        INSERT INTO ${schema}.secrets (hash, key_id, generation)
+        SELECT g.hash, g.id, g.generation FROM given g JOIN added a ON a.id = g.id)
+      SELECT a.id AS added, k.key_id AS existing FROM given g
+      LEFT JOIN added a ON a.id = g.id LEFT JOIN known k ON k.hash = g.hash ORDER BY g.place`,
     findByHash: selectFromPrimary(`SELECT k.id, k.workspace, k.version, k.record, k.created_at, s.generation
       FROM ${schema}.secrets s JOIN ${schema}.keys k ON k.id = s.key_id WHERE s.hash = $1`),
     get: selectFromPrimary(`SELECT ${COLUMNS} FROM ${schema}.keys WHERE workspace = $1 AND id = $2`),

@@ -7,7 +7,7 @@ import type { OpenDatabase } from '../../postgres/options.js'
 import { rowsFromPrimary } from '../../postgres/primary.js'
 import { newestGeneration, writeKey } from '../codec.js'
 import { loadKey } from '../record.js'
-import type { KeyNotices, KeyStore, KeyUse } from '../store.js'
+import type { KeyNotices, KeyStore, KeyUse, NewKey } from '../store.js'
 import { mergeUses } from '../verification/merge-usage.js'
 import { createSqlNotices } from './notices.js'
 import { keyOf, verifiedKeyOf } from './rows.js'
@@ -38,6 +38,11 @@ export function createSqlKeyStore ({ database, schema, atBoot }: OpenDatabase): 
         id, workspace, environment, owner, createdAt.getTime(), version, writeKey(key), hash, newestGeneration(key),
         eventsOf(event)
       ])
+    },
+    async insertMany (keys) {
+      const rows = await write(statements.insertMany, newKeyColumns(keys))
+      return rows.map(({ added, existing }) =>
+        ({ added: added !== null, existing: existing === null ? undefined : String(existing) }))
     },
     async findByHash (hash) {
       const [row] = rowsFromPrimary(await read(statements.findByHash, [hash]))
@@ -73,6 +78,20 @@ export function createSqlKeyStore ({ database, schema, atBoot }: OpenDatabase): 
 /** By its id, so that one event can be removed from the others. */
 function eventsOf (event: AccessEvent | undefined): string | null {
   return event === undefined ? null : JSON.stringify({ [event.id]: writeEvent(event) })
+}
+
+function newKeyColumns (keys: readonly NewKey[]): unknown[] {
+  return [
+    keys.map(({ key }) => key.id),
+    keys.map(({ key }) => key.workspace),
+    keys.map(({ key }) => key.environment),
+    keys.map(({ key }) => key.owner ?? null),
+    keys.map(({ key }) => key.createdAt.getTime()),
+    keys.map(({ key }) => key.version),
+    keys.map(({ key }) => writeKey(key)),
+    keys.map(({ hash }) => hash),
+    keys.map(({ key }) => newestGeneration(key))
+  ]
 }
 
 function columnsOf (uses: readonly KeyUse[]): unknown[] {

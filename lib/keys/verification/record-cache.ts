@@ -128,6 +128,7 @@ export function createRecordCache (store: KeyStore, options: RecordCacheOptions 
     }
   }
 
+  const insertMany = store.insertMany?.bind(store)
   return {
     maxAge,
     cached,
@@ -145,6 +146,13 @@ export function createRecordCache (store: KeyStore, options: RecordCacheOptions 
         await store.insert(key, hash, event)
       } finally {
         inFlight.delete(hash)
+      }
+    },
+    insertMany: insertMany && async function insertManyUncached (keys) {
+      try {
+        return await insertMany(keys)
+      } finally {
+        for (const { hash } of keys) inFlight.delete(hash)
       }
     },
     async update (key, hash, event) {

@@ -6,7 +6,7 @@ import type { Actor, Stored } from '../form.js'
 import type { Model } from '../model.js'
 import type { State } from '../state.js'
 import { fill, type StringName } from '../strings.js'
-import type { UsageModel } from '../usage-model.js'
+import type { UsageModel } from '../usage/model.js'
 import type { Kind } from '../verb.js'
 
 /** What all views draw from, whatever the element manages. */

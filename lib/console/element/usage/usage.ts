@@ -1,4 +1,4 @@
-import type { StringName } from './strings.js'
+import type { StringName } from '../strings.js'
 
 /** Requests of one hour or day, as the key routes answer them; those without any are left out. */
 export interface Bucket {
@@ -17,11 +17,14 @@ export interface Policy {
   readonly window: number
 }
 
-export interface KeyUsage {
+export interface Usage {
   readonly by: By
   readonly from: string
   readonly to: string
   readonly buckets: readonly Bucket[]
+}
+
+export interface KeyUsage extends Usage {
   readonly limits: readonly Policy[]
 }
 
@@ -72,7 +75,7 @@ export interface Bar extends Counts {
 }
 
 /** A bar for each hour or day, those without requests too. */
-export function barsOf ({ by, from, to, buckets }: Omit<KeyUsage, 'limits'>): readonly Bar[] {
+export function barsOf ({ by, from, to, buckets }: Usage): readonly Bar[] {
   const length = lengths[by] * 1000
   const start = Date.parse(from)
   const known = new Map(buckets.map((bucket) => [Date.parse(bucket.at), bucket]))

@@ -1,11 +1,15 @@
 import { html, nothing, svg, type TemplateResult } from 'lit'
-import { barsPath, barTime, BOX, gapOf, limitLineOf, scaleOf, ticksOf, type LimitLine, type Tick } from '../chart.js'
-import { period } from '../time-words.js'
-import { barsOf, lengths, outcomes, requestsOf, totalsOf, type Bar, type KeyUsage, type Outcome } from '../usage.js'
-import { usageFacts } from './usage-facts.js'
-import { usageTable } from './usage-table.js'
-import { countsWords } from './usage-words.js'
-import { say, type View } from './view.js'
+import { period } from '../../time-words.js'
+import {
+  barsPath, barTime, BOX, gapOf, limitLineOf, scaleOf, ticksOf, type LimitLine, type Tick
+} from '../../usage/chart.js'
+import {
+  barsOf, lengths, outcomes, requestsOf, totalsOf, type Bar, type KeyUsage, type Outcome
+} from '../../usage/usage.js'
+import { say, type View } from '../view.js'
+import { usageFacts } from './facts.js'
+import { usageTable } from './table.js'
+import { countsWords } from './words.js'
 
 /**
  * A lane for each outcome, one under another and each with a scale of its own: three refusals are seen next to a
@@ -28,7 +32,7 @@ export function chartView (view: View, usage: KeyUsage): TemplateResult {
     </div>`
   return html`
     <p class="readout">
-      <strong>${bar === undefined ? say(view, 'total') : barTime(bar.at, usage.by, locale)}</strong>
+      <strong>${bar === undefined ? say(view, 'usageTotal') : barTime(bar.at, usage.by, locale)}</strong>
       ${bar === undefined ? words : countsWords(view, bar)}
     </p>
     ${requestsOf(totals) === 0 ? html`<p class="muted">${say(view, 'noRequests')}</p>` : lanes}
@@ -52,7 +56,7 @@ function laneView (view: View, outcome: Outcome, { bars, pointed, line }: Lane):
   return html`
     <span class="lane-name">${say(view, outcome)}</span>
     <span class="scale"><span>${compact.format(top)}</span><span>0</span></span>
-    <svg class="lane ${outcome}" viewBox="0 0 ${bars.length} ${BOX}" preserveAspectRatio="none">
+    <svg class="lane ${outcome}" viewBox="0 0 ${bars.length} ${BOX}" preserveAspectRatio="none" aria-hidden="true">
       ${pointed === undefined ? nothing : svg`<rect class="pointed" x=${pointed} width="1" height=${BOX}/>`}
       <path d=${path}/>
       ${line === undefined ? nothing : lineView(BOX - BOX * line.height / top, bars.length)}

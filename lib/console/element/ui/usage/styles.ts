@@ -1,7 +1,9 @@
 import { css } from 'lit'
 
 export const usageStyles = css`
-  .spark { display: inline-grid; grid-template-columns: 4.5rem auto; gap: 0 0.5rem; align-items: end }
+  .spark {
+    display: inline-grid; grid-template-columns: 3.5rem auto; gap: 0 0.5rem; align-items: end; white-space: nowrap
+  }
   .spark svg { width: 100%; height: 1.5rem; border-block-end: 1px solid var(--control-border) }
   .spark .note { grid-column: 1 / -1; font-size: 0.8125rem }
   path.admitted, .lane.admitted path { fill: var(--admitted) }

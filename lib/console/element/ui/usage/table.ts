@@ -1,8 +1,8 @@
 import { html, type TemplateResult } from 'lit'
-import { barTime } from '../chart.js'
-import { codesOf, outcomes, requestsOf, type Bar, type KeyUsage } from '../usage.js'
-import { codeView } from './usage-facts.js'
-import { say, type View } from './view.js'
+import { barTime } from '../../usage/chart.js'
+import { codesOf, outcomes, requestsOf, type Bar, type KeyUsage } from '../../usage/usage.js'
+import { say, type View } from '../view.js'
+import { codeView } from './facts.js'
 
 /** What the picture shows, in numbers; the latest first. */
 export function usageTable (view: View, { by }: KeyUsage, bars: readonly Bar[]): TemplateResult {
@@ -22,7 +22,7 @@ export function usageTable (view: View, { by }: KeyUsage, bars: readonly Bar[]):
         <table>
           <thead>
             <tr>
-              <th scope="col">${say(view, 'time')}</th>
+              <th scope="col">${say(view, 'usageTime')}</th>
               ${outcomes.map((outcome) => html`<th scope="col">${say(view, outcome)}</th>`)}
               <th scope="col">${say(view, 'refusedByCode')}</th>
             </tr>

@@ -1,5 +1,5 @@
-import type { Counts } from '../usage.js'
-import { say, type View } from './view.js'
+import type { Counts } from '../../usage/usage.js'
+import { say, type View } from '../view.js'
 
 /** How many requests had which outcome, in words. */
 export function countsWords (view: View, { admitted, limited, refused }: Counts): string {

@@ -1,9 +1,9 @@
 import { html, nothing, type TemplateResult } from 'lit'
-import type { KeyView } from '../../../management/index.js'
-import { barsPath, BOX, gapOf } from '../chart.js'
-import { requestsOf, totalsOf } from '../usage.js'
-import { countsWords } from './usage-words.js'
-import { say, type View } from './view.js'
+import type { KeyView } from '../../../../management/index.js'
+import { barsPath, BOX, gapOf } from '../../usage/chart.js'
+import { requestsOf, totalsOf } from '../../usage/usage.js'
+import { say, type View } from '../view.js'
+import { countsWords } from './words.js'
 
 /** The last days of a key at a glance: what was admitted, and on top of it what was not. */
 export function sparklineView (view: View, { id }: KeyView): TemplateResult | typeof nothing {

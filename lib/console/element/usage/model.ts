@@ -1,9 +1,11 @@
-import type { CallerView } from '../../management/index.js'
-import { filterKeys } from './key-filter.js'
-import type { ModelDeps } from './model.js'
-import { firstState, type State } from './state.js'
-import type { Trouble } from './trouble.js'
-import { barsOf, listRange, queryOf, ranges, type Bar, type Bucket, type KeyUsage, type RangeName } from './usage.js'
+import type { CallerView } from '../../../management/index.js'
+import { filterKeys } from '../key-filter.js'
+import type { ModelDeps } from '../model.js'
+import { firstState, type State } from '../state.js'
+import type { Trouble } from '../trouble.js'
+import {
+  barsOf, listRange, queryOf, ranges, type Bar, type Bucket, type KeyUsage, type RangeName, type Usage
+} from './usage.js'
 
 /** What is known of the use of keys. */
 export interface UsageState {
@@ -20,7 +22,7 @@ export interface UsageState {
   readonly pointed?: number | undefined
 }
 
-type UsageOfKeys = Omit<KeyUsage, 'limits'> & { readonly keys: Readonly<Record<string, readonly Bucket[]>> }
+type UsageOfKeys = Usage & { readonly keys: Readonly<Record<string, readonly Bucket[]>> }
 
 /** Keys that one request may name. */
 const MOST = 100
@@ -118,7 +120,7 @@ export function createUsageModel ({ api, clock, onChange }: UsageModelDeps) {
 
 /** Whether the server counts usage, and shows it to this caller. */
 export function isCounted (caller: CallerView | undefined): caller is CallerView {
-  return caller !== undefined && 'usage' in caller && caller.usage === true
+  return caller?.usage === true
 }
 
 function placeOf ({ workspace, environment }: CallerView) {

@@ -1,11 +1,12 @@
 import { html, nothing, type TemplateResult } from 'lit'
-import { period } from '../time-words.js'
-import { codesOf, type Bar, type KeyUsage, type Policy } from '../usage.js'
-import { say, type View } from './view.js'
+import { period } from '../../time-words.js'
+import { codesOf, type Bar, type KeyUsage, type Policy } from '../../usage/usage.js'
+import { say, type View } from '../view.js'
 
 /** Which codes refused requests, and which limits apply. */
 export function usageFacts (view: View, { limits }: KeyUsage, bars: readonly Bar[]): TemplateResult {
   const codes = codesOf(bars)
+  const none = html`<li>${say(view, 'noLimit')}</li>`
   const refused = html`
     <div class="fact">
       <dt>${say(view, 'refusedByCode')}</dt>
@@ -16,7 +17,7 @@ export function usageFacts (view: View, { limits }: KeyUsage, bars: readonly Bar
       ${codes.length === 0 ? nothing : refused}
       <div class="fact">
         <dt>${say(view, 'limits')}</dt>
-        <dd><ul>${limits.length === 0 ? say(view, 'noLimit') : limits.map((one) => limitView(view, one))}</ul></dd>
+        <dd><ul>${limits.length === 0 ? none : limits.map((one) => limitView(view, one))}</ul></dd>
       </div>
     </dl>`
 }

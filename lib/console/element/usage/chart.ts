@@ -1,7 +1,7 @@
 import { lengths, type Bar, type By, type Policy } from './usage.js'
 
 /** Steps of a scale, in the unit of the number of digits. */
-const STEPS = [1, 2, 3, 4, 5, 6, 8]
+const STEPS = [1, 1.2, 1.5, 2, 3, 4, 5, 6, 8]
 
 /** The least round number that is not below `peak`. */
 export function scaleOf (peak: number): number {

@@ -14,7 +14,7 @@ export const usageTexts = {
   usageWords: '{admitted} admitted, {limited} rate limited, {refused} refused',
   sparkLimited: '{count} rate limited',
   sparkRefused: '{count} refused',
-  total: 'Total',
+  usageTotal: 'Total',
   noRequests: 'No requests in this time.',
   daysOfUtc: 'Days are those of UTC.',
   refusedByCode: 'Refused, by code',
@@ -25,5 +25,5 @@ export const usageTexts = {
   lineScaled: 'Dashed line: {count} in {time}, which is the rate of the limit of {quota} in {window}. ' +
     'Many requests at once are limited sooner.',
   asTable: 'Show as a table',
-  time: 'Time'
+  usageTime: 'Time'
 }

@@ -1,11 +1,11 @@
 import { html, nothing, type TemplateResult } from 'lit'
-import type { KeyView } from '../../../management/index.js'
-import { keyKind } from '../key-kind.js'
-import { troubleTexts } from '../trouble.js'
-import { rangeNames, ranges } from '../usage.js'
+import type { KeyView } from '../../../../management/index.js'
+import { keyKind } from '../../key-kind.js'
+import { troubleTexts } from '../../trouble.js'
+import { rangeNames, ranges } from '../../usage/usage.js'
+import { troubleView } from '../notices.js'
+import { say, type View } from '../view.js'
 import { chartView } from './chart.js'
-import { troubleView } from './notices.js'
-import { say, type View } from './view.js'
 
 const usageKind: View['kind'] = { ...keyKind, troubles: { ...troubleTexts, outage: 'usageOutage' } }
 

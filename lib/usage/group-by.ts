@@ -1,0 +1,11 @@
+/** Groups of equal names, each in the order of `all`. The oldest Node.js that we support has no `Map.groupBy`. */
+export function groupBy<T> (all: readonly T[], nameOf: (one: T) => string): Map<string, [T, ...T[]]> {
+  const groups = new Map<string, [T, ...T[]]>()
+  for (const one of all) {
+    const name = nameOf(one)
+    const group = groups.get(name)
+    if (group === undefined) groups.set(name, [one])
+    else group.push(one)
+  }
+  return groups
+}
