@@ -49,6 +49,7 @@ export async function build ({ clock, logger = stderr, storage }: BuildOptions =
     scopes,
     keys: { prefix: 'acme', store: storage?.keys },
     limits: { store: storage?.limits },
+    usage: { store: storage?.usage, interval: 5 }, // so that /settings shows a request soon; 60 by default
     environment: process.env.ENVIRONMENT ?? ['production', 'sandbox'],
     undeclared: ({ url }) => url.startsWith('/docs') ? 'public' : 'refuse', // the pages of Scalar can't state it themselves
     transport: allowPlainHttp, // for this machine alone; without it, plain HTTP is refused

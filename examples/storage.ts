@@ -4,12 +4,15 @@ import type { KeyStore, LimitStore } from 'fastify-latchkey'
 import { createMemoryKeyStore, hashSecret } from 'fastify-latchkey/keys'
 import { createPgliteKeyStore, createPostgresKeyStore, FolderInUseError } from 'fastify-latchkey/keys/postgres'
 import { createRedisLimitStore } from 'fastify-latchkey/limits/redis'
+import { createMemoryUsageStore, type UsageStore } from 'fastify-latchkey/usage'
+import { createPostgresUsageStore } from 'fastify-latchkey/usage/postgres'
 
 /** What of an example outlives it. */
 export interface Storage {
   readonly keys: KeyStore
   /** Counters that processes share; in memory without them. */
   readonly limits?: LimitStore
+  readonly usage: UsageStore
   /** The text of a demo key of an earlier run that is still good. A host of yours keeps no texts; a demo may. */
   recall (name: string): Promise<string | undefined>
   /** Keeps the texts of the demo keys for the next run. */
@@ -19,6 +22,7 @@ export interface Storage {
 
 const inMemory: Storage = {
   keys: createMemoryKeyStore(),
+  usage: createMemoryUsageStore(),
   recall: async () => undefined,
   remember () {},
   close: async () => {}
@@ -26,7 +30,7 @@ const inMemory: Storage = {
 
 /**
  * Keys in the Postgres of DATABASE_URL, else in an embedded one in the folder LATCHKEY_DATA (`.latchkey` by default);
- * counters in the Redis of REDIS_URL, else in memory.
+ * counts of requests in that Postgres, and counters of limits in the Redis of REDIS_URL, else in memory.
  */
 export async function openStorage ({ DATABASE_URL, REDIS_URL, LATCHKEY_DATA = '.latchkey' }: NodeJS.ProcessEnv): Promise<Storage> {
   mkdirSync(LATCHKEY_DATA, { recursive: true, mode: 0o700 })
@@ -38,12 +42,14 @@ export async function openStorage ({ DATABASE_URL, REDIS_URL, LATCHKEY_DATA = '.
     console.error(`another process keeps its keys in ${LATCHKEY_DATA}: those of this one are in memory. LATCHKEY_DATA=<folder> names another folder`)
     return inMemory
   }
+  const usage = DATABASE_URL === undefined ? undefined : createPostgresUsageStore({ connectionString: DATABASE_URL })
   const limits = REDIS_URL === undefined ? undefined : createRedisLimitStore({ url: REDIS_URL })
   const file = join(LATCHKEY_DATA, 'demo-keys.json')
   const texts = readTexts(file)
 
   return {
     keys,
+    usage: usage ?? createMemoryUsageStore(),
     ...limits !== undefined && { limits },
     async recall (name) {
       const text = texts.get(name)
@@ -53,6 +59,7 @@ export async function openStorage ({ DATABASE_URL, REDIS_URL, LATCHKEY_DATA = '.
     remember (texts) { writeFileSync(file, JSON.stringify(texts), { mode: 0o600 }) },
     async close () {
       limits?.close()
+      await usage?.close()
       await keys.close()
     }
   }

@@ -14,12 +14,27 @@ export function addCacheFields (
 
   app.addHook('onSend', function keepPrivate (request, reply, payload, done) {
     const isKnown = request.principal !== null
-    if (isKnown || context.accessOf(request).mode !== 'public') {
-      reply.header('vary', vary(reply.getHeader('vary'), names))
+    if (!isKnown && context.accessOf(request).mode === 'public') {
+      done(null, payload)
+      return
     }
-    if (isKnown) reply.header('cache-control', cacheControl(reply.getHeader('cache-control')))
-    done(null, payload)
+    const answer: unknown = payload
+    const response = answer instanceof Response && !answer.bodyUsed ? answer : undefined
+    const current = (name: string): unknown => response?.headers.get(name) ?? reply.getHeader(name)
+    const fields = {
+      vary: vary(current('vary'), names),
+      ...isKnown && { 'cache-control': cacheControl(current('cache-control')) }
+    }
+    reply.headers(fields)
+    done(null, response === undefined ? payload : withFields(response, fields))
   })
+}
+
+/** Fastify sets the fields of a `Response` after this hook, in place of those of the reply. */
+function withFields ({ body, status, statusText, headers: given }: Response, fields: Record<string, string>): Response {
+  const headers = new Headers(given)
+  for (const [name, value] of Object.entries(fields)) headers.set(name, value)
+  return new Response(body, { status, statusText, headers })
 }
 
 /** What a handler set already, and the fields of credentials. */

@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from
 import fp from 'fastify-plugin'
 import { contextSchema, type AccessContextOptions } from './context-options.js'
 import type { Clock } from './clock.js'
+import { bearer, type CredentialPlace } from './credential-place.js'
 import { render, rendererOf, type ErrorFormat } from './error-formats.js'
 import {
   AccessError, type ChallengeParameters, type RefusalCode, type RefusalDetails, type UsedPlace
@@ -29,11 +30,16 @@ declare module 'fastify' {
 /** So many units in so many seconds. */
 export interface Quota { readonly name: string, readonly quota: number, readonly window: number }
 
+interface ContextChallenge extends ChallengeParameters {
+  /** Where this context reads credentials; set by `auth`. */
+  credentials: readonly CredentialPlace[]
+}
+
 /** What all parts of Latchkey share in one guarded context. */
 export interface AccessContext {
   readonly clock: Clock
   /** Parameters of every challenge of this context; plugins add to them before the first request. */
-  readonly challenge: ChallengeParameters
+  readonly challenge: ContextChallenge
   readonly errors: ErrorFormat
   readonly rateLimitFields: readonly RateLimitFormat[]
   /** Called once for each guarded request with what was decided; plugins add to them before the first request. */
@@ -85,7 +91,7 @@ export function createAccessContext (app: FastifyInstance, options: AccessContex
   const formats = rateLimitFields === false ? [] : [rateLimitFields].flat()
   const writers = formats.map((format) => headerWriters[format])
   const renderer = rendererOf(errors)
-  const challenge: ChallengeParameters = { realm }
+  const challenge: ContextChallenge = { realm, credentials: [bearer()] }
   const reader = createRouteReader(app, options)
 
   const context: AccessContext = {

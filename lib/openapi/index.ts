@@ -5,7 +5,6 @@
 import type { FastifyInstance } from 'fastify'
 import type { RouteAccess } from '../core/route-access.js'
 import { offer, type AccessContext } from '../core/access-context.js'
-import { bearer } from '../auth/index.js'
 import type { LimitsOptions } from '../limits/index.js'
 import type { ScopeTable } from '../scopes/index.js'
 import { addDocumentedContext } from './documented-context.js'
@@ -47,7 +46,7 @@ export function createOpenApi (app: FastifyInstance, context: AccessContext, dep
     app,
     rendering: context,
     profiles: limits === false || limits.dryRun === true ? undefined : limits.profiles ?? {},
-    schemes: documentSchemes(schemes, context.challenge.credentials ?? [bearer()]),
+    schemes: documentSchemes(schemes, context.challenge.credentials),
     accessesOf (route) {
       const declared = context.declaredBy(route)
       if (declared.length > 0) return declared.filter((access) => accesses.has(access))

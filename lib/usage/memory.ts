@@ -34,9 +34,12 @@ export function createMemoryUsageStore (options: MemoryUsageStoreOptions = {}): 
     counts.set(outcome, (counts.get(outcome) ?? 0) + requests)
   }
 
-  function forget (at: number): void {
-    for (const counts of hours.get(at)?.values() ?? []) size -= counts.size
-    hours.delete(at)
+  function prune (before: number): void {
+    for (const [at, hour] of hours) {
+      if (at >= before) continue
+      for (const counts of hour.values()) size -= counts.size
+      hours.delete(at)
+    }
   }
 
   return {
@@ -44,7 +47,7 @@ export function createMemoryUsageStore (options: MemoryUsageStoreOptions = {}): 
       if (sequence <= (sequences.get(writer) ?? 0)) return
       sequences.set(writer, sequence)
       counts.forEach(addOne)
-      while (size > maxCounts) forget(Math.min(...hours.keys()))
+      while (size > maxCounts) prune(Math.min(...hours.keys()) + 1)
     },
     read ({ workspace, environment, keyIds, from, to, by }) {
       const inRange = [...hours].filter(([at]) => from <= at && at < to)
@@ -53,9 +56,7 @@ export function createMemoryUsageStore (options: MemoryUsageStoreOptions = {}): 
         return [...counts].map(([outcome, requests]) => ({ keyId, at, outcome, requests }))
       })), by)
     },
-    prune (before) {
-      for (const at of [...hours.keys()]) if (at < before) forget(at)
-    }
+    prune
   }
 }
 

@@ -43,6 +43,30 @@ t.test('with a field of its own for credentials, what depends on one is kept out
   t.strictSame(await fieldsOf('/open'), [undefined, 'max-age=60'], 'a public route reads no credential')
 })
 
+t.test('a Response that a handler returns is kept out of shared caches too', async (t) => {
+  const { app } = await guard(t, {
+    auth: { credentials: [header('x-api-key')] },
+    after (app) {
+      app.get('/made', secured, async () => new Response('{}', { status: 203, headers: [['Cache-Control', 'max-age=60'], ['Vary', 'Accept'], ['Set-Cookie', 'a=1'], ['Set-Cookie', 'b=2']] }))
+      app.get('/bare', secured, async (_request, reply) => reply.header('cache-control', 'max-age=5').send(new Response(null, { status: 204 })))
+      app.get('/used', secured, async () => {
+        const response = new Response('used')
+        await response.text()
+        return response
+      })
+      app.get('/open', publicRoute, async () => new Response('{}', { headers: { 'cache-control': 'max-age=60' } }))
+    }
+  })
+  const get = async (url: string) => {
+    const { statusCode, headers, body } = await app.inject({ url, headers: KEY })
+    return [statusCode, headers.vary, headers['cache-control'], headers['set-cookie'], body]
+  }
+  t.strictSame(await get('/made'), [203, 'Accept, x-api-key', 'private, max-age=60', ['a=1', 'b=2'], '{}'])
+  t.strictSame(await get('/bare'), [204, 'x-api-key', 'private, max-age=5', undefined, ''])
+  t.strictSame((await get('/used')).slice(0, 3), [500, 'x-api-key', 'private'], 'Fastify refuses a body that was read')
+  t.strictSame(await get('/open'), [200, undefined, 'max-age=60', undefined, '{}'])
+})
+
 t.test('nothing is added where Authorization alone carries credentials', async (t) => {
   const fieldsOf = await server(t, [bearer(), basic()])
   t.strictSame(await fieldsOf('/max-age', BEARER), [undefined, 'max-age=60'])

@@ -56,7 +56,7 @@ t.test('the page of scopes has the table', async (t) => {
     ['devices:delete', 'delete'],
     ['devices:reboot', 'list, get, ping, reboot'],
     ['devices:manage', 'all operations'],
-    ['api_keys:read', 'list, workspaces, caller, get'],
+    ['api_keys:read', 'list, workspaces, caller, get, usage, key_usage'],
     ['api_keys:write', 'create, update'],
     ['api_keys:manage', 'all operations']
   ])

@@ -5,7 +5,11 @@ import { createMemoryUsageStore } from 'fastify-latchkey/usage'
 import { fakeClock, testPrincipals } from 'fastify-latchkey/testing'
 import t, { type Test } from 'tap'
 import { keepLines } from '../helpers/doors.js'
-import { settled } from '../helpers/events.js'
+import { isSubscribed } from '../../lib/webhooks/endpoint.js'
+import { createUsageEvents } from '../../lib/usage/usage-events.js'
+import { batch, count } from '../../lib/testing/usage-store-drafts.js'
+import { endpoint } from '../../lib/testing/webhook-store-drafts.js'
+import { collectingEmitter, settled } from '../helpers/events.js'
 import { scopes, untyped } from '../helpers/limits.js'
 
 const environment = 'production'
@@ -115,4 +119,13 @@ t.test('usage.counted says what was added, by workspace and environment, to thos
   t.equal(new Set(named?.map(({ id }) => id)).size, 3)
   t.strictSame(all, [])
   t.match(named?.map(auditEntryOf)[2], { what: 'usage.counted', of: 'w2', more: { environment: 'production' } })
+})
+
+t.test('more than a hundred keys are several events, and a webhook endpoint must subscribe to them', async (t) => {
+  const emitter = collectingEmitter()
+  createUsageEvents(emitter)(batch(Array.from({ length: 201 }, (_, i) => count('w1', 0, { keyId: `key_${i}` }))))
+  t.strictSame(emitter.emitted.map(({ data }) => 'keys' in data && data.keys.length), [100, 100, 1])
+  t.equal(new Set(emitter.emitted.map(({ id }) => id)).size, 3)
+  const subscribers = [[], ['key.issued'], ['usage.counted']] as const
+  t.strictSame(subscribers.map((events) => isSubscribed(endpoint('w1', { events }), 'usage.counted')), [false, false, true])
 })
