@@ -7,6 +7,7 @@ import { createMemoryLimitStore } from 'fastify-latchkey/limits'
 import { fakeClock, testPrincipals } from 'fastify-latchkey/testing'
 import { Redis } from 'ioredis'
 import t from 'tap'
+import { collectRounds, rejection } from './helpers/collect.js'
 import { keepLines } from './helpers/doors.js'
 import { bootError, guarded, refused, scopes, untyped } from './helpers/limits.js'
 
@@ -81,9 +82,11 @@ t.test('what is not registered is undefined, and the server has one decorator an
   const { app } = await guarded(t)
   t.same([app.latchkey.keys, app.latchkey.webhooks], [undefined, undefined])
   t.same(Object.keys(app.latchkey).sort(), ['authenticate', 'events', 'scopesByResource'], 'what is there can be listed')
+  const rounds = collectRounds()
   for (const name of ['keys', 'events', 'authenticate', 'reauthenticate', 'resolvers', 'webhooks', 'scopesByResource']) {
-    t.equal(app.hasDecorator(name), false, name)
+    rounds.add(app.hasDecorator(name), false, name)
   }
+  t.strictSame(rounds.seen, rounds.expected)
 })
 
 t.test('nobody to be authenticated by is refused at boot', async (t) => {
@@ -109,16 +112,20 @@ t.test('options are checked at boot: path, what was given, what to write', async
     [{ deadline: '1' }, /option deadline must be seconds/],
     [{ hook: 'onSend' }, /option hook must be 'onRequest' or 'preHandler'/],
   ]
-  for (const [options, message] of rows) t.match(await bootError(t, untyped(options)), message)
+  const patterns = collectRounds()
+  for (const [options, message] of rows) patterns.add(await bootError(t, untyped(options)), message)
+  t.match(patterns.seen, patterns.expected)
 })
 
 t.test('a missing option is named', async (t) => {
+  const patterns = collectRounds()
   for (const name of ['scopes', 'keys', 'environment']) {
     const app = Fastify()
     t.teardown(() => app.close())
     const options = Object.fromEntries(Object.entries(good).filter(([key]) => key !== name))
-    await t.rejects(async () => { await app.register(latchkey, untyped<LatchkeyOptions>(options)) }, { name: 'OptionError', message: new RegExp(`option ${name} is missing; it must be `) })
+    patterns.add(await rejection(async () => { await app.register(latchkey, untyped<LatchkeyOptions>(options)) }), { name: 'OptionError', message: new RegExp(`option ${name} is missing; it must be `) })
   }
+  t.match(patterns.seen, patterns.expected)
 })
 
 t.test('resolvers are asked before keys, and both are counted and checked alike', async (t) => {
