@@ -1,8 +1,13 @@
 import Fastify from 'fastify'
 import latchkey, { allowPlainHttp, defineScopes, latchkey as named, OptionError, type LatchkeyOptions } from 'fastify-latchkey'
-import { createMemoryKeyStore } from 'fastify-latchkey/keys'
+import { createMemoryKeyStore, createRecordCache, type KeyStore } from 'fastify-latchkey/keys'
+import { createPgliteKeyStore, createPostgresKeyStore } from 'fastify-latchkey/keys/postgres'
+import { createRedisKeyStore } from 'fastify-latchkey/keys/redis'
+import { createMemoryLimitStore } from 'fastify-latchkey/limits'
 import { fakeClock, testPrincipals } from 'fastify-latchkey/testing'
+import { Redis } from 'ioredis'
 import t from 'tap'
+import { collectRounds, rejection } from './helpers/collect.js'
 import { keepLines } from './helpers/doors.js'
 import { bootError, guarded, refused, scopes, untyped } from './helpers/limits.js'
 
@@ -36,6 +41,26 @@ t.test('keys that would be gone with the process are a warning at boot, unless t
   t.same(await warned(false, [testPrincipals().resolver]), [])
 })
 
+t.test('counters that processes count apart, of keys that they share, are a warning at boot, unless that was said', async (t) => {
+  const warned = async (store: KeyStore, limits?: LatchkeyOptions['limits']) => {
+    const log = keepLines()
+    const app = Fastify({ logger: { level: 'warn', stream: log.stream } })
+    t.teardown(() => app.close())
+    await app.register(latchkey, { scopes, environment: 'production', keys: { prefix: 'acme', store }, limits })
+    return log.entries.map(({ msg }) => msg)
+  }
+  const postgres = createPostgresKeyStore({ connectionString: 'postgres://localhost/none' })
+  const redis = createRedisKeyStore({ redis: new Redis({ lazyConnect: true }) })
+  const cached = createRecordCache(postgres)
+  for (const store of [postgres, redis, cached]) {
+    t.match(await warned(store), [/^limits\.store is left out, and processes share keys\.store: each process counts requests for itself, so callers get a multiple of their quotas; write a store, such as createRedisLimitStore\(\)/])
+    t.same(await warned(store, false), [])
+    t.same(await warned(store, { store: createMemoryLimitStore() }), [])
+  }
+  const embedded = createPgliteKeyStore({ dataDir: t.testdir() })
+  for (const store of [embedded, createRecordCache(createMemoryKeyStore())]) t.same(await warned(store), [], 'one process alone has them')
+})
+
 t.test('resolvers of the host are asked before API keys, and stand beside them', async (t) => {
   const { app, as } = await guarded(t, { keys: { prefix: 'acme' } })
   t.equal((await as.inject(app, { scopes: [] }, '/')).statusCode, 200)
@@ -57,9 +82,11 @@ t.test('what is not registered is undefined, and the server has one decorator an
   const { app } = await guarded(t)
   t.same([app.latchkey.keys, app.latchkey.webhooks], [undefined, undefined])
   t.same(Object.keys(app.latchkey).sort(), ['authenticate', 'events', 'scopesByResource'], 'what is there can be listed')
+  const rounds = collectRounds()
   for (const name of ['keys', 'events', 'authenticate', 'reauthenticate', 'resolvers', 'webhooks', 'scopesByResource']) {
-    t.equal(app.hasDecorator(name), false, name)
+    rounds.add(app.hasDecorator(name), false, name)
   }
+  t.strictSame(rounds.seen, rounds.expected)
 })
 
 t.test('nobody to be authenticated by is refused at boot', async (t) => {
@@ -85,16 +112,20 @@ t.test('options are checked at boot: path, what was given, what to write', async
     [{ deadline: '1' }, /option deadline must be seconds/],
     [{ hook: 'onSend' }, /option hook must be 'onRequest' or 'preHandler'/],
   ]
-  for (const [options, message] of rows) t.match(await bootError(t, untyped(options)), message)
+  const patterns = collectRounds()
+  for (const [options, message] of rows) patterns.add(await bootError(t, untyped(options)), message)
+  t.match(patterns.seen, patterns.expected)
 })
 
 t.test('a missing option is named', async (t) => {
+  const patterns = collectRounds()
   for (const name of ['scopes', 'keys', 'environment']) {
     const app = Fastify()
     t.teardown(() => app.close())
     const options = Object.fromEntries(Object.entries(good).filter(([key]) => key !== name))
-    await t.rejects(async () => { await app.register(latchkey, untyped<LatchkeyOptions>(options)) }, { name: 'OptionError', message: new RegExp(`option ${name} is missing; it must be `) })
+    patterns.add(await rejection(async () => { await app.register(latchkey, untyped<LatchkeyOptions>(options)) }), { name: 'OptionError', message: new RegExp(`option ${name} is missing; it must be `) })
   }
+  t.match(patterns.seen, patterns.expected)
 })
 
 t.test('resolvers are asked before keys, and both are counted and checked alike', async (t) => {

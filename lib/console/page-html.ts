@@ -5,24 +5,42 @@ export interface Page {
   readonly script: string
   /** Later ones win. */
   readonly styles: readonly string[]
-  /** Attributes of the element. */
-  readonly element: Readonly<Record<string, string>>
+  readonly element: 'latchkey-keys' | 'latchkey-webhooks'
+  /** Of the element. */
+  readonly attributes: Readonly<Record<string, string>>
+  /** None without tabs. */
+  readonly tabs: readonly Tab[]
   /** Who is signed in. */
   readonly person?: string | undefined
   readonly signOut?: string | undefined
 }
 
-export function pageHtml ({ title, lang, script, styles, element, person, signOut }: Page): string {
-  const attributes = Object.entries(element).map(([name, value]) => ` ${name}="${escape(value)}"`).join('')
+interface Tab {
+  readonly label: string
+  readonly href: string
+  readonly isCurrent: boolean
+}
+
+export function pageHtml (page: Page): string {
+  const { title, lang, script, styles, element, attributes, tabs, person, signOut } = page
+  const given = Object.entries(attributes).map(([name, value]) => ` ${name}="${escape(value)}"`).join('')
   const who = person === undefined ? '' : `<span class="person"><bdi>${escape(person)}</bdi></span>`
   const out = signOut === undefined ? '' : `<a href="${escape(signOut)}">Sign out</a>`
   const module = `<script type="module" src="${escape(script)}"></script>`
   return documentOf(title, lang, [...styles.map(styleLink), module], `
-<header class="page-head"><h1>${escape(title)}</h1>${who}${out}</header>
+<header class="page-head"><h1>${escape(title)}</h1>${who}${out}</header>${tabsHtml(title, tabs)}
 <main>
-<latchkey-keys${attributes}></latchkey-keys>
+<${element}${given}></${element}>
 <noscript><p>This page needs JavaScript.</p></noscript>
 </main>`)
+}
+
+/** Links, so that each tab has a URL of its own, which survives a reload and a click on Back. */
+function tabsHtml (title: string, tabs: readonly Tab[]): string {
+  if (tabs.length === 0) return ''
+  const links = tabs.map(({ label, href, isCurrent }) =>
+    `<a href="${escape(href)}"${isCurrent ? ' aria-current="page"' : ''}>${escape(label)}</a>`)
+  return `\n<nav class="tabs" aria-label="${escape(title)}">${links.join('')}</nav>`
 }
 
 /** For somebody who is not signed in, where the host has named no page to sign in. */
@@ -68,6 +86,14 @@ body { margin: 0; font: 16px/1.5 system-ui, -apple-system, 'Segoe UI', Roboto, s
 .page-head h1 { flex: 1; margin: 0; font-size: 1rem }
 .page-head a { color: inherit }
 .person { color: light-dark(#556074, #a5aebd); overflow-wrap: anywhere }
+.tabs {
+  display: flex; gap: 1.5rem; padding: 0 max(1rem, 50vw - 36rem); border-bottom: 1px solid light-dark(#dde1e8, #323947)
+}
+.tabs a {
+  padding: 0.625rem 0; border-block: 2px solid transparent; color: light-dark(#556074, #a5aebd); text-decoration: none
+}
+.tabs a:hover { color: inherit }
+.tabs [aria-current] { border-block-end-color: currentColor; color: inherit; font-weight: 600 }
 main { max-width: 72rem; margin: 0 auto; padding: 1.75rem 1rem 4rem }
 .signed-out { text-align: center; padding-top: 20vh }
 `

@@ -5,12 +5,14 @@ import { checkOptions } from '../core/options.js'
 import { isPrincipal, type Principal } from '../core/principal.js'
 import { readElement, sendAsset, styleOf } from './assets.js'
 import { english, type Strings } from './element/strings.js'
-import { PAGE_STYLE, pageHtml, signedOutHtml } from './page-html.js'
+import { PAGE_STYLE, pageHtml, signedOutHtml, type Page } from './page-html.js'
 import { relativeUrl } from './relative-url.js'
 
 export interface SettingsPageOptions {
   /** Path of `keyRoutes` on this server, such as `/settings/api-keys`. */
   keys: string
+  /** Path of `webhookRoutes` on this server, such as `/settings/webhooks`: a second tab; none without it. */
+  webhooks?: string | undefined
   /** Who is signed in, as in `keyRoutes`; null is nobody. Has one second to answer. */
   session: (request: FastifyRequest) => Principal | null | Promise<Principal | null>
   /** Title of the page; `Settings` by default. */
@@ -33,6 +35,7 @@ const strings = Object.fromEntries(Object.keys(english).map((name) => [name, Typ
 const strict = { additionalProperties: false, description: '{ title: \'API tokens\' }' }
 const optionsSchema = Type.Object({
   keys: path('the path of keyRoutes, such as \'/settings/api-keys\''),
+  webhooks: Type.Optional(path('the path of webhookRoutes, such as \'/settings/webhooks\'')),
   session: Type.Function([], Type.Unknown(), { description: 'a function of the request' }),
   title: Type.Optional(text),
   signIn: Type.Optional(path('a path, such as \'/sign-in\'')),
@@ -82,7 +85,8 @@ const schema = { security: [], hide: true }
  */
 export async function settingsPage (app: FastifyInstance, options: SettingsPageOptions): Promise<void> {
   checkOptions(optionsSchema, options, 'settingsPage')
-  const { keys, session, title = 'Settings', signIn, signOut, strings = {}, stylesheet, lang = 'en' } = options
+  const { keys, webhooks, session, signIn, signOut, stylesheet } = options
+  const { title = 'Settings', strings = {}, lang = 'en' } = options
   const { script, map } = readElement()
   const style = styleOf(PAGE_STYLE)
   const from = `${app.prefix}/`
@@ -90,19 +94,39 @@ export async function settingsPage (app: FastifyInstance, options: SettingsPageO
   const leave = signOut === undefined ? undefined : to(signOut)
   const styles = [style.name, ...stylesheet === undefined ? [] : [to(stylesheet)]]
   const look = { title, lang, styles, signOut: leave }
-  const element = {
-    'base-url': to(keys),
+  const texts = { ...english, ...strings }
+  const attributes = {
     ...signIn !== undefined && { 'sign-in-url': to(signIn) },
     ...Object.keys(strings).length > 0 && { strings: JSON.stringify(strings) }
   }
 
+  function pageOf (person: string | undefined, query: URLSearchParams): Page {
+    const isWebhooks = webhooks !== undefined && query.get('tab') === 'webhooks'
+    const path = isWebhooks ? webhooks : keys
+    return {
+      ...look,
+      script: script.name,
+      element: isWebhooks ? 'latchkey-webhooks' : 'latchkey-keys',
+      attributes: { 'base-url': to(path), ...attributes },
+      tabs: webhooks === undefined
+        ? []
+        : [
+            { label: texts.title, href: './', isCurrent: !isWebhooks },
+            { label: texts.webhooks, href: './?tab=webhooks', isCurrent: isWebhooks }
+          ],
+      person
+    }
+  }
+
   app.get('/', { schema }, async (request, reply) => {
     // References of the page are relative to its folder.
-    const [path = ''] = request.url.split('?')
-    if (!path.endsWith('/')) return reply.redirect(`${path.slice(path.lastIndexOf('/') + 1)}/`, 308)
+    const [path = '', query = ''] = request.url.split('?')
+    if (!path.endsWith('/')) {
+      return reply.redirect(`${path.slice(path.lastIndexOf('/') + 1)}/${query && `?${query}`}`, 308)
+    }
     const found = await withTimeout((async () => await session(request))(), SESSION_TIMEOUT, 'option session')
     if (isPrincipal(found)) {
-      return reply.headers(PAGE_HEADERS).send(pageHtml({ ...look, script: script.name, element, person: found.owner }))
+      return reply.headers(PAGE_HEADERS).send(pageHtml(pageOf(found.owner, new URLSearchParams(query))))
     }
     if (signIn !== undefined) return reply.header('cache-control', 'no-store').redirect(to(signIn), 303)
     return reply.code(401).headers(PAGE_HEADERS).send(signedOutHtml(look))

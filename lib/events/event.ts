@@ -21,8 +21,8 @@ const aboutKey = <More extends TProperties> (description: string, more: More) =>
 export const eventData = {
   'key.issued': aboutKey('a key was issued', { expiresAt: Type.Optional(instant('not valid from then on')) }),
   'key.updated': aboutKey('fields of a key were changed', { changed: Type.Array(Type.String()) }),
-  'key.rotated': aboutKey('a key has a new secret; the previous one ended at once where neither field is there', {
-    earlierRetiresAt: Type.Optional(instant('until when the previous secret is valid')),
+  'key.rotated': aboutKey('a key has a new secret', {
+    earlierRetiresAt: Type.Optional(instant('until when the previous secret is valid; without either, it has ended')),
     earlierRetiresAfterFirstUse: Type.Optional(Type.Number({
       description: 'seconds that the previous secret stays valid after the first use of the new one'
     }))

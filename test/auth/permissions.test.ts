@@ -3,6 +3,7 @@ import { loadKey, type ApiKey } from 'fastify-latchkey/keys'
 import { fakeClock } from 'fastify-latchkey/testing'
 import t from 'tap'
 import { createPermissions, type PermissionsOf, type PermissionsDeps } from '../../lib/auth/permissions.js'
+import { collectRounds, rejection, thrown } from '../helpers/collect.js'
 import { scopes, untyped } from '../helpers/limits.js'
 import { gate, record } from '../helpers/slow-keys.js'
 
@@ -36,12 +37,14 @@ t.test('a key grants the scopes that both it and its owner have, with those they
     [[], ['devices:manage'], []],
     [['devices:read'], [], []]
   ]
+  const rounds = collectRounds()
   for (const [key, owner, granted] of rows) {
     const { bound } = bounded(() => untyped(owner))
     const principal = await bound(load({ scopes: key }))
-    t.same(principal, { ...load().principal, scopes: granted }, `${key} of ${owner}`)
-    t.ok(Object.isFrozen(principal) && Object.isFrozen(principal.scopes))
+    rounds.add(principal, { ...load().principal, scopes: granted }, `${key} of ${owner}`)
+    rounds.add(Object.isFrozen(principal) && Object.isFrozen(principal.scopes), true)
   }
+  t.strictSame(rounds.seen, rounds.expected)
 })
 
 t.test('a fresh bound of the same principal asks again, and its answer holds for those after it', async (t) => {
@@ -99,22 +102,26 @@ t.test('all keys of an owner share one call, those of others have their own', as
 })
 
 t.test('a key whose owner is gone is refused, and that answer is cached no longer than any other', async (t) => {
+  const rounds = collectRounds()
+  const patterns = collectRounds()
   for (const gone of [undefined, null]) {
     let answer: readonly string[] | null | undefined = gone
     const { bound, clock, asked } = bounded(async () => untyped(answer))
     const loaded = load()
     const dies = { name: 'InvalidCredential', message: 'key_1: The owner of the credential is gone.', detail: 'The owner of the credential is gone.' }
-    await t.rejects(async () => await bound(loaded), dies)
-    t.throws(() => bound(loaded), dies)
-    t.throws(() => bound(loaded), InvalidCredential)
-    t.equal(asked.length, 1)
+    patterns.add(await rejection(async () => await bound(loaded)), dies)
+    patterns.add(thrown(() => bound(loaded)), dies)
+    patterns.add(thrown(() => bound(loaded)), InvalidCredential)
+    rounds.add(asked.length, 1)
     answer = ['devices:read']
     clock.advance(10)
-    t.match(await bound(loaded), { scopes: ['devices:read'] })
+    patterns.add(await bound(loaded), { scopes: ['devices:read'] })
     answer = gone
     clock.advance(10)
-    await t.rejects(async () => await bound(loaded), dies, 'a principal from before is no way in')
+    patterns.add(await rejection(async () => await bound(loaded)), dies, 'a principal from before is no way in')
   }
+  t.strictSame(rounds.seen, rounds.expected)
+  t.match(patterns.seen, patterns.expected)
 })
 
 t.test('a permissionsOf that fails, hangs or returns nonsense lets nobody in, and is called again', async (t) => {
@@ -125,13 +132,15 @@ t.test('a permissionsOf that fails, hangs or returns nonsense lets nobody in, an
     ...['devices:read', 7, true, {}, [1], ['devices:read', null]].map((nonsense): typeof faults[number] =>
       [JSON.stringify(nonsense), () => untyped(nonsense), /^permissionsOf must answer an array of scopes/])
   ]
+  const patterns = collectRounds()
   for (const [what, fault, said] of faults) {
     let failing = true
     const { bound } = bounded((owner, workspace) => failing ? fault(owner, workspace) : untyped(['devices:read']))
-    await t.rejects(async () => await bound(), said, what)
+    patterns.add(await rejection(async () => await bound()), { message: said }, what)
     failing = false
-    t.match(await bound(), { scopes: ['devices:read'] }, `${what}: again`)
+    patterns.add(await bound(), { scopes: ['devices:read'] }, `${what}: again`)
   }
+  t.match(patterns.seen, patterns.expected)
 })
 
 t.test('undeclared scopes grant nothing, and are logged once', async (t) => {

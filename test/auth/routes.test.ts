@@ -3,6 +3,7 @@ import fp from 'fastify-plugin'
 import t from 'tap'
 import { auth, allowPlainHttp, type AuthOptions } from '../../lib/auth/index.js'
 import { accessContext } from '../../lib/core/access-context.js'
+import { collectRounds } from '../helpers/collect.js'
 import { exchange, listen, request } from '../helpers/doors.js'
 import { BEARER, GOOD, goodResolver, guard, isRefusal, publicRoute, optional, principal, resolverOf, secured, statuses, type Setup } from '../helpers/guard.js'
 
@@ -38,10 +39,12 @@ t.test('a route registered before the guard has its declaration, and refuses eve
   })
   t.strictSame(await statuses(app, { url: '/public' }), [200, 200, 200])
   t.strictSame(await statuses(app, { url: '/secured' }), [401, 401, 200])
+  const rounds = collectRounds()
   for (const url of ['/silent', '/bare']) {
-    t.strictSame(await statuses(app, { url }), [401, 401, 403])
+    rounds.add(await statuses(app, { url }), [401, 401, 403])
     isRefusal(t, await app.inject({ url, headers: BEARER }), 'ROUTE_UNDECLARED')
   }
+  t.strictSame(rounds.seen, rounds.expected)
   t.match(log.text, /GET \/silent declares nothing/)
 })
 
@@ -53,11 +56,13 @@ t.test('routes of several methods registered before the guard are read by method
       app.all('/silent', who)
     }
   })
-  for (const method of ['GET', 'HEAD', 'POST'] as const) t.strictSame(await statuses(app, { method, url: '/several' }), [401, 401, 200])
+  const rounds = collectRounds()
+  for (const method of ['GET', 'HEAD', 'POST'] as const) rounds.add(await statuses(app, { method, url: '/several' }), [401, 401, 200])
   for (const method of ['GET', 'OPTIONS', 'DELETE'] as const) {
-    t.strictSame(await statuses(app, { method, url: '/all' }), [401, 401, 200])
-    t.strictSame(await statuses(app, { method, url: '/silent' }), [401, 401, 403])
+    rounds.add(await statuses(app, { method, url: '/all' }), [401, 401, 200])
+    rounds.add(await statuses(app, { method, url: '/silent' }), [401, 401, 403])
   }
+  t.strictSame(rounds.seen, rounds.expected)
 })
 
 t.test('an unknown path or method is 401 before it is 404', async (t) => {
@@ -91,9 +96,11 @@ t.test('every spelling of a path that reaches the handler passes the guard first
       app.get('/wild/*', secured, who)
     }
   })
+  const rounds = collectRounds()
   for (const url of ['/admin/users', '/ADMIN/Users', '/admin/users/', '//admin//users', '/%61dmin/%75sers', '/admin/users?x=/public', '/files/a%2Fb', '/files/..%2f', '/wild//x']) {
-    t.strictSame(await statuses(app, { url }), [401, 401, 200], url)
+    rounds.add(await statuses(app, { url }), [401, 401, 200], url)
   }
+  t.strictSame(rounds.seen, rounds.expected)
 })
 
 t.test('targets that no client library sends are guarded too', async (t) => {
@@ -105,26 +112,30 @@ t.test('targets that no client library sends are guarded too', async (t) => {
   })
   const port = await listen(app)
   const get = (target: string, ...lines: string[]) => request(`GET ${target} HTTP/1.1`, 'Host: x', 'Connection: close', ...lines)
+  const rounds = collectRounds()
   for (const [target, good] of [
     ['/wild/../admin/users', 200], ['/wild/%2e%2e/admin', 200], ['/wild/', 200], ['/admin/users#x', 200],
     ['/admin/./users', 404], ['/admin/users/.', 404], ['/admin%2Fusers', 404], ['/admin\\users', 404], ['//admin/users', 404],
     ['/ADMIN/USERS', 404], ['/admin/users%00', 404], ['/admin/users%20', 404], ['*', 404], ['http://other.example.com/admin/users', 200]
   ] as const) {
     isRefusal(t, await exchange(port, get(target)), 'CREDENTIAL_MISSING')
-    t.equal((await exchange(port, get(target, `Authorization: Bearer ${GOOD}`))).status, good, target)
+    rounds.add((await exchange(port, get(target, `Authorization: Bearer ${GOOD}`))).status, good, target)
   }
+  t.strictSame(rounds.seen, rounds.expected)
 })
 
 t.test('a prefix with and without its slash is the same route', async (t) => {
+  const rounds = collectRounds()
   for (const prefixTrailingSlash of ['both', 'slash', 'no-slash'] as const) {
     const { app } = await guard(t, {
       async after (app) {
         await app.register(async (child) => { child.get('/', { ...secured, prefixTrailingSlash }, who) }, { prefix: '/v1' })
       }
     })
-    t.strictSame(await statuses(app, { url: '/v1' }), [401, 401, prefixTrailingSlash === 'slash' ? 404 : 200])
-    t.strictSame(await statuses(app, { url: '/v1/' }), [401, 401, prefixTrailingSlash === 'no-slash' ? 404 : 200])
+    rounds.add(await statuses(app, { url: '/v1' }), [401, 401, prefixTrailingSlash === 'slash' ? 404 : 200])
+    rounds.add(await statuses(app, { url: '/v1/' }), [401, 401, prefixTrailingSlash === 'no-slash' ? 404 : 200])
   }
+  t.strictSame(rounds.seen, rounds.expected)
 })
 
 t.test('routes of one path with different constraints each have their own declaration', async (t) => {
@@ -188,12 +199,14 @@ t.test('a hook that changes the method after the routing gains nothing', async (
 t.test('a plugin that runs middleware before Latchkey is warned of at boot', async (t) => {
   const middleware = (name: string) => fp(async () => {}, { name })
   const warnings = async (setup: Setup) => (await guard(t, setup)).log.entries.map(({ msg }) => String(msg)).filter((msg) => msg.includes('registered before'))
+  const rounds = collectRounds()
   for (const name of ['@fastify/middie', '@fastify/express']) {
-    t.strictSame(await warnings({ before: (app) => app.register(middleware(name)) }), [
+    rounds.add(await warnings({ before: (app) => app.register(middleware(name)) }), [
       `${name} was registered before Latchkey: what its middleware answers is not guarded; register it after Latchkey`
     ])
-    t.strictSame(await warnings({ after: (app) => app.register(middleware(name)) }), [])
+    rounds.add(await warnings({ after: (app) => app.register(middleware(name)) }), [])
   }
+  t.strictSame(rounds.seen, rounds.expected)
   t.strictSame(await warnings({ before: (app) => app.register(middleware('@fastify/cors')) }), [])
 })
 

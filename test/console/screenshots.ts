@@ -1,17 +1,15 @@
 // npm run screenshots: the states of the settings page, light and dark, wide and on a phone, into screenshots/.
-import { mkdirSync } from 'node:fs'
 import type { ApiKey } from 'fastify-latchkey/keys'
 import type { Page } from 'playwright-core'
-import { launchBrowser } from '../helpers/browser.js'
-import { DAY, openSettings, startSettings, type Settings } from '../helpers/settings.js'
+import type { Ending } from '../helpers/ending.js'
+import { takeScreenshots } from '../helpers/screenshots.js'
+import { DAY, startSettings, type Settings } from '../helpers/settings.js'
 import { usageCounts } from '../helpers/usage-counts.js'
+import { webhookGallery } from './webhook-screenshots.js'
 
-const endings: Array<() => unknown> = []
-let settings = await start()
-
-async function start (): Promise<Settings> {
+async function start (ending: Ending): Promise<Settings> {
   const counts = usageCounts()
-  const made = await startSettings({ teardown: (end) => { if (end !== undefined) endings.push(end) } }, {
+  const made = await startSettings(ending, {
     page: { title: 'Northwind Traders · Settings', signOut: '/sign-out' },
     access: { usage: { store: counts.store }, limits: { environments: { production: [{ name: 'hour', quota: 100, window: 3600 }, { name: 'day', quota: 2000, window: DAY }], sandbox: [] } } }
   })
@@ -20,7 +18,7 @@ async function start (): Promise<Settings> {
 }
 
 const click = async (page: Page, name: string) => await page.getByRole('button', { name, exact: true }).click()
-const states: Readonly<Record<string, (page: Page) => Promise<void>>> = {
+const states: Readonly<Record<string, (page: Page, settings: Settings) => Promise<void>>> = {
   list: async () => {},
   details: async (page) => await click(page, 'Details: Warehouse scanner'),
   usage: async (page) => {
@@ -34,8 +32,8 @@ const states: Readonly<Record<string, (page: Page) => Promise<void>>> = {
     await page.getByRole('checkbox', { name: /^devices:manage/ }).check()
     await page.getByRole('checkbox', { name: /^reports:read/ }).check()
   },
-  secret: async (page) => {
-    await states.create?.(page)
+  secret: async (page, settings) => {
+    await states.create?.(page, settings)
     await page.getByRole('dialog').getByRole('button', { name: 'Create key' }).click()
     await page.getByRole('button', { name: 'Copy', exact: true }).click()
   },
@@ -45,7 +43,7 @@ const states: Readonly<Record<string, (page: Page) => Promise<void>>> = {
     await page.getByRole('dialog').getByRole('button', { name: 'Revoke', exact: true }).click()
   },
   ended: async (page) => await click(page, 'Revoked and expired'),
-  outage: async (page) => {
+  outage: async (page, settings) => {
     settings.host.isDown = true
     await page.getByLabel('Environment').selectOption('sandbox')
     await page.getByRole('alert').waitFor()
@@ -53,25 +51,9 @@ const states: Readonly<Record<string, (page: Page) => Promise<void>>> = {
   }
 }
 
-mkdirSync('screenshots', { recursive: true })
 const only = process.argv.slice(2)
-const browser = await launchBrowser()
-for (const [size, viewport] of [['wide', { width: 1200, height: 800 }], ['phone', { width: 390, height: 844 }]] as const) {
-  for (const colorScheme of ['light', 'dark'] as const) {
-    settings = await start()
-    for (const [name, reach] of Object.entries(states)) {
-      if (only.length > 0 && !only.includes(name)) continue
-      const { page, close } = await openSettings(browser, settings, { viewport, colorScheme, hasTouch: size === 'phone', reducedMotion: 'reduce' })
-      await page.getByRole('button', { name: 'Details: CI deployments' }).waitFor()
-      await reach(page)
-      await page.waitForTimeout(100)
-      await page.screenshot({ path: `screenshots/${name}-${colorScheme}-${size}.png` })
-      await close()
-    }
-  }
-}
-await browser.close()
-for (const end of endings) await end()
+await takeScreenshots({ start, path: '/settings/', ready: 'Details: CI deployments', states }, only)
+await takeScreenshots(webhookGallery, only)
 
 type Used = readonly [key: ApiKey, perHour: number, outcomes: readonly string[]]
 

@@ -54,9 +54,26 @@ t.test('its script and style have names of their content, are kept for good, and
 
 t.test('without the slash a browser is sent to it, so that references of the page mean its folder', async (t) => {
   const app = await host()
-  const answer = await app.inject('/settings?tab=keys')
-  t.equal(answer.statusCode, 308)
-  t.equal(answer.headers.location, 'settings/')
+  for (const [url, location] of [['/settings', 'settings/'], ['/settings?tab=webhooks', 'settings/?tab=webhooks']] as const) {
+    const answer = await app.inject(url)
+    t.same([answer.statusCode, answer.headers.location], [308, location])
+  }
+})
+
+t.test('webhooks have a tab of their own where the host names their routes: a link with a URL, of which one is current', async (t) => {
+  const one = await host()
+  for (const url of ['/settings/', '/settings/?tab=webhooks']) t.match((await one.inject(url)).body, /<\/header>\n<main>\n<latchkey-keys /, 'without the option there are no tabs')
+  const app = await host({ webhooks: '/settings/webhooks', strings: { title: 'API <Tokens>' } })
+  const keys = await app.inject('/settings/')
+  t.match(keys.body, '<nav class="tabs" aria-label="Settings"><a href="./" aria-current="page">API &lt;Tokens&gt;</a><a href="./?tab=webhooks">Webhooks</a></nav>')
+  t.match(keys.body, '<latchkey-keys base-url="api-keys" ')
+  for (const url of ['/settings/?tab=webhooks', '/settings/?x=1&tab=webhooks']) {
+    const { body } = await app.inject(url)
+    t.match(body, '<a href="./">API &lt;Tokens&gt;</a><a href="./?tab=webhooks" aria-current="page">Webhooks</a>')
+    t.match(body, '<latchkey-webhooks base-url="webhooks" strings="')
+    t.notMatch(body, '<latchkey-keys')
+  }
+  t.match((await app.inject('/settings/?tab=lost')).body, '<latchkey-keys ')
 })
 
 t.test('whoever is not signed in is sent to sign in, or reads that it is needed', async (t) => {
@@ -125,6 +142,7 @@ t.test('the element alone has a fixed name, and browsers ask whether it has chan
 t.test('options are checked at boot', async (t) => {
   for (const [options, message] of [
     [{ keys: 'api-keys' }, /option settingsPage\.keys must be the path of keyRoutes, such as '\/settings\/api-keys', not "api-keys"/],
+    [{ webhooks: 'webhooks' }, /option settingsPage\.webhooks must be the path of webhookRoutes, such as '\/settings\/webhooks', not "webhooks"/],
     [{ session: true }, /option settingsPage\.session must be a function of the request/],
     [{ strings: { titel: 'x' } }, /unknown option settingsPage\.strings\.titel/],
     [{ lang: 'not a tag' }, /option settingsPage\.lang must be a language tag/],

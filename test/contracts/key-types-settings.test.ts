@@ -2,7 +2,8 @@ import t, { type Test } from 'tap'
 import { build, keyTypes } from '../../examples/key-types.js'
 import { contextOf } from '../../lib/core/access-context.js'
 import { fakeClock } from '../../lib/testing/index.js'
-import { answered, as, challenges, keyOf, refused } from '../helpers/contracts.js'
+import { collectRounds } from '../helpers/collect.js'
+import { answered, answerOf, answerWith, as, challenges, keyOf, refusalOf, refusalWith, refused } from '../helpers/contracts.js'
 
 const SETTINGS = '/settings/api-keys'
 const routes = [
@@ -30,11 +31,13 @@ t.test('this contract speaks of every route of the Settings, none of which a key
   const { app, keys, signedIn } = await start(t)
   const settings = contextOf(app).routes.filter(({ method, url }) => method !== 'HEAD' && url.startsWith(SETTINGS))
   t.strictSame(settings.map(({ method, url }) => `${method} ${url}`).sort(), [...routes].sort())
+  const rounds = collectRounds()
   for (const route of routes) {
     for (const send of [as(app), as(app, keyOf(keys, 'read-write')), signedIn(''), signedIn('__proto__')]) {
-      refused(t, await send(route, route.startsWith('GET') ? undefined : '{ not json'), { status: 401, body: unauthorized, challenge: challenges.missing }, route)
+      rounds.add(refusalOf(await send(route, route.startsWith('GET') ? undefined : '{ not json')), refusalWith({ status: 401, body: unauthorized, challenge: challenges.missing }), route)
     }
   }
+  t.strictSame(rounds.seen, rounds.expected)
 })
 
 t.test('"Find existing keys": all of the workspace, newest first, page by page, and no other', async (t) => {
@@ -60,15 +63,19 @@ t.test('"Find existing keys": all of the workspace, newest first, page by page, 
 
 t.test('"… or create new ones": of either type, shown once', async (t) => {
   const { app, ada } = await start(t)
+  const rounds = collectRounds()
+  const patterns = collectRounds()
   for (const [name, scopes] of Object.entries(keyTypes)) {
     const response = await ada(`POST ${SETTINGS}`, { name, scopes })
-    t.equal(response.statusCode, 201)
-    t.equal(response.headers['cache-control'], 'no-store')
+    rounds.add(response.statusCode, 201)
+    rounds.add(response.headers['cache-control'], 'no-store')
     const { key, secret }: Issued = response.json()
-    t.notMatch((await ada(`GET ${SETTINGS}`)).payload, secret.slice(-49))
-    answered(t, await as(app, secret)('GET /v1/workspace'), 200, { id: 'acme' })
-    t.match((await ada(`PATCH ${SETTINGS}/${key.id}`, { name: 'renamed' })).json(), { key: { name: 'renamed', version: 2 } })
+    rounds.add(String((await ada(`GET ${SETTINGS}`)).payload).includes(secret.slice(-49)), false)
+    rounds.add(answerOf(await as(app, secret)('GET /v1/workspace')), answerWith(200, { id: 'acme' }))
+    patterns.add((await ada(`PATCH ${SETTINGS}/${key.id}`, { name: 'renamed' })).json(), { key: { name: 'renamed', version: 2 } })
   }
+  t.strictSame(rounds.seen, rounds.expected)
+  t.match(patterns.seen, patterns.expected)
   refused(t, await ada(`POST ${SETTINGS}`, { name: 'report', scopes: ['reports:write'] }), {
     status: 400,
     body: { error: 'key_input_invalid', message: 'The description of the key is not valid.' }

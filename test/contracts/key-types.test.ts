@@ -1,7 +1,8 @@
 import t, { type Test } from 'tap'
 import { build, keyTypes } from '../../examples/key-types.js'
 import { fakeClock } from '../../lib/testing/index.js'
-import { answered, as, challenges, guardedRoutes, keptLog, keyOf, refused } from '../helpers/contracts.js'
+import { collectRounds } from '../helpers/collect.js'
+import { answered, answerOf, answerWith, as, challenges, guardedRoutes, keptLog, keyOf, refusalOf, refusalWith, refused } from '../helpers/contracts.js'
 
 /** What each permission of the document opens, and what is answered the first time. */
 const readable = {
@@ -48,11 +49,13 @@ t.test('this contract speaks of every route of the example', async (t) => {
 
 t.test('"All API requests require an API key passed as a Bearer token in the Authorization header."', async (t) => {
   const { app, keys } = await start(t)
-  for (const request of [...requests, 'GET /v1/no-such-thing', 'GET /']) refused(t, await as(app)(request, bodyFor(request)), missing, request)
+  const rounds = collectRounds()
+  for (const request of [...requests, 'GET /v1/no-such-thing', 'GET /']) rounds.add(refusalOf(await as(app)(request, bodyFor(request))), refusalWith(missing), request)
   const key = keyOf(keys, 'read-write')
   for (const headers of [{ authorization: `Basic ${key}` }, { authorization: key }, { 'x-api-key': key }]) {
-    refused(t, await as(app, undefined, headers)('GET /v1/workspace'), missing, Object.keys(headers)[0])
+    rounds.add(refusalOf(await as(app, undefined, headers)('GET /v1/workspace')), refusalWith(missing), Object.keys(headers)[0])
   }
+  t.strictSame(rounds.seen, rounds.expected)
   refused(t, await as(app)(`GET /v1/workspace?api_key=${key}`), missing, 'in the URL')
 })
 
@@ -80,22 +83,28 @@ t.test('"Keys are workspace-scoped."', async (t) => {
 
 t.test('"Find existing keys or create new ones in FloKit → Settings → API Keys.": a key of each type can be created, and is shown once', async (t) => {
   const { app } = await start(t)
+  const rounds = collectRounds()
+  const patterns = collectRounds()
   for (const [name, scopes] of Object.entries(keyTypes)) {
     const { key, secret: text } = await app.latchkey.keys.issue({ workspace: 'acme', scopes, name })
     const { id, createdAt, secrets, ...rest } = key
-    t.strictSame(rest, { workspace: 'acme', environment: 'production', scopes, name, version: 1 })
-    t.match(text, /^flokit_live_[0-9A-Za-z]{49}$/)
-    t.notMatch(JSON.stringify(key), text.slice(-49))
-    answered(t, await as(app, text)('GET /v1/workspace'), 200, { id: 'acme' })
+    rounds.add(rest, { workspace: 'acme', environment: 'production', scopes, name, version: 1 })
+    patterns.add(text, /^flokit_live_[0-9A-Za-z]{49}$/)
+    rounds.add(String(JSON.stringify(key)).includes(text.slice(-49)), false)
+    rounds.add(answerOf(await as(app, text)('GET /v1/workspace')), answerWith(200, { id: 'acme' }))
   }
+  t.strictSame(rounds.seen, rounds.expected)
+  t.match(patterns.seen, patterns.expected)
 })
 
 for (const [permission, answers] of Object.entries(readable)) {
   t.test(`"Read-only | … ${permission} …", "Read-write | All read permissions …"`, async (t) => {
     const { speak } = await start(t)
+    const rounds = collectRounds()
     for (const name of ['read-only', 'read-write']) {
-      for (const [request, body] of answers) answered(t, await speak(name)(request), 200, body, `${name} ${request}`)
+      for (const [request, body] of answers) rounds.add(answerOf(await speak(name)(request)), answerWith(200, body), `${name} ${request}`)
     }
+    t.strictSame(rounds.seen, rounds.expected)
   })
 }
 
@@ -112,20 +121,24 @@ t.test('"Use read-only keys for reporting pipelines and dashboards. Use read-wri
   for (const request of writes) {
     for (const body of [bodyFor(request), {}, '{ not json', '']) await speak('read-only')(request, body)
   }
-  for (const [request, body] of Object.values(readable).flat()) answered(t, await speak('read-write')(request), 200, body, request)
+  const rounds = collectRounds()
+  for (const [request, body] of Object.values(readable).flat()) rounds.add(answerOf(await speak('read-write')(request)), answerWith(200, body), request)
+  t.strictSame(rounds.seen, rounds.expected)
   answered(t, await speak('read-write')('POST /v1/actions/action_1/approve'), 200, writable['approve actions'][3], 'still there to be approved')
 })
 
 t.test('"401 Unauthorized — API key is missing or invalid. { "error": "unauthorized", "message": "Invalid or missing API key" }"', async (t) => {
   const { app, keys } = await start(t)
   const good = keyOf(keys, 'read-write')
+  const rounds = collectRounds()
   for (const request of requests) {
-    refused(t, await as(app)(request, bodyFor(request)), missing, request)
-    refused(t, await as(app, `${good.slice(0, -1)}~`)(request, bodyFor(request)), invalid, request)
+    rounds.add(refusalOf(await as(app)(request, bodyFor(request))), refusalWith(missing), request)
+    rounds.add(refusalOf(await as(app, `${good.slice(0, -1)}~`)(request, bodyFor(request))), refusalWith(invalid), request)
   }
   for (const token of ['nonsense', good.slice(0, -1), good.replace('_live_', '_stg_'), `sk_${good.slice(7)}`]) {
-    refused(t, await as(app, token)('GET /v1/workspace'), invalid, token)
+    rounds.add(refusalOf(await as(app, token)('GET /v1/workspace')), refusalWith(invalid), token)
   }
+  t.strictSame(rounds.seen, rounds.expected)
   const { key, secret: text } = await app.latchkey.keys.issue({ workspace: 'acme', scopes: keyTypes['read-write'] })
   await app.latchkey.keys.revoke('acme', key.id)
   refused(t, await as(app, text)('GET /v1/workspace'), invalid, 'revoked')
@@ -133,14 +146,18 @@ t.test('"401 Unauthorized — API key is missing or invalid. { "error": "unautho
 
 t.test('"403 Forbidden — API key is valid but lacks the required permission for the operation (e.g. a read-only key attempting to send events). { "error": "forbidden", "message": "This operation requires a read-write key" }"', async (t) => {
   const { speak } = await start(t)
+  const rounds = collectRounds()
   for (const [request, scope] of Object.values(writable)) {
-    for (const body of [bodyFor(request), {}, '{ not json', '']) refused(t, await speak('read-only')(request, body), forbidden(scope), request)
+    for (const body of [bodyFor(request), {}, '{ not json', '']) rounds.add(refusalOf(await speak('read-only')(request, body)), refusalWith(forbidden(scope)), request)
   }
+  t.strictSame(rounds.seen, rounds.expected)
 })
 
 t.test('"Store API keys in environment variables or a secrets manager (AWS Secrets Manager, GCP Secret Manager, Doppler, etc.).", "Never commit API keys to version control."', async (t) => {
   const { app, log, keys } = await start(t)
-  for (const text of Object.values(keys)) t.equal(app.latchkey.keys.secretPattern.exec(`FLOKIT_API_KEY=${text}`)?.[0], text, 'a scanner finds a key')
+  const rounds = collectRounds()
+  for (const text of Object.values(keys)) rounds.add(app.latchkey.keys.secretPattern.exec(`FLOKIT_API_KEY=${text}`)?.[0], text, 'a scanner finds a key')
+  t.strictSame(rounds.seen, rounds.expected)
   const text = keyOf(keys, 'read-write')
   const seen: string[] = []
   for (const request of [...requests, 'GET /v1/no-such-thing']) {
@@ -154,13 +171,15 @@ t.test('"Store API keys in environment variables or a secrets manager (AWS Secre
 t.test('"Use separate keys per environment (production vs. staging) to prevent test traffic from entering production data."', async (t) => {
   const { keys, speak } = await start(t)
   t.match(keyOf(keys, 'staging-read-write'), /^flokit_stg_/)
+  const rounds = collectRounds()
   for (const request of requests) {
-    refused(t, await speak('staging-read-write')(request, bodyFor(request)), {
+    rounds.add(refusalOf(await speak('staging-read-write')(request, bodyFor(request))), refusalWith({
       status: 403,
       body: { error: 'wrong_environment', message: 'The credential belongs to another environment.' }
-    }, request)
+    }), request)
   }
-  for (const [request, body] of Object.values(readable).flat()) answered(t, await speak('read-only')(request), 200, body, request)
+  for (const [request, body] of Object.values(readable).flat()) rounds.add(answerOf(await speak('read-only')(request)), answerWith(200, body), request)
+  t.strictSame(rounds.seen, rounds.expected)
 })
 
 t.test('the example runs by itself', async (t) => {

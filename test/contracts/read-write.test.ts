@@ -2,7 +2,8 @@ import t, { type Test } from 'tap'
 import { build } from '../../examples/read-write.js'
 import type { LimitStore } from '../../lib/limits/index.js'
 import { fakeClock } from '../../lib/testing/index.js'
-import { answered, as, challenges, guardedRoutes, keptLog, keyOf, refused, repeat } from '../helpers/contracts.js'
+import { collectRounds } from '../helpers/collect.js'
+import { answered, answerOf, answerWith, as, challenges, guardedRoutes, keptLog, keyOf, refusalOf, refusalWith, refused, repeat } from '../helpers/contracts.js'
 
 const kinds = ['catalog', 'carts', 'orders', 'users', 'devices'] as const
 const mutable = ['carts', 'users', 'devices'] as const
@@ -57,12 +58,16 @@ t.test('this contract speaks of every route of the example', async (t) => {
 t.test('"Send the platform API secret as a Bearer token on every request: Authorization: Bearer <platform_api_secret>"', async (t) => {
   const { app, keys, speak } = await start(t)
   const write = speak('write')
+  const rounds = collectRounds()
+  const patterns = collectRounds()
   for (const route of [...reads, ...mutations]) {
-    refused(t, await as(app)(request(route), bodyFor(route)), { status: 401, body: { error: 'CREDENTIAL_MISSING' }, challenge: challenges.missing }, route)
+    rounds.add(refusalOf(await as(app)(request(route), bodyFor(route))), refusalWith({ status: 401, body: { error: 'CREDENTIAL_MISSING' }, challenge: challenges.missing }), route)
   }
   for (const route of [...reads, ...mutations.filter((one) => !one.startsWith('DELETE'))]) {
-    t.match((await write(request(route), bodyFor(route))).statusCode, /^20[01]$/, `${route} with the secret`)
+    patterns.add((await write(request(route), bodyFor(route))).statusCode, /^20[01]$/, `${route} with the secret`)
   }
+  t.strictSame(rounds.seen, rounds.expected)
+  t.match(patterns.seen, patterns.expected)
 
   const forged = `${keyOf(keys, 'write').slice(0, -1)}~`
   refused(t, await as(app, forged)('GET /devices'), { status: 401, body: { error: 'CREDENTIAL_INVALID' }, challenge: challenges.invalid })
@@ -92,9 +97,11 @@ t.test('"rotate it if it leaks": the secret that leaked is dead at the next requ
   answered(t, await as(app, text)('GET /devices'), 200, north.devices)
   const rotated = await app.latchkey.keys.rotate('north', key.id, { grace: 0 })
   t.match(rotated, { effectiveWithin: 0, key: { id: key.id, workspace: 'north', scopes: ['WRITE'] } })
+  const rounds = collectRounds()
   for (const route of [...reads, ...mutations]) {
-    refused(t, await as(app, text)(request(route), bodyFor(route)), { status: 401, body: { error: 'CREDENTIAL_INVALID' }, challenge: challenges.invalid }, route)
+    rounds.add(refusalOf(await as(app, text)(request(route), bodyFor(route))), refusalWith({ status: 401, body: { error: 'CREDENTIAL_INVALID' }, challenge: challenges.invalid }), route)
   }
+  t.strictSame(rounds.seen, rounds.expected)
   t.equal((await as(app, rotated.secret)('POST /devices', fresh.devices)).statusCode, 201)
   t.equal((await speak('write')('GET /devices')).statusCode, 200, 'and no other key notices')
   t.equal((await as(app, rotated.secret)('GET /devices')).headers['ratelimit-remaining'], '97', 'what the key has used stays used')
@@ -110,20 +117,22 @@ t.test('"Catalog results, users, devices, carts, and orders are always the ones 
   const { speak } = await start(t)
   const [ours, theirs] = [speak('write'), speak('other-workspace')]
   const none = { status: 404, body: { error: 'NOT_FOUND' } }
+  const rounds = collectRounds()
   for (const kind of kinds) {
-    answered(t, await ours(`GET /${kind}`), 200, north[kind], kind)
-    answered(t, await theirs(`GET /${kind}`), 200, south[kind], kind)
+    rounds.add(answerOf(await ours(`GET /${kind}`)), answerWith(200, north[kind]), kind)
+    rounds.add(answerOf(await theirs(`GET /${kind}`)), answerWith(200, south[kind]), kind)
   }
   for (const kind of mutable) {
     const id = north[kind][0]?.id
     for (const method of ['GET', 'PATCH', 'DELETE']) {
       const body = method === 'PATCH' ? fresh[kind] : undefined
-      refused(t, await theirs(`${method} /${kind}/${id}`, body), none, `${method} of another workspace`)
-      refused(t, await theirs(`${method} /${kind}/nothing`, body), none, `${method} of what never was`)
+      rounds.add(refusalOf(await theirs(`${method} /${kind}/${id}`, body)), refusalWith(none), `${method} of another workspace`)
+      rounds.add(refusalOf(await theirs(`${method} /${kind}/nothing`, body)), refusalWith(none), `${method} of what never was`)
     }
-    answered(t, await theirs(`POST /${kind}`, { ...fresh[kind], id, workspace: 'north' }), 201, { ...fresh[kind], id: `${kind.slice(0, -1)}_101` })
-    answered(t, await ours(`GET /${kind}`), 200, north[kind], `${kind} as before`)
+    rounds.add(answerOf(await theirs(`POST /${kind}`, { ...fresh[kind], id, workspace: 'north' })), answerWith(201, { ...fresh[kind], id: `${kind.slice(0, -1)}_101` }))
+    rounds.add(answerOf(await ours(`GET /${kind}`)), answerWith(200, north[kind]), `${kind} as before`)
   }
+  t.strictSame(rounds.seen, rounds.expected)
   refused(t, await theirs('POST /carts/cart_1/validate'), none)
   refused(t, await ours('GET /orders/order_2'), none)
 })
@@ -137,64 +146,74 @@ t.test('"You do not select a “workspace id” in the request—the key implies
 t.test('"READ: All GET operations (catalog, carts, orders, users, devices)."', async (t) => {
   const { speak } = await start(t)
   const read = speak('read')
+  const rounds = collectRounds()
   for (const kind of kinds) {
-    answered(t, await read(`GET /${kind}`), 200, north[kind], kind)
-    answered(t, await read(`GET /${kind}/${north[kind][0]?.id}`), 200, north[kind][0], kind)
+    rounds.add(answerOf(await read(`GET /${kind}`)), answerWith(200, north[kind]), kind)
+    rounds.add(answerOf(await read(`GET /${kind}/${north[kind][0]?.id}`)), answerWith(200, north[kind][0]), kind)
     const head = await read(`HEAD /${kind}`)
-    t.equal(head.statusCode, 200, `HEAD /${kind}`)
-    t.equal(head.payload, '')
+    rounds.add(head.statusCode, 200, `HEAD /${kind}`)
+    rounds.add(head.payload, '')
   }
+  t.strictSame(rounds.seen, rounds.expected)
 })
 
 t.test('"WRITE: Everything READ can do"', async (t) => {
   const { speak } = await start(t)
   const write = speak('write')
+  const rounds = collectRounds()
   for (const kind of kinds) {
-    answered(t, await write(`GET /${kind}`), 200, north[kind], kind)
-    answered(t, await write(`GET /${kind}/${north[kind][0]?.id}`), 200, north[kind][0], kind)
+    rounds.add(answerOf(await write(`GET /${kind}`)), answerWith(200, north[kind]), kind)
+    rounds.add(answerOf(await write(`GET /${kind}/${north[kind][0]?.id}`)), answerWith(200, north[kind][0]), kind)
   }
+  t.strictSame(rounds.seen, rounds.expected)
 })
 
 t.test('"WRITE: … plus POST / PATCH / DELETE on carts (including validate), users, and devices."', async (t) => {
   const { speak } = await start(t)
   const write = speak('write')
   answered(t, await write('POST /carts/cart_1/validate'), 200, { id: 'cart_1', valid: true })
+  const rounds = collectRounds()
   for (const kind of mutable) {
     const created = { ...fresh[kind], id: `${kind.slice(0, -1)}_101` }
-    answered(t, await write(`POST /${kind}`, fresh[kind]), 201, created, kind)
-    answered(t, await write(`GET /${kind}/${created.id}`), 200, created, kind)
+    rounds.add(answerOf(await write(`POST /${kind}`, fresh[kind])), answerWith(201, created), kind)
+    rounds.add(answerOf(await write(`GET /${kind}/${created.id}`)), answerWith(200, created), kind)
     const id = north[kind][0]?.id
-    answered(t, await write(`PATCH /${kind}/${id}`, fresh[kind]), 200, { ...fresh[kind], id }, kind)
-    answered(t, await write(`DELETE /${kind}/${id}`), 200, { ...fresh[kind], id }, kind)
-    answered(t, await write(`GET /${kind}`), 200, [created], kind)
+    rounds.add(answerOf(await write(`PATCH /${kind}/${id}`, fresh[kind])), answerWith(200, { ...fresh[kind], id }), kind)
+    rounds.add(answerOf(await write(`DELETE /${kind}/${id}`)), answerWith(200, { ...fresh[kind], id }), kind)
+    rounds.add(answerOf(await write(`GET /${kind}`)), answerWith(200, [created]), kind)
   }
   for (const kind of ['catalog', 'orders']) {
     for (const method of ['POST', 'PATCH', 'DELETE']) {
-      refused(t, await write(`${method} /${kind}`), { status: 404, body: { error: 'NOT_FOUND' } }, `${method} /${kind}`)
+      rounds.add(refusalOf(await write(`${method} /${kind}`)), refusalWith({ status: 404, body: { error: 'NOT_FOUND' } }), `${method} /${kind}`)
     }
   }
+  t.strictSame(rounds.seen, rounds.expected)
 })
 
 t.test('"Calling a mutation with a READ key returns an error body such as { "error": "INSUFFICIENT_SCOPE" }"', async (t) => {
+  const rounds = collectRounds()
   for (const name of ['read', 'sandbox-read']) {
     const { speak } = await start(t)
     const read = speak(name)
     for (const route of mutations) {
-      refused(t, await read(request(route), bodyFor(route)), insufficient(), `${name} ${route}`)
-      refused(t, await read(route.replace(':id', 'nothing'), bodyFor(route)), insufficient(), `${name} ${route} of what is not there`)
+      rounds.add(refusalOf(await read(request(route), bodyFor(route))), refusalWith(insufficient()), `${name} ${route}`)
+      rounds.add(refusalOf(await read(route.replace(':id', 'nothing'), bodyFor(route))), refusalWith(insufficient()), `${name} ${route} of what is not there`)
     }
-    for (const kind of kinds) answered(t, await read(`GET /${kind}`), 200, north[kind], `${kind} as before`)
+    for (const kind of kinds) rounds.add(answerOf(await read(`GET /${kind}`)), answerWith(200, north[kind]), `${kind} as before`)
   }
+  t.strictSame(rounds.seen, rounds.expected)
 })
 
 t.test('… also when the body is invalid, and whatever it is', async (t) => {
   const { speak } = await start(t)
   const read = speak('read')
+  const rounds = collectRounds()
   for (const route of mutations.filter((one) => bodyFor(one) !== undefined)) {
     for (const body of [{}, { name: 7, items: 'none' }, '{ "name": ', '', '[]', { __proto__: 1 }]) {
-      refused(t, await read(request(route), body), insufficient(), route)
+      rounds.add(refusalOf(await read(request(route), body)), refusalWith(insufficient()), route)
     }
   }
+  t.strictSame(rounds.seen, rounds.expected)
 })
 
 t.test('"Requests & responses — JSON shapes and validation errors": a WRITE key learns what is wrong with a body', async (t) => {
@@ -277,15 +296,17 @@ t.test('"If the limit is exceeded, you get 429 with a short message asking you t
 t.test('"the gateway may respond with 503 and a message such as rate limiting being temporarily unavailable—in that case retry after a short backoff."', async (t) => {
   const down: LimitStore = { take: () => Promise.reject(new Error('counter store at 10.0.0.7 is gone')) }
   const { speak } = await start(t, { store: down })
+  const rounds = collectRounds()
   for (const route of [...reads, ...mutations]) {
     const response = await speak('write')(request(route), bodyFor(route))
-    refused(t, response, {
+    rounds.add(refusalOf(response), refusalWith({
       status: 503,
       body: { error: 'LIMITER_UNAVAILABLE', message: 'Rate limiting is temporarily unavailable; retry after a short backoff.' },
       retryAfter: '1'
-    }, route)
-    t.equal(response.headers['ratelimit-limit'], undefined)
+    }), route)
+    rounds.add(response.headers['ratelimit-limit'], undefined)
   }
+  t.strictSame(rounds.seen, rounds.expected)
 })
 
 t.test('the example runs by itself', async (t) => {

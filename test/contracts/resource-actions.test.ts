@@ -1,7 +1,8 @@
 import t, { type Test } from 'tap'
 import { build } from '../../examples/resource-actions.js'
 import { fakeClock } from '../../lib/testing/index.js'
-import { answered, as, challenges, guardedRoutes, keptLog, refused } from '../helpers/contracts.js'
+import { collectRounds, rejection } from '../helpers/collect.js'
+import { answered, answerOf, answerWith, as, challenges, guardedRoutes, keptLog, refusalOf, refusalWith, refused } from '../helpers/contracts.js'
 
 /** "Scopes by resource", as the document has it. */
 const documented = [
@@ -95,9 +96,11 @@ t.test('"The Platform API uses scopes to define fine-grained access control.", "
   t.strictSame(key.scopes, ['devices:read', 'deployments:stage'])
   const response = await as(app, text)('GET /v1/whoami')
   answered(t, response, 200, { kind: 'api-key', scheme: 'apiKey', id: key.id, workspace: 'acme', environment: 'production', scopes: ['devices:read', 'deployments:stage'], version: 1 })
+  const patterns = collectRounds()
   for (const scope of ['devices:*', '*', 'devices', 'devices:Read', 'devices:read devices:manage', 'config_instances:update', '__proto__']) {
-    await t.rejects(app.latchkey.keys.issue({ workspace: 'acme', scopes: [scope] }), { code: 'KEY_INPUT_INVALID', statusCode: 400 }, scope)
+    patterns.add(await rejection(app.latchkey.keys.issue({ workspace: 'acme', scopes: [scope] })), { code: 'KEY_INPUT_INVALID', statusCode: 400 }, scope)
   }
+  t.match(patterns.seen, patterns.expected)
   t.strictSame(Object.keys(keys), ['read', 'write', 'provision', 'stage', 'manage', 'none'])
 })
 
@@ -105,85 +108,103 @@ t.test('"Scope names follow a resource:action format (e.g. devices:read)."', asy
   const { app } = await start(t)
   const names = app.latchkey.scopesByResource().flatMap(({ scopes }) => scopes.map(({ scope }) => scope))
   t.strictSame(names, rows.map(({ scope }) => scope))
-  for (const name of names) t.match(name, /^[a-z_]+:[a-z]+$/)
+  const patterns = collectRounds()
+  for (const name of names) patterns.add(name, /^[a-z_]+:[a-z]+$/)
+  t.match(patterns.seen, patterns.expected)
 })
 
 t.test('"Nearly all API endpoints require one or more scopes, shown on the endpoint’s API Reference page."', async (t) => {
   const { app, holding } = await start(t)
   const nobody = as(app)
   const reference: Document = (await nobody('GET /openapi.json')).json()
+  const rounds = collectRounds()
+  const patterns = collectRounds()
   for (const operation of operations) {
     const [method = '', url = ''] = route(operation).split(' ')
     const shown = reference.paths[url.replace(':id', '{id}')]?.[method.toLowerCase()]
-    t.equal(shown?.operationId, operation)
-    t.strictSame(shown?.security, scopesFor(operation).map((scope) => ({ apiKey: [scope] })), `scopes of ${operation}`)
-    t.match(shown?.responses, { 401: {}, 403: {} }, `refusals of ${operation}`)
+    rounds.add(shown?.operationId, operation)
+    rounds.add(shown?.security, scopesFor(operation).map((scope) => ({ apiKey: [scope] })), `scopes of ${operation}`)
+    patterns.add(shown?.responses, { 401: {}, 403: {} }, `refusals of ${operation}`)
   }
   t.match(reference.components.securitySchemes.apiKey, { type: 'http', scheme: 'bearer' })
   const none = await holding()
   t.equal((await none('GET /v1/whoami')).statusCode, 200, 'one endpoint takes any key')
   for (const operation of [...operations.map(request), 'GET /v1/whoami', 'GET /v1/no-such-thing']) {
-    refused(t, await nobody(operation), {
+    rounds.add(refusalOf(await nobody(operation)), refusalWith({
       status: 401,
       type: 'application/problem+json; charset=utf-8',
       challenge: challenges.missing,
       body: { type: 'about:blank', title: 'Unauthorized', status: 401, detail: 'Authentication credentials were not provided.', code: 'CREDENTIAL_MISSING' }
-    }, operation)
+    }), operation)
   }
+  t.strictSame(rounds.seen, rounds.expected)
+  t.match(patterns.seen, patterns.expected)
 })
 
 t.test('"If an API key is missing a required scope, the request returns 403 Forbidden."', async (t) => {
   const { holding } = await start(t)
+  const rounds = collectRounds()
   for (const { scope, resource } of rows) {
     const send = await holding(scope)
     for (const operation of operations) {
       const opens = scopesFor(operation).includes(scope) || (scope.endsWith(':manage') && operation.startsWith(`${resource}.`))
-      if (!opens) refused(t, await send(request(operation)), forbidden(operation, [scope]), `${scope} ${operation}`)
+      if (!opens) rounds.add(refusalOf(await send(request(operation))), refusalWith(forbidden(operation, [scope])), `${scope} ${operation}`)
     }
   }
+  t.strictSame(rounds.seen, rounds.expected)
 })
 
 t.test('"Most resources follow a common tier pattern", "read: Get or list operations", "write: Create or update operations"', async (t) => {
   const { app } = await start(t)
+  const rounds = collectRounds()
   for (const { title, scopes } of app.latchkey.scopesByResource()) {
     const words = (action: string) => scopes.find(({ scope }) => scope.endsWith(`:${action}`))?.permissions
-    t.strictSame(words('read')?.filter((word) => word !== 'ping'), ['get', 'list'], title)
-    t.strictSame(words('write')?.filter((word) => word !== 'update'), ['create'], title)
+    rounds.add(words('read')?.filter((word) => word !== 'ping'), ['get', 'list'], title)
+    rounds.add(words('write')?.filter((word) => word !== 'update'), ['create'], title)
   }
+  t.strictSame(rounds.seen, rounds.expected)
 })
 
 t.test('"manage: All operations—superset of all other scopes for the resource", "The manage scope always includes everything for the resource."', async (t) => {
   const { holding } = await start(t)
+  const rounds = collectRounds()
+  const patterns = collectRounds()
   for (const { scope, resource } of rows.filter((row) => row.permissions === 'all operations')) {
     const send = await holding(scope)
     for (const operation of operations) {
-      if (!operation.startsWith(`${resource}.`)) refused(t, await send(request(operation)), forbidden(operation, [scope]), `${scope} ${operation}`)
-      else if (!operation.endsWith('.delete')) t.equal((await send(request(operation))).statusCode, 200, `${scope} ${operation}`)
+      if (!operation.startsWith(`${resource}.`)) rounds.add(refusalOf(await send(request(operation))), refusalWith(forbidden(operation, [scope])), `${scope} ${operation}`)
+      else if (!operation.endsWith('.delete')) rounds.add((await send(request(operation))).statusCode, 200, `${scope} ${operation}`)
     }
     const id = `${resource}_1`
-    if (operations.includes(`${resource}.delete`)) t.match((await send(`DELETE /v1/${resource}/${id}`)).json(), { id })
+    if (operations.includes(`${resource}.delete`)) patterns.add((await send(`DELETE /v1/${resource}/${id}`)).json(), { id })
   }
+  t.strictSame(rounds.seen, rounds.expected)
+  t.match(patterns.seen, patterns.expected)
 })
 
 t.test('"The write scope does not include read access—if you need both, select both scopes."', async (t) => {
   const { holding } = await start(t)
+  const rounds = collectRounds()
   for (const resource of new Set(rows.map((row) => row.resource))) {
     const [write, both] = [await holding(`${resource}:write`), await holding(`${resource}:write`, `${resource}:read`)]
     for (const operation of [`${resource}.get`, `${resource}.list`]) {
-      refused(t, await write(request(operation)), forbidden(operation, [`${resource}:write`]), operation)
+      rounds.add(refusalOf(await write(request(operation))), refusalWith(forbidden(operation, [`${resource}:write`])), operation)
     }
-    answered(t, await both(`GET /v1/${resource}`), 200, [{ id: `${resource}_1`, state: 'new' }])
-    answered(t, await both(`POST /v1/${resource}`, { state: 'made' }), 200, { id: `${resource}_101`, state: 'made' })
+    rounds.add(answerOf(await both(`GET /v1/${resource}`)), answerWith(200, [{ id: `${resource}_1`, state: 'new' }]))
+    rounds.add(answerOf(await both(`POST /v1/${resource}`, { state: 'made' })), answerWith(200, { id: `${resource}_101`, state: 'made' }))
   }
+  t.strictSame(rounds.seen, rounds.expected)
 })
 
 t.test('"Some resources have additional granular scopes beyond the standard tiers (e.g. deployments:stage)."', async (t) => {
   const { holding } = await start(t)
+  const rounds = collectRounds()
   for (const action of ['stage', 'deploy', 'archive']) {
     const send = await holding(`deployments:${action}`)
-    answered(t, await send(`POST /v1/deployments/deployments_1/${action}`), 200, { id: 'deployments_1', state: action })
-    refused(t, await send('GET /v1/deployments'), forbidden('deployments.list', [`deployments:${action}`]), action)
+    rounds.add(answerOf(await send(`POST /v1/deployments/deployments_1/${action}`)), answerWith(200, { id: 'deployments_1', state: action }))
+    rounds.add(refusalOf(await send('GET /v1/deployments')), refusalWith(forbidden('deployments.list', [`deployments:${action}`])), action)
   }
+  t.strictSame(rounds.seen, rounds.expected)
 })
 
 for (const { scope, resource, permissions } of rows) {
@@ -192,11 +213,13 @@ for (const { scope, resource, permissions } of rows) {
     const send = await holding(scope)
     const opened: string[] = []
     const mine = operations.filter((operation) => operation.startsWith(`${resource}.`))
+    const rounds = collectRounds()
     for (const operation of [...mine.filter((one) => !one.endsWith('.delete')), ...mine.filter((one) => one.endsWith('.delete'))]) {
       const { statusCode } = await send(request(operation))
-      if (statusCode !== 403) t.equal(statusCode, 200, operation)
+      if (statusCode !== 403) rounds.add(statusCode, 200, operation)
       if (statusCode === 200) opened.push(operation.slice(resource.length + 1))
     }
+    t.strictSame(rounds.seen, rounds.expected)
     const expected = permissions === 'all operations' ? mine.map((operation) => operation.slice(resource.length + 1)) : permissions.split(', ')
     t.strictSame(opened.sort(), [...expected].sort(), 'what it opens over HTTP')
     const row = app.latchkey.scopesByResource().flatMap(({ scopes }) => scopes).find((one) => one.scope === scope)
@@ -214,15 +237,19 @@ t.test('"Scopes by resource": the table, made from the routes, is the document�
   t.equal(page.statusCode, 200)
   t.equal(page.headers['content-type'], 'text/html; charset=utf-8')
   const said = page.payload.replace(/<style>.*<\/style>/s, '').replace(/<[^>]+>/g, ' ').replace(/\s+/g, ' ')
+  const patterns = collectRounds()
   for (const [title, ...scopes] of documented) {
-    t.match(said, `${title} Scope Permissions ${scopes.map((row) => row.join(' ')).join(' ')}`)
+    patterns.add(said, `${title} Scope Permissions ${scopes.map((row) => row.join(' ')).join(' ')}`)
   }
+  t.match(patterns.seen, patterns.expected)
 })
 
 t.test('"While granting an API unrestricted access to your resources is convenient, it is a security risk. We recommend using the principle of least privilege to grant the least amount of access possible.": nothing is granted that was not selected', async (t) => {
   const { app, holding } = await start(t)
   const none = await holding()
-  for (const operation of operations) refused(t, await none(request(operation)), forbidden(operation, []), operation)
+  const rounds = collectRounds()
+  for (const operation of operations) rounds.add(refusalOf(await none(request(operation))), refusalWith(forbidden(operation, [])), operation)
+  t.strictSame(rounds.seen, rounds.expected)
   const keys = await Promise.all(rows.map(async ({ scope }) => [scope, (await app.latchkey.keys.issue({ workspace: 'acme', scopes: [scope] })).key.scopes]))
   t.strictSame(keys, rows.map(({ scope }) => [scope, [scope]]))
 })

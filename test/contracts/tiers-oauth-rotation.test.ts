@@ -1,7 +1,8 @@
 import t, { type Test } from 'tap'
 import { build } from '../../examples/tiers-oauth.js'
 import { fakeClock } from '../../lib/testing/index.js'
-import { answered, as, keyOf, type Voice } from '../helpers/contracts.js'
+import { collectRounds } from '../helpers/collect.js'
+import { answered, answerOf, answerWith, as, keyOf, type Voice } from '../helpers/contracts.js'
 
 const DAY = 86_400
 const https = { 'x-forwarded-proto': 'https' }
@@ -49,7 +50,9 @@ t.test('"Rotate keys regularly (every 90 days)": each key says by when, and its 
   const ninety = () => new Date(clock.now() + 90 * DAY * 1000).toISOString()
   const { keys }: Page = (await automation('GET /v1/keys')).json()
   t.equal(keys.length, 7)
-  for (const key of keys) t.equal(key.rotateBy, ninety())
+  const rounds = collectRounds()
+  for (const key of keys) rounds.add(key.rotateBy, ninety())
+  t.strictSame(rounds.seen, rounds.expected)
 
   clock.advance(89 * DAY)
   const [id] = keys.filter(({ name }) => name === 'pro').map((key) => key.id)
@@ -69,6 +72,7 @@ t.test('"Implement a key rotation schedule using automation.": a script of the A
   const held = new Map([...names, 'automation'].map((name) => [name, keyOf(keys, name)]))
   const rotations: number[] = []
 
+  const rounds = collectRounds()
   for (let day = 1; day <= 200; day++) {
     clock.advance(DAY)
     const before = new Map(held)
@@ -76,24 +80,25 @@ t.test('"Implement a key rotation schedule using automation.": a script of the A
     for (const [name, { secret }] of rotated) held.set(name, secret)
     for (const name of names) {
       const next = await holder(held.get(name) ?? '')('GET /v1/resources')
-      answered(t, next, 200, resources, `${name} on day ${day}`)
-      t.equal(next.headers['api-key-retires'], undefined)
+      rounds.add(answerOf(next), answerWith(200, resources), `${name} on day ${day}`)
+      rounds.add(next.headers['api-key-retires'], undefined)
     }
     if (rotated.size === 0) continue
     rotations.push(day)
-    t.same([...rotated.keys()].sort(), [...held.keys()].sort(), 'all of them, itself too')
+    rounds.add([...rotated.keys()].sort(), [...held.keys()].sort(), 'all of them, itself too')
     const ends = new Date(clock.now() + DAY * 1000).toUTCString()
     for (const name of names) {
       const old = await holder(before.get(name) ?? '')('GET /v1/resources')
-      answered(t, old, 200, resources, `${name}: the old one has a day`)
-      t.equal(old.headers['api-key-retires'], ends)
+      rounds.add(answerOf(old), answerWith(200, resources), `${name}: the old one has a day`)
+      rounds.add(old.headers['api-key-retires'], ends)
     }
-    t.equal((await run()).size, 0, 'a second run of the day finds nothing to do')
+    rounds.add((await run()).size, 0, 'a second run of the day finds nothing to do')
     clock.advance(DAY - 1)
-    for (const secret of before.values()) t.equal((await holder(secret)('GET /v1/key')).statusCode, 200, 'to the last second')
+    for (const secret of before.values()) rounds.add((await holder(secret)('GET /v1/key')).statusCode, 200, 'to the last second')
     clock.advance(1)
-    for (const secret of before.values()) t.equal((await holder(secret)('GET /v1/key')).statusCode, 401, 'and not longer')
+    for (const secret of before.values()) rounds.add((await holder(secret)('GET /v1/key')).statusCode, 401, 'and not longer')
   }
+  t.strictSame(rounds.seen, rounds.expected)
   t.same(rotations, [83, 165], 'a week ahead of the ninety days; the clock went on a day with each')
 })
 
@@ -101,11 +106,13 @@ t.test('… which rotates no key that may do more than it, and none of others', 
   const { app, keys, automation, holder } = await start(t)
   const free = holder(keyOf(keys, 'free'))
   const { keys: [first] }: Page = (await automation('GET /v1/keys?limit=1')).json()
+  const rounds = collectRounds()
+  const patterns = collectRounds()
   for (const request of ['GET /v1/keys', `GET /v1/keys/${first?.id}`, `POST /v1/keys/${first?.id}/rotate`, `POST /v1/keys/${first?.id}/revoke`]) {
     const response = await free(request, request.startsWith('GET') ? undefined : {})
-    t.equal(response.statusCode, 403, request)
-    t.match(response.json(), { code: 'INSUFFICIENT_SCOPE', granted: ['resources:manage'] })
-    t.match(response.headers['content-type'], /^application\/problem\+json/)
+    rounds.add(response.statusCode, 403, request)
+    patterns.add(response.json(), { code: 'INSUFFICIENT_SCOPE', granted: ['resources:manage'] })
+    patterns.add(response.headers['content-type'], /^application\/problem\+json/)
   }
   const { secret } = await app.latchkey.keys.issue({ workspace: 'acme', scopes: ['api_keys:manage'], tier: 'pro' })
   const refusal = await holder(secret)(`POST /v1/keys/${first?.id}/rotate`, {})
@@ -114,7 +121,9 @@ t.test('… which rotates no key that may do more than it, and none of others', 
   const { key: foreign } = await app.latchkey.keys.issue({ workspace: 'globex', scopes: ['resources:read'] })
   for (const id of [foreign.id, 'key_of_nobody']) {
     const unknown = await automation(`POST /v1/keys/${id}/rotate`, {})
-    t.equal(unknown.statusCode, 404)
-    t.match(unknown.json(), { type: 'about:blank', status: 404, code: 'KEY_NOT_FOUND', detail: 'There is no such key.' })
+    rounds.add(unknown.statusCode, 404)
+    patterns.add(unknown.json(), { type: 'about:blank', status: 404, code: 'KEY_NOT_FOUND', detail: 'There is no such key.' })
   }
+  t.strictSame(rounds.seen, rounds.expected)
+  t.match(patterns.seen, patterns.expected)
 })

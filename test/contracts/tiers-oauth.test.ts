@@ -5,7 +5,8 @@ import t, { type Test } from 'tap'
 import { listenOn } from '../../examples/front.js'
 import { build } from '../../examples/tiers-oauth.js'
 import { fakeClock } from '../../lib/testing/index.js'
-import { answered, as, challenges, guardedRoutes, keptLog, keyOf, refused, repeat } from '../helpers/contracts.js'
+import { collectRounds } from '../helpers/collect.js'
+import { answered, as, challenges, guardedRoutes, keptLog, keyOf, refusalOf, refusalWith, refused, repeat } from '../helpers/contracts.js'
 
 const HOUR = 3_600
 const https = { 'x-forwarded-proto': 'https' }
@@ -109,24 +110,28 @@ t.test('this contract speaks of every route of the example', async (t) => {
 
 t.test('"All API requests must use HTTPS. Unencrypted HTTP requests will be rejected."', async (t) => {
   const { app, keys } = await start(t)
+  const rounds = collectRounds()
   for (const route of [...routes, ...keyRoutes, ...webhookRoutes, 'GET /v1/no-such-thing', 'OPTIONS /v1/resources']) {
     for (const key of [undefined, keyOf(keys, 'pro')]) {
       for (const headers of [{}, { 'x-forwarded-proto': 'http' }, { 'x-forwarded-proto': '' }, { forwarded: 'proto=https' }, { 'x-forwarded-ssl': 'on' }]) {
         const response = await as(app, key, headers)(request(route), bodyFor(route))
-        refused(t, response, insecure, route)
-        t.equal(response.headers.ratelimit, undefined, 'before anything else is looked at')
+        rounds.add(refusalOf(response), refusalWith(insecure), route)
+        rounds.add(response.headers.ratelimit, undefined, 'before anything else is looked at')
       }
     }
   }
+  t.strictSame(rounds.seen, rounds.expected)
   answered(t, await as(app, keyOf(keys, 'pro'), https)('GET /v1/resources'), 200, resources)
 })
 
 t.test('… whoever says otherwise: only the proxy of this machine is believed', async (t) => {
   const { app, keys } = await start(t)
   const headers = { ...https, authorization: `Bearer ${keyOf(keys, 'pro')}` }
+  const rounds = collectRounds()
   for (const remoteAddress of ['203.0.113.7', '10.0.0.1', '::1', '127.0.0.2']) {
-    refused(t, await app.inject({ url: '/v1/resources', headers, remoteAddress }), insecure, remoteAddress)
+    rounds.add(refusalOf(await app.inject({ url: '/v1/resources', headers, remoteAddress })), refusalWith(insecure), remoteAddress)
   }
+  t.strictSame(rounds.seen, rounds.expected)
 })
 
 t.test('"Ensure your applications are configured to use secure connections.": over a socket, with and without the word of the proxy', async (t) => {
@@ -146,14 +151,18 @@ t.test('"API Key Authentication: the simplest method for service-to-service comm
   const { app, keys, speak } = await start(t)
   answered(t, await speak('free-read')('GET /v1/resources'), 200, resources)
   t.match((await speak('free-read')('GET /v1/key')).json(), { kind: 'api-key', workspace: 'acme', environment: 'production', scopes: ['resources:read'], tier: 'free' })
+  const rounds = collectRounds()
   for (const header of [`Basic ${keyOf(keys, 'pro')}`, keyOf(keys, 'pro')]) {
-    refused(t, await as(app, undefined, { ...https, authorization: header })('GET /v1/resources'), unauthorized('CREDENTIAL_MISSING'))
+    rounds.add(refusalOf(await as(app, undefined, { ...https, authorization: header })('GET /v1/resources')), refusalWith(unauthorized('CREDENTIAL_MISSING')))
   }
+  t.strictSame(rounds.seen, rounds.expected)
 })
 
 t.test('"API Keys are sensitive credentials. Never expose them in client-side code or public repositories. Use environment variables or secure vaults for storage."', async (t) => {
   const { app, log, keys } = await start(t)
-  for (const text of Object.values(keys)) t.equal(app.latchkey.keys.secretPattern.exec(`key: ${text}`)?.[0], text, 'a scanner of repositories finds a key')
+  const rounds = collectRounds()
+  for (const text of Object.values(keys)) rounds.add(app.latchkey.keys.secretPattern.exec(`key: ${text}`)?.[0], text, 'a scanner of repositories finds a key')
+  t.strictSame(rounds.seen, rounds.expected)
   const text = keyOf(keys, 'pro')
   const seen: string[] = []
   for (const route of [...routes, 'GET /v1/no-such-thing']) {
@@ -175,13 +184,15 @@ t.test('"Store keys securely", "Never commit keys to version control", "Don\'t h
 
 t.test('"Use key scopes to limit permissions"', async (t) => {
   const { app, speak } = await start(t)
-  for (const route of reads) t.equal((await speak('free-read')(request(route))).statusCode, 200, route)
+  const rounds = collectRounds()
+  for (const route of reads) rounds.add((await speak('free-read')(request(route))).statusCode, 200, route)
   for (const route of writes) {
-    refused(t, await speak('free-read')(request(route), bodyFor(route)), forbidden('resources:write', ['resources:read']), route)
+    rounds.add(refusalOf(await speak('free-read')(request(route), bodyFor(route))), refusalWith(forbidden('resources:write', ['resources:read'])), route)
   }
   const { secret: text } = await app.latchkey.keys.issue({ workspace: 'acme', scopes: ['resources:write'] })
   const write = as(app, text, https)
-  for (const route of reads) refused(t, await write(request(route)), forbidden('resources:read', ['resources:write']), route)
+  for (const route of reads) rounds.add(refusalOf(await write(request(route))), refusalWith(forbidden('resources:read', ['resources:write'])), route)
+  t.strictSame(rounds.seen, rounds.expected)
   answered(t, await write('POST /v1/resources', { name: 'Invoice' }), 201, { name: 'Invoice', id: 'resource_101' })
   answered(t, await write('PATCH /v1/resources/resource_101', { name: 'Bill' }), 200, { name: 'Bill', id: 'resource_101' })
   answered(t, await write('DELETE /v1/resources/resource_101'), 200, { name: 'Bill', id: 'resource_101' })
@@ -217,10 +228,12 @@ for (const [tier, name, perHour, burst] of [['Free', 'free', 1_000, 100], ['Pro'
     t.equal(first.headers['ratelimit-policy'], `"${name}";q=${perHour};w=3600`)
     t.equal(first.headers.ratelimit, `"${name}";r=${burst - 1};t=${Math.ceil(HOUR / perHour)}`)
     t.strictSame(await repeat(burst, send), { 200: burst - 1, 429: 1 }, `${burst} at once`)
+    const rounds = collectRounds()
     for (let step = 1; step <= steps; step++) {
       clock.advance(HOUR / 10)
-      t.strictSame(await repeat(share + 1, send), { 200: share, 429: 1 }, `a tenth of the hour brings a tenth of the ${perHour} (${step})`)
+      rounds.add(await repeat(share + 1, send), { 200: share, 429: 1 }, `a tenth of the hour brings a tenth of the ${perHour} (${step})`)
     }
+    t.strictSame(rounds.seen, rounds.expected)
     clock.advance(24 * HOUR)
     t.strictSame(await repeat(burst + 1, send), { 200: burst, 429: 1 }, 'and rest saves up no more than the burst')
   })
@@ -249,10 +262,12 @@ t.test('"Each API key has …": keys of one workspace and tier count apart', asy
 
 t.test('a key without a tier, or with one that nobody declared, counts as Free', async (t) => {
   const { app } = await start(t)
+  const rounds = collectRounds()
   for (const tier of [undefined, 'platinum', '__proto__']) {
     const { secret: text } = await app.latchkey.keys.issue({ workspace: 'acme', scopes: ['resources:read'], tier })
-    t.strictSame(await repeat(101, () => as(app, text, https)('GET /v1/resources')), { 200: 100, 429: 1 }, String(tier))
+    rounds.add(await repeat(101, () => as(app, text, https)('GET /v1/resources')), { 200: 100, 429: 1 }, String(tier))
   }
+  t.strictSame(rounds.seen, rounds.expected)
 })
 
 t.test('"200 | Success | Proceed normally"', async (t) => {
@@ -265,10 +280,12 @@ t.test('"200 | Success | Proceed normally"', async (t) => {
 t.test('"401 | Unauthorized | Check API key validity"', async (t) => {
   const { app, keys } = await start(t)
   const good = keyOf(keys, 'pro')
+  const rounds = collectRounds()
   for (const route of [...routes, ...keyRoutes, ...webhookRoutes, 'GET /v1/no-such-thing']) {
-    refused(t, await as(app, undefined, https)(request(route), bodyFor(route)), unauthorized('CREDENTIAL_MISSING'), route)
-    refused(t, await as(app, `${good.slice(0, -1)}~`, https)(request(route), bodyFor(route)), unauthorized('CREDENTIAL_INVALID'), route)
+    rounds.add(refusalOf(await as(app, undefined, https)(request(route), bodyFor(route))), refusalWith(unauthorized('CREDENTIAL_MISSING')), route)
+    rounds.add(refusalOf(await as(app, `${good.slice(0, -1)}~`, https)(request(route), bodyFor(route))), refusalWith(unauthorized('CREDENTIAL_INVALID')), route)
   }
+  t.strictSame(rounds.seen, rounds.expected)
   const { key, secret: text } = await app.latchkey.keys.issue({ workspace: 'acme', scopes: [] })
   await app.latchkey.keys.revoke('acme', key.id)
   const { body, ...rest } = unauthorized('CREDENTIAL_INVALID')
@@ -288,8 +305,10 @@ t.test('"keys are about to expire": an expired key is refused, and its holder re
 t.test('"403 | Forbidden | Verify scopes/permissions"', async (t) => {
   const { app } = await start(t)
   const { secret: text } = await app.latchkey.keys.issue({ workspace: 'acme', scopes: [] })
-  for (const route of reads) refused(t, await as(app, text, https)(request(route)), forbidden('resources:read', []), route)
-  for (const route of writes) refused(t, await as(app, text, https)(request(route), bodyFor(route)), forbidden('resources:write', []), route)
+  const rounds = collectRounds()
+  for (const route of reads) rounds.add(refusalOf(await as(app, text, https)(request(route))), refusalWith(forbidden('resources:read', [])), route)
+  for (const route of writes) rounds.add(refusalOf(await as(app, text, https)(request(route), bodyFor(route))), refusalWith(forbidden('resources:write', [])), route)
+  t.strictSame(rounds.seen, rounds.expected)
   t.equal((await as(app, text, https)('GET /v1/key')).statusCode, 200, 'which tells what a key grants')
 })
 
@@ -328,11 +347,13 @@ t.test('the example runs by itself', async (t) => {
   const { app, keys } = await build()
   t.teardown(() => app.close())
   answered(t, await as(app, keyOf(keys, 'enterprise'), https)('GET /v1/resources'), 200, resources)
+  const rounds = collectRounds()
   for (const method of ['GET', 'PATCH', 'DELETE']) {
-    refused(t, await as(app, keyOf(keys, 'enterprise'), https)(`${method} /v1/resources/none`, bodyFor(method)), {
+    rounds.add(refusalOf(await as(app, keyOf(keys, 'enterprise'), https)(`${method} /v1/resources/none`, bodyFor(method))), refusalWith({
       status: 404,
       type: problem,
       body: { type: 'about:blank', title: 'Not Found', status: 404, detail: 'There is nothing here.', code: 'NOT_FOUND' }
-    }, method)
+    }), method)
   }
+  t.strictSame(rounds.seen, rounds.expected)
 })

@@ -5,25 +5,32 @@ import { isRendererName, render, rendererOf, renderers } from '../../lib/core/er
 import { contextOf } from '../../lib/core/access-context.js'
 import { isPrincipal, principalOf } from '../../lib/core/principal.js'
 import { DeadlineExceeded, isThenable, withTimeout } from '../../lib/core/clock.js'
+import { collectRounds } from '../helpers/collect.js'
 import { BEARER, guard, publicRoute, principal, secured } from '../helpers/guard.js'
 
 const isCode = (code: string): code is RefusalCode => Object.hasOwn(refusals, code)
 const codes = Object.keys(refusals).filter(isCode)
 
 t.test('every refusal is an error with a constant message, no stack and headers that forbid to store it', async (t) => {
+  const rounds = collectRounds()
+  const patterns = collectRounds()
   for (const code of codes) {
     const error = new AccessError(code, { reason: 'for the log' })
-    t.ok(error instanceof Error)
-    t.match(error, { name: 'AccessError', code, statusCode: refusals[code].statusCode, message: refusals[code].message, reason: 'for the log', detail: undefined, extensions: {} })
-    t.equal(error.headers['cache-control'], 'no-store')
-    t.notMatch(JSON.stringify(renderers.problem(error).body), 'for the log')
+    rounds.add(error instanceof Error, true)
+    patterns.add(error, { name: 'AccessError', code, statusCode: refusals[code].statusCode, message: refusals[code].message, reason: 'for the log', detail: undefined, extensions: {} })
+    rounds.add(error.headers['cache-control'], 'no-store')
+    rounds.add(String(JSON.stringify(renderers.problem(error).body)).includes('for the log'), false)
   }
+  t.strictSame(rounds.seen, rounds.expected)
+  t.match(patterns.seen, patterns.expected)
 })
 
 t.test('401, 400 of a malformed credential and 403 of a scope carry a challenge, nothing else does', async (t) => {
   const challenged = codes.filter((code) => new AccessError(code).headers['www-authenticate'] !== undefined)
   t.strictSame(challenged, ['CREDENTIAL_MISSING', 'CREDENTIAL_MALFORMED', 'CREDENTIAL_INVALID', 'INSUFFICIENT_SCOPE'])
-  for (const code of codes) if (refusals[code].statusCode === 401) t.ok(challenged.includes(code))
+  const rounds = collectRounds()
+  for (const code of codes) if (refusals[code].statusCode === 401) rounds.add(challenged.includes(code), true)
+  t.strictSame(rounds.seen, rounds.expected)
 })
 
 t.test('a refusal takes further headers, which do not replace its own', async (t) => {
@@ -34,9 +41,11 @@ t.test('a refusal takes further headers, which do not replace its own', async (t
 })
 
 t.test('Retry-After is at least one whole second, whatever number it is made of', async (t) => {
+  const rounds = collectRounds()
   for (const [seconds, text] of [[0, '1'], [-5, '1'], [0.001, '1'], [1.001, '2'], [60, '60'], [NaN, '1'], [Infinity, '1']] as const) {
-    t.equal(new AccessError('RATE_LIMITED', { retryAfter: seconds }).headers['retry-after'], text)
+    rounds.add(new AccessError('RATE_LIMITED', { retryAfter: seconds }).headers['retry-after'], text)
   }
+  t.strictSame(rounds.seen, rounds.expected)
 })
 
 t.test('of a fault only its name and code are described', async (t) => {
@@ -46,7 +55,9 @@ t.test('of a fault only its name and code are described', async (t) => {
   t.equal(describeFault(Object.assign(new Error('x'), { code: 42 })), 'Error')
   t.equal(describeFault(Object.assign(new Error('x'), { code: 'secret key, with spaces' })), 'Error')
   t.equal(describeFault(Object.assign(new Error('x'), { name: 'secret?key=1' })), 'Error')
-  for (const [thrown, said] of [[null, 'null'], [undefined, 'undefined'], ['secret', 'string'], [{ secret: 1 }, 'object'], [Symbol('secret'), 'symbol']] as const) t.equal(describeFault(thrown), `a thrown ${said}`)
+  const rounds = collectRounds()
+  for (const [thrown, said] of [[null, 'null'], [undefined, 'undefined'], ['secret', 'string'], [{ secret: 1 }, 'object'], [Symbol('secret'), 'symbol']] as const) rounds.add(describeFault(thrown), `a thrown ${said}`)
+  t.strictSame(rounds.seen, rounds.expected)
 })
 
 t.test('each rendering is a pure function of the error', async (t) => {
@@ -55,8 +66,10 @@ t.test('each rendering is a pure function of the error', async (t) => {
   t.strictSame(renderers.error(error), { body: { error: 'INSUFFICIENT_SCOPE' } })
   t.strictSame(renderers.detail(error), { body: { detail: refusals.INSUFFICIENT_SCOPE.message } })
   t.strictSame(renderers['error-message'](error), { body: { error: 'insufficient_scope', message: refusals.INSUFFICIENT_SCOPE.message } })
-  for (const name of Object.keys(renderers)) t.ok(isRendererName(name))
-  for (const name of ['throw', '__proto__', 'constructor', 'toString', '']) t.notOk(isRendererName(name))
+  const rounds = collectRounds()
+  for (const name of Object.keys(renderers)) rounds.add(Boolean(isRendererName(name)), true)
+  for (const name of ['throw', '__proto__', 'constructor', 'toString', '']) rounds.add(Boolean(isRendererName(name)), false)
+  t.strictSame(rounds.seen, rounds.expected)
   const own = () => ({ body: {} })
   t.strictSame([rendererOf('throw'), rendererOf('error'), rendererOf(own)], [undefined, renderers.error, own])
 })
@@ -111,7 +124,9 @@ t.test('principalOf returns the principal of a guarded request, and throws for a
 t.test('a principal is recognised by its shape', async (t) => {
   t.ok(isPrincipal(principal()))
   t.ok(isPrincipal(principal({ kind: 'access-token', owner: 'o', tier: 't', scopes: [] })))
-  for (const other of [null, undefined, 'x', {}, { ...principal(), scopes: [1] }, { ...principal(), id: '' }]) t.notOk(isPrincipal(other))
+  const rounds = collectRounds()
+  for (const other of [null, undefined, 'x', {}, { ...principal(), scopes: [1] }, { ...principal(), id: '' }]) rounds.add(Boolean(isPrincipal(other)), false)
+  t.strictSame(rounds.seen, rounds.expected)
 })
 
 t.test('withTimeout settles with the work or at the deadline, whichever is first', async (t) => {

@@ -4,6 +4,7 @@ import t, { type Test } from 'tap'
 import { allowPlainHttp, auth, type AuthOptions } from '../../lib/auth/index.js'
 import { accessContext, contextOf } from '../../lib/core/access-context.js'
 import { accepted, checkOptions, OptionError, show, withMethods } from '../../lib/core/options.js'
+import { collectRounds, thrown } from '../helpers/collect.js'
 import { BEARER, goodResolver, guard, principal, secured } from '../helpers/guard.js'
 
 /** Registers `accessContext`, and `auth` where its options are given, without the help of types. */
@@ -20,19 +21,21 @@ async function isOptionError (t: Test, booting: Promise<void>, ...said: Array<st
   const error: unknown = await booting.then(() => new Error('it booted'), (error: unknown) => error)
   t.ok(error instanceof OptionError && error instanceof TypeError, String(error))
   t.match(error, { name: 'OptionError', code: 'LATCHKEY_ERR_OPTION' })
-  for (const text of said) t.match(String(error), text)
+  const patterns = collectRounds()
+  for (const text of said) patterns.add(String(error), text)
+  t.match(patterns.seen, patterns.expected)
 }
 
-t.test('an app with valid options of every kind boots', async (t) => {
+t.test('an app with valid options of every kind boots', async () => {
   for (const contexts of [
     {}, { errors: 'problem' }, { errors: 'error' }, { errors: 'detail' }, { errors: 'error-message' }, { errors: 'throw' }, { errors: () => ({ body: {} }) },
     { undeclared: 'refuse' }, { undeclared: 'authenticate' }, { undeclared: () => 'public' }, { rateLimitFields: 'draft' }, { rateLimitFields: false }, { rateLimitFields: [] },
     { rateLimitFields: ['draft', 'trio', 'x-ratelimit'] }, { realm: 'Acme API (v1)' }, { clock: () => 0 }, { byMethod: () => undefined }, { errors: undefined, realm: undefined }
-  ]) await t.resolves(boot(contexts))
+  ]) await boot(contexts)
   for (const auths of [
     {}, { environment: ['a', 'b'] }, { environment: () => 'a' }, { deadline: 0.001 }, { deadline: 60 }, { failures: false }, { failures: { quota: 1, window: 86_400 } },
     { transport: undefined }, { deadline: undefined, failures: undefined, events: undefined }
-  ]) await t.resolves(boot({}, auths))
+  ]) await boot({}, auths)
 })
 
 t.test('a wrong option of the context is refused with its path, what was given and what to write', async (t) => {
@@ -55,16 +58,18 @@ t.test('a wrong option of the context is refused with its path, what was given a
     [{ clock: Date.now() }, 'option clock must be a function that returns milliseconds since the epoch, not 1'],
     [{ clock: new Date(0) }, 'not a Date'],
     [{ byMethod: { GET: [] } }, 'option byMethod must be a function of the method, not an object with GET'],
-    [{ error: 'problem' }, 'unknown option error; known here: errors, undeclared, byMethod, rateLimitFields, realm, clock'],
+    [{ error: 'problem' }, 'unknown option error; known here: errors, undeclared, unknownPaths, byMethod, rateLimitFields, realm, clock'],
     [{ Realm: 'x' }, 'unknown option Realm'],
     [{ prefix: '/v1' }, 'unknown option prefix']
   ]
+  const rounds = collectRounds()
   for (const [options, text] of cases) {
     t.comment(text)
     const message = await boot(options).then(() => 'it booted', String)
-    t.ok(message.includes(text), message)
+    rounds.add(message.includes(text), true, message)
     await isOptionError(t, boot(options), /^OptionError: fastify-latchkey: /)
   }
+  t.strictSame(rounds.seen, rounds.expected)
 })
 
 t.test('a wrong option of auth is refused in the same way', async (t) => {
@@ -104,14 +109,16 @@ t.test('a wrong option of auth is refused in the same way', async (t) => {
     [{ failures: { max: 300, timeWindow: 60 } }, 'option failures.quota is missing; it must be a whole number of at least 1'],
     [{ failures: { quota: 300, window: 60, ban: 1 } }, 'unknown option failures.ban; known here: quota, window'],
     [{ failures: [] }, 'or false, not an array of 0'],
-    [{ enviroment: 'production' }, 'unknown option enviroment; known here: resolvers, environment, transport, deadline, failures, events'],
+    [{ enviroment: 'production' }, 'unknown option enviroment; known here: resolvers, environment, transport, credentials, deadline, failures, events'],
     [{ keys: {} }, 'unknown option keys']
   ]
+  const rounds = collectRounds()
   for (const [options, text] of cases) {
     const message = await boot({}, options).then(() => 'it booted', String)
-    t.ok(message.includes(text), `${text} in ${message}`)
+    rounds.add(message.includes(text), true, `${text} in ${message}`)
     await isOptionError(t, boot({}, options))
   }
+  t.strictSame(rounds.seen, rounds.expected)
 })
 
 t.test('a missing option is reported as missing', async (t) => {
@@ -169,15 +176,19 @@ t.test('accepted checks values at any depth', async (t) => {
 t.test('withMethods finds inherited methods', async (t) => {
   class Store { take () {} }
   const schema = Type.Object({ store: withMethods(['take'], 'a store') })
-  for (const store of [new Store(), { take () {} }, Object.create({ take () {} })]) t.doesNotThrow(() => checkOptions(schema, { store }, ''))
-  for (const store of [{}, { take: 1 }, null, 'x', Store]) t.throws(() => checkOptions(schema, { store }, ''), { message: /option store must be a store, not / })
+  for (const store of [new Store(), { take () {} }, Object.create({ take () {} })]) checkOptions(schema, { store }, '')
+  const patterns = collectRounds()
+  for (const store of [{}, { take: 1 }, null, 'x', Store]) patterns.add(thrown(() => checkOptions(schema, { store }, '')), { message: /option store must be a store, not / })
+  t.match(patterns.seen, patterns.expected)
 })
 
 t.test('a value in a message is short', async (t) => {
+  const rounds = collectRounds()
   for (const [value, text] of [
     ['a', '"a"'], [1n, '1'], [undefined, 'undefined'], [() => 'secret', 'a function'], [null, 'null'], [NaN, 'NaN'], [Symbol('s'), 'Symbol(s)'], [[], 'an array of 0'], [[1, 2], 'an array of 2'],
     [{}, 'an object with nothing in it'], [{ a: 1, b: 2 }, 'an object with a, b'], [new Date(NaN), 'a Date'], ['x'.repeat(100), `"${'x'.repeat(56)}…`], [Object.create(null), 'an object with nothing in it']
-  ] as const) t.equal(show(value), text)
+  ] as const) rounds.add(show(value), text)
+  t.strictSame(rounds.seen, rounds.expected)
 })
 
 t.test('nothing is authenticated again where nothing authenticates', async (t) => {

@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import t from 'tap'
 import { NO_METHOD, NO_ROUTE, readAccess, type AccessRules } from '../../lib/core/route-access.js'
 import { contextOf } from '../../lib/core/access-context.js'
+import { collectRounds } from '../helpers/collect.js'
 import { BEARER, guard, isRefusal, publicRoute, secured, statuses } from '../helpers/guard.js'
 
 const refuse: AccessRules = { undeclared: 'refuse', byMethod: () => undefined }
@@ -27,12 +28,14 @@ t.test('security is read as OpenAPI reads it', async (t) => {
 })
 
 t.test('a malformed declaration is a fault and lets nobody in, also where it looks empty', async (t) => {
+  const rounds = collectRounds()
+  const patterns = collectRounds()
   for (const [stated, said] of [
     [null, 'not null'], ['apiKey', 'not "apiKey"'], [{ apiKey: ['a'] }, 'not an object with apiKey'], [true, 'not true'], [0, 'not 0'], ['', 'not ""']
   ] as const) {
     const { mode, faults } = security(stated)
-    t.match(faults, [new RegExp(`^schema\\.security, or what the option undeclared answers, must be an array of security requirements, ${said}$`)])
-    t.equal(mode, 'undeclared')
+    patterns.add(faults, [new RegExp(`^schema\\.security, or what the option undeclared answers, must be an array of security requirements, ${said}$`)])
+    rounds.add(mode, 'undeclared')
   }
   for (const [item, said] of [
     [[], 'not an array of 0'], [null, 'not null'], [undefined, 'not undefined'], ['apiKey', 'not "apiKey"'], [new Map([['apiKey', []]]), 'not an object with nothing in it'],
@@ -41,14 +44,16 @@ t.test('a malformed declaration is a fault and lets nobody in, also where it loo
   ] as const) {
     for (const stated of [[item], [{ apiKey: [] }, item], [{}, item]]) {
       const { mode, faults } = security(stated)
-      t.equal(mode, 'undeclared')
-      t.equal(faults.length, 1)
-      t.match(faults[0], `each item of schema.security must name one scheme, such as { apiKey: ['devices:read'] }, ${said}`)
+      rounds.add(mode, 'undeclared')
+      rounds.add(faults.length, 1)
+      patterns.add(faults[0], `each item of schema.security must name one scheme, such as { apiKey: ['devices:read'] }, ${said}`)
     }
   }
   for (const scopes of ['devices:read', undefined, null, { 0: 'a' }, [5], [undefined], [['a']]]) {
-    t.match(security([{ apiKey: scopes }]), { mode: 'undeclared', faults: [/^the scopes of apiKey in schema\.security must be an array of strings, not /] })
+    patterns.add(security([{ apiKey: scopes }]), { mode: 'undeclared', faults: [/^the scopes of apiKey in schema\.security must be an array of strings, not /] })
   }
+  t.strictSame(rounds.seen, rounds.expected)
+  t.match(patterns.seen, patterns.expected)
 })
 
 t.test('a declaration that its author changes later stays as it was read', async (t) => {
@@ -64,15 +69,19 @@ t.test('x-rate-limit names a profile and a cost', async (t) => {
   t.match(limited({}), { profile: undefined, cost: 1, faults: [] })
   t.match(limited({ profile: 'heavy', cost: 5 }), { profile: 'heavy', cost: 5, faults: [] })
   t.match(limited({ cost: 0 }), { cost: 0, faults: [] })
+  const rounds = collectRounds()
+  const patterns = collectRounds()
   for (const [declared, said] of [
     [null, 'must be { profile, cost }, not null'], ['heavy', 'must be { profile, cost }, not "heavy"'], [{ profile: 5 }, '.profile must be the name of a profile, not 5'],
     [{ cost: '5' }, '.cost must be a whole number of at least 0, not "5"'], [{ cost: -1 }, 'not -1'], [{ cost: 1.5 }, 'not 1.5'], [{ cost: NaN }, 'not NaN'], [{ cost: 2 ** 53 }, 'not 9007199254740992'],
     [{ max: 5 }, ' knows profile and cost, not max']
   ] as const) {
     const { mode, faults } = limited(declared)
-    t.equal(mode, 'undeclared')
-    t.match(faults.join(), said)
+    rounds.add(mode, 'undeclared')
+    patterns.add(faults.join(), said)
   }
+  t.strictSame(rounds.seen, rounds.expected)
+  t.match(patterns.seen, patterns.expected)
 })
 
 t.test('a route that declares nothing has the declaration of its method, else what the host chose', async (t) => {
@@ -90,12 +99,16 @@ t.test('a route that declares nothing has the declaration of its method, else wh
     [undefined, { mode: 'undeclared', faults: [/must be an array of security requirements, not undefined/] }],
     ['Public', { mode: 'undeclared', faults: [/not "Public"/] }], [true, { mode: 'undeclared' }], [null, { mode: 'undeclared' }], [Promise.resolve('public'), { mode: 'undeclared' }]
   ])
+  const rounds = collectRounds()
+  const patterns = collectRounds()
   for (const [answer, expected] of answers) {
     const asked: unknown[] = []
     const undeclared = new Proxy(() => 'refuse' as const, { apply: (_target, _this, [route]) => { asked.push(route); return answer } })
-    t.match(read({}, { ...refuse, undeclared }), expected)
-    t.strictSame(asked, [{ method: 'GET', url: '/x' }])
+    patterns.add(read({}, { ...refuse, undeclared }), expected)
+    rounds.add(asked, [{ method: 'GET', url: '/x' }])
   }
+  t.strictSame(rounds.seen, rounds.expected)
+  t.match(patterns.seen, patterns.expected)
   t.match(read({}, { ...refuse, undeclared: () => { throw new RangeError('secret') } }), { mode: 'undeclared', faults: ['the option undeclared threw RangeError'] })
 })
 
@@ -128,7 +141,9 @@ t.test('boot fails with the names of all routes that have faults, in every conte
 
 t.test('with undeclared: \'authenticate\', routes that declare nothing need any valid credential', async (t) => {
   const { app } = await guard(t, { context: { undeclared: 'authenticate' }, before: (app) => app.get('/early', async () => ({})), after: (app) => app.get('/late', async () => ({})) })
-  for (const url of ['/early', '/late']) t.strictSame(await statuses(app, { url }), [401, 401, 200])
+  const rounds = collectRounds()
+  for (const url of ['/early', '/late']) rounds.add(await statuses(app, { url }), [401, 401, 200])
+  t.strictSame(rounds.seen, rounds.expected)
 })
 
 t.test('a function decides about routes that the host can\'t edit, also those registered earlier', async (t) => {
@@ -146,12 +161,14 @@ t.test('a function decides about routes that the host can\'t edit, also those re
     after: (app) => app.get('/docs/late', async () => ({}))
   })
   t.strictSame(await statuses(app, { url: '/health' }), [200, 200, 200])
-  for (const url of ['/docs', '/docs/late']) t.strictSame(await statuses(app, { url }), [401, 401, 200])
+  const rounds = collectRounds()
+  for (const url of ['/docs', '/docs/late']) rounds.add(await statuses(app, { url }), [401, 401, 200])
   t.strictSame(await statuses(app, { method: 'POST', url: '/other' }), [401, 401, 200])
   for (const url of ['/other', '/throw']) {
-    t.strictSame(await statuses(app, { url }), [401, 401, 403])
+    rounds.add(await statuses(app, { url }), [401, 401, 403])
     isRefusal(t, await app.inject({ url, headers: BEARER }), 'ROUTE_UNDECLARED')
   }
+  t.strictSame(rounds.seen, rounds.expected)
 })
 
 t.test('onRoute hooks can read what a route declares, once for each method', async (t) => {

@@ -7,7 +7,7 @@ import { createMemoryKeyStore } from 'fastify-latchkey/keys'
 import { keyRoutes, type KeyRoutesOptions } from 'fastify-latchkey/management'
 import { fakeClock } from 'fastify-latchkey/testing'
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
-import type { Test } from 'tap'
+import type { Ending } from './ending.js'
 
 export const scopes = defineScopes({
   resources: {
@@ -39,7 +39,7 @@ export const ada: Principal = {
 }
 
 /** A host with a settings page whose clock a test moves, whose session it ends, and whose key store it breaks. */
-export async function startSettings (t: Pick<Test, 'teardown'>, { routes = {}, page = {}, more, access }: SettingsOptions = {}) {
+export async function startSettings (t: Ending, { routes = {}, page = {}, more, access }: SettingsOptions = {}) {
   const clock = fakeClock(NOW)
   const host = { person: ada as Principal | null, isDown: false }
   const memory = createMemoryKeyStore()

@@ -1,6 +1,7 @@
 import { createKeys } from 'fastify-latchkey/keys'
 import t from 'tap'
 import { keyEventOf } from '../../lib/keys/lifecycle/events.js'
+import { collectRounds } from '../helpers/collect.js'
 import { caller, keyring } from '../helpers/keyring.js'
 import { day, keyOf } from '../helpers/notices.js'
 
@@ -46,7 +47,9 @@ t.test('no event holds a secret or a hash', async (t) => {
   const rotated = await keys.rotate('w1', key.id)
   await keys.reportExposed([rotated.secret])
   t.equal(events.length, 4)
-  for (const one of [secret, rotated.secret]) t.notMatch(JSON.stringify(events), one.slice(-45, -40))
+  const rounds = collectRounds()
+  for (const one of [secret, rotated.secret]) rounds.add(String(JSON.stringify(events)).includes(one.slice(-45, -40)), false)
+  t.strictSame(rounds.seen, rounds.expected)
 })
 
 t.test('keys work without an emitter, without listeners and without a log', async (t) => {

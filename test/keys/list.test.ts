@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import type { ListInput } from 'fastify-latchkey/keys'
 import t from 'tap'
+import { collectRounds, rejection } from '../helpers/collect.js'
 import { keyring } from '../helpers/keyring.js'
 import { untyped } from '../helpers/limits.js'
 import '../helpers/seed.js'
@@ -49,9 +50,11 @@ t.test('a cursor is the `next` of a page and nothing else', async (t) => {
   t.match(next, /^[\w-]+$/)
   const cursor = (text: string) => Buffer.from(text).toString('base64url')
   const bad = ['', 'x', '{}', `${next}=`, ` ${next}`, next.slice(0, -2), cursor('1'), cursor('1.'), cursor('.key'), cursor('01.key'), cursor('1e3.key'), cursor('-1.key'), cursor('NaN.key'), cursor('9999999999999999.key'), cursor('1.k\0y'), cursor(`1.${'k'.repeat(257)}`)]
-  for (const one of bad) await t.rejects(keys.list('w1', { cursor: one }), { code: 'KEY_INPUT_INVALID', detail: 'cursor must be `next` of the page before' }, one)
+  const patterns = collectRounds()
+  for (const one of bad) patterns.add(await rejection(keys.list('w1', { cursor: one })), { code: 'KEY_INPUT_INVALID', detail: 'cursor must be `next` of the page before' }, one)
+  t.match(patterns.seen, patterns.expected)
   await fc.assert(fc.asyncProperty(fc.string({ unit: 'binary' }), async (text) => {
-    await t.rejects(keys.list('w1', { cursor: text }), { code: 'KEY_INPUT_INVALID' })
+    return Object(await rejection(keys.list('w1', { cursor: text }))).code === 'KEY_INPUT_INVALID'
   }))
   t.same((await keys.list('w1', { cursor: cursor('1.key') })).keys, [], 'one of another workspace finds what is here')
 })
@@ -65,8 +68,10 @@ t.test('what is no page is refused', async (t) => {
     [{ environment: 7 }, /^environment must be an environment of 1 to/],
     [{ workspace: 'w2' }, /^"workspace" is not a field of a key/]
   ]
-  for (const [page, detail] of rows) await t.rejects(keys.list('w1', untyped<ListInput>(page)), { code: 'KEY_INPUT_INVALID', statusCode: 400, detail })
-  for (const workspace of ['', undefined, 'a\0b', {}]) await t.rejects(keys.list(untyped(workspace)), { code: 'KEY_INPUT_INVALID', detail: 'workspace must be the name of a workspace' })
+  const patterns = collectRounds()
+  for (const [page, detail] of rows) patterns.add(await rejection(keys.list('w1', untyped<ListInput>(page))), { code: 'KEY_INPUT_INVALID', statusCode: 400, detail })
+  for (const workspace of ['', undefined, 'a\0b', {}]) patterns.add(await rejection(keys.list(untyped(workspace))), { code: 'KEY_INPUT_INVALID', detail: 'workspace must be the name of a workspace' })
+  t.match(patterns.seen, patterns.expected)
 })
 
 t.test('neither a list nor a key holds a secret or a hash', async (t) => {
@@ -74,10 +79,12 @@ t.test('neither a list nor a key holds a secret or a hash', async (t) => {
   const { key, secret } = await keys.issue({ workspace: 'w1', scopes: [] })
   const rotated = await keys.rotate('w1', key.id)
   const shown = JSON.stringify([await keys.list('w1'), await keys.get('w1', key.id)])
+  const rounds = collectRounds()
   for (const one of [secret, rotated.secret]) {
-    t.notMatch(shown, one.slice(-49))
-    t.notMatch(shown, one.slice(-49).slice(0, 5))
+    rounds.add(String(shown).includes(one.slice(-49)), false)
+    rounds.add(String(shown).includes(one.slice(-49).slice(0, 5)), false)
   }
+  t.strictSame(rounds.seen, rounds.expected)
   t.notMatch(shown, /"hash/)
 })
 

@@ -1,5 +1,6 @@
 import { createMemoryKeyStore, MAX_SECRETS, type ApiKey } from 'fastify-latchkey/keys'
 import t from 'tap'
+import { collectRounds, rejection } from '../helpers/collect.js'
 import { keyring } from '../helpers/keyring.js'
 import { untyped } from '../helpers/limits.js'
 
@@ -174,6 +175,8 @@ t.test('what is no grace is refused', async (t) => {
     ...[0, 1.5, '1'].map((version): [object, RegExp] => [{ version }, /^version must be a whole number of at least 1, not /]),
     [{ workspace: 'w2' }, /^"workspace" is not a field of a key/]
   ]
-  for (const [given, detail] of rows) await t.rejects(keys.rotate('w1', key.id, untyped(given)), { code: 'KEY_INPUT_INVALID', statusCode: 400, detail })
+  const patterns = collectRounds()
+  for (const [given, detail] of rows) patterns.add(await rejection(keys.rotate('w1', key.id, untyped(given))), { code: 'KEY_INPUT_INVALID', statusCode: 400, detail })
+  t.match(patterns.seen, patterns.expected)
   t.equal((await keys.get('w1', key.id)).version, 1)
 })

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { createSecretFormat, formatSecret, hashSecret } from 'fastify-latchkey/keys'
 import t from 'tap'
 import { vectors } from './vectors.js'
+import { collectRounds, thrown } from '../helpers/collect.js'
 
 const ALPHABET = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
 
@@ -22,41 +23,51 @@ function base62 (digits: string): bigint {
 t.test('the test vectors of docs/keys.md hold', async (t) => {
   t.equal(crc32('123456789'), 0xcbf43926, 'the check value of CRC-32/ISO-HDLC')
   t.equal(vectors.length, 3)
+  const rounds = collectRounds()
   for (const { prefix, tag, secret, text, hash } of vectors) {
-    t.equal(formatSecret(prefix, tag, Buffer.from(secret, 'hex')), text)
-    t.equal(hashSecret(text), `sha256:${hash}`)
-    t.equal(createHash('sha256').update(text).digest('base64url'), hash)
-    t.equal(base62(text.slice(-49, -6)), BigInt(`0x${secret}`), 'the secret, most significant digit first')
-    t.equal(base62(text.slice(-6)), BigInt(crc32(text.slice(0, -6))), 'the checksum of all before it')
-    t.same(createSecretFormat(prefix, [tag]).parse(text), { tag, hint: text.slice(-49, -45) })
+    rounds.add(formatSecret(prefix, tag, Buffer.from(secret, 'hex')), text)
+    rounds.add(hashSecret(text), `sha256:${hash}`)
+    rounds.add(createHash('sha256').update(text).digest('base64url'), hash)
+    rounds.add(base62(text.slice(-49, -6)), BigInt(`0x${secret}`), 'the secret, most significant digit first')
+    rounds.add(base62(text.slice(-6)), BigInt(crc32(text.slice(0, -6))), 'the checksum of all before it')
+    rounds.add(createSecretFormat(prefix, [tag]).parse(text), { tag, hint: text.slice(-49, -45) })
   }
+  t.strictSame(rounds.seen, rounds.expected)
 })
 
 t.test('a secret has 32 bytes', async (t) => {
+  const patterns = collectRounds()
   for (const length of [0, 31, 33]) {
-    t.throws(() => formatSecret('acme', 'live', new Uint8Array(length)), { name: 'RangeError', message: `a secret has 32 bytes, not ${length}` })
+    patterns.add(thrown(() => formatSecret('acme', 'live', new Uint8Array(length))), { name: 'RangeError', message: `a secret has 32 bytes, not ${length}` })
   }
+  t.match(patterns.seen, patterns.expected)
 })
 
 t.test('keys are random, of the tag that was asked for, and are read back', async (t) => {
   const text = createSecretFormat('acme', ['live', 'test'])
   const made = new Set(Array.from({ length: 100 }, () => text.generate('test')))
   t.equal(made.size, 100)
+  const rounds = collectRounds()
+  const patterns = collectRounds()
   for (const one of made) {
-    t.match(one, /^acme_test_[0-9A-Za-z]{49}$/)
-    t.equal(text.parse(one)?.tag, 'test')
+    patterns.add(one, /^acme_test_[0-9A-Za-z]{49}$/)
+    rounds.add(text.parse(one)?.tag, 'test')
   }
+  t.strictSame(rounds.seen, rounds.expected)
+  t.match(patterns.seen, patterns.expected)
 })
 
 t.test('a key is read by position from the right, so prefixes may hold underscores, digits and tags', async (t) => {
+  const rounds = collectRounds()
   for (const prefix of ['a1', 'acme', 'acme_live', 'a_b_c_1', 'live_live', 'x0123456789_0123456789_01234567z']) {
     const text = createSecretFormat(prefix, ['live', 'live2', '1'])
     for (const tag of ['live', 'live2', '1']) {
       const key = text.generate(tag)
-      t.equal(text.parse(key)?.tag, tag, key)
-      t.equal(text.claims(key), true)
+      rounds.add(text.parse(key)?.tag, tag, key)
+      rounds.add(text.claims(key), true)
     }
   }
+  t.strictSame(rounds.seen, rounds.expected)
   const inner = createSecretFormat('acme', ['live'])
   const outer = createSecretFormat('acme_live', ['live'])
   t.equal(inner.claims(outer.generate('live')), true, 'begins like a key of acme')
@@ -94,16 +105,20 @@ t.test('what no key can look like is not read, however good its checksum', async
     'a line behind': `${key}\n`,
     nothing: '',
   }
-  for (const [what, one] of Object.entries(wrong)) t.equal(text.parse(one), undefined, what)
+  const rounds = collectRounds()
+  for (const [what, one] of Object.entries(wrong)) rounds.add(text.parse(one), undefined, what)
+  t.strictSame(rounds.seen, rounds.expected)
 })
 
 t.test('prefixes and tags that no key could hold are refused at boot', async (t) => {
+  const patterns = collectRounds()
   for (const prefix of ['', 'a', 'A', 'Acme', '1acme', '_acme', 'acme_', 'ac-me', 'ac me', 'acmé', 'a'.repeat(33), 'acme\n', 'a.c']) {
-    t.throws(() => createSecretFormat(prefix, ['live']), { name: 'OptionError', message: /option keys\.prefix must be 2 to 32 lower-case letters/ }, JSON.stringify(prefix))
+    patterns.add(thrown(() => createSecretFormat(prefix, ['live'])), { name: 'OptionError', message: /option keys\.prefix must be 2 to 32 lower-case letters/ }, JSON.stringify(prefix))
   }
   for (const tag of ['', 'Live', 'li_ve', 'li-ve', 'a'.repeat(17), 'live\n', '__proto__', '.*']) {
-    t.throws(() => createSecretFormat('acme', [tag]), { name: 'OptionError', message: /option keys\.tags has .*; a tag is 1 to 16 lower-case letters and digits/ }, JSON.stringify(tag))
+    patterns.add(thrown(() => createSecretFormat('acme', [tag])), { name: 'OptionError', message: /option keys\.tags has .*; a tag is 1 to 16 lower-case letters and digits/ }, JSON.stringify(tag))
   }
+  t.match(patterns.seen, patterns.expected)
   t.throws(() => createSecretFormat('acme', []), { name: 'OptionError', message: /option keys\.tags must name at least one tag/ })
 })
 
@@ -115,7 +130,8 @@ t.test('the pattern for scanners finds the keys of this prefix inside text, and 
   const found = (from: string): string[] => [...from.matchAll(new RegExp(text.pattern, 'g'))].map(([one]) => one)
   const [a = '', b = '', c = ''] = keys
   t.same(found(`KEY=${a}\n{"key":"${b}"} curl -H 'Authorization: Bearer ${c}'`), keys)
-  for (const around of ['"', "'", '`', ' ', '\t', '\n', '/', '=', '&', ',', ';', '<', '(', '-', '.', ':']) t.same(found(`${around}${a}${around}`), [a], JSON.stringify(around))
+  const rounds = collectRounds()
+  for (const around of ['"', "'", '`', ' ', '\t', '\n', '/', '=', '&', ',', ';', '<', '(', '-', '.', ':']) rounds.add(found(`${around}${a}${around}`), [a], JSON.stringify(around))
   t.same(found(a), [a])
   const foreign = [
     createSecretFormat('app', ['live']).generate('live'),
@@ -124,5 +140,6 @@ t.test('the pattern for scanners finds the keys of this prefix inside text, and 
     createSecretFormat('my_app', ['prod']).generate('prod'),
     `x${a}`, `${a}x`, a.slice(0, -1), a.toUpperCase(), 'my_app_live_', `my_app_live_${'-'.repeat(49)}`, `sk_live_${'a'.repeat(49)}`,
   ]
-  for (const one of foreign) t.same(found(` ${one} `), [], one)
+  for (const one of foreign) rounds.add(found(` ${one} `), [], one)
+  t.strictSame(rounds.seen, rounds.expected)
 })

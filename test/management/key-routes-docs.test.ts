@@ -3,6 +3,7 @@ import { defineScopes, type LatchkeyOptions } from 'fastify-latchkey'
 import { keyRoutes, type KeyRoutesOptions } from 'fastify-latchkey/management'
 import { swaggerOptions } from 'fastify-latchkey/openapi'
 import t, { type Test } from 'tap'
+import { collectRounds } from '../helpers/collect.js'
 import { broughtBy, documentBeside, documentOf, info, type Document } from '../helpers/documented.js'
 import { keyApi, person } from '../helpers/key-routes.js'
 import { scopes } from '../helpers/keyring.js'
@@ -24,13 +25,17 @@ t.test('every operation says what it needs, takes and answers', async (t) => {
     ['post /api-keys/{id}/rotate', 'api_keys.rotate', [{ apiKey: ['api_keys:manage'] }]],
     ['post /api-keys/{id}/revoke', 'api_keys.revoke', [{ apiKey: ['api_keys:manage'] }]]
   ])
+  const rounds = collectRounds()
+  const patterns = collectRounds()
   for (const [name, operation] of operations) {
-    t.match(operation, { tags: ['api keys'], summary: String }, name)
-    for (const status of ['400', '401', '403', '404', '429', '503']) t.ok(operation.responses[status], `${name} ${status}`)
+    patterns.add(operation, { tags: ['api keys'], summary: String }, name)
+    for (const status of ['400', '401', '403', '404', '429', '503']) rounds.add(Boolean(operation.responses[status]), true, `${name} ${status}`)
   }
   for (const [name, operation] of operations.filter(([, { requestBody }]) => requestBody !== undefined)) {
-    t.match(operation.responses, { 413: { content: { 'application/problem+json': {} } }, 415: { content: { 'application/problem+json': {} } } }, name)
+    patterns.add(operation.responses, { 413: { content: { 'application/problem+json': {} } }, 415: { content: { 'application/problem+json': {} } } }, name)
   }
+  t.strictSame(rounds.seen, rounds.expected)
+  t.match(patterns.seen, patterns.expected)
   const create = document.paths['/api-keys']?.post
   t.match(create, { 'x-rate-limit': { cost: 10 }, requestBody: { content: { 'application/json': { schema: { required: ['scopes'], additionalProperties: false, properties: { name: { minLength: 1, maxLength: 256, pattern: String }, scopes: { maxItems: 1000, items: { maxLength: 256 } } } } } } } })
   t.match(create?.responses[201], { content: { 'application/json': { schema: { required: ['key', 'secret'] } } } })
@@ -40,22 +45,26 @@ t.test('every operation says what it needs, takes and answers', async (t) => {
 
 t.test('a linter finds nothing, in any version and error format', async (t) => {
   const levels = defineScopes({ levels: ['Read', 'Write', 'Admin'] })
+  const rounds = collectRounds()
   for (const [version, options, routes] of [
     ['3.1.0', {}, {}],
     ['3.0.3', { errors: 'detail' }, { issuing: { cost: 2 } }],
     ['3.1.0', { errors: 'throw' }, { session: () => person() }],
     ['3.0.3', { scopes: levels, errors: 'error-message' }, { scopes: { read: 'Read', write: 'Write', manage: 'Admin' } }]
   ] as const satisfies ReadonlyArray<readonly [string, Partial<LatchkeyOptions>, KeyRoutesOptions]>) {
-    t.same((await lint(t, await documentWith(t, version, options, routes))).problems, [], `${version} ${options.errors}`)
+    rounds.add((await lint(t, await documentWith(t, version, options, routes))).problems, [], `${version} ${options.errors}`)
   }
+  t.strictSame(rounds.seen, rounds.expected)
 })
 
 t.test('routes by session need no credential, and document what they refuse', async (t) => {
+  const rounds = collectRounds()
   for (const [name, { security, responses }] of broughtBy(await documentWith(t, '3.1.0', {}, { session: () => person() }))) {
-    t.same(security, [], name)
-    for (const status of ['401', '403', '404', '503']) t.ok(responses[status], `${name} ${status}`)
-    t.equal(responses['403']?.description?.includes('CROSS_SITE_REQUEST') && responses['415'] !== undefined, !name.startsWith('get '), `${name} is a change`)
+    rounds.add(security, [], name)
+    for (const status of ['401', '403', '404', '503']) rounds.add(Boolean(responses[status]), true, `${name} ${status}`)
+    rounds.add(responses['403']?.description?.includes('CROSS_SITE_REQUEST') && responses['415'] !== undefined, !name.startsWith('get '), `${name} is a change`)
   }
+  t.strictSame(rounds.seen, rounds.expected)
 })
 
 t.test('routes that a host hides are in no document', async (t) => {

@@ -1,5 +1,6 @@
 import { createMemoryKeyStore } from 'fastify-latchkey/keys'
 import t from 'tap'
+import { collectRounds } from '../helpers/collect.js'
 import { keyApi } from '../helpers/key-routes.js'
 import { refused } from '../helpers/limits.js'
 import { until } from '../helpers/until.js'
@@ -69,10 +70,12 @@ t.test('a key is changed, rotated and revoked', async (t) => {
   t.equal(revoked.statusCode, 200)
   t.match(revoked.json(), { key: { status: 'revoked', revokedReason: 'left', revokedAt: new Date(clock.now()).toISOString() }, effectiveWithin: 0 })
   t.equal((await send({ secret: again.json().secret }, 'GET /devices')).statusCode, 401)
+  const rounds = collectRounds()
   for (const request of [`POST /api-keys/${key.id}/rotate`, `PATCH /api-keys/${key.id}`]) {
     const body = refused(t, await send('admin', request, {}), { status: 409, code: 'KEY_CONFLICT' })
-    t.equal(body.detail, 'The key was revoked.')
+    rounds.add(body.detail, 'The key was revoked.')
   }
+  t.strictSame(rounds.seen, rounds.expected)
   t.same((await send('admin', `POST /api-keys/${key.id}/revoke`)).json(), revoked.json(), 'twice is once, and needs no body')
 })
 
@@ -103,16 +106,18 @@ t.test('each operation needs its scope', async (t) => {
     ['api_keys:write', 'POST /api-keys', { scopes: [] }], ['api_keys:write', `PATCH /api-keys/${id}`, {}],
     ['api_keys:manage', `POST /api-keys/${id}/rotate`, {}], ['api_keys:manage', `POST /api-keys/${id}/revoke`, {}]
   ]
+  const rounds = collectRounds()
   for (const [needed, request, body] of rows) {
     for (const [who, allowed] of [['plain', []], ['reader', ['api_keys:read']], ['writer', ['api_keys:read', 'api_keys:write']]] as const) {
       const answer = await send(who, request, body)
       const expected = allowed.some((scope) => scope === needed)
-      t.equal(answer.statusCode < 300, expected, `${who} ${request}`)
-      t.equal(answer.headers['cache-control'], 'no-store')
+      rounds.add(answer.statusCode < 300, expected, `${who} ${request}`)
+      rounds.add(answer.headers['cache-control'], 'no-store')
       if (!expected && !request.startsWith('HEAD')) refused(t, answer, { status: 403, code: 'INSUFFICIENT_SCOPE', challenge: `Bearer realm="api", error="insufficient_scope", scope="${needed}"` })
     }
     if (!request.startsWith('HEAD')) refused(t, await send(null, request, body), { status: 401, code: 'CREDENTIAL_MISSING', challenge: 'Bearer realm="api"' })
   }
+  t.strictSame(rounds.seen, rounds.expected)
 })
 
 t.test('nobody grants what they have not themselves', async (t) => {
@@ -132,18 +137,20 @@ t.test('a key of another workspace or environment is as unknown as one that neve
   const { send, callers: { plain, admin } } = await keyApi(t)
   const unknown = await send('admin', 'GET /api-keys/key_none')
   refused(t, unknown, missing)
+  const rounds = collectRounds()
   for (const who of ['other', 'sandbox'] as const) {
     for (const request of [`GET /api-keys/${plain.key.id}`, `PATCH /api-keys/${plain.key.id}`, `POST /api-keys/${plain.key.id}/rotate`, `POST /api-keys/${plain.key.id}/revoke`]) {
       const answer = await send(who, request, request.startsWith('GET') ? undefined : {})
       refused(t, answer, missing)
-      t.equal(answer.body, unknown.body)
+      rounds.add(answer.body, unknown.body)
     }
   }
   for (const request of ['GET /api-keys', `GET /api-keys/${admin.key.id}`, 'POST /api-keys', `POST /api-keys/${admin.key.id}/revoke`]) {
     const answer = await send('admin', `${request}?workspace=w2`, request.startsWith('GET') ? undefined : request.endsWith('s') ? { scopes: [] } : {})
     refused(t, answer, missing)
-    t.equal(answer.body, unknown.body, 'so is a workspace')
+    rounds.add(answer.body, unknown.body, 'so is a workspace')
   }
+  t.strictSame(rounds.seen, rounds.expected)
   t.equal((await send('admin', 'GET /api-keys?workspace=w1')).statusCode, 200)
 })
 

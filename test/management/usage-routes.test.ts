@@ -1,6 +1,7 @@
 import { createMemoryUsageStore } from 'fastify-latchkey/usage'
 import t, { type Test } from 'tap'
 import type { LatchkeyOptions } from 'fastify-latchkey'
+import { collectRounds } from '../helpers/collect.js'
 import { keyApi, person } from '../helpers/key-routes.js'
 import { refused } from '../helpers/limits.js'
 
@@ -94,11 +95,13 @@ t.test('what can\'t be reported is refused with what to write instead', async (t
     'from=2025-11-29T12:00:00Z': 'by hour, a report has at most 32 days, not 33: ask in parts',
     'by=day&from=2024-12-31T00:00:00Z&to=2026-01-01T00:00:01Z': 'by day, a report has at most 366 days, not 367: ask in parts',
   }
+  const patterns = collectRounds()
   for (const path of ['usage', `${callers.plain.key.id}/usage`]) {
     for (const [query, detail] of Object.entries(cases)) {
-      t.match(refused(t, await send('reader', `GET /api-keys/${path}?${query}`), { status: 400, code: 'KEY_INPUT_INVALID' }), { detail }, query)
+      patterns.add(refused(t, await send('reader', `GET /api-keys/${path}?${query}`), { status: 400, code: 'KEY_INPUT_INVALID' }), { detail }, query)
     }
   }
+  t.match(patterns.seen, patterns.expected)
   const many = Array.from({ length: 101 }, (_, i) => `k${i}`).join()
   t.match(refused(t, await send('reader', `GET /api-keys/usage?keys=${many}`), { status: 400, code: 'KEY_INPUT_INVALID' }), { detail: 'keys must be at most 100 ids' })
 })

@@ -6,6 +6,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Principal } from 'fastify-latchkey'
 import { createMemoryReplayStore, type ReplayStore } from 'fastify-latchkey/oauth'
 import { normalizeUrl } from '../../lib/oauth/dpop-url.js'
+import { collectRounds } from '../helpers/collect.js'
 import { invalid, startBound as start } from '../helpers/dpop.js'
 import { portOf } from '../helpers/doors.js'
 import { json, scopes } from '../helpers/oauth.js'
@@ -28,9 +29,10 @@ t.test('URLs are compared after the normalization of RFC 3986 §6.2.2 and §6.2.
     [`${BASE}/devices?x=%zz#y`, `${BASE}/devices`],
     ['http://[::1]:80/a', 'http://[::1]/a']
   ]
+  const rounds = collectRounds()
   for (const [one, other] of same) {
-    t.type(normalizeUrl(one), 'string', one)
-    t.equal(normalizeUrl(one), normalizeUrl(other), `${one} = ${other}`)
+    rounds.add(typeof normalizeUrl(one), 'string', one)
+    rounds.add(normalizeUrl(one), normalizeUrl(other), `${one} = ${other}`)
   }
   const different: ReadonlyArray<readonly [string, string]> = [
     [`${BASE}/devices`, `${BASE}/Devices`],
@@ -44,12 +46,13 @@ t.test('URLs are compared after the normalization of RFC 3986 §6.2.2 and §6.2.
     [`${BASE}/a%252Fb`, `${BASE}/a%2Fb`],
     ['http://api.example.com./devices', `${BASE}/devices`]
   ]
-  for (const [one, other] of different) t.not(normalizeUrl(one), normalizeUrl(other), `${one} ≠ ${other}`)
+  for (const [one, other] of different) rounds.add(normalizeUrl(one) !== normalizeUrl(other), true, `${one} ≠ ${other}`)
   const none = [
     undefined, null, 1, {}, '', '/devices', 'api.example.com/devices', 'ftp://api.example.com/', 'javascript:0', 'http:///devices', 'http:api.example.com', 'http://[::/a',
     'http://user@api.example.com/devices', 'http://user:p@api.example.com/devices', ` ${BASE}/devices`, `${BASE}/devices\n`, `${BASE}/de\tvices`, `${BASE}\\devices`, `${BASE}/a\\..\\devices`, `${BASE}/\u0000`, `${BASE}/\ud800`
   ]
-  for (const one of none) t.equal(normalizeUrl(one), undefined, JSON.stringify(one))
+  for (const one of none) rounds.add(normalizeUrl(one), undefined, JSON.stringify(one))
+  t.strictSame(rounds.seen, rounds.expected)
 })
 
 t.test('the URL of a proof is compared with that of its request in this way', async (t) => {
@@ -64,11 +67,13 @@ t.test('the URL of a proof is compared with that of its request in this way', as
     [401, ` ${BASE}/devices`, '/devices'],
     [401, `${BASE}\\devices`, '/devices']
   ]
+  const rounds = collectRounds()
   for (const [status, htu, url] of cases) {
     const response = await send(await prove({ htu }), undefined, url)
-    t.equal(response.statusCode, status, `${htu} for ${url}`)
-    if (status === 401) t.equal(response.headers['www-authenticate'], invalid('invalid_dpop_proof'))
+    rounds.add(response.statusCode, status, `${htu} for ${url}`)
+    if (status === 401) rounds.add(response.headers['www-authenticate'], invalid('invalid_dpop_proof'))
   }
+  t.strictSame(rounds.seen, rounds.expected)
 })
 
 t.test('a request target that is no path fits no proof', async (t) => {
@@ -83,11 +88,13 @@ t.test('a request target that is no path fits no proof', async (t) => {
     return Buffer.concat(chunks).toString().slice(9, 12)
   }
   t.equal(await ask('/devices', `${BASE}/devices`), '200')
+  const rounds = collectRounds()
   for (const target of ['http://evil.example/devices', 'http://api.example.com/devices', 'https://api.example.com/devices']) {
-    for (const htu of ['http://evil.example/devices', `${BASE}/devices`, `${BASE}${target}`]) t.equal(await ask(target, htu), '401', `${target} by ${htu}`)
+    for (const htu of ['http://evil.example/devices', `${BASE}/devices`, `${BASE}${target}`]) rounds.add(await ask(target, htu), '401', `${target} by ${htu}`)
   }
   t.equal(await ask('/devices', 'http://evil.example/devices', 'a@evil.example'), '401', 'user information before the host')
-  for (const htu of ['', '/devices', 'no URL']) t.equal(await ask('http://api.example.com/devices', htu), '401', `nor one that is none: ${htu}`)
+  for (const htu of ['', '/devices', 'no URL']) rounds.add(await ask('http://api.example.com/devices', htu), '401', `nor one that is none: ${htu}`)
+  t.strictSame(rounds.seen, rounds.expected)
 })
 
 type Authenticate = () => Promise<Principal | null>
@@ -113,15 +120,17 @@ t.test('a request is not refused by its own proof, however often it is authentic
     authority.clock.advance(61)
     return await authenticate()
   })
+  const rounds = collectRounds()
   for (const path of ['/open', '/guarded']) {
     const proof = await prove({ htu: `${BASE}${path}` })
-    t.equal((await ask(path, proof)).statusCode, 200, path)
+    rounds.add((await ask(path, proof)).statusCode, 200, path)
     authority.clock.advance(-61)
-    t.equal((await ask('/devices', proof)).statusCode, 401, 'for this request alone')
+    rounds.add((await ask('/devices', proof)).statusCode, 401, 'for this request alone')
     const again = await ask(path, proof)
-    t.not(again.statusCode, 200, 'another request is refused by it')
-    t.equal(again.headers['www-authenticate'], invalid('invalid_dpop_proof'))
+    rounds.add(again.statusCode !== 200, true, 'another request is refused by it')
+    rounds.add(again.headers['www-authenticate'], invalid('invalid_dpop_proof'))
   }
+  t.strictSame(rounds.seen, rounds.expected)
 })
 
 t.test('nor by its own proof when the replay store failed at first', async (t) => {
@@ -151,18 +160,20 @@ t.test('a proof is good for its request as it was sent: not for another token, m
 t.test('a proof that only lacks the nonce is no failed attempt; a bad proof is', async (t) => {
   const { prove, send } = await start(t, { nonce: {} }, { failures: { quota: 3, window: 60 } })
   let nonce = ''
+  const rounds = collectRounds()
   for (let i = 0; i < 10; i++) {
     const asked = await send(await prove())
-    t.equal(asked.statusCode, 401)
-    t.equal(asked.headers['www-authenticate'], invalid('use_dpop_nonce'))
+    rounds.add(asked.statusCode, 401)
+    rounds.add(asked.headers['www-authenticate'], invalid('use_dpop_nonce'))
     nonce = String(asked.headers['dpop-nonce'])
   }
   t.equal((await send(await prove({ nonce }))).statusCode, 200)
-  for (let i = 0; i < 3; i++) t.equal((await send(await prove({ nonce, htm: 'POST' }))).statusCode, 401)
+  for (let i = 0; i < 3; i++) rounds.add((await send(await prove({ nonce, htm: 'POST' }))).statusCode, 401)
   t.equal((await send(await prove({ nonce }), 'DPoP un.kno.wn')).statusCode, 429)
   t.equal((await send(await prove({ nonce }))).statusCode, 200, 'what is known to be good goes on')
   const other = await start(t, { nonce: {} }, { failures: { quota: 3, window: 60 } })
-  for (let i = 0; i < 3; i++) t.equal((await other.send(await other.prove({ ath: 'x' }))).statusCode, 401, 'nor is a nonce asked for by a proof that is bad')
+  for (let i = 0; i < 3; i++) rounds.add((await other.send(await other.prove({ ath: 'x' }))).statusCode, 401, 'nor is a nonce asked for by a proof that is bad')
+  t.strictSame(rounds.seen, rounds.expected)
   t.equal((await other.send(undefined, 'DPoP un.kno.wn')).statusCode, 429)
 })
 
@@ -227,17 +238,21 @@ t.test('the challenge that says what is missing is the DPoP one for a bound toke
   })
   const dpop = 'Bearer realm="api", DPoP realm="api", error="insufficient_scope", scope="devices:write", algs="ES256 PS256 RS256 EdDSA Ed25519"'
   const bearer = 'Bearer realm="api", error="insufficient_scope", scope="devices:write", DPoP realm="api", algs="ES256 PS256 RS256 EdDSA Ed25519"'
+  const rounds = collectRounds()
+  const patterns = collectRounds()
   for (const url of ['/writers', '/more']) {
     for (const scheme of ['DPoP', 'dpop', 'DPOP ']) {
       const bound = await send(await prove({ htu: `${BASE}${url}` }), `${scheme} ${token}`, url)
-      t.equal(bound.statusCode, 403)
-      t.equal(bound.headers['www-authenticate'], dpop, `${scheme} ${url}`)
-      t.match(bound.json(), { code: 'INSUFFICIENT_SCOPE', required: [['devices:write']], granted: ['devices:read'] })
+      rounds.add(bound.statusCode, 403)
+      rounds.add(bound.headers['www-authenticate'], dpop, `${scheme} ${url}`)
+      patterns.add(bound.json(), { code: 'INSUFFICIENT_SCOPE', required: [['devices:write']], granted: ['devices:read'] })
     }
     const free = await send(undefined, `Bearer ${await authority.issue()}`, url)
-    t.equal(free.statusCode, 403)
-    t.equal(free.headers['www-authenticate'], bearer)
+    rounds.add(free.statusCode, 403)
+    rounds.add(free.headers['www-authenticate'], bearer)
   }
+  t.strictSame(rounds.seen, rounds.expected)
+  t.match(patterns.seen, patterns.expected)
   const keys = await send(await prove({ htu: `${BASE}/keys` }), undefined, '/keys')
   t.equal(keys.statusCode, 403)
   t.equal(keys.headers['www-authenticate'], 'Bearer realm="api", DPoP realm="api", error="insufficient_scope", algs="ES256 PS256 RS256 EdDSA Ed25519"')

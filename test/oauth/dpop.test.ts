@@ -2,6 +2,7 @@ import t from 'tap'
 import { hash } from 'node:crypto'
 import { exportJWK } from 'jose'
 import { createMemoryReplayStore, ReplayStoreFull } from 'fastify-latchkey/oauth'
+import { collectRounds, thrown } from '../helpers/collect.js'
 import { ALGS, createHolder, invalid, startBound as start } from '../helpers/dpop.js'
 import { createPair, forge, isRefused, leaks, part } from '../helpers/oauth.js'
 
@@ -60,14 +61,16 @@ t.test('every faulty proof is refused, and the challenge names the error and the
     'jti with half a character': await prove({ jti: 'x\ud800' }),
     'exp past': await prove({ exp: now - 1 })
   }
+  const rounds = collectRounds()
   for (const [what, proof] of Object.entries(proofs)) {
     const response = await send(proof)
-    t.equal(response.statusCode, 401, what)
-    t.equal(response.headers['www-authenticate'], invalid('invalid_dpop_proof'), what)
-    t.equal(response.headers['dpop-nonce'], undefined)
-    t.equal(response.json().code, 'CREDENTIAL_INVALID')
+    rounds.add(response.statusCode, 401, what)
+    rounds.add(response.headers['www-authenticate'], invalid('invalid_dpop_proof'), what)
+    rounds.add(response.headers['dpop-nonce'], undefined)
+    rounds.add(response.json().code, 'CREDENTIAL_INVALID')
     if (typeof proof === 'string' && proof.length > 100) leaks(t, proof, [log.text, response.body])
   }
+  t.strictSame(rounds.seen, rounds.expected)
   t.equal((await send(await prove(), undefined, '/devices', 'a b')).statusCode, 401, 'a host that is none')
   t.equal((await app.inject({ url: '/devices', headers: { authorization: 'DPoPx' } })).statusCode, 400)
   t.equal((await send(await prove())).statusCode, 200, 'and a good one still is good')
@@ -77,12 +80,14 @@ t.test('a proof is good once, and remembered for as long as it would be good', a
   const { authority, prove, send } = await start(t)
   const proof = await prove({ iat: authority.clock.now() / 1000 + 60 })
   t.equal((await send(proof)).statusCode, 200)
+  const rounds = collectRounds()
   for (const seconds of [0, 60, 59.999, 0.001]) {
     authority.clock.advance(seconds)
     const again = await send(proof)
-    t.equal(again.statusCode, 401, `${seconds} s later`)
-    t.equal(again.headers['www-authenticate'], invalid('invalid_dpop_proof'))
+    rounds.add(again.statusCode, 401, `${seconds} s later`)
+    rounds.add(again.headers['www-authenticate'], invalid('invalid_dpop_proof'))
   }
+  t.strictSame(rounds.seen, rounds.expected)
   t.equal((await send(await prove())).statusCode, 200)
 })
 
@@ -108,11 +113,13 @@ t.test('a bound token as Bearer, a bearer token as DPoP, and both without the op
   t.equal((await send(undefined, 'DPoP not-a-token')).headers['www-authenticate'], invalid('invalid_token'))
 
   const { jkt } = bound
+  const rounds = collectRounds()
   for (const cnf of [{ jkt, 'x5t#S256': 'x' }, { jkt: '' }, { jkt: 7 }, {}, null, [jkt], jkt]) {
     const odd = await authority.issue({ cnf })
     const sent = await send(await prove({ ath: hash('sha256', odd, 'base64url') }), `DPoP ${odd}`)
-    t.equal(sent.statusCode, 401, `bound by ${JSON.stringify(cnf)}`)
+    rounds.add(sent.statusCode, 401, `bound by ${JSON.stringify(cnf)}`)
   }
+  t.strictSame(rounds.seen, rounds.expected)
 
   const without = await start(t, false)
   const none = await without.send(await without.prove())
@@ -129,10 +136,12 @@ t.test('a nonce is asked for, good for its life, and accepted from this API only
   const nonce = String(first.headers['dpop-nonce'])
   t.equal((await send(await prove({ nonce }))).statusCode, 200)
   t.equal((await send(await prove({ nonce }))).statusCode, 200, 'again, with another proof')
+  const rounds = collectRounds()
   for (const wrong of [undefined, 1, '', 'x', `${nonce}x`, `1${nonce}`, nonce.slice(0, -2), `.${nonce}`, `${(authority.clock.now() + 1).toString(36)}.${nonce.split('.')[1]}`]) {
     const refused = await send(await prove({ nonce: wrong }))
-    t.equal(refused.headers['www-authenticate'], invalid('use_dpop_nonce'), String(wrong))
+    rounds.add(refused.headers['www-authenticate'], invalid('use_dpop_nonce'), String(wrong))
   }
+  t.strictSame(rounds.seen, rounds.expected)
   authority.clock.advance(30)
   t.equal((await send(await prove({ nonce }))).statusCode, 401, 'over')
   const secret = 'a secret of all processes of one API'
@@ -165,7 +174,9 @@ t.test('a replay store that fails, or is full, lets nobody in', async (t) => {
 t.test('a holder that sends too many proofs is refused alone, with 429, and not as one that failed to authenticate', async (t) => {
   const { authority, app, prove, send, log } = await start(t, { replay: createMemoryReplayStore(500) }, { failures: { quota: 5, window: 60 } })
   const other = await createHolder(authority, app)
-  for (let i = 0; i < 10; i++) t.equal((await send(await prove())).statusCode, 200)
+  const rounds = collectRounds()
+  for (let i = 0; i < 10; i++) rounds.add((await send(await prove())).statusCode, 200)
+  t.strictSame(rounds.seen, rounds.expected)
   for (let i = 0; i < 500; i++) {
     const response = await send(await prove())
     if (response.statusCode !== 429) t.fail(`${i}: ${response.statusCode}`)
@@ -201,16 +212,22 @@ t.test('the memory store remembers each proof until its minute is over, and no m
   t.throws(() => store.use('d', 180_000, 119_999, 'D'), ReplayStoreFull)
   t.equal(store.use('d', 180_000, 120_000, 'D'), true)
   t.equal(store.use('c', 120_000, 179_999, 'C'), false, 'none that is good was forgotten')
+  const patterns = collectRounds()
   for (const count of [0, -1, 1.5, NaN, Infinity]) {
-    t.throws(() => createMemoryReplayStore(count), { name: 'OptionError', message: /size of a replay store must be a whole number of at least 1/ })
-    t.throws(() => createMemoryReplayStore(10, count), { name: 'OptionError', message: /perHolder of a replay store must be a whole number of at least 1/ })
+    patterns.add(thrown(() => createMemoryReplayStore(count)), { name: 'OptionError', message: /size of a replay store must be a whole number of at least 1/ })
+    patterns.add(thrown(() => createMemoryReplayStore(10, count)), { name: 'OptionError', message: /perHolder of a replay store must be a whole number of at least 1/ })
   }
+  t.match(patterns.seen, patterns.expected)
 })
 
 t.test('a full store refuses all new proofs and still knows each old one', async (t) => {
   const store = createMemoryReplayStore(1_000)
-  for (let i = 0; i < 1_000; i++) t.equal(store.use(`proof ${i}`, 60_000 + i, i, `holder ${i}`), true)
-  for (let i = 0; i < 100; i++) t.throws(() => store.use(`more ${i}`, 200_000, 119_999, 'more'), ReplayStoreFull)
-  for (let i = 0; i < 1_000; i++) t.equal(store.use(`proof ${i}`, 60_000 + i, 119_999, `holder ${i}`), false)
+  const rounds = collectRounds()
+  const patterns = collectRounds()
+  for (let i = 0; i < 1_000; i++) rounds.add(store.use(`proof ${i}`, 60_000 + i, i, `holder ${i}`), true)
+  for (let i = 0; i < 100; i++) patterns.add(thrown(() => store.use(`more ${i}`, 200_000, 119_999, 'more')), ReplayStoreFull)
+  for (let i = 0; i < 1_000; i++) rounds.add(store.use(`proof ${i}`, 60_000 + i, 119_999, `holder ${i}`), false)
+  t.strictSame(rounds.seen, rounds.expected)
+  t.match(patterns.seen, patterns.expected)
   t.equal(store.use('more', 200_000, 120_000, 'more'), true, 'the minute is over')
 })

@@ -2,6 +2,7 @@ import t, { type Test } from 'tap'
 import Fastify from 'fastify'
 import { allowPlainHttp, latchkey } from 'fastify-latchkey'
 import { createIntrospectionResolver, type IntrospectionResolverOptions } from 'fastify-latchkey/oauth'
+import { collectRounds } from '../helpers/collect.js'
 import { as } from '../helpers/contracts.js'
 import { lookup } from '../helpers/lookup.js'
 import { AUDIENCE, createAuthority, get, guarded, isRefused, json, scopes, type Authority, type Claims } from '../helpers/oauth.js'
@@ -65,10 +66,12 @@ t.test('a token that is not exactly active, or not for this API, is 401', async 
     answer(row)
     isRefused(t, await get(app, TOKEN), 'CREDENTIAL_INVALID', JSON.stringify(row))
   }
+  const rounds = collectRounds()
   for (const row of [{ iss: undefined }, { exp: undefined }, { token_type: 'bearer' }, { token_type: undefined }, { sub: undefined }, { aud: ['x', AUDIENCE] }, { nbf: now + 5 }, { token_use: 'access_token' }]) {
     answer(row)
-    t.equal((await get(app, TOKEN)).statusCode, 200, JSON.stringify(row))
+    rounds.add((await get(app, TOKEN)).statusCode, 200, JSON.stringify(row))
   }
+  t.strictSame(rounds.seen, rounds.expected)
   for (const active of ['true', 'false', 1, 0, {}, [], null, undefined]) {
     answer({ active })
     isRefused(t, await get(app, TOKEN), 'AUTHENTICATION_UNAVAILABLE', `active ${JSON.stringify(active)}: no answer that RFC 7662 knows`)

@@ -3,6 +3,7 @@ import { hash, randomUUID } from 'node:crypto'
 import { exportSPKI, generateKeyPair } from 'jose'
 import { allowPlainHttp } from 'fastify-latchkey'
 import { createJwtResolver, type JwtResolverOptions } from 'fastify-latchkey/oauth'
+import { collectRounds } from '../helpers/collect.js'
 import { AUDIENCE, createAuthority, createPair, forge, get, guarded, isRefused, leaks, part, type Authority } from '../helpers/oauth.js'
 
 function resolverOf ({ issuer }: Authority, over: Partial<JwtResolverOptions> = {}) {
@@ -30,7 +31,9 @@ t.test('a good token makes a principal like an API key’s; its JWKS is discover
   })
   t.strictSame(authority.asked, ['GET /.well-known/oauth-authorization-server', 'GET /jwks'])
   t.equal((await get(app, await authority.issue())).statusCode, 200)
-  for (const typ of ['application/at+jwt', 'AT+JWT', 'Application/At+Jwt']) t.equal((await get(app, await authority.issue({}, { typ }))).statusCode, 200, typ)
+  const rounds = collectRounds()
+  for (const typ of ['application/at+jwt', 'AT+JWT', 'Application/At+Jwt']) rounds.add((await get(app, await authority.issue({}, { typ }))).statusCode, 200, typ)
+  t.strictSame(rounds.seen, rounds.expected)
   t.equal((await get(app, await authority.issue({ aud: ['https://other', AUDIENCE] }))).statusCode, 200)
   t.equal(authority.asked.length, 2, 'the keys are held')
   leaks(t, token, [log.text, response.body])
@@ -168,14 +171,16 @@ t.test('iat and nbf have a small leeway, exp has none', async (t) => {
 })
 
 t.test('all asymmetric algorithms work where the options list them', async (t) => {
+  const rounds = collectRounds()
   for (const alg of ['RS256', 'PS256', 'ES384', 'ES512', 'Ed25519', 'EdDSA'] as const) {
     const authority = await createAuthority(t)
     const pair = await createPair(alg, alg)
     const { app } = await guarded(t, authority, [createJwtResolver({ issuers: [{ issuer: authority.issuer, audience: AUDIENCE, algorithms: [alg], jwks: { keys: [pair.jwk] } }] })])
-    t.equal((await get(app, await forge(pair.privateKey, { typ: 'at+jwt', alg, kid: alg }, authority.claimsOf()))).statusCode, 200, alg)
+    rounds.add((await get(app, await forge(pair.privateKey, { typ: 'at+jwt', alg, kid: alg }, authority.claimsOf()))).statusCode, 200, alg)
     isRefused(t, await get(app, await authority.issue({}, { kid: alg })), 'CREDENTIAL_INVALID', `ES256 where ${alg} is stated`)
-    t.strictSame(authority.asked, [], 'static keys need nobody')
+    rounds.add(authority.asked, [], 'static keys need nobody')
   }
+  t.strictSame(rounds.seen, rounds.expected)
 })
 
 t.test('a signing key that is too weak, or for another use, verifies nothing', async (t) => {

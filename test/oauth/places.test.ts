@@ -1,6 +1,7 @@
 import { basic, bearer, header } from 'fastify-latchkey'
 import { createJwtResolver } from 'fastify-latchkey/oauth'
 import t from 'tap'
+import { collectRounds } from '../helpers/collect.js'
 import { ALGS, startBound } from '../helpers/dpop.js'
 
 const KEY = 'ApiKey realm="api", in="header", name="x-api-key"'
@@ -17,11 +18,13 @@ t.test('no access token is taken from a field of keys or as a user name, whether
   const authorization = (error: string, dpop: string) => `Bearer realm="api"${error}, DPoP realm="api"${dpop}, algs="${ALGS}", Basic realm="api", charset="UTF-8", ${KEY}`
   t.strictSame((await get({ authorization: `Bearer ${plain}` }))[0], 200)
   t.strictSame((await get({ authorization: `DPoP ${token}`, dpop: await prove() }))[0], 200, 'both are good where they belong')
+  const rounds = collectRounds()
   for (const credential of [plain, token]) {
     const dpop = await prove()
-    t.strictSame(await get({ 'x-api-key': credential, dpop }), [401, `${authorization('', '')}, error="invalid_token"`])
-    t.strictSame(await get({ authorization: basicOf(credential), dpop }), [401, authorization('', '')])
+    rounds.add(await get({ 'x-api-key': credential, dpop }), [401, `${authorization('', '')}, error="invalid_token"`])
+    rounds.add(await get({ authorization: basicOf(credential), dpop }), [401, authorization('', '')])
   }
+  t.strictSame(rounds.seen, rounds.expected)
   t.strictSame(await get({ authorization: `DPoP ${token}` }), [401, authorization('', ', error="invalid_dpop_proof"')])
   t.strictSame(await get({ authorization: `DPoP ${token}`, dpop: await prove(), 'x-api-key': 'x' }), [400, authorization(', error="invalid_request"', '')])
 })

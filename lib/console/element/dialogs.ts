@@ -24,6 +24,11 @@ export interface ShownSecret {
   readonly leaving: boolean
 }
 
+/** @param secret that an answer has brought, if it did */
+export function shownSecret (name: string, secret: string | undefined): ShownSecret | undefined {
+  return secret === undefined ? undefined : { name, secret, copied: 'no', leaving: false }
+}
+
 /** What every element shows, whatever it manages. */
 export interface DialogState<C extends Actor, R extends Stored> {
   readonly caller?: C | undefined

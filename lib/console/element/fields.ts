@@ -25,21 +25,22 @@ export interface Reading {
   readonly strings: Strings
 }
 
-export interface Field {
+/** One thing that a page shows of a record. */
+export interface Field<R> {
   readonly name: string
   readonly label: StringName
-  cell (key: KeyView, reading: Reading): Cell
+  cell (record: R, reading: Reading): Cell
 }
 
 const nothing: Cell = { kind: 'nothing' }
-const textCell = (text: string | undefined): Cell => text === undefined ? nothing : { kind: 'text', text }
+export const textCell = (text: string | undefined): Cell => text === undefined ? nothing : { kind: 'text', text }
 
-function timeCell (iso: string | undefined, { now, locale }: Reading, otherwise?: string): Cell {
+export function timeCell (iso: string | undefined, { now, locale }: Reading, otherwise?: string): Cell {
   return iso === undefined ? textCell(otherwise) : { kind: 'time', time: timeWords(iso, now, locale) }
 }
 
 /** Columns of the list after the name; scopes and status have views of their own. */
-export const columns: readonly Field[] = [
+export const columns: ReadonlyArray<Field<KeyView>> = [
   { name: 'environment', label: 'environment', cell: ({ environment }) => textCell(environment) },
   {
     name: 'last-used',
@@ -54,7 +55,7 @@ export const columns: readonly Field[] = [
 ]
 
 /** The same for keys that have ended: when they did. */
-export const endedColumns: readonly Field[] = [
+export const endedColumns: ReadonlyArray<Field<KeyView>> = [
   ...columns.slice(0, -1),
   {
     name: 'ended',
@@ -64,7 +65,7 @@ export const endedColumns: readonly Field[] = [
 ]
 
 /** What the details of a key show, in this order. A field with nothing to show is left out. */
-export const details: readonly Field[] = [
+export const details: ReadonlyArray<Field<KeyView>> = [
   { name: 'id', label: 'id', cell: ({ id }) => ({ kind: 'code', text: id }) },
   { name: 'owner', label: 'owner', cell: ({ owner }) => textCell(owner) },
   { name: 'tier', label: 'tier', cell: ({ tier }) => textCell(tier) },
@@ -116,7 +117,7 @@ function notesCell ({ metadata = {} }: KeyView): Cell {
 }
 
 export interface Badge {
-  readonly tone: 'warning' | 'danger' | 'neutral'
+  readonly tone: 'success' | 'warning' | 'danger' | 'neutral'
   readonly text: string
   readonly exact?: string
 }

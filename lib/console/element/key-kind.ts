@@ -10,6 +10,7 @@ export const keyKind: Kind<CallerView, KeyView> = {
   intro: 'intro',
   secretText: 'secretText',
   leaveText: 'leaveText',
+  noLongerPossible: 'noLongerPossible',
   troubles: troubleTexts,
   nameOf
 }

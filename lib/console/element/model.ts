@@ -1,6 +1,6 @@
 import type { CallerView, KeyView } from '../../management/index.js'
 import type { Api, Place } from './api.js'
-import { createDialogs, type OpenForm, type ShownSecret } from './dialogs.js'
+import { createDialogs, shownSecret, type OpenForm } from './dialogs.js'
 import { nameOf } from './fields.js'
 import { filterKeys, mergeKeys, type Filter } from './key-filter.js'
 import { firstState, SHOWN, type State } from './state.js'
@@ -94,12 +94,9 @@ export function createModel ({ api, clock, strings, onChange }: ModelDeps<State>
     const texts = strings()
     const done = fill(texts[verb.done], { name: nameOf(key, texts) })
     const within = effectiveWithin === 0 ? '' : ` ${fill(texts.within, { count: effectiveWithin })}`
-    const shown: ShownSecret | undefined = secret === undefined
-      ? undefined
-      : { name: nameOf(key, texts), secret, copied: 'no', leaving: false }
     const isElsewhere = environment !== place.environment
     const keys = isElsewhere ? state.keys : mergeKeys(state.keys, [key], 'first')
-    set({ form: undefined, secret: shown, message: done + within, keys })
+    set({ form: undefined, secret: shownSecret(nameOf(key, texts), secret), message: done + within, keys })
     if (isElsewhere) await go({ ...place, environment })
   }
 

@@ -1,6 +1,8 @@
 import { usageTexts } from './usage/strings.js'
 
-/** Every text of the element, in English. `{name}` is filled in. A host replaces those that it likes. */
+import { webhookTexts } from './webhooks/strings.js'
+
+/** Every text of the elements, in English. `{name}` is filled in. A host replaces those that it likes. */
 export const english = {
   title: 'API keys',
   intro: 'Keys let your programs call the API. Treat each like a password.',
@@ -136,7 +138,8 @@ export const english = {
   troubleLimited: 'Too many requests. Try again in {count} seconds.',
   troubleOutage: 'Keys can’t be reached right now. Try again in a moment.',
   troubleFailed: 'Something went wrong. Try again.',
-  noLongerPossible: 'This is not possible any more: the key has ended.'
+  noLongerPossible: 'This is not possible any more: the key has ended.',
+  ...webhookTexts
 }
 
 export type StringName = keyof typeof english

@@ -37,6 +37,8 @@ export interface Kind<C extends Actor, R extends Stored> {
   /** What a new secret is for, and what follows where it is closed without a copy. */
   readonly secretText: StringName
   readonly leaveText: StringName
+  /** Said where a record no longer allows a verb whose form is open. */
+  readonly noLongerPossible: StringName
   readonly troubles: TroubleTexts
   /** For people. */
   nameOf (record: R, strings: Strings): string

@@ -1,13 +1,12 @@
 import type { CallerView, KeyView } from '../../management/index.js'
 import { emptyDraft, expiryOf, firstScopes, lineOf, noFaults, type Subject } from './form.js'
+import { graceChoices, graces } from './grace.js'
 import { confirmationWord, isLive, usedScopes } from './key-facts.js'
 import type { Resource } from './scope-choice.js'
 import { requestOn, type Verb } from './verb.js'
 
 export type KeySubject = Subject<CallerView, KeyView>
 export type KeyVerb = Verb<CallerView, KeyView>
-
-const DAY = 86_400
 
 /** A change of what a person saw. */
 function changeOf (subject: KeySubject, method: string, path: string, body: object) {
@@ -20,15 +19,6 @@ function heldScopes ({ record: key, caller }: KeySubject): readonly Resource[] {
   return caller.scopes
     .map((one) => ({ ...one, scopes: one.scopes.filter(({ scope }) => granted.has(scope)) }))
     .filter(({ scopes }) => scopes.length > 0)
-}
-
-/** Graces of a rotation, by what the form calls them. */
-const graces: Readonly<Record<string, { grace: number, graceFrom?: 'first-use' }>> = {
-  none: { grace: 0 },
-  hour: { grace: 3600 },
-  day: { grace: DAY },
-  week: { grace: 7 * DAY },
-  'first-use': { grace: DAY, graceFrom: 'first-use' }
 }
 
 const scopes = { kind: 'several', name: 'scopes', label: 'scopes', help: 'scopesHelp' } as const
@@ -71,13 +61,7 @@ export const verbs = {
       kind: 'choice',
       name: 'grace',
       label: 'grace',
-      choices: [
-        { value: 'none', label: 'graceNone' },
-        { value: 'hour', label: 'graceHour' },
-        { value: 'day', label: 'graceDay' },
-        { value: 'week', label: 'graceWeek' },
-        { value: 'first-use', label: 'graceFirstUse' }
-      ]
+      choices: [...graceChoices, { value: 'first-use', label: 'graceFirstUse' }]
     }],
     applies: isLive,
     draft: () => ({ ...emptyDraft, texts: { grace: 'none' } }),

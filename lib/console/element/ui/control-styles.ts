@@ -61,6 +61,7 @@ export const controlStyles = css`
     padding: 0.0625rem 0.5rem; border-radius: 1rem; font-size: 0.8125rem; font-weight: 500;
     background: var(--subtle); color: var(--muted)
   }
+  .badge.success { background: var(--success-surface); color: var(--success-text) }
   .badge.warning { background: var(--warning-surface); color: var(--warning-text) }
   .badge.danger { background: var(--danger-surface); color: var(--danger-text) }
 `

@@ -32,7 +32,9 @@ export const dialogStyles = css`
   .clamp {
     display: -webkit-box; overflow: hidden; font-size: 0.875rem; -webkit-box-orient: vertical; -webkit-line-clamp: 3
   }
-  .resources { display: grid; grid-template-columns: repeat(auto-fill, minmax(17rem, 1fr)); gap: 0.75rem }
+  .resources {
+    display: grid; grid-template-columns: repeat(auto-fill, minmax(17rem, 1fr)); gap: 0.75rem; align-items: start
+  }
   .resources > .cards { grid-column: 1 / -1 }
   .resource {
     display: grid; gap: 0.25rem; align-content: start; min-width: 0; margin: 0; padding: 0.5rem 0.75rem 0.625rem;

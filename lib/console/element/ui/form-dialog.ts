@@ -38,7 +38,7 @@ export function formDialog<C extends Actor, R extends Stored> (view: Shell<C, R>
           ${verb.intro === undefined ? nothing : html`<p>${say(view, verb.intro)}</p>`}
           ${verb.fields.map((field) => fieldView(field, subject, context))}
           ${troubleView(view, trouble)}
-          ${isPossible ? nothing : html`<p class="fault" role="alert">${say(view, 'noLongerPossible')}</p>`}
+          ${isPossible ? nothing : html`<p class="fault" role="alert">${say(view, kind.noLongerPossible)}</p>`}
         </div>
         <div class="dialog-foot">
           <button part="button" class="button" type="button" @click=${close}>${say(view, 'cancel')}</button>

@@ -14,5 +14,6 @@ export const icons = {
   copy: icon('M7.5 7.5h8v8h-8zM12.5 7.5v-3h-8v8h3'),
   check: icon('M4.5 10.5l3.5 3.5 7.5-8'),
   warning: icon('M10 3.2L17.5 16.5h-15zM10 8.2v3.6M10 14.2v.1'),
+  webhook: icon('M11 3l-6.5 8.5h5L9 17l6.5-8.5h-5z'),
   key: icon('M12.6 10.9a3.9 3.9 0 1 0-3.5-3.5L3.5 13v3.5H7v-2h2v-2h1.5zM13.4 6.6v.1')
 }

@@ -4,6 +4,7 @@ import { dialogStyles } from './dialog-styles.js'
 import { listStyles } from './list-styles.js'
 import { tokens } from './tokens.js'
 import { usageStyles } from './usage/styles.js'
+import { webhookStyles } from './webhooks/styles.js'
 
 const base = css`
   * { box-sizing: border-box }
@@ -47,4 +48,6 @@ const base = css`
   @keyframes breathe { to { opacity: 0.45 } }
 `
 
-export const styles: CSSResultGroup = [tokens, base, controlStyles, listStyles, dialogStyles, usageStyles]
+export const styles: CSSResultGroup = [
+  tokens, base, controlStyles, listStyles, dialogStyles, usageStyles, webhookStyles
+]
