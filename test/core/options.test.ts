@@ -58,7 +58,7 @@ t.test('a wrong option of the context is refused with its path, what was given a
     [{ clock: Date.now() }, 'option clock must be a function that returns milliseconds since the epoch, not 1'],
     [{ clock: new Date(0) }, 'not a Date'],
     [{ byMethod: { GET: [] } }, 'option byMethod must be a function of the method, not an object with GET'],
-    [{ error: 'problem' }, 'unknown option error; known here: errors, undeclared, byMethod, rateLimitFields, realm, clock'],
+    [{ error: 'problem' }, 'unknown option error; known here: errors, undeclared, unknownPaths, byMethod, rateLimitFields, realm, clock'],
     [{ Realm: 'x' }, 'unknown option Realm'],
     [{ prefix: '/v1' }, 'unknown option prefix']
   ]
