@@ -109,7 +109,7 @@ t.test('a wrong option of auth is refused in the same way', async (t) => {
     [{ failures: { max: 300, timeWindow: 60 } }, 'option failures.quota is missing; it must be a whole number of at least 1'],
     [{ failures: { quota: 300, window: 60, ban: 1 } }, 'unknown option failures.ban; known here: quota, window'],
     [{ failures: [] }, 'or false, not an array of 0'],
-    [{ enviroment: 'production' }, 'unknown option enviroment; known here: resolvers, environment, transport, deadline, failures, events'],
+    [{ enviroment: 'production' }, 'unknown option enviroment; known here: resolvers, environment, transport, credentials, deadline, failures, events'],
     [{ keys: {} }, 'unknown option keys']
   ]
   const rounds = collectRounds()
