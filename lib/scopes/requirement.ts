@@ -70,7 +70,7 @@ export function createRequirements (table: ScopeTable, schemes: readonly Scheme[
 
   return {
     satisfiedBy (principal, access) {
-      if (access.mode === 'public' || access.mode === 'undeclared') return access.mode === 'public'
+      if (access.mode === 'undeclared') return false
       if (access.alternatives.length === 0) return true
       const granted = table.grant(principal.scopes)
       const { requirements } = compiledOf(access)

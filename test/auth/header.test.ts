@@ -126,10 +126,11 @@ t.test('a credential in the query is not read', async (t) => {
 })
 
 t.test('a credential in the header and access_token in the query is malformed, wherever the query begins', async (t) => {
-  const { app, resolver } = await guard(t, { fastify: { useSemicolonDelimiter: true } })
+  const { app, resolver, log } = await guard(t, { fastify: { useSemicolonDelimiter: true } })
   for (const url of ['/guarded?access_token=x', '/guarded?access_token', '/guarded?a=1&access_token=', '/guarded?access%5Ftoken=x', '/guarded;access_token=x', `/guarded?access_token=${GOOD}`, '/guarded?access_token=a&access_token=b', `/guarded?access_token=${GOOD}&a=1&access_token=${GOOD}`]) {
     isRefusal(t, await app.inject({ url, headers: BEARER }), 'CREDENTIAL_MALFORMED')
   }
+  t.match(log.text, '"reason":"a credential in the header and access_token in the query"')
   t.strictSame(resolver.asked, [])
   t.equal((await app.inject({ url: '/guarded?a=1', headers: BEARER })).statusCode, 200)
 })

@@ -72,6 +72,7 @@ t.test('one request asks for all keys that are shown, once; further ones for tho
   counts.add(clock.now(), used.key, [[0, 'ADMITTED', 3], [30, 'ADMITTED', 4], [30, 'RATE_LIMITED', 1], [400, 'ADMITTED', 9]])
   await model.load()
   await settle()
+  usage.follow(model.state)
   t.same(asked().map(({ length }) => length), [50])
   await model.filter({ text: 'used' })
   await settle()

@@ -26,7 +26,7 @@ function work (t: Test, environment: NodeJS.ProcessEnv) {
 }
 
 for (const engine of ['embedded', 'bullmq']) {
-  t.test(`what a worker has sent when it is killed, and no response has come, another worker sends again with the same webhook-id (${engine})`, async (t) => {
+  t.test(`what a worker has sent when it is killed, and no response has come, another worker sends again when its lease ends, with the same webhook-id (${engine})`, async (t) => {
     const redis = await startRedis(t, ['--maxmemory-policy', 'noeviction'])
     const receiver = await startReceiver(t)
     const store = createRedisWebhookStore({ redis: redis.client() })
@@ -43,7 +43,7 @@ for (const engine of ['embedded', 'bullmq']) {
     await kill()
     t.match(await store.getDelivery(made.workspace, made.id, one.id), { state: 'pending', attempts: [] })
     waits = false
-    const [killOther, killThird] = [work(t, { ...environment, SKEW: '20000' }), work(t, { ...environment, SKEW: '20000' })]
+    const [killOther, killThird] = [work(t, { ...environment, SKEW: '33000' }), work(t, { ...environment, SKEW: '33000' })]
     const received = await receiver.count(2)
     await until(async () => (await store.getDelivery(made.workspace, made.id, one.id))?.state === 'delivered')
     t.match(await store.getDelivery(made.workspace, made.id, one.id), { state: 'delivered', attempts: [{ status: 204 }] })
@@ -51,6 +51,8 @@ for (const engine of ['embedded', 'bullmq']) {
     const rounds = collectRounds()
     for (const each of received) rounds.add(Boolean(verified(secret, each)), true)
     t.strictSame(rounds.seen, rounds.expected)
+    const [first = NaN, again = NaN] = received.map(({ headers }) => Number(headers['webhook-timestamp']))
+    t.ok(again - first >= 34 && again - first < 50, `${again - first} s: a deadline of 20, and 15 (timestamps are whole seconds)`)
     t.equal(receiver.received.length, 2, 'two workers, one claim')
     const next = delivery(made, { nextAt: new Date() })
     await store.enqueue([next])

@@ -90,6 +90,15 @@ t.test('a caller reads who it is, where it may act, what it may do, and which ty
   t.equal((await send(null, 'GET /webhooks/caller')).statusCode, 401)
 })
 
+t.test('a page has 50 deliveries where the caller names no limit', async (t) => {
+  const { send, receiver } = await webhookApi(t)
+  const path = `/webhooks/${(await send('writer', 'POST /webhooks', { url: receiver.url() })).json().endpoint.id}`
+  await Promise.all(Array.from({ length: 51 }, () => send('writer', `POST ${path}/test`)))
+  const { deliveries, next } = (await send('reader', `GET ${path}/deliveries`)).json()
+  t.equal(deliveries.length, 50)
+  t.equal((await send('reader', `GET ${path}/deliveries?cursor=${next}`)).json().deliveries.length, 1)
+})
+
 t.test('a later rotation gives a secret that retires already no more time, but may give it less', async (t) => {
   const { send, receiver } = await webhookApi(t, { clock: () => Date.UTC(2026, 0, 1) })
   const { id } = (await send('writer', 'POST /webhooks', { url: receiver.url() })).json().endpoint

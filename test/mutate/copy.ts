@@ -26,7 +26,7 @@ export function createCopy (): Copy {
     if (running !== undefined) end(running)
     rmSync(folder, { recursive: true, force: true })
   })
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(1)) // npm sends it too
 
   return {
     folder,

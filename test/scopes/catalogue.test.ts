@@ -114,6 +114,8 @@ t.test('a wrong definition is refused with what is wrong', async (t) => {
     [{ resources: {} }, /must declare resources or levels/],
     [{ levels: [] }, /must declare resources or levels/],
     [{ resource: { devices: ['read'] } }, /unknown option scopes\.resource; known here: resources, implies, levels, methods/],
+    [{ resources: ['devices'] }, /option scopes\.resources must be \{ resource: \[actions\] \}, not an array of 1/],
+    [{ levels: ['READ'], methods: 5 }, /option scopes\.methods must be \{ METHOD: level \}, not 5/],
     [{ resources: { devices: [] } }, /option scopes\.resources\.devices must be an array with at least one action/],
     [{ resources: { devices: 'read' } }, /option scopes\.resources\.devices must be an array with at least one action, not "read"/],
     [{ resources: { devices: [1] } }, /option scopes\.resources\.devices\.0 must be a string, not 1/],

@@ -240,6 +240,13 @@ t.test('options of scopes are checked', async (t) => {
   t.match(await bootError(t, untyped({ scopes: ['devices:read'] })), /option scopes must be what defineScopes returned, not an array of 1/)
 })
 
+t.test('the scopes plugin by itself checks its options', async (t) => {
+  const app = Fastify()
+  t.teardown(() => app.close())
+  await app.register(accessContext)
+  await t.rejects(async () => await app.register(scopesPlugin, untyped({ scopes, schemes: [], hooks: 'preHandler' })), { name: 'OptionError', message: /unknown option hooks/ })
+})
+
 t.test('a catalogue of 200 scopes decides as a small one does', async (t) => {
   const many = defineScopes({ resources: { r: ['a00', ...Array.from({ length: 199 }, (_, i) => `b${i}`)] } })
   const { app, as } = await guarded(t, { scopes: many }, (app) => {

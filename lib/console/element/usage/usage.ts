@@ -101,7 +101,7 @@ export function codesOf (bars: readonly Bar[]): ReadonlyArray<readonly [code: st
   for (const { codes } of bars) {
     for (const [code, count] of Object.entries(codes)) counts.set(code, (counts.get(code) ?? 0) + count)
   }
-  return [...counts].sort(([a, one], [b, other]) => other - one || (a < b ? -1 : 1))
+  return [...counts].sort(([a, one], [b, other]) => other - one || a.localeCompare(b))
 }
 
 function sum (numbers: readonly number[]): number {
