@@ -26,6 +26,8 @@ export interface Example {
   readonly tries: readonly Try[]
   /** Path of the page where people manage their keys. */
   readonly settings?: string
+  /** Lines for a newcomer, such as a command for another terminal. */
+  readonly hints?: readonly string[]
   /** Pages for the browser: paths, or URLs of other servers. */
   readonly pages?: readonly string[]
   /** Where access tokens come from. */
@@ -80,12 +82,13 @@ async function choose (name: string | undefined, build: Build): Promise<Build> {
 /** Listens on PORT of this machine alone, prints requests to copy, and a line of JSON last. Ends with code 0 on SIGINT or SIGTERM. */
 async function run (build: Build): Promise<void> {
   const port = readPort(process.env.PORT)
-  const { title, app, keys, tries, settings, pages = [], oauth, news } = await build()
+  const { title, app, keys, tries, settings, hints = [], pages = [], oauth, news } = await build()
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.once(signal, () => { app.close().then(() => process.exit(0), fail) })
   }
   const url = await app.listen({ host: '127.0.0.1', port })
   if (settings !== undefined) console.log(`Manage keys in the browser: ${url}${settings}\n`)
+  if (hints.length > 0) console.log(`${hints.join('\n')}\n`)
   console.log(`${title}: ${url}\n`)
   for (const page of pages) console.log(`  ${new URL(page, url).href}`)
   for (const one of tries) console.log(`\n# ${one.shows}\n${curl(url, one, keys)}`)

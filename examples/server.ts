@@ -4,7 +4,8 @@ import Fastify, { type FastifyRequest } from 'fastify'
 import { allowPlainHttp, defineScopes, latchkey, notFound, serverOptions, type Principal } from 'fastify-latchkey'
 import { settingsPage } from 'fastify-latchkey/console'
 import { scopesHtml, swaggerOptions } from 'fastify-latchkey/openapi'
-import { keyRoutes } from 'fastify-latchkey/management'
+import { keyRoutes, webhookRoutes, type ActorOptions } from 'fastify-latchkey/management'
+import { allowPrivateAddresses, createMemoryWebhookStore, webhooks } from 'fastify-latchkey/webhooks'
 import { createDevices, Device, Name } from './devices.js'
 import { demoSignIn } from './sign-in.js'
 import { operationUrl, referencePage } from './reference-page.js'
@@ -71,17 +72,27 @@ export async function build ({ clock, logger = stderr, storage }: BuildOptions =
     const { owner, scopes, workspaces: [{ id: workspace }] } = person
     return { kind: 'access-token', id: `user_${owner}`, owner, workspace, environment: 'production', scopes }
   }
-  await app.register(keyRoutes, {
-    prefix: '/settings/api-keys',
+  const inSession: ActorOptions = {
     session: whoIsSignedIn,
     workspacesOf: (_principal, request) => byCookie(request)?.workspaces ?? [],
     environmentsOf: () => ['production', 'sandbox'],
-    mayExceed: ['owner', 'tier'],
-    rotateEvery: 90 * 86_400,
     hide: true
+  }
+  await app.register(keyRoutes, { ...inSession, prefix: '/settings/api-keys', mayExceed: ['owner', 'tier'], rotateEvery: 90 * 86_400 })
+  // So that a receiver on this machine can be tried; a server of yours leaves `destinations` out, and delivers to public hosts alone.
+  await app.register(webhooks, { store: storage?.webhooks ?? createMemoryWebhookStore(), destinations: allowPrivateAddresses })
+  // Who manages keys manages webhooks: scopes such as `webhooks:read` of your own tell them apart.
+  await app.register(webhookRoutes, {
+    ...inSession, prefix: '/settings/webhooks', scopes: { read: 'api_keys:read', write: 'api_keys:write', manage: 'api_keys:manage' }
   })
   await app.register(settingsPage, {
-    prefix: '/settings', title: 'Devices API: settings', keys: '/settings/api-keys', session: whoIsSignedIn, signIn: '/sign-in', signOut: '/sign-out'
+    prefix: '/settings',
+    title: 'Devices API: settings',
+    keys: '/settings/api-keys',
+    webhooks: '/settings/webhooks',
+    session: whoIsSignedIn,
+    signIn: '/sign-in',
+    signOut: '/sign-out'
   })
   const devicesOf = createDevices()
 
@@ -120,6 +131,7 @@ export async function build ({ clock, logger = stderr, storage }: BuildOptions =
     title: 'Devices API',
     app,
     settings: '/settings/',
+    hints: ['Webhooks in the browser: add the endpoint http://localhost:4000, and run its receiver in another terminal:', RECEIVER],
     pages: ['/docs/', '/scopes', '/openapi.json'],
     keys: await issueKeys(app, {
       read: { workspace: 'north', scopes: ['devices:read'] },
@@ -145,5 +157,7 @@ export async function build ({ clock, logger = stderr, storage }: BuildOptions =
 }
 
 const ABOUT = '**Authentication** takes a demo key that `npm start` printed. What each scope permits: [Scopes](/scopes).'
+
+const RECEIVER = 'node -e "require(\'http\').createServer((q, s) => q.on(\'end\', () => s.end(console.log())).pipe(process.stdout)).listen(4000)"'
 
 await main(import.meta.url, async () => await build({ storage: await openStorage(process.env) }))

@@ -6,6 +6,8 @@ import { createPgliteKeyStore, createPostgresKeyStore, FolderInUseError } from '
 import { createRedisLimitStore } from 'fastify-latchkey/limits/redis'
 import { createMemoryUsageStore, type UsageStore } from 'fastify-latchkey/usage'
 import { createPostgresUsageStore } from 'fastify-latchkey/usage/postgres'
+import { createMemoryWebhookStore, type WebhookStore } from 'fastify-latchkey/webhooks'
+import { createPostgresWebhookStore } from 'fastify-latchkey/webhooks/postgres'
 
 /** What of an example outlives it. */
 export interface Storage {
@@ -13,6 +15,7 @@ export interface Storage {
   /** Counters that processes share; in memory without them. */
   readonly limits?: LimitStore
   readonly usage: UsageStore
+  readonly webhooks: WebhookStore
   /** The text of a demo key of an earlier run that is still good. A host of yours keeps no texts; a demo may. */
   recall (name: string): Promise<string | undefined>
   /** Keeps the texts of the demo keys for the next run. */
@@ -23,6 +26,7 @@ export interface Storage {
 const inMemory: Storage = {
   keys: createMemoryKeyStore(),
   usage: createMemoryUsageStore(),
+  webhooks: createMemoryWebhookStore(),
   recall: async () => undefined,
   remember () {},
   close: async () => {}
@@ -30,7 +34,7 @@ const inMemory: Storage = {
 
 /**
  * Keys in the Postgres of DATABASE_URL, else in an embedded one in the folder LATCHKEY_DATA (`.latchkey` by default);
- * counts of requests in that Postgres, and counters of limits in the Redis of REDIS_URL, else in memory.
+ * counts of requests and webhooks in that Postgres, and counters of limits in the Redis of REDIS_URL, else in memory.
  */
 export async function openStorage ({ DATABASE_URL, REDIS_URL, LATCHKEY_DATA = '.latchkey' }: NodeJS.ProcessEnv): Promise<Storage> {
   mkdirSync(LATCHKEY_DATA, { recursive: true, mode: 0o700 })
@@ -43,6 +47,7 @@ export async function openStorage ({ DATABASE_URL, REDIS_URL, LATCHKEY_DATA = '.
     return inMemory
   }
   const usage = DATABASE_URL === undefined ? undefined : createPostgresUsageStore({ connectionString: DATABASE_URL })
+  const webhooks = DATABASE_URL === undefined ? undefined : createPostgresWebhookStore({ connectionString: DATABASE_URL })
   const limits = REDIS_URL === undefined ? undefined : createRedisLimitStore({ url: REDIS_URL })
   const file = join(LATCHKEY_DATA, 'demo-keys.json')
   const texts = readTexts(file)
@@ -50,6 +55,7 @@ export async function openStorage ({ DATABASE_URL, REDIS_URL, LATCHKEY_DATA = '.
   return {
     keys,
     usage: usage ?? createMemoryUsageStore(),
+    webhooks: webhooks ?? createMemoryWebhookStore(),
     ...limits !== undefined && { limits },
     async recall (name) {
       const text = texts.get(name)
@@ -60,6 +66,7 @@ export async function openStorage ({ DATABASE_URL, REDIS_URL, LATCHKEY_DATA = '.
     async close () {
       limits?.close()
       await usage?.close()
+      await webhooks?.close()
       await keys.close()
     }
   }

@@ -1,5 +1,8 @@
+import { createServer } from 'node:http'
+import { text } from 'node:stream/consumers'
 import t from 'tap'
 import type { Page } from 'playwright-core'
+import { listenOn } from '../../examples/front.js'
 import { launchBrowser } from '../helpers/browser.js'
 import { startExample } from '../helpers/example.js'
 
@@ -63,5 +66,27 @@ t.test('the page of scopes has the table', async (t) => {
   await page.getByRole('link', { name: 'reboot' }).click()
   await page.getByRole('heading', { name: 'Reboot a device' }).waitFor()
   t.equal(new URL(page.url()).hash, '#tag/devices/POST/devices/{id}/reboot')
+  t.same(complaints, [])
+})
+
+t.test('a person who signs in adds an endpoint on this machine, sends a test and sees it delivered', async (t) => {
+  const bodies: string[] = []
+  const receiver = await listenOn(createServer(async (request, response) => {
+    bodies.push(await text(request))
+    response.end()
+  }))
+  t.teardown(() => receiver.close())
+  const { page, complaints } = await open('/settings/?tab=webhooks')
+  await page.getByRole('button', { name: 'Sign in as ada' }).click()
+  await page.getByRole('link', { name: 'Webhooks' }).click()
+  await page.getByRole('button', { name: 'Add endpoint' }).click()
+  const dialog = page.getByRole('dialog')
+  await dialog.getByLabel('URL').fill(receiver.url)
+  await dialog.getByRole('button', { name: 'Add endpoint' }).click()
+  await page.getByRole('button', { name: 'Copy' }).click()
+  await page.getByRole('button', { name: 'Done' }).click()
+  await page.getByRole('button', { name: `Send test ${receiver.url}` }).click()
+  await page.getByText('Answered 200', { exact: true }).waitFor()
+  t.match(bodies, [/"type":"webhook.test"/])
   t.same(complaints, [])
 })
