@@ -63,6 +63,10 @@ export const latchkey = fp<LatchkeyOptions>(async function latchkey (app: Fastif
 const NO_STORE = 'keys.store is left out: keys live in this process\'s memory, and are gone when it ends; ' +
   'write a store, such as createPostgresKeyStore(), or createMemoryKeyStore() where that is meant'
 
+const COUNTERS_APART = 'limits.store is left out, and processes share keys.store: each process counts requests for ' +
+  'itself, so callers get a multiple of their quotas; write a store, such as createRedisLimitStore(), ' +
+  'or createMemoryLimitStore() where there is one process'
+
 function createKeyring (
   app: FastifyInstance, options: LatchkeyOptions, events: Emitter | undefined
 ): Keyring | undefined {
@@ -70,6 +74,7 @@ function createKeyring (
   if (keys === false) return undefined
   if (keys.store === undefined) app.log.warn(NO_STORE)
   const counters = limits === false ? undefined : limits?.store
+  if (keys.store?.shared === true && limits !== false && counters === undefined) app.log.warn(COUNTERS_APART)
   return createKeys(keys, {
     clock,
     scopes: scopes.names,

@@ -5,6 +5,7 @@ import { BasicTracerProvider, InMemorySpanExporter, SimpleSpanProcessor } from '
 import Fastify, { type FastifyReply, type FastifyRequest } from 'fastify'
 import latchkey, { allowPlainHttp, defineScopes } from 'fastify-latchkey'
 import t from 'tap'
+import { traceDecisions } from '../examples/tracing.js'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -80,6 +81,19 @@ t.test('a traced request shows one span of Latchkey, and the spans of the host k
   t.equal((await app.inject({ url: '/devices', headers: { authorization: `Bearer ${secret}` } })).statusCode, 200)
   const names = exporter.getFinishedSpans().map(({ name }) => name)
   t.equal(names.filter((name) => /latchkey/.test(name)).length, 1, names.join('\n'))
+  const attributesOf = (wanted: string) => exporter.getFinishedSpans().filter(({ attributes }) => wanted in attributes).map(({ attributes }) =>
+    Object.fromEntries(Object.entries(attributes).filter(([name]) => name.startsWith('latchkey.'))))
+  t.same(attributesOf('latchkey.decision'), [], 'spans say nothing of it by themselves')
+
+  t.teardown(traceDecisions())
+  const { id } = (await app.latchkey.keys.list('w1')).keys[0] ?? {}
+  exporter.reset()
+  await app.inject({ url: '/devices', headers: { authorization: `Bearer ${secret}` } })
+  await app.inject('/devices')
+  t.same(attributesOf('latchkey.decision'), [
+    { 'latchkey.decision': 'admitted', 'latchkey.policy': ['production'], 'latchkey.principal': id, 'latchkey.workspace': 'w1' },
+    { 'latchkey.decision': 'CREDENTIAL_MISSING', 'latchkey.policy': [] }
+  ])
   t.match(names.join('\n'), /hostHook/)
   t.match(names.join('\n'), /listDevices/)
 })

@@ -1,7 +1,11 @@
 import Fastify from 'fastify'
 import latchkey, { allowPlainHttp, defineScopes, latchkey as named, OptionError, type LatchkeyOptions } from 'fastify-latchkey'
-import { createMemoryKeyStore } from 'fastify-latchkey/keys'
+import { createMemoryKeyStore, createRecordCache, type KeyStore } from 'fastify-latchkey/keys'
+import { createPgliteKeyStore, createPostgresKeyStore } from 'fastify-latchkey/keys/postgres'
+import { createRedisKeyStore } from 'fastify-latchkey/keys/redis'
+import { createMemoryLimitStore } from 'fastify-latchkey/limits'
 import { fakeClock, testPrincipals } from 'fastify-latchkey/testing'
+import { Redis } from 'ioredis'
 import t from 'tap'
 import { collectRounds, rejection } from './helpers/collect.js'
 import { keepLines } from './helpers/doors.js'
@@ -35,6 +39,26 @@ t.test('keys that would be gone with the process are a warning at boot, unless t
   t.match(await warned({ prefix: 'acme' }), [/^keys\.store is left out: keys live in this process's memory, and are gone when it ends; write a store, such as createPostgresKeyStore\(\)/])
   t.same(await warned({ prefix: 'acme', store: createMemoryKeyStore() }), [])
   t.same(await warned(false, [testPrincipals().resolver]), [])
+})
+
+t.test('counters that processes count apart, of keys that they share, are a warning at boot, unless that was said', async (t) => {
+  const warned = async (store: KeyStore, limits?: LatchkeyOptions['limits']) => {
+    const log = keepLines()
+    const app = Fastify({ logger: { level: 'warn', stream: log.stream } })
+    t.teardown(() => app.close())
+    await app.register(latchkey, { scopes, environment: 'production', keys: { prefix: 'acme', store }, limits })
+    return log.entries.map(({ msg }) => msg)
+  }
+  const postgres = createPostgresKeyStore({ connectionString: 'postgres://localhost/none' })
+  const redis = createRedisKeyStore({ redis: new Redis({ lazyConnect: true }) })
+  const cached = createRecordCache(postgres)
+  for (const store of [postgres, redis, cached]) {
+    t.match(await warned(store), [/^limits\.store is left out, and processes share keys\.store: each process counts requests for itself, so callers get a multiple of their quotas; write a store, such as createRedisLimitStore\(\)/])
+    t.same(await warned(store, false), [])
+    t.same(await warned(store, { store: createMemoryLimitStore() }), [])
+  }
+  const embedded = createPgliteKeyStore({ dataDir: t.testdir() })
+  for (const store of [embedded, createRecordCache(createMemoryKeyStore())]) t.same(await warned(store), [], 'one process alone has them')
 })
 
 t.test('resolvers of the host are asked before API keys, and stand beside them', async (t) => {

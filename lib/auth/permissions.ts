@@ -1,5 +1,6 @@
 import { createClockCache, type CacheEntry } from '../core/clock-cache.js'
 import { intern } from '../core/intern.js'
+import { timeLookup } from '../core/lookup-channel.js'
 import { show } from '../core/options.js'
 import { freezePrincipal, type Principal } from '../core/principal.js'
 import { isThenable, withTimeout } from '../core/clock.js'
@@ -71,7 +72,7 @@ export function createPermissions ({ permissionsOf, maxAge, expand, deadline, lo
 
   function ask (name: string, owner: string, workspace: string, now: number): Grant | Promise<Grant> {
     const asked = ++questions
-    const answer: unknown = permissionsOf(owner, workspace)
+    const answer = timeLookup<unknown>('permissions', permissionsOf(owner, workspace))
     if (!isThenable(answer)) return store(name, read(answer, now, asked), now)
     const pending = withTimeout(answer, deadline, 'permissionsOf')
       .then((later) => store(name, read(later, now, asked), now))

@@ -8,6 +8,7 @@ import {
   AccessError, type ChallengeParameters, type RefusalCode, type RefusalDetails, type UsedPlace
 } from './errors.js'
 import { warnOfEarlierPlugins } from './earlier-plugins.js'
+import { publishDecision } from './decision-channels.js'
 import { checkOptions, OptionError } from './options.js'
 import type { OutcomeListener } from './outcomes.js'
 import type { Principal } from './principal.js'
@@ -99,7 +100,7 @@ export function createAccessContext (app: FastifyInstance, options: AccessContex
     challenge,
     errors,
     rateLimitFields: formats,
-    outcomes: [],
+    outcomes: [publishDecision],
     ...reader,
     schemes: [],
     policiesOf: () => [],

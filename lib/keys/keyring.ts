@@ -2,6 +2,7 @@ import { bearer, createPermissions, type CredentialPlace, type Resolver } from '
 import type { Clock } from '../core/clock.js'
 import { createBrokenLog } from '../core/broken-log.js'
 import { describeFault } from '../core/errors.js'
+import { timeLookup } from '../core/lookup-channel.js'
 import { checkOptions, OptionError } from '../core/options.js'
 import type { Step } from '../core/step.js'
 import { storeReady } from '../core/store-ready.js'
@@ -137,7 +138,7 @@ export function createKeys (options: KeysOptions, deps: KeysDeps): Keyring {
     },
     resolver: createKeyResolver({
       secrets,
-      store,
+      store: cache ?? timed(given),
       permissions,
       startGrace: createStartGrace({ beginGrace: lifecycle.beginGrace, clock, log, inform }),
       addHostFields: fieldsOf && createHostFields(fieldsOf),
@@ -187,6 +188,12 @@ function createNotices (
   const { thresholds = [30 * DAY, 7 * DAY, DAY], rotationAge = 90 * DAY, interval = 30 } = options
   const rules = { thresholds, rotationAge: rotationAge === false ? undefined : rotationAge }
   return createNoticeScanner({ notices, rules, events, clock, interval, deadline, log, inform, onBroken })
+}
+
+/** A store with `cached` answers from memory, or says itself what it waits for, as a record cache does. */
+function timed (store: KeyStore): Pick<KeyStore, 'cached' | 'findByHash'> {
+  if (store.cached !== undefined) return store
+  return { findByHash: (hash, fresh) => timeLookup('keys', store.findByHash(hash, fresh)) }
 }
 
 function ignore (): void {}

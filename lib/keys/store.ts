@@ -33,6 +33,8 @@ export interface KeyStore {
   cached? (hash: string): LoadedKey | undefined
   /** Seconds that a process may answer a record which another process has changed; 0 where it is left out. */
   readonly maxAge?: number
+  /** Processes may share it: counters in the memory of one process are warned of at boot then. */
+  readonly shared?: boolean
   /** A key of a workspace, from the stored record as it is now. */
   get (workspace: string, id: string): ApiKey | undefined | Promise<ApiKey | undefined>
   /**

@@ -1,6 +1,7 @@
 import type { AccessContext } from '../core/access-context.js'
 import { withTimeout } from '../core/clock.js'
 import { describeFault, type AccessError } from '../core/errors.js'
+import { timeLookup } from '../core/lookup-channel.js'
 import { OptionError } from '../core/options.js'
 import type { RouteAccess } from '../core/route-access.js'
 import { andThen, attempt } from '../core/step.js'
@@ -8,7 +9,7 @@ import type { Caller } from './caller.js'
 import { checkOutcome } from './check-outcome.js'
 import type { CompiledPolicy } from './policy.js'
 import type { Profiles } from './profiles.js'
-import { isLimitStoreUnavailable, type LimitStore, type Outcome, type PolicyOutcome } from './store.js'
+import { isLimitStoreUnavailable, type LimitStore, type Outcome, type PolicyOutcome, type Take } from './store.js'
 import { createTakeBatcher } from './take-batcher.js'
 
 /** What was decided about one request, and what to do with it. */
@@ -41,7 +42,7 @@ const UNLIMITED: Ruling = { outcome: 'admitted', policies: [] }
 /** Profile → cost within capacity → one take of all policies. */
 export function createDecide ({ context, profiles, store, deadline }: DecideDeps): Decide {
   const publishesVersions = store.publishVersion !== undefined
-  const take = hasBatches(store) ? createTakeBatcher(store) : store.take.bind(store)
+  const take = hasBatches(store) ? createTakeBatcher(store) : (one: Take) => timeLookup('limits', store.take(one))
 
   function ask (policies: readonly CompiledPolicy[], caller: Caller, cost: number): Ruling | Promise<Ruling> {
     const now = context.clock()

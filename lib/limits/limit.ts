@@ -1,6 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { AccessContext } from '../core/access-context.js'
 import { isThenable } from '../core/clock.js'
+import { notePolicies } from '../core/decision-channels.js'
 import { AccessError, describeFault } from '../core/errors.js'
 import { isPreflight } from '../core/preflight.js'
 import type { Principal } from '../core/principal.js'
@@ -36,6 +37,7 @@ export function createLimitStep (deps: LimitDeps): Step {
     if (onDecision !== undefined) {
       report(onDecision, { outcome, principal, address, cost: access.cost, policies, dryRun }, request)
     }
+    notePolicies(request, policies)
     if (dryRun) return undefined
     // An address belongs to no workspace, whose listeners could be called.
     if (outcome === 'limited' && principal !== null) limitExceeded?.({ principal, policies })

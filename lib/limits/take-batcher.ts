@@ -1,3 +1,4 @@
+import { timeLookup } from '../core/lookup-channel.js'
 import type { LimitStore, Outcome, Take } from './store.js'
 
 interface QueuedTake {
@@ -17,7 +18,7 @@ export function createTakeBatcher (store: Required<Pick<LimitStore, 'takeBatch'>
     const batch = queued
     queued = []
     try {
-      const outcomes = await store.takeBatch(batch.map(({ take }) => take))
+      const outcomes = await timeLookup('limits', store.takeBatch(batch.map(({ take }) => take)))
       if (outcomes.length !== batch.length) {
         throw new TypeError(`the limit store answered ${outcomes.length} outcomes to ${batch.length} takes`)
       }

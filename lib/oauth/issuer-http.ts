@@ -1,3 +1,5 @@
+import { timeLookup } from '../core/lookup-channel.js'
+
 /**
  * The authorization server did not answer, or not as it should: requests get 503. Nothing of its answer is kept.
  * `code` says in a word what was wrong, such as `STATUS_500`, `TIMEOUT` or `NOT_JSON`.
@@ -29,7 +31,11 @@ const MAX_BYTES = 262_144
  * Asks an authorization server for a JSON object. Redirects are not followed.
  * @throws IssuerUnavailable whatever goes wrong
  */
-export async function fetchJson ({ url, deadline, headers, form }: IssuerRequest): Promise<Json> {
+export async function fetchJson (request: IssuerRequest): Promise<Json> {
+  return await timeLookup('issuer', fetchUntimed(request))
+}
+
+async function fetchUntimed ({ url, deadline, headers, form }: IssuerRequest): Promise<Json> {
   try {
     const response = await fetch(url, {
       method: form === undefined ? 'GET' : 'POST',

@@ -37,7 +37,13 @@ export interface PgliteOptions extends SchemaOption {
 }
 
 /** A database, and the checked name of a schema in it. */
-export interface OpenDatabase { readonly database: Database, readonly schema: string, readonly atBoot: boolean }
+export interface OpenDatabase {
+  readonly database: Database
+  readonly schema: string
+  readonly atBoot: boolean
+  /** Processes may share it. */
+  readonly shared: boolean
+}
 
 const schemaOption = Type.Optional(Type.String({
   pattern: '^(?!pg_)[a-z_][a-z0-9_]{0,62}$',
@@ -72,7 +78,7 @@ export function openPostgres (options: PostgresOptions): OpenDatabase {
   const database = pool === undefined
     ? ownPool({ connectionString, connection, max }, statementTimeout)
     : hostPool(pool, statementTimeout)
-  return { database, schema, atBoot: migrate !== undefined }
+  return { database, schema, atBoot: migrate !== undefined, shared: true }
 }
 
 /** @throws OptionError */
@@ -80,7 +86,8 @@ export function openPglite (options: PgliteOptions): OpenDatabase {
   checkOptions(pgliteOptions, options, '')
   const { dataDir, db, schema = 'latchkey' } = options
   checkOneOf({ dataDir, db })
-  return { database: db === undefined ? folderPglite(String(dataDir)) : hostPglite(db), schema, atBoot: true }
+  const database = db === undefined ? folderPglite(String(dataDir)) : hostPglite(db)
+  return { database, schema, atBoot: true, shared: false }
 }
 
 /** By hand, since `checkOptions` shows the value that it refuses, and this one may contain a password. */

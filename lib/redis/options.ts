@@ -4,7 +4,7 @@ import { createCommand, type Command, type RedisClient } from './commands.js'
 
 /** Options of every store in Redis. */
 export interface RedisStoreOptions {
-  /** A `Redis` or a `Cluster` of ioredis, such as `app.redis` of @fastify/redis, that the host opens and closes. */
+  /** A `Redis` or a `Cluster` of ioredis or iovalkey, such as `app.redis` of @fastify/redis; the host closes it. */
   redis: RedisClient
   /** What the names of all keys in Redis begin with; `latchkey` by default. */
   namespace?: string | undefined

@@ -3,6 +3,7 @@ import { expiryOf, firstScopes } from '../../lib/console/element/form.js'
 import { keyKind } from '../../lib/console/element/key-kind.js'
 import { offered } from '../../lib/console/element/verb.js'
 import { verbs, type KeyVerb } from '../../lib/console/element/verbs.js'
+import { collectRounds } from '../helpers/collect.js'
 import { at, callerView, DAY, keyView, NOW } from '../helpers/key-view.js'
 
 const caller = callerView()
@@ -24,7 +25,9 @@ t.test('verbs are offered by what the caller may, and by the state of the key', 
     ['top', callerView({ may: { write: false, manage: false } }), undefined, []],
     ['row', callerView({ may: { write: true, manage: false } }), key, []]
   ] as const
-  for (const [place, caller, key, expected] of rows) t.same(offered(keyKind, place, caller, key).map(({ label }) => label), expected)
+  const rounds = collectRounds()
+  for (const [place, caller, key, expected] of rows) rounds.add(offered(keyKind, place, caller, key).map(({ label }) => label), expected)
+  t.strictSame(rounds.seen, rounds.expected)
 })
 
 t.test('a form begins with what is likely, and says what is wrong', async (t) => {
@@ -43,7 +46,9 @@ t.test('a form begins with what is likely, and says what is wrong', async (t) =>
     ['revoke', { confirmation: 'crm sync' }, [], { confirmation: 'needConfirmation' }],
     ['revoke', { confirmation: ' CRM sync ' }, [], {}]
   ]
-  for (const [name, given, scopes, faults] of rows) t.same(verbs[name].faults(texts(given, scopes), subject), faults, name)
+  const rounds = collectRounds()
+  for (const [name, given, scopes, faults] of rows) rounds.add(verbs[name].faults(texts(given, scopes), subject), faults, name)
+  t.strictSame(rounds.seen, rounds.expected)
   t.same(verbs.revoke.faults(texts({}), { ...subject, record: undefined }), { confirmation: 'needConfirmation' })
   t.same(verbs.create.draft(subject), texts({ expiry: 'never', environment: 'production' }))
   t.same(verbs.rename.draft(subject), texts({ name: 'CRM sync' }))
@@ -66,7 +71,9 @@ t.test('requests say what was chosen, and the version that a person saw', async 
     ['narrow', {}, ['devices:read'], { method: 'PATCH', path: '/key_1', body: { scopes: ['devices:read'], version: 3 } }],
     ['revoke', { reason: ' left ' }, [], { method: 'POST', path: '/key_1/revoke', body: { reason: 'left' } }]
   ]
-  for (const [name, given, scopes, request] of rows) t.strictSame(verbs[name].request(texts(given, scopes), subject), request, name)
+  const rounds = collectRounds()
+  for (const [name, given, scopes, request] of rows) rounds.add(verbs[name].request(texts(given, scopes), subject), request, name)
+  t.strictSame(rounds.seen, rounds.expected)
   t.equal(verbs.rename.request(texts({}), { ...subject, record: keyView({ id: '../x' }) }).path, '/..%2Fx')
   t.same([verbs.rename, verbs.revoke].map((verb) => verb.request(texts({}), { caller, now: NOW }).path), ['/', '//revoke'])
 })
@@ -94,5 +101,7 @@ t.test('an expiry is never, some days on, or the end of a day', async (t) => {
     [{}, null], [{ expiry: 'never' }, null], [{ expiry: '90' }, at(90 * DAY)], [{ expiry: 'date' }, undefined], [{ expiry: 'date', date: '2026-02-30' }, undefined],
     [{ expiry: 'date', date: '2026-11-01' }, undefined], [{ expiry: 'date', date: '2027-01-01' }, new Date('2027-01-01T23:59:59').toISOString()]
   ] as const
-  for (const [given, expected] of rows) t.equal(expiryOf(texts(given), NOW), expected, JSON.stringify(given))
+  const rounds = collectRounds()
+  for (const [given, expected] of rows) rounds.add(expiryOf(texts(given), NOW), expected, JSON.stringify(given))
+  t.strictSame(rounds.seen, rounds.expected)
 })

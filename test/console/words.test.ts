@@ -2,6 +2,7 @@ import t from 'tap'
 import { english, fill } from '../../lib/console/element/strings.js'
 import { duration, isWithin, period, timeWords } from '../../lib/console/element/time-words.js'
 import { readTrouble } from '../../lib/console/element/trouble.js'
+import { collectRounds } from '../helpers/collect.js'
 
 const NOW = Date.UTC(2026, 11, 1, 9, 30)
 const at = (seconds: number) => new Date(NOW + seconds * 1000).toISOString()
@@ -48,6 +49,8 @@ t.test('a refusal is read by its status; what the server says of it is kept wher
     [503, '<html>', 'soon', { kind: 'outage', detail: undefined, retryAfter: undefined }],
     [400, '<html>', null, { kind: 'invalid', detail: undefined, retryAfter: undefined }]
   ] as const
-  for (const [status, body, retryAfter, expected] of rows) t.strictSame(readTrouble(status, body, retryAfter), expected)
+  const rounds = collectRounds()
+  for (const [status, body, retryAfter, expected] of rows) rounds.add(readTrouble(status, body, retryAfter), expected)
+  t.strictSame(rounds.seen, rounds.expected)
   t.equal(readTrouble(400, JSON.stringify({ detail: 'x'.repeat(999) }), null).detail?.length, 400)
 })

@@ -4,6 +4,7 @@ import t, { type Test } from 'tap'
 import latchkey, { allowPlainHttp, defineScopes, InvalidCredential, type LatchkeyOptions, type Resolver } from 'fastify-latchkey'
 import { createMemoryLimitStore } from 'fastify-latchkey/limits'
 import { serverOptions } from 'fastify-latchkey/server'
+import { collectRounds } from '../helpers/collect.js'
 import { abandon, deferred, exchange, keepLines, listen, request } from '../helpers/doors.js'
 import { heapUsed, leastGrowth } from '../helpers/heap.js'
 
@@ -88,6 +89,8 @@ for (const [what, settle] of Object.entries(settlings)) {
 }
 
 t.test('an answer that handlerTimeout gave stands when the limit store then decides', async (t) => {
+  const rounds = collectRounds()
+  const patterns = collectRounds()
   for (const quota of [1, 0]) {
     const asked = deferred<undefined>()
     const go = deferred<undefined>()
@@ -106,14 +109,16 @@ t.test('an answer that handlerTimeout gave stands when the limit store then deci
         }
       }
     }, { handlerTimeout: 10 })
-    t.match(await exchange(port, get), { status: 503, body: /FST_ERR_HANDLER_TIMEOUT/ })
+    patterns.add(await exchange(port, get), { status: 503, body: /FST_ERR_HANDLER_TIMEOUT/ })
     await asked.promise
     go.resolve(undefined)
     await pause(5)
-    t.equal(handled(), 0)
-    t.strictSame(faults, [])
-    t.notMatch(log.text, 'FST_ERR_REP_ALREADY_SENT')
+    rounds.add(handled(), 0)
+    rounds.add(faults, [])
+    rounds.add(String(log.text).includes('FST_ERR_REP_ALREADY_SENT'), false)
   }
+  t.strictSame(rounds.seen, rounds.expected)
+  t.match(patterns.seen, patterns.expected)
 })
 
 t.test('a body that stops in the middle is never waited for without a credential', async (t) => {

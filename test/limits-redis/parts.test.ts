@@ -4,6 +4,7 @@ import { codeOf, openClient, reasonOf } from '../../lib/limits/redis/client.js'
 import { nextOffset } from '../../lib/limits/redis/clock-offset.js'
 import { clusterSlot, createRedisKeys } from '../../lib/limits/redis/redis-keys.js'
 import { encodeTakes, MalformedAnswer, readAnswer } from '../../lib/limits/redis/take-protocol.js'
+import { collectRounds, thrown } from '../helpers/collect.js'
 import { principal } from '../helpers/limits.js'
 import { doubles } from '../helpers/redis-store.js'
 
@@ -37,12 +38,14 @@ t.test('the name of a principal is remembered where nothing can change it', asyn
 })
 
 t.test('the keys of a principal and its workspace are in one hash slot of a Cluster', async (t) => {
+  const rounds = collectRounds()
   for (const workspace of ['w1', '}', '{}', '\ud800', 'é']) {
     for (const id of ['id', '\ud800', '!', '}']) {
       const names = keysOf(principal(id, { workspace }))
-      t.same([clusterSlot(names.principal), clusterSlot(names.workspace)], [names.slot, names.slot])
+      rounds.add([clusterSlot(names.principal), clusterSlot(names.workspace)], [names.slot, names.slot])
     }
   }
+  t.strictSame(rounds.seen, rounds.expected)
 })
 
 t.test('an offset follows larger estimates at once, smaller ones slowly, and a clock that was set', async (t) => {
@@ -74,15 +77,17 @@ const named = (policy: Partial<Policy> = {}, version?: number) => {
 
 t.test('what is no answer of the script is known as none', async (t) => {
   const one = named()
+  const patterns = collectRounds()
   for (const reply of [null, 'OK', 1, [], [1], doubles(), doubles(1).subarray(1), doubles(1.5), doubles(NaN), doubles(2 ** 60), doubles(-1), doubles(1, -1, 0, 0, 1), doubles(1, 0), doubles(1, 0, 2), doubles(1, 0, 2, 3), doubles(1, 0, 2, 3, 4, 5)]) {
-    t.throws(() => readAnswer(reply, [one]), MalformedAnswer, JSON.stringify(reply))
+    patterns.add(thrown(() => readAnswer(reply, [one])), MalformedAnswer, JSON.stringify(reply))
   }
   t.same(readAnswer(doubles(1), [one]), { now: 1, foreign: 0 }, 'too late')
   const read = (...numbers: number[]) => readAnswer(doubles(1, 0, ...numbers, 7, 0, 1), [one, named({}, 7)]).outcomes
   t.match(read(7, 0, 1), [{ admitted: true, versionMarker: undefined }, { admitted: true, versionMarker: 7 }])
   for (const numbers of [[-1, 0, 1], [0, -1, 5], [0, 3, Infinity], [0, NaN, 1], [0.5, 0, 1]]) {
-    t.match(read(...numbers), [undefined, { admitted: true, versionMarker: 7 }], 'a take that makes no sense spoils no other')
+    patterns.add(read(...numbers), [undefined, { admitted: true, versionMarker: 7 }], 'a take that makes no sense spoils no other')
   }
+  t.match(patterns.seen, patterns.expected)
 })
 
 t.test('a window that refuses is known by the instant at which it closes; what has no windows is not', async (t) => {
@@ -90,7 +95,9 @@ t.test('a window that refuses is known by the instant at which it closes; what h
     readAnswer(doubles(now, 0, 0, 0, -1 - reset), [named(policy)]).outcomes?.[0]?.policies[0]?.closesAt
   t.same([closesAt({}, 1_767_225_600_000_001, 59_999_999), closesAt({}, 1_767_225_659_999_999, 1)], [1_767_225_660_000, 1_767_225_660_000], 'whenever it is asked')
   t.equal(closesAt({}, 1_767_225_660_000_000, 60_000_000), 1_767_225_720_000)
-  for (const policy of [{ burst: 1 }, { sliding: true }, { quota: 0 }]) t.equal(closesAt(policy, 1, 60_000_000), undefined)
+  const rounds = collectRounds()
+  for (const policy of [{ burst: 1 }, { sliding: true }, { quota: 0 }]) rounds.add(closesAt(policy, 1, 60_000_000), undefined)
+  t.strictSame(rounds.seen, rounds.expected)
 })
 
 const reply = (message: string) => Object.assign(new Error(message), { name: 'ReplyError' })
@@ -114,11 +121,13 @@ t.test('a client of the store\'s own neither queues nor sends twice, whatever it
   const client = openClient('redis://127.0.0.1:1', { enableOfflineQueue: true, maxRetriesPerRequest: 20, autoResendUnfulfilledCommands: true, lazyConnect: true }, 0.1)
   client.on('error', () => {})
   t.match(client.options, { enableOfflineQueue: false, maxRetriesPerRequest: 0, autoResendUnfulfilledCommands: false, lazyConnect: false, socketTimeout: 1000 })
-  for (const error of [reply('READONLY x'), wrapped('READONLY')]) t.equal(client.options.reconnectOnError?.(error), true)
-  for (const error of [new Error('READONLY'), wrapped('OOM')]) t.equal(client.options.reconnectOnError?.(error), false)
+  const rounds = collectRounds()
+  for (const error of [reply('READONLY x'), wrapped('READONLY')]) rounds.add(client.options.reconnectOnError?.(error), true)
+  for (const error of [new Error('READONLY'), wrapped('OOM')]) rounds.add(client.options.reconnectOnError?.(error), false)
   for (const times of [1, 5, 50]) {
     const wait = client.options.retryStrategy?.(times)
-    t.ok(typeof wait === 'number' && wait >= 50 && wait <= 1000, `${wait} ms`)
+    rounds.add(typeof wait === 'number' && wait >= 50 && wait <= 1000, true, `${wait} ms`)
   }
+  t.strictSame(rounds.seen, rounds.expected)
   client.disconnect()
 })

@@ -1,5 +1,6 @@
 import { compilePolicy, type Policy } from 'fastify-latchkey/limits'
 import t from 'tap'
+import { collectRounds } from '../helpers/collect.js'
 
 const now = Date.UTC(2026, 0, 1) * 1000
 const policies: Policy[] = [
@@ -20,12 +21,14 @@ for (const policy of policies.map(compilePolicy)) {
 
   t.test(`${name}: a refusal ends at the microsecond that its reset names`, async (t) => {
     const state = algorithm.decide(policy, undefined, now, 4).next
+    const rounds = collectRounds()
     for (const [at, cost] of [[now, 2], [now + 123_457, 3], [now + 1_000_001, 5]] as const) {
       const { admitted, reset } = algorithm.decide(policy, state, at, cost)
-      t.equal(admitted, false)
-      t.equal(algorithm.decide(policy, state, at + reset - 1, cost).admitted, false)
-      t.equal(algorithm.decide(policy, state, at + reset, cost).admitted, true)
+      rounds.add(admitted, false)
+      rounds.add(algorithm.decide(policy, state, at + reset - 1, cost).admitted, false)
+      rounds.add(algorithm.decide(policy, state, at + reset, cost).admitted, true)
     }
+    t.strictSame(rounds.seen, rounds.expected)
   })
 
   t.test(`${name}: a unit that was taken comes back at the microsecond that reset names`, async (t) => {

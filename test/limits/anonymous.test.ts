@@ -4,6 +4,7 @@ import { auth } from 'fastify-latchkey/auth'
 import { createMemoryLimitStore, limits } from 'fastify-latchkey/limits'
 import { fakeClock, testPrincipals } from 'fastify-latchkey/testing'
 import t, { type Test } from 'tap'
+import { collectRounds } from '../helpers/collect.js'
 import { listen } from '../helpers/doors.js'
 import { bootError, guarded, refused, scopes, untyped } from '../helpers/limits.js'
 
@@ -30,16 +31,18 @@ t.test('an address has one quota for public and optional routes, for 401s and fo
   const fields = (left: number) => ({ ratelimit: `"anonymous";r=${left};t=60`, 'ratelimit-policy': '"anonymous";q=4;w=60' })
   t.match(await ask('/public'), { statusCode: 200, headers: fields(3) })
   t.match(await ask('/optional'), { statusCode: 200, body: 'anybody', headers: fields(2) })
+  const patterns = collectRounds()
   for (const [url, left] of [['/guarded', 1], ['/nothing-here', 0]] as const) {
     const response = await ask(url, { authorization: 'Basic dTpw' })
     refused(t, response, { status: 401, code: 'CREDENTIAL_MISSING', challenge: CHALLENGE })
-    t.match(response.headers, fields(left), url)
+    patterns.add(response.headers, fields(left), url)
   }
   for (const url of ['/public', '/optional', '/guarded', '/nothing-here']) {
     const response = await ask(url)
     refused(t, response, { status: 429, code: 'RATE_LIMITED', retryAfter: 60 })
-    t.match(response.headers, fields(0), url)
+    patterns.add(response.headers, fields(0), url)
   }
+  t.match(patterns.seen, patterns.expected)
   t.match(await ask('/public', {}, '192.0.2.2'), { statusCode: 200, headers: fields(3) }, 'another address')
   const ada = await as.inject(app, { id: 'ada', scopes: ['devices:read'] }, { url: '/optional', remoteAddress: '192.0.2.1' })
   t.match(ada, { statusCode: 200, body: 'ada', headers: { ratelimit: '"production";r=99;t=60' } }, 'a principal is counted as itself')
@@ -49,7 +52,9 @@ t.test('an address has one quota for public and optional routes, for 401s and fo
 
 t.test('left out, nobody is counted by address', async (t) => {
   const { ask } = await counting(t, { limits: {} })
-  for (const url of ['/public', '/guarded']) t.equal((await ask(url)).headers.ratelimit, undefined)
+  const rounds = collectRounds()
+  for (const url of ['/public', '/guarded']) rounds.add((await ask(url)).headers.ratelimit, undefined)
+  t.strictSame(rounds.seen, rounds.expected)
 })
 
 t.test('profile and cost of a route are for those whom it lets in', async (t) => {
@@ -74,7 +79,9 @@ t.test('a real CORS preflight is not counted, an OPTIONS request that is none is
     everyMode(app)
     app.options('/guarded', async () => 'allowed')
   })
-  for (let i = 0; i < 9; i++) t.equal((await ask('/guarded', PREFLIGHT, undefined, 'OPTIONS')).statusCode, 200)
+  const rounds = collectRounds()
+  for (let i = 0; i < 9; i++) rounds.add((await ask('/guarded', PREFLIGHT, undefined, 'OPTIONS')).statusCode, 200)
+  t.strictSame(rounds.seen, rounds.expected)
   t.equal(await left(), '"anonymous";r=3;t=60')
   refused(t, await ask('/guarded', {}, undefined, 'OPTIONS'), { status: 401, code: 'CREDENTIAL_MISSING', challenge: CHALLENGE })
   t.equal(await left(), '"anonymous";r=1;t=60')
@@ -93,18 +100,20 @@ t.test('decisions name the address and no principal; a dry run refuses nobody; n
   const decisions: Array<Pick<Decision, 'outcome' | 'principal' | 'address' | 'cost' | 'dryRun'>> = []
   const onDecision = ({ outcome, principal, address, cost, dryRun }: Decision) => { decisions.push({ outcome, principal, address, cost, dryRun }) }
   const one = [{ name: 'one', quota: 1, window: 60 }]
+  const rounds = collectRounds()
   for (const dryRun of [true, false]) {
     const { app, ask } = await counting(t, { limits: { anonymous: one, dryRun, onDecision } })
     let events = 0
     app.latchkey.events.on('limit.exceeded', () => { events++ })
     const answers = []
     for (const url of ['/public', '/public', '/guarded']) answers.push(await ask(url, {}, '2001:db8::7'))
-    t.same(answers.map(({ statusCode }) => statusCode), dryRun ? [200, 200, 401] : [200, 429, 429])
-    t.equal(answers.some(({ headers }) => 'ratelimit' in headers), !dryRun)
+    rounds.add(answers.map(({ statusCode }) => statusCode), dryRun ? [200, 200, 401] : [200, 429, 429])
+    rounds.add(answers.some(({ headers }) => 'ratelimit' in headers), !dryRun)
     const decision = { principal: null, address: '2001:db8::', cost: 1, dryRun }
-    t.strictSame(decisions.splice(0), [{ outcome: 'admitted', ...decision }, { outcome: 'limited', ...decision }, { outcome: 'limited', ...decision }])
-    t.equal(events, 0)
+    rounds.add(decisions.splice(0), [{ outcome: 'admitted', ...decision }, { outcome: 'limited', ...decision }, { outcome: 'limited', ...decision }])
+    rounds.add(events, 0)
   }
+  t.strictSame(rounds.seen, rounds.expected)
 })
 
 t.test('where the store fails, public routes get 503, and so do requests that would get 401', async (t) => {
@@ -132,9 +141,11 @@ t.test('as a plugin of its own it counts whoever has no principal', async (t) =>
   await app.register(auth, { resolvers: [as.resolver], environment: 'production', transport: allowPlainHttp })
   await app.register(limits, { anonymous })
   everyMode(app)
+  const patterns = collectRounds()
   for (const [url, status, left] of [['/public', 200, 3], ['/optional', 200, 2], ['/guarded', 401, 1], ['/nothing', 401, 0], ['/guarded', 429, 0]] as const) {
-    t.match(await app.inject(url), { statusCode: status, headers: { ratelimit: `"anonymous";r=${left};t=60` } }, url)
+    patterns.add(await app.inject(url), { statusCode: status, headers: { ratelimit: `"anonymous";r=${left};t=60` } }, url)
   }
+  t.match(patterns.seen, patterns.expected)
   t.equal((await as.inject(app, { scopes: [] }, '/optional')).headers.ratelimit, '"production";r=99;t=60')
 })
 
@@ -171,5 +182,7 @@ t.test('wrong options of addresses are refused at boot', async (t) => {
     [[anonymous[0], anonymous[0]], /option limits\.anonymous has two policies of the same name/],
     [[{ name: 'p', quota: 1 }], /option limits\.anonymous\.0\.window is missing/]
   ]
-  for (const [anonymous, message] of rows) t.match(await bootError(t, untyped({ limits: { anonymous } })), message)
+  const patterns = collectRounds()
+  for (const [anonymous, message] of rows) patterns.add(await bootError(t, untyped({ limits: { anonymous } })), message)
+  t.match(patterns.seen, patterns.expected)
 })

@@ -2,6 +2,7 @@ import { setImmediate as tick } from 'node:timers/promises'
 import type { Outcome, Take } from 'fastify-latchkey/limits'
 import t from 'tap'
 import { createTakeBatcher } from '../../lib/limits/take-batcher.js'
+import { collectRounds } from '../helpers/collect.js'
 import { principal, untyped } from '../helpers/limits.js'
 
 const take = (id: string): Take => ({ policies: [], caller: principal(id), cost: 1, now: 0 })
@@ -41,22 +42,28 @@ t.test('an error of the store is one of each take of that batch, and of no other
     async () => { throw new TypeError('broken') },
     () => { throw new TypeError('broken') }
   ]
+  const rounds = collectRounds()
+  const patterns = collectRounds()
   for (const fail of errors) {
     let calls = 0
     const batcher = createTakeBatcher({ takeBatch: async () => calls++ === 0 ? fail() : [admitted(0)] })
     const settled = await Promise.allSettled([batcher(take('a')), batcher(take('b'))])
-    t.match(settled, Array(2).fill({ status: 'rejected', reason: { message: 'broken' } }))
-    t.same(await batcher(take('c')), admitted(0))
+    patterns.add(settled, Array(2).fill({ status: 'rejected', reason: { message: 'broken' } }))
+    rounds.add(await batcher(take('c')), admitted(0))
   }
+  t.strictSame(rounds.seen, rounds.expected)
+  t.match(patterns.seen, patterns.expected)
 })
 
 t.test('fewer or more outcomes than takes, or none at all, reject each take', async (t) => {
   const answers: unknown[] = [[], [admitted(0)], [admitted(0), admitted(0), admitted(0)], undefined, null, 'ab']
+  const rounds = collectRounds()
   for (const answer of answers) {
     const batcher = createTakeBatcher({ takeBatch: async () => untyped(answer) })
     const settled = await Promise.allSettled([batcher(take('a')), batcher(take('b'))])
-    t.same(settled.map(({ status }) => status), ['rejected', 'rejected'], JSON.stringify(answer))
+    rounds.add(settled.map(({ status }) => status), ['rejected', 'rejected'], JSON.stringify(answer))
   }
+  t.strictSame(rounds.seen, rounds.expected)
   t.rejects(createTakeBatcher({ takeBatch: async () => [] })(take('a')), { message: 'the limit store answered 0 outcomes to 1 takes' })
 })
 

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import fc from 'fast-check'
 import t from 'tap'
 import { basic, bearer, header } from 'fastify-latchkey'
@@ -60,8 +61,9 @@ const value = fc.oneof(
 
 t.test('whatever the field value, the reader says what the grammar says', async (t) => {
   fc.assert(fc.property(value, (value) => {
-    t.strictSame(verdictOf(readCredential({ rawHeaders: ['Authorization', value] })), reference(value), JSON.stringify(value))
+    return isDeepStrictEqual(verdictOf(readCredential({ rawHeaders: ['Authorization', value] })), reference(value))
   }), { numRuns: 3000 })
+  t.pass()
 })
 
 const name = fc.oneof(fc.mixedCase(fc.constant('authorization')), fc.constantFrom('Host', 'X-Authorization', 'authorizatiom', 'Proxy-Authorization', '__proto__', 'constructor', ''))
@@ -72,8 +74,9 @@ t.test('whatever the header lines, none is nobody, one is read, and several are 
     const values = lines.filter(([name]) => name.toLowerCase() === 'authorization').map(([, value]) => value)
     const [first] = values
     const expected = first === undefined ? 'none' : values.length > 1 ? 'malformed' : reference(first)
-    t.strictSame(verdictOf(readCredential({ rawHeaders: lines.flat() })), expected)
+    return isDeepStrictEqual(verdictOf(readCredential({ rawHeaders: lines.flat() })), expected)
   }), { numRuns: 2000 })
+  t.pass()
 })
 
 /** The same for a whole field value, and for Basic by the platform's own base64. */
@@ -104,6 +107,7 @@ t.test('whatever the lines, exactly one credential in one place is read', async 
     const fields = lines.map(([name, value]) => [name.toLowerCase(), value] as const).filter(([name]) => ['authorization', 'x-api-key'].includes(name))
     const verdicts = fields.map(([name, value]) => referenceOf(name, value)).filter((verdict) => verdict !== 'none')
     const isTwofold = new Set(fields.map(([name]) => name)).size < fields.length || verdicts.length > 1
-    t.strictSame(verdictOf(anywhere({ rawHeaders: lines.flat() })), isTwofold ? 'malformed' : verdicts[0] ?? 'none', JSON.stringify(lines))
+    return isDeepStrictEqual(verdictOf(anywhere({ rawHeaders: lines.flat() })), isTwofold ? 'malformed' : verdicts[0] ?? 'none')
   }), { numRuns: 3000 })
+  t.pass()
 })

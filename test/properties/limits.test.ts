@@ -1,3 +1,4 @@
+import { deepStrictEqual } from 'node:assert'
 import fc from 'fast-check'
 import { compilePolicy, createMemoryLimitStore, LimitStoreFull, type CompiledPolicy, type Policy } from 'fastify-latchkey/limits'
 import type { LimitStore } from 'fastify-latchkey'
@@ -150,7 +151,7 @@ function naiveStore () {
   }
 }
 
-t.test('the memory store decides as a plain map of all counters would: counted by all policies or by none', async (t) => {
+t.test('the memory store decides as a plain map of all counters would: counted by all policies or by none', async () => {
   fc.assert(fc.property(profile, requests(forward), (policies, steps) => {
     const store = createMemoryLimitStore()
     const naive = naiveStore()
@@ -159,7 +160,7 @@ t.test('the memory store decides as a plain map of all counters would: counted b
       now += step
       const expected = naive.take(policies, id, cost, now * 1000)
       const { admitted, policies: outcomes } = take(store, policies, cost, now, id)
-      t.same({ admitted, policies: outcomes.map(({ admitted, remaining }) => ({ admitted, remaining })) }, expected)
+      deepStrictEqual({ admitted, policies: outcomes.map(({ admitted, remaining }) => ({ admitted, remaining })) }, expected)
     }
   }), { numRuns: 100 })
 })

@@ -1,3 +1,4 @@
+import { Redis as Valkey } from 'iovalkey'
 import pg from 'pg'
 import t from 'tap'
 import { createPostgresKeyStore } from 'fastify-latchkey/keys/postgres'
@@ -23,6 +24,13 @@ t.test('Postgres', async (t) => {
 t.test('Redis', async (t) => {
   const server = await startRedis(t)
   await conforms(t, createRedisKeyStore({ redis: server.client() }), keyStoreConformance())
+})
+
+t.test('Redis by a client of iovalkey', async (t) => {
+  const { url } = await startRedis(t)
+  const redis = new Valkey(url)
+  t.teardown(() => redis.disconnect())
+  await conforms(t, createRedisKeyStore({ redis }), keyStoreConformance())
 })
 
 t.test('a Redis Cluster', async (t) => {

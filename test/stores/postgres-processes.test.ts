@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
 import { start } from '../helpers/child.js'
+import { collectRounds } from '../helpers/collect.js'
 import { startPostgres } from '../helpers/postgres.js'
 
 const file = fileURLToPath(new URL('../helpers/keys-server.js', import.meta.url))
@@ -35,16 +36,20 @@ async function serve (t: Test, keys: string) {
 t.test('two server processes share the keys in one Postgres, and a revocation by either holds in both', async (t) => {
   const keys = await (await startPostgres(t)).createDatabase()
   const [one, other] = await Promise.all([serve(t, keys), serve(t, keys)])
+  const rounds = collectRounds()
+  const patterns = collectRounds()
   for (const [issuer, revoker] of [[one, other], [other, one], [one, one]] as const) {
     const { id, secret } = await issuer.issue()
-    t.strictSame([await one.devices(secret), await other.devices(secret)], [200, 200])
-    t.match(await revoker.revoke(id), { status: 200, body: { version: 2 } })
-    t.strictSame([await one.devices(secret), await other.devices(secret)], [401, 401], 'from the next request on')
+    rounds.add([await one.devices(secret), await other.devices(secret)], [200, 200])
+    patterns.add(await revoker.revoke(id), { status: 200, body: { version: 2 } })
+    rounds.add([await one.devices(secret), await other.devices(secret)], [401, 401], 'from the next request on')
   }
 
   const { id, secret } = await one.issue()
   const revocations = await Promise.all(Array.from({ length: 20 }, (_, i) => (i % 2 === 0 ? one : other).revoke(id)))
-  for (const { status, body } of revocations) t.match({ status, body }, { status: 200, body: { version: 2, revokedAt: String } })
+  for (const { status, body } of revocations) patterns.add({ status, body }, { status: 200, body: { version: 2, revokedAt: String } })
+  t.strictSame(rounds.seen, rounds.expected)
+  t.match(patterns.seen, patterns.expected)
   t.equal(new Set(revocations.map(({ body }) => body.revokedAt)).size, 1, 'revoked once')
   t.strictSame([await one.devices(secret), await other.devices(secret)], [401, 401])
   t.strictSame(await Promise.all([one.stop(), other.stop()]), [[0, null], [0, null]], 'they close their connections and exit')

@@ -3,6 +3,7 @@ import t from 'tap'
 import { webhookStoreConformance } from 'fastify-latchkey/testing'
 import { createMemoryWebhookStore } from 'fastify-latchkey/webhooks'
 import { createPgliteWebhookStore, createPostgresWebhookStore } from 'fastify-latchkey/webhooks/postgres'
+import { collectRounds, thrown } from '../helpers/collect.js'
 import { conforms } from '../helpers/conforms.js'
 import { databaseFolder, openDatabase } from '../helpers/pglite.js'
 
@@ -14,9 +15,11 @@ t.test('an embedded Postgres', async (t) => {
 })
 
 t.test('options that do not fit are refused, and no password is shown', async (t) => {
+  const patterns = collectRounds()
   for (const options of [{}, { connectionString: 'postgres://u:pa55@h/d', pool: new pg.Pool() }]) {
-    t.throws(() => createPostgresWebhookStore(options), { name: 'OptionError', message: /^(?!.*pa55).*state exactly one of the options pool, connectionString, connection/ })
+    patterns.add(thrown(() => createPostgresWebhookStore(options)), { name: 'OptionError', message: /^(?!.*pa55).*state exactly one of the options pool, connectionString, connection/ })
   }
+  t.match(patterns.seen, patterns.expected)
   t.throws(() => createPostgresWebhookStore({ connectionString: '' }), { name: 'OptionError', message: /option connectionString must be a URL as text/ })
   t.throws(() => createPgliteWebhookStore({}), { name: 'OptionError', message: /state exactly one of the options dataDir, db/ })
   t.throws(() => createPostgresWebhookStore({ connectionString: 'x', statementTimeout: 0 }), { name: 'OptionError', message: /statementTimeout must be seconds/ })

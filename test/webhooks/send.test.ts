@@ -2,6 +2,7 @@ import { createServer } from 'node:http'
 import { once } from 'node:events'
 import t from 'tap'
 import { createSend, type SendDeps } from '../../lib/webhooks/send.js'
+import { collectRounds } from '../helpers/collect.js'
 import { startReceiver } from '../helpers/receiver.js'
 
 const receiver = await startReceiver(t)
@@ -15,6 +16,7 @@ t.test('a request is what was given, as a POST on a connection of its own', asyn
 })
 
 t.test('receivers that misbehave', async (t) => {
+  const rounds = collectRounds()
   for (const [path, answer] of Object.entries({
     '/redirect': { status: 302, retryAfter: undefined },
     '/gone': { status: 410, retryAfter: undefined },
@@ -26,13 +28,14 @@ t.test('receivers that misbehave', async (t) => {
     '/endless': { status: 200, retryAfter: undefined },
     '/endless-500': { status: 500, retryAfter: undefined },
     '/cut': { status: 200, retryAfter: undefined }
-  })) t.strictSame(await sender()({ url: receiver.url(path), ...message }), answer, path)
+  })) rounds.add(await sender()({ url: receiver.url(path), ...message }), answer, path)
   t.equal(receiver.received.filter(({ path }) => path === '/ok').length, 0, 'redirects are not followed')
   for (const [path, answer] of Object.entries({
     '/silent': { failure: 'timeout' },
     '/slow-headers': { failure: 'timeout' },
     '/stalls': { status: 200, retryAfter: undefined }
-  })) t.strictSame(await impatient({ url: receiver.url(path), ...message }), answer, path)
+  })) rounds.add(await impatient({ url: receiver.url(path), ...message }), answer, path)
+  t.strictSame(rounds.seen, rounds.expected)
   const hangs = sender({ deadline: 0.1, resolve: () => new Promise<never>(() => {}) })
   t.strictSame(await hangs({ url: receiver.url(), ...message }), { failure: 'timeout' }, 'a name that nobody answers for')
 })
@@ -65,11 +68,13 @@ t.test('certificates must be valid', async (t) => {
 t.test('the address is checked when it is used', async (t) => {
   const strict = (...addresses: string[]) => createSend({ signal: new AbortController().signal, anywhere: false, resolve: async () => addresses, deadline: 10 })
   const forbidden = { failure: 'forbidden-address' }
+  const rounds = collectRounds()
   for (const address of ['127.0.0.1', '10.0.0.1', '169.254.169.254', '::1', '::ffff:127.0.0.1', '64:ff9b::7f00:1', 'fe80::1']) {
-    t.strictSame(await strict(address)({ url: 'https://example.com/', ...message }), forbidden, address)
-    t.strictSame(await strict('8.8.8.8', address)({ url: 'https://example.com/', ...message }), forbidden, `8.8.8.8 and ${address}`)
+    rounds.add(await strict(address)({ url: 'https://example.com/', ...message }), forbidden, address)
+    rounds.add(await strict('8.8.8.8', address)({ url: 'https://example.com/', ...message }), forbidden, `8.8.8.8 and ${address}`)
   }
   t.strictSame(await strict()({ url: 'https://example.com/', ...message }), forbidden, 'none')
-  for (const url of ['https://127.0.0.1/', 'https://2130706433/', 'https://[::ffff:7f00:1]/', 'http://example.com/', 'https://example.com:8443/']) t.strictSame(await strict('8.8.8.8')({ url, ...message }), forbidden, url)
+  for (const url of ['https://127.0.0.1/', 'https://2130706433/', 'https://[::ffff:7f00:1]/', 'http://example.com/', 'https://example.com:8443/']) rounds.add(await strict('8.8.8.8')({ url, ...message }), forbidden, url)
+  t.strictSame(rounds.seen, rounds.expected)
   t.strictSame(await createSend({ signal: new AbortController().signal, anywhere: false, resolve: async () => { throw Object.assign(new Error('no'), { code: 'ENOTFOUND' }) }, deadline: 10 })({ url: 'https://example.com/', ...message }), { failure: 'unreachable' })
 })

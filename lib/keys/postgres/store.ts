@@ -23,11 +23,12 @@ export interface SqlKeyStore extends KeyStore {
   close (): Promise<void>
 }
 
-export function createSqlKeyStore ({ database, schema, atBoot }: OpenDatabase): SqlKeyStore {
+export function createSqlKeyStore ({ database, schema, atBoot, shared }: OpenDatabase): SqlKeyStore {
   const statements = createStatements(schema)
   const { read, write, migrate, ready, reconnect, close } = withTables(database, schema, tables, atBoot)
 
   return {
+    shared,
     migrate,
     ready,
     reconnect,

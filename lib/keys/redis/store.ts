@@ -93,6 +93,7 @@ export function createRedisStore ({ command, namespace }: OpenRedis): KeyStore {
   }
 
   return {
+    shared: true,
     async insert (key, hash, event) {
       const { workspace, id, createdAt } = key
       await reserve(redisKeys.id(id), workspace)

@@ -1,5 +1,6 @@
 import { isThenable, withTimeout, type Clock } from '../../core/clock.js'
 import { createClockCache, type CacheEntry } from '../../core/clock-cache.js'
+import { timeLookup } from '../../core/lookup-channel.js'
 import { isPrincipal } from '../../core/principal.js'
 import type { LoadedKey } from '../record.js'
 import type { KeyStore } from '../store.js'
@@ -79,7 +80,7 @@ export function createRecordCache (store: KeyStore, options: RecordCacheOptions 
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
       const askedAt = clock()
       const sequence = log.next(askedAt)
-      const asked = store.findByHash(hash, fresh || attempt > 0)
+      const asked = timeLookup('keys', store.findByHash(hash, fresh || attempt > 0))
       const loaded = isThenable(asked) ? await withTimeout(asked, deadline, 'the key store') : asked
       if (loaded === undefined) {
         if ((records.get(hash)?.sequence ?? sequence) < sequence) records.delete(hash)
@@ -131,6 +132,7 @@ export function createRecordCache (store: KeyStore, options: RecordCacheOptions 
   const insertMany = store.insertMany?.bind(store)
   return {
     maxAge,
+    shared: store.shared ?? false,
     cached,
     release,
     reconnect: () => store.reconnect?.(),

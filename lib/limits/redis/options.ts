@@ -5,7 +5,7 @@ import { REDIS_METHODS, type RedisClient } from './client.js'
 import type { Log } from './log.js'
 
 export interface RedisLimitStoreOptions {
-  /** A client of ioredis, single, Sentinel or Cluster, such as `app.redis` of @fastify/redis; the host closes it. */
+  /** A client of ioredis or iovalkey, single, Sentinel or Cluster, such as `app.redis`; the host closes it. */
   redis?: RedisClient | undefined
   /** redis:// or rediss:// for a client of the store's own. */
   url?: string | undefined
