@@ -19,7 +19,7 @@ export function addCacheFields (
       return
     }
     const answer: unknown = payload
-    const response = answer instanceof Response && !answer.bodyUsed ? answer : undefined
+    const response = isResponse(answer) && !answer.bodyUsed ? answer : undefined
     const current = (name: string): unknown => response?.headers.get(name) ?? reply.getHeader(name)
     const fields = {
       vary: vary(current('vary'), names),
@@ -30,11 +30,19 @@ export function addCacheFields (
   })
 }
 
-/** Fastify sets the fields of a `Response` after this hook, in place of those of the reply. */
-function withFields ({ body, status, statusText, headers: given }: Response, fields: Record<string, string>): Response {
-  const headers = new Headers(given)
+/** As Fastify finds one: also of another class, such as that of the package undici. */
+function isResponse (answer: unknown): answer is Response {
+  return Object.prototype.toString.call(answer) === '[object Response]'
+}
+
+/**
+ * Fastify sets the fields of a `Response` after this hook, in place of those of the reply. It reads no `statusText`,
+ * which of a fetched response may have characters that a new one can't have.
+ */
+function withFields ({ body, status, headers: given }: Response, fields: Record<string, string>): Response {
+  const headers = new Headers([...given])
   for (const [name, value] of Object.entries(fields)) headers.set(name, value)
-  return new Response(body, { status, statusText, headers })
+  return new Response(body, { status, headers })
 }
 
 /** What a handler set already, and the fields of credentials. */

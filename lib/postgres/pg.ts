@@ -113,8 +113,10 @@ function databaseOf (pool: () => Promise<PostgresPool>, timeout: number, close: 
     if (now - reconnectedAt < RECONNECT_PAUSE_MS) return
     reconnectedAt = now
     const opened = await pool()
-    const clients = await Promise.allSettled(Array.from({ length: opened.idleCount ?? 0 }, () => opened.connect()))
-    for (const client of clients) if (client.status === 'fulfilled') client.value.release(true)
+    await Promise.allSettled(Array.from({ length: opened.idleCount ?? 0 }, async () => {
+      const client = await opened.connect()
+      client.release(true)
+    }))
   }
 
   return { read, write, transaction, reconnect, concurrently: runOn(pool, INDEX_TIMEOUT), close }

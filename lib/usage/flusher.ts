@@ -97,9 +97,10 @@ export function createFlusher (deps: FlusherDeps): Flusher {
     }
   }
 
+  /** Not what is counted meanwhile: where requests go on, that would never end. */
   async function writeAll (): Promise<boolean> {
-    while (!isDone()) if (!await writeBatch()) return false
-    return true
+    if (unconfirmed !== undefined && !await writeBatch()) return false
+    return counter.isEmpty() || await writeBatch()
   }
 
   return {

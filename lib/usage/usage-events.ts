@@ -5,21 +5,21 @@ import type { UsageBatch, UsageCount } from './store.js'
 
 type CountedKey = EventData<'usage.counted'>['keys'][number]
 
-/** Keys of one event at most, so that webhooks can carry it. */
-const MAX_KEYS = 100
+/** Bytes of the keys of one event, so that webhooks can carry it. */
+const MAX_BYTES = 16_000
 
 /** Emits `usage.counted` for each workspace and environment of a batch that the store has added. */
 export function createUsageEvents ({ emit, hasListeners }: Emitter): (batch: UsageBatch) => void {
   return function emitCounts ({ writer, sequence, madeAt, counts }) {
     if (!hasListeners('usage.counted')) return
     for (const { workspace, environment, keys } of placesOf(counts)) {
-      for (let first = 0; first < keys.length; first += MAX_KEYS) {
+      for (const [i, part] of partsOf(keys).entries()) {
         emit({
-          id: eventId('usage.counted', writer, sequence, workspace, environment, first),
+          id: eventId('usage.counted', writer, sequence, workspace, environment, i),
           type: 'usage.counted',
           at: new Date(madeAt),
           workspace,
-          data: { environment, keys: keys.slice(first, first + MAX_KEYS) }
+          data: { environment, keys: part }
         })
       }
     }
@@ -35,6 +35,23 @@ function placesOf (counts: readonly UsageCount[]): Place[] {
     const [{ workspace, environment }] = all
     return { workspace, environment, keys: [...groupBy(all, ({ keyId }) => String(keyId))].flatMap(keysOf) }
   })
+}
+
+function partsOf (keys: readonly CountedKey[]): CountedKey[][] {
+  const parts: CountedKey[][] = []
+  let part: CountedKey[] = []
+  let room = 0
+  for (const key of keys) {
+    const bytes = Buffer.byteLength(JSON.stringify(key)) + 1
+    if (bytes > room) {
+      part = []
+      parts.push(part)
+      room = MAX_BYTES
+    }
+    part.push(key)
+    room -= bytes
+  }
+  return parts
 }
 
 function keysOf ([id, counts]: readonly [string, readonly UsageCount[]]): CountedKey[] {

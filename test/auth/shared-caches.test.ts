@@ -1,8 +1,29 @@
+import { once } from 'node:events'
+import { createServer } from 'node:net'
 import { basic, bearer, header } from 'fastify-latchkey'
 import t, { type Test } from 'tap'
 import { BEARER, GOOD, guard, optional, publicRoute, secured } from '../helpers/guard.js'
 
 const KEY = { 'x-api-key': GOOD }
+
+/** A response of another class than the global one, as the packages undici and node-fetch have. */
+class OtherResponse {
+  readonly status = 203
+  readonly headers = new Map([['cache-control', 'max-age=60']])
+  readonly body = new Response('{}').body
+  readonly bodyUsed = false
+  get [Symbol.toStringTag] () { return 'Response' }
+}
+
+/** A server that answers each connection with the same bytes. @returns its URL */
+async function upstreamOf (t: Test, answer: string): Promise<string> {
+  const server = createServer((socket) => { socket.once('data', () => socket.end(answer)) })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.teardown(() => server.close())
+  const address = server.address()
+  return `http://127.0.0.1:${typeof address === 'object' ? address?.port : ''}`
+}
 
 async function server (t: Test, credentials = [bearer(), header('x-api-key'), header('api-key')]) {
   const { app } = await guard(t, {
@@ -44,6 +65,7 @@ t.test('with a field of its own for credentials, what depends on one is kept out
 })
 
 t.test('a Response that a handler returns is kept out of shared caches too', async (t) => {
+  const upstream = await upstreamOf(t, 'HTTP/1.1 203 Größe €\r\nCache-Control: max-age=60\r\nConnection: close\r\n\r\n{}')
   const { app } = await guard(t, {
     auth: { credentials: [header('x-api-key')] },
     after (app) {
@@ -55,6 +77,8 @@ t.test('a Response that a handler returns is kept out of shared caches too', asy
         return response
       })
       app.get('/open', publicRoute, async () => new Response('{}', { headers: { 'cache-control': 'max-age=60' } }))
+      app.get('/fetched', secured, async () => await fetch(upstream))
+      app.get('/other', secured, async () => new OtherResponse())
     }
   })
   const get = async (url: string) => {
@@ -64,6 +88,8 @@ t.test('a Response that a handler returns is kept out of shared caches too', asy
   t.strictSame(await get('/made'), [203, 'Accept, x-api-key', 'private, max-age=60', ['a=1', 'b=2'], '{}'])
   t.strictSame(await get('/bare'), [204, 'x-api-key', 'private, max-age=5', undefined, ''])
   t.strictSame((await get('/used')).slice(0, 3), [500, 'x-api-key', 'private'], 'Fastify refuses a body that was read')
+  t.strictSame(await get('/fetched'), [203, 'x-api-key', 'private, max-age=60', undefined, '{}'], 'whatever its reason phrase is')
+  t.strictSame(await get('/other'), [203, 'x-api-key', 'private, max-age=60', undefined, '{}'], 'also one of another class')
   t.strictSame(await get('/open'), [200, undefined, 'max-age=60', undefined, '{}'])
 })
 

@@ -83,6 +83,11 @@ t.test('connections are ended once a second at most, and a pool that does not sa
   t.equal(await neededAfter(() => silent.reconnect?.()), 0)
   const down = createPostgresKeyStore({ pool: { query: (query) => pool.query(query), connect: () => Promise.reject(new Error('down')), idleCount: 2 } })
   t.equal(await neededAfter(() => down.reconnect?.()), 0, 'the next statement says what is wrong')
+  const ended: unknown[] = []
+  const first = [Promise.resolve({ query: (query: pg.QueryConfig) => pool.query(query), release: (end?: unknown) => ended.push(end) })]
+  const slow = createPostgresKeyStore({ pool: { query: (query) => pool.query(query), connect: () => first.pop() ?? new Promise(() => {}), idleCount: 2 } })
+  await Promise.race([slow.reconnect?.(), new Promise(setImmediate)])
+  t.strictSame(ended, [true], 'none is kept while another is waited for')
   for (let seconds = 1; seconds >= 1;) {
     const began = performance.now()
     await store.reconnect?.()

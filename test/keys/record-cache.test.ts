@@ -193,7 +193,7 @@ t.test('a cached record is dropped before an update is answered, also where it w
 })
 
 t.test('a store that answers outdated records, or nonsense, lets nobody in', async (t) => {
-  const { cache, store } = cached()
+  const { cache, store } = cached({ deadline: 0.05 })
   const key = record()
   await cache.insert(key, 'h1')
   const old = await cache.findByHash('h1')
@@ -205,6 +205,8 @@ t.test('a store that answers outdated records, or nonsense, lets nobody in', asy
   Object.assign(store, { reconnect () { reconnected++ } })
   await t.rejects(async () => await cache.findByHash('h1'), older)
   t.equal(reconnected, 1, 'a former primary may have answered')
+  Object.assign(store, { reconnect: async () => await new Promise(() => {}) })
+  await t.rejects(async () => await cache.findByHash('h1'), { name: 'DeadlineExceeded' }, 'it can\'t be reached anew, and nobody waits for it')
   const rounds = collectRounds()
   const patterns = collectRounds()
   for (const nonsense of [null, true, 'key', {}, { principal: old?.principal }, { ...old, principal: { ...old?.principal, version: '2' } }, { ...old, goodUntil: '9' }, { ...old, refusal: undefined }]) {

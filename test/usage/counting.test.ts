@@ -63,6 +63,13 @@ t.test('a batch that fails is written again as it was, with what came later afte
   t.strictSame(lines, ['failing: Error', 'over'])
 })
 
+t.test('a flush ends while requests go on: it writes what was counted before', async (t) => {
+  const { request, flush, added } = usageOf({ async add () { await new Promise(setImmediate); if (added.length < 9) request('a') } })
+  request('a')
+  t.equal(await flush(), true)
+  t.equal(added.length, 1)
+})
+
 t.test('batches of one process never overlap', async (t) => {
   let running = 0
   const { request, flush, added } = usageOf({ async add () { t.equal(++running, 1); await new Promise(setImmediate); running-- } })

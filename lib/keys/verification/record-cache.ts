@@ -89,7 +89,7 @@ export function createRecordCache (store: KeyStore, options: RecordCacheOptions 
       const record = cachedKeyOf(loaded, askedAt, sequence)
       if (keep(hash, record)) return record
     }
-    await store.reconnect?.()
+    await withTimeout(Promise.resolve(store.reconnect?.()), deadline, 'the key store')
     throw new Error('the key store answers older records than it has')
   }
 
