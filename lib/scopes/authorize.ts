@@ -14,7 +14,7 @@ export function createAuthorizeStep (
   const kinds = new Map(schemes.map(({ scheme, kind }) => [scheme, KINDS[kind]]))
 
   function refusalOf (request: FastifyRequest, principal: Principal, access: RouteAccess): AccessError {
-    const faults = requirements.faultsOf(access)
+    const faults = [...access.faults, ...requirements.faultsOf(access)]
     if (faults.length > 0) {
       return context.refusal('ROUTE_UNDECLARED', { reason: `${access.method} ${access.url} ${faults.join('; ')}` })
     }

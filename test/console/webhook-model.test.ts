@@ -52,7 +52,7 @@ t.test('who asks and the endpoints of a place are loaded; whoever switches twice
   await model.load()
   t.match(model.state, { busy: false, caller: { owner: 'Ada Okafor', may: { write: true, manage: true } } })
   t.same(urls(), ['/ok'])
-  for (const slow of ['/caller', '?workspace=northwind']) {
+  for (const slow of ['/caller', '/webhooks?workspace=northwind']) {
     let release = () => {}
     between(async (url, init) => {
       if (url.includes(slow) && url.includes('northwind')) await new Promise<void>((resolve) => { release = resolve })

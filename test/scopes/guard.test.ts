@@ -275,3 +275,15 @@ t.test('the scopes plugin by itself checks a principal that the host has set, at
   t.strictSame(rounds.seen, rounds.expected)
   t.match(patterns.seen, patterns.expected)
 })
+
+t.test('the scopes plugin by itself refuses everybody on an earlier route that declares nothing', async (t) => {
+  const app = Fastify()
+  t.teardown(() => app.close())
+  app.get('/silent', async () => 'in')
+  await app.register(accessContext)
+  app.addHook('onRequest', async (request) => {
+    request.principal = { kind: 'api-key', id: 'p1', workspace: 'w1', environment: 'production', scopes: ['devices:read'] }
+  })
+  await app.register(scopesPlugin, { scopes, schemes: [{ scheme: 'apiKey', kind: 'api-key' }] })
+  refused(t, await app.inject('/silent'), { status: 403, code: 'ROUTE_UNDECLARED' })
+})

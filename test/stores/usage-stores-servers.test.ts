@@ -35,6 +35,14 @@ t.test('Redis', async (t) => {
   const server = await startRedis(t)
   const redis = server.client()
   await conforms(t, createRedisUsageStore({ redis }), usageStoreConformance())
+  await t.test('a batch of 10,000 keys is added, and once where it is repeated', async (t) => {
+    const store = createRedisUsageStore({ redis, namespace: 'many' })
+    const keys = Array.from({ length: 10_000 }, (_, i) => `key_${i}`)
+    const many = batch(keys.map((keyId) => count('w1', 1, { keyId })))
+    await store.add(many)
+    await store.add(many)
+    t.strictSame(await found(store, 'w1', { keyIds: ['key_0', 'key_9999'] }), { 'key_0 1 ADMITTED': 1, 'key_9999 1 ADMITTED': 1 })
+  })
   await t.test('every key of it expires', async (t) => {
     const names = await redis.keys('*')
     const expiries = await Promise.all(names.map((name) => redis.pttl(name)))

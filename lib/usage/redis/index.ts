@@ -11,7 +11,7 @@ export interface RedisUsageStoreOptions extends RedisStoreOptions {}
 
 /**
  * Counts of requests in Redis, single or Cluster: a hash for each key and UTC day, which expires once `retention` is
- * over. A batch is one script for each workspace. It is added once, unless its repetition comes more than a day later.
+ * over. A batch is some scripts for each workspace. It is added once, unless it is repeated more than a day later.
  *
  * ```ts
  * const store = createRedisUsageStore({ redis: app.redis })

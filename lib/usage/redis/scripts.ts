@@ -1,5 +1,5 @@
 /**
- * Adds the counts of one workspace, unless its writer has added them already.
+ * Adds one part of a batch to a workspace, unless its writer has added it already.
  *
  * KEYS: the writer's, then a hash for each key and day. ARGV: sequence, seconds to remember it; then for each hash
  * milliseconds until it expires, how many counts, and for each count its field and its requests.

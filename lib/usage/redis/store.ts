@@ -11,6 +11,8 @@ import { ADD, READ } from './scripts.js'
 const MEMORY_OF_WRITERS = 86_400
 /** Hashes that one script reads, and workspaces that are written at once. */
 const BATCH_SIZE = 100
+/** Hashes that one script adds to: it must be short, since others wait for it, such as limits on the same Redis. */
+const HASHES_PER_ADD = 20
 
 /** A hash has the counts of one key and UTC day; its fields are the hour of the day and the outcome: `13:ADMITTED`. */
 export function createRedisStore ({ command, namespace }: OpenRedis): UsageStore {
@@ -22,19 +24,22 @@ export function createRedisStore ({ command, namespace }: OpenRedis): UsageStore
     return `${prefix(workspace)}:${encodePart(environment)}:${of}:${day / DAY_MS}`
   }
 
+  /** A batch that is repeated has the same parts, and each is added once. */
   async function addOf (
     workspace: string, counts: readonly UsageCount[], { writer, sequence, madeAt, retention }: UsageBatch
   ): Promise<void> {
     const hashes = groupBy(counts, ({ environment, keyId, at }) =>
       nameOf(workspace, environment, keyId, startOf('day', at)))
-    const args = [...hashes.values()].flatMap((counts) => {
-      const [{ at }] = counts
-      const expires = startOf('day', at) + DAY_MS + retention * 1000 - madeAt
-      const fields = counts.flatMap(({ at, outcome, requests }) => [`${hourOf(at)}:${outcome}`, requests])
-      return [expires, counts.length, ...fields]
-    })
-    const names = [`${prefix(workspace)}:writer:${encodePart(writer)}`, ...hashes.keys()]
-    await script(ADD, names, [sequence, MEMORY_OF_WRITERS, ...args])
+    for (const [part, some] of chunks([...hashes], HASHES_PER_ADD).entries()) {
+      const args = some.flatMap(([, counts]) => {
+        const [{ at }] = counts
+        const expires = startOf('day', at) + DAY_MS + retention * 1000 - madeAt
+        const fields = counts.flatMap(({ at, outcome, requests }) => [`${hourOf(at)}:${outcome}`, requests])
+        return [expires, counts.length, ...fields]
+      })
+      const names = [`${prefix(workspace)}:writer:${encodePart(writer)}:${part}`, ...some.map(([name]) => name)]
+      await script(ADD, names, [sequence, MEMORY_OF_WRITERS, ...args])
+    }
   }
 
   /** @param days each with the key that it is of */
@@ -78,7 +83,6 @@ function countsIn ({ keyId, day }: Day, texts: readonly string[]): UsageSum[] {
   })
 }
 
-function chunks<T> (all: readonly T[]): T[][] {
-  return Array.from({ length: Math.ceil(all.length / BATCH_SIZE) },
-    (_, i) => all.slice(i * BATCH_SIZE, (i + 1) * BATCH_SIZE))
+function chunks<T> (all: readonly T[], size = BATCH_SIZE): T[][] {
+  return Array.from({ length: Math.ceil(all.length / size) }, (_, i) => all.slice(i * size, (i + 1) * size))
 }
