@@ -89,6 +89,14 @@ t.test('scopes are chosen from what the caller may grant; narrower ones from wha
   t.same(keyKind.verbs.map(({ label }) => label), ['create', 'rotate', 'rename', 'narrow', 'revoke'])
 })
 
+t.test('a new key may have the scopes of a preset; the word to confirm a revocation names the key', async (t) => {
+  const presets = [{ name: 'Read-only', scopes: ['devices:read'] }]
+  const [, , several] = verbs.create.fields
+  t.same(several.presets({ caller: callerView({ presets }), now: NOW }), presets)
+  const [, confirmation] = verbs.revoke.fields
+  t.same([confirmation.word(subject), confirmation.word({ caller, now: NOW })], ['CRM sync', ''])
+})
+
 t.test('a form begins with the first preset, the lowest level, or nothing', async (t) => {
   t.same(firstScopes(callerView({ presets: [{ name: 'Read-only', scopes: ['a', 'b'] }] })), ['a', 'b'])
   const levels = [['Read', []], ['Write', ['Read']]] as const
