@@ -1,15 +1,17 @@
 import { readFile, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
+import { assertionsInLoops } from './helpers/assertions.js'
 import { root } from './helpers/child.js'
 import { collectRounds } from './helpers/collect.js'
 import { inspect, type Sources } from './helpers/house.js'
 
-async function libSources (): Promise<Sources> {
-  const entries = await readdir(join(root, 'lib'), { recursive: true })
+/** @param folder of the repository */
+async function sourcesOf (folder: string): Promise<Sources> {
+  const entries = await readdir(join(root, folder), { recursive: true })
   const files = entries.map((entry) => entry.replaceAll('\\', '/')).filter((entry) => entry.endsWith('.ts') && !entry.endsWith('.d.ts'))
   return new Map(await Promise.all(files.sort().map(async (file) =>
-    [file, await readFile(join(root, 'lib', file), 'utf8')] as const)))
+    [file, await readFile(join(root, folder, file), 'utf8')] as const)))
 }
 
 interface Manifest {
@@ -35,12 +37,12 @@ function faultsWith (files: Record<string, string>): string[] {
 
 t.test('imports in lib/ point only toward the ground, every room has an index, no file is long', async (t) => {
   const { dependencies, peerDependencies } = await manifest()
-  t.same(inspect(await libSources(), Object.keys({ ...dependencies, ...peerDependencies })), [])
+  t.same(inspect(await sourcesOf('lib'), Object.keys({ ...dependencies, ...peerDependencies })), [])
 })
 
 t.test('every folder with an index is a subpath of the package, and every subpath such a folder, but the element', async (t) => {
   const { exports } = await manifest()
-  const subpaths = [...(await libSources()).keys()].filter((file) => file.endsWith('/index.ts')).map((file) => `./${file.slice(0, -'/index.ts'.length)}`)
+  const subpaths = [...(await sourcesOf('lib')).keys()].filter((file) => file.endsWith('/index.ts')).map((file) => `./${file.slice(0, -'/index.ts'.length)}`)
   t.same(Object.keys(exports).sort(), ['.', ...subpaths, './console/element.js', './package.json'].sort())
 })
 
@@ -116,4 +118,23 @@ t.test('a long file, a room without an index, a room without a floor and a dead 
   t.same(faultsWith({ 'limits/take.ts': line, 'index.ts': "import './limits/take.js'\n" }), ['limits/ has no index.ts'])
   t.same(faultsWith({ 'attic/index.ts': line }), ['attic/ has no floor: give it one in test/helpers/house.ts'])
   t.same(faultsWith({ 'auth/old.ts': line }), ['auth/old.ts is reached from no index.ts'])
+})
+
+t.test('no test asserts in each round of a loop', async (t) => {
+  t.same([...await sourcesOf('test')].flatMap(([file, text]) => assertionsInLoops(`test/${file}`, text)), [])
+})
+
+t.test('an assertion in a loop is named, in whatever way it is repeated, and one after a loop or in a test of its own is not', async (t) => {
+  const text = [
+    'for (const row of rows) t.equal(row, 1)',
+    'while (next()) { if (late) t.ok(true) }',
+    'rows.forEach((row) => t.same(row, []))',
+    'await Promise.all(rows.map(async (row) => { await t.rejects(row) }))',
+    'fc.assert(fc.property(text, (text) => { t.match(text, /a/) }))',
+    'for (const row of rows) t.test(row, async (t) => { t.equal(row, 1) })',
+    'for (const row of rows) seen.push(row)',
+    't.same(seen, [])',
+    'for (const row of rows) t.fail(row)',
+  ].join('\n')
+  t.same(assertionsInLoops('a.ts', text), ['a.ts:1', 'a.ts:2', 'a.ts:3', 'a.ts:4', 'a.ts:5'])
 })

@@ -1,4 +1,5 @@
-// npm test; npm run test:services; npm run test:one -- FILE …: compiles everything once, then runs the compiled runner.
+// npm test; npm run test:services; npm run test:one -- FILE …; node test/run.js --times: compiles everything once, then runs
+// the compiled runner.
 import { build } from './build.js'
 
 const digest = await build()

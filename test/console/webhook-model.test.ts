@@ -4,6 +4,7 @@ import { english } from '../../lib/console/element/strings.js'
 import { createWebhookModel } from '../../lib/console/element/webhooks/model.js'
 import { firstWebhookState } from '../../lib/console/element/webhooks/state.js'
 import { endpointVerbs } from '../../lib/console/element/webhooks/verbs.js'
+import { collectRounds } from '../helpers/collect.js'
 import { fetchOf } from '../helpers/page-fetch.js'
 import { ada } from '../helpers/settings.js'
 import { until } from '../helpers/until.js'
@@ -52,6 +53,7 @@ t.test('who asks and the endpoints of a place are loaded; whoever switches twice
   await model.load()
   t.match(model.state, { busy: false, caller: { owner: 'Ada Okafor', may: { write: true, manage: true } } })
   t.same(urls(), ['/ok'])
+  const rounds = collectRounds()
   for (const slow of ['/caller', '/webhooks?workspace=northwind']) {
     let release = () => {}
     between(async (url, init) => {
@@ -63,9 +65,10 @@ t.test('who asks and the endpoints of a place are loaded; whoever switches twice
     await model.go({ workspace: 'contoso' })
     release()
     await first
-    t.same(urls(), ['/other'])
+    rounds.add(urls(), ['/other'])
     between(send)
   }
+  t.strictSame(rounds.seen, rounds.expected)
   host.isDown = true
   await model.load()
   t.match(model.state, { busy: false, trouble: { kind: 'outage' }, endpoints: [] })
@@ -88,6 +91,7 @@ t.test('a refresh sees what happened meanwhile, speaks of a sign-out alone, and 
   await model.refresh()
   t.match(model.state, { trouble: { kind: 'signed-out' } })
   host.person = ada
+  const rounds = collectRounds()
   for (const [overtake, expected] of [
     [() => model.openForm(remove, model.state.endpoints[0]).then(() => model.edit({ texts: { confirmation: new URL(model.state.endpoints[0]?.url ?? '').host } })).then(() => model.submit()), []],
     [() => model.go({ environment: 'sandbox' }), []]
@@ -104,8 +108,9 @@ t.test('a refresh sees what happened meanwhile, speaks of a sign-out alone, and 
     await overtake()
     release?.()
     await refreshed
-    t.same(urls(), expected)
+    rounds.add(urls(), expected)
   }
+  t.strictSame(rounds.seen, rounds.expected)
 })
 
 t.test('an endpoint that is added shows its secret once, receives a test, and what came of it is shown', async (t) => {

@@ -6,6 +6,7 @@ import { attemptWords, deliveryBadge, deliveryWords, endpointBadges, endpointCol
 import { endpointKind } from '../../lib/console/element/webhooks/kind.js'
 import { isDeliveryFilter } from '../../lib/console/element/webhooks/state.js'
 import { endpointVerbs } from '../../lib/console/element/webhooks/verbs.js'
+import { collectRounds } from '../helpers/collect.js'
 import { attempt, deliveryView, endpointView, webhookCallerView } from '../helpers/endpoint-view.js'
 import { at, NOW, reading } from '../helpers/key-view.js'
 
@@ -30,7 +31,9 @@ t.test('verbs are offered by what the caller may, and by whether the endpoint is
     ['row', may(true, false), record, ['webhookTest']],
     ['details', may(false, false), record, []]
   ] as const
-  for (const [place, caller, record, expected] of rows) t.same(offered(endpointKind, place, caller, record).map(({ label }) => label), expected)
+  const rounds = collectRounds()
+  for (const [place, caller, record, expected] of rows) rounds.add(offered(endpointKind, place, caller, record).map(({ label }) => label), expected)
+  t.strictSame(rounds.seen, rounds.expected)
   t.equal(endpointKind.nameOf(record, reading.strings), 'https://example.com/hooks')
 })
 
@@ -47,7 +50,9 @@ t.test('a form begins with what is, and says what is wrong', async (t) => {
     ['remove', { confirmation: ' example.com ' }, {}],
     ['rotate', {}, {}]
   ]
-  for (const [name, texts, faults] of rows) t.same(endpointVerbs[name].faults(draft(texts), subject), faults, name)
+  const rounds = collectRounds()
+  for (const [name, texts, faults] of rows) rounds.add(endpointVerbs[name].faults(draft(texts), subject), faults, name)
+  t.strictSame(rounds.seen, rounds.expected)
   t.equal(confirmationWord(undefined), '')
 })
 
@@ -64,7 +69,9 @@ t.test('requests say what was chosen, and the version that a person saw', async 
     ['remove', draft({}), { method: 'DELETE', path: '/whe_1', body: {} }],
     ['replay', draft({}), { method: 'POST', path: '/whe_1/deliveries//replay', body: {} }]
   ]
-  for (const [name, given, request] of rows) t.strictSame(endpointVerbs[name].request(given, subject), request, name)
+  const rounds = collectRounds()
+  for (const [name, given, request] of rows) rounds.add(endpointVerbs[name].request(given, subject), request, name)
+  t.strictSame(rounds.seen, rounds.expected)
   t.equal(endpointVerbs.replay.request(draft({}), { ...subject, part: '../x' }).path, '/whe_1/deliveries/..%2Fx/replay')
 })
 
@@ -72,12 +79,14 @@ t.test('types of events are chosen by what they are about, where not every event
   t.same(eventGroups(caller).map(({ title, scopes }) => [title, scopes.map(({ scope, permissions }) => `${scope}: ${permissions}`)]), [
     ['key', ['key.issued: a key was issued', 'key.revoked: a key was revoked, for good']], ['limit', ['limit.exceeded: a caller has used up a policy']]
   ])
+  const rounds = collectRounds()
   for (const field of endpointVerbs.change.fields) {
     if (field.kind !== 'several') continue
-    t.equal(field.offer(subject).length, 2)
-    t.same(['some', 'every'].map((which) => field.isShown(draft({ which }))), [true, false])
+    rounds.add(field.offer(subject).length, 2)
+    rounds.add(['some', 'every'].map((which) => field.isShown(draft({ which }))), [true, false])
   }
-  for (const field of endpointVerbs.remove.fields) t.equal(field.word(subject), 'example.com')
+  for (const field of endpointVerbs.remove.fields) rounds.add(field.word(subject), 'example.com')
+  t.strictSame(rounds.seen, rounds.expected)
 })
 
 const words = (cell: Cell): unknown => cell.kind === 'time' ? cell.time.words : cell.kind === 'rows' ? cell.rows.map(({ code, note }) => `${code} ${note}`) : 'text' in cell ? cell.text : undefined
@@ -115,10 +124,12 @@ t.test('how a delivery is doing, and how each attempt ended, in words', async (t
     [{ state: 'failed', attempts: [attempt('timeout'), attempt('gone', 410)] }, 'Failed', 'Answered 410: it wants nothing any more'],
     [{ state: 'delivered', attempts: [attempt('delivered', 204)] }, 'Delivered', 'Answered 204']
   ] as const
+  const rounds = collectRounds()
   for (const [more, badge, text] of rows) {
     const delivery = deliveryView(structuredClone(more) as object)
-    t.same([deliveryBadge(delivery, reading).text, deliveryWords(delivery, reading)], [badge, text])
+    rounds.add([deliveryBadge(delivery, reading).text, deliveryWords(delivery, reading)], [badge, text])
   }
+  t.strictSame(rounds.seen, rounds.expected)
   const outcomes = [['refused', 500], ['redirected', 302], ['unreachable'], ['insecure'], ['forbidden-address'], ['disabled'], ['undecryptable'], ['of a later version']] as const
   t.same(outcomes.map(([outcome, status]) => attemptWords(attempt(outcome, status), reading)), [
     'Answered 500, not 2xx', 'Answered 302: redirects are not followed', 'No connection, or it broke off', 'The certificate is not valid', 'Not sent: the host is not at a public address',

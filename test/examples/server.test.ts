@@ -173,9 +173,9 @@ t.test('SIGTERM and SIGINT end it cleanly, while a connection is kept alive', as
 t.test('an unknown example, a bad PORT and a taken one are said in one line', async (t) => {
   const unknown = await runExample('nope')
   t.match(unknown, { code: 1, stdout: '', stderr: 'there is no example "nope"; npm start runs the devices API, npm start -- NAME one of read-write, resource-actions, company-tokens, tiers-oauth, key-types\n' })
-  await Promise.all(['http', '', '65536', '-1', '80.5'].map(async (PORT) => {
-    t.match(await runExample(undefined, { PORT }), { code: 1, stdout: '', stderr: `PORT must be a number from 0 (picks one) to 65535, not "${PORT}"\n` })
-  }))
+  const ports = ['http', '', '65536', '-1', '80.5']
+  t.same(await Promise.all(ports.map((PORT) => runExample(undefined, { PORT }))), ports.map((PORT) =>
+    ({ code: 1, stdout: '', stderr: `PORT must be a number from 0 (picks one) to 65535, not "${PORT}"\n` })))
   const other = createServer()
   t.teardown(() => other.close())
   const PORT = await new Promise<string>((resolve) => other.listen(0, '127.0.0.1', () => {
