@@ -145,7 +145,8 @@ t.test('a secret is rotated, an endpoint disabled, enabled and deleted; a confli
   host.isDown = false
   await within('Send test').click()
   await receiver.count(1)
-  await dialog.waitFor({ state: 'detached' })
+  await page.getByText(`A test was sent to ${url}.`).waitFor()
+  t.equal(await dialog.count(), 0)
 
   await button(`Delete ${url}`).click()
   await within('Delete').click()
