@@ -43,8 +43,9 @@ export async function runFiles (files: readonly string[], { coverage, times }: R
   const closed = new Promise<number | null>((resolve, reject) => child.once('error', reject).once('close', resolve))
   const [output, errors, status] = await Promise.all([text(child.stdout), text(child.stderr), closed])
   const { passed, failed } = countTests(output)
-  // A process that fails without a failed test, by a crash or by a test that never ended, has failed once.
-  const crashed = status !== 0 && failed === 0 ? 1 : 0
+  // A process that fails without a failed test, by a crash or by a test that never ended, has failed once. So has one whose
+  // tests tap no longer took: it says so and exits with 0.
+  const crashed = failed === 0 && (status !== 0 || errors.includes('after parent')) ? 1 : 0
   const seconds = (performance.now() - began) / 1000
   return { files, passed, failed: failed + crashed, seconds, cpu: times ? cpuOf(errors) : 0, output: `${output}${errors}` }
 }

@@ -59,6 +59,7 @@ t.test('groups that a machine can not run are named with what they lack, and wit
 t.test('files that start nothing share a process with their neighbours, at most twelve; others have one each', async (t) => {
   const [cluster = '', ...quick] = ['limits-redis/cluster.test.js', 'core/address.test.js', 'scopes/guard.test.js', 'core/options.test.js'].map(compiled)
   t.same(groupFiles([cluster, ...quick]), [[cluster], [quick[0], quick[2]], [quick[1]]])
+  t.same(groupFiles([compiled('rfc/rfc6750.test.js'), compiled('rfc/rfc8725.test.js')]).length, 2, 'one holds a server for all its tests')
   t.same(groupFiles(Array<string>(25).fill(quick[0] ?? '')).map((group) => group.length), [12, 12, 1])
 })
 
