@@ -50,6 +50,11 @@ export interface Principal {
   readonly version?: number
 }
 
+/** Who did something, as records and events name a principal. */
+export function actorOf ({ kind, id, owner }: Principal): Pick<Principal, 'kind' | 'id' | 'owner'> {
+  return { kind, id, ...owner !== undefined && { owner } }
+}
+
 declare module 'fastify' {
   interface FastifyRequest {
     /** Null on public routes and before authentication; handlers of guarded routes use `principalOf(request)`. */

@@ -1,9 +1,13 @@
-import type { Static, TSchema } from '@sinclair/typebox'
+import { Type, type Static, type TSchema } from '@sinclair/typebox'
 import { Value } from '@sinclair/typebox/value'
 import { RecordError, type StoreError } from './store-error.js'
 
 /** Called for each record that a scan passes over, since it can't be used, with an error that names it. */
 export type OnBroken = (fault: StoreError) => void
+
+/** Who did something, as `actorOf` names them. */
+export const writtenActor =
+  Type.Object({ kind: Type.String(), id: Type.String(), owner: Type.Optional(Type.String()) })
 
 type Revive = (name: string, value: unknown) => unknown
 

@@ -1,7 +1,7 @@
 import { Type } from '@sinclair/typebox'
 import { Value } from '@sinclair/typebox/value'
 import { RecordError } from '../core/store-error.js'
-import { parseRecord } from '../core/stored-record.js'
+import { parseRecord, writtenActor } from '../core/stored-record.js'
 import { eventData, isEventType, type AccessEvent } from './event.js'
 
 const written = Type.Object({
@@ -10,7 +10,7 @@ const written = Type.Object({
   at: Type.String(),
   workspace: Type.String(),
   data: Type.Unknown(),
-  by: Type.Optional(Type.Object({ kind: Type.String(), id: Type.String(), owner: Type.Optional(Type.String()) })),
+  by: Type.Optional(writtenActor),
   from: Type.Optional(Type.Object({ ip: Type.String(), requestId: Type.String() }))
 })
 

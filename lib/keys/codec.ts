@@ -1,7 +1,7 @@
 import { Type } from '@sinclair/typebox'
 import { show } from '../core/options.js'
 import { RecordError } from '../core/store-error.js'
-import { parseRecord } from '../core/stored-record.js'
+import { parseRecord, writtenActor } from '../core/stored-record.js'
 import { copyKey, type ApiKey, type KeySecret } from './record.js'
 
 /** A key as a store has it. Times are milliseconds since the epoch. */
@@ -46,6 +46,8 @@ const writtenKey = Type.Object({
   expiresAt: Type.Optional(Type.String()),
   revokedAt: Type.Optional(Type.String()),
   revokedReason: Type.Optional(Type.String()),
+  updatedAt: Type.Optional(Type.String()),
+  updatedBy: Type.Optional(writtenActor),
   version: Type.Integer()
 })
 
@@ -76,7 +78,7 @@ export function readKey ({ id, workspace, version, record, createdAt, use }: Sto
   for (const name of ['id', 'workspace', 'version'] as const) {
     if (written[name] !== row[name]) throw refuse(`${name} is another than that of its row`)
   }
-  const { secrets, expiresAt, revokedAt, ...key } = written
+  const { secrets, expiresAt, revokedAt, updatedAt, ...key } = written
   return copyKey({
     ...key,
     secrets: secrets.map(({ createdAt, retiresAt, ...secret }, i): KeySecret => ({
@@ -87,6 +89,7 @@ export function readKey ({ id, workspace, version, record, createdAt, use }: Sto
     createdAt: time('createdAt', createdAt),
     ...expiresAt !== undefined && { expiresAt: time('expiresAt', expiresAt) },
     ...revokedAt !== undefined && { revokedAt: time('revokedAt', revokedAt) },
+    ...updatedAt !== undefined && { updatedAt: time('updatedAt', updatedAt) },
     ...use !== undefined && {
       lastUsedAt: time('lastUsedAt', use.lastUsedAt),
       scopesUsedAt: Object.fromEntries(Object.entries(use.scopesUsedAt).map(([scope, at]) => [scope, time(scope, at)]))

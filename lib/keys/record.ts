@@ -1,5 +1,6 @@
 import { intern } from '../core/intern.js'
 import { freezePrincipal, type Principal } from '../core/principal.js'
+import type { EventActor } from '../events/index.js'
 
 /** One of the secrets that a key has had. The text itself is stored nowhere; its hash is known to the store alone. */
 export interface KeySecret {
@@ -36,6 +37,10 @@ export interface ApiKey {
   readonly revokedAt?: Date
   /** Why it was revoked, for people. */
   readonly revokedReason?: string
+  /** When it was last changed; absent before the first change. */
+  readonly updatedAt?: Date
+  /** Who changed it last, as events name people; absent where the host or the first use of a new secret did. */
+  readonly updatedBy?: EventActor
   /** Grows with every change of the fields above. The fields below are written by `recordUse` and change no version. */
   readonly version: number
   readonly lastUsedAt?: Date
@@ -62,7 +67,8 @@ export interface LoadedKey {
 
 /** A frozen copy with dates of its own, since dates can't be frozen. */
 export function copyKey (key: ApiKey): ApiKey {
-  const { scopes, secrets, metadata, createdAt, expiresAt, revokedAt, lastUsedAt, scopesUsedAt } = key
+  const { scopes, secrets, metadata, createdAt, expiresAt, revokedAt, updatedAt, updatedBy } = key
+  const { lastUsedAt, scopesUsedAt } = key
   return Object.freeze({
     ...key,
     scopes: intern(scopes),
@@ -71,6 +77,8 @@ export function copyKey (key: ApiKey): ApiKey {
     ...metadata !== undefined && { metadata: Object.freeze({ ...metadata }) },
     ...expiresAt !== undefined && { expiresAt: new Date(expiresAt) },
     ...revokedAt !== undefined && { revokedAt: new Date(revokedAt) },
+    ...updatedAt !== undefined && { updatedAt: new Date(updatedAt) },
+    ...updatedBy !== undefined && { updatedBy: Object.freeze({ ...updatedBy }) },
     ...lastUsedAt !== undefined && { lastUsedAt: new Date(lastUsedAt) },
     ...scopesUsedAt !== undefined && { scopesUsedAt: copyDates(scopesUsedAt) }
   })

@@ -5,6 +5,7 @@ import { offers } from '../core/access-context.js'
 import { withoutPort } from '../core/address.js'
 import type { RefusalCode } from '../core/errors.js'
 import { checkOptions, OptionError } from '../core/options.js'
+import type { Principal } from '../core/principal.js'
 import type { ApiKey, KeyCaller } from '../keys/index.js'
 import { createFrame, type Kind, type RouteScopes } from './frame.js'
 import { keyRoutesOptions, type KeyRoutesOptions } from './key-options.js'
@@ -55,7 +56,7 @@ export async function keyRoutes (app: FastifyInstance, options: KeyRoutesOptions
   const { keys } = app.latchkey
   const usage = offers(app, 'usage') ? app.latchkey.usage : undefined
   const { context, actors, viewOfActor, declare } = createFrame(app, scopes, options, kind)
-  const view = (key: ApiKey) => viewOfKey(key, context.clock(), rotateEvery)
+  const viewFor = (by: Principal) => (key: ApiKey) => viewOfKey(key, { by, now: context.clock(), rotateEvery })
   const catalogue = () => app.latchkey.scopesByResource()
   const grantableBy = createGrantable({ catalogue, grants: keys.grants, presets: bundles })
   app.addHook('onReady', async () => checkPresets(bundles, catalogue()))
@@ -79,7 +80,7 @@ export async function keyRoutes (app: FastifyInstance, options: KeyRoutesOptions
     const input = { ...fields, workspace: caller.by.workspace, expiresAt: expiryOf(expiresAt) ?? undefined }
     const { key, secret } = await keys.issue(input, caller)
     reply.code(201)
-    return { key: view(key), secret }
+    return { key: viewFor(caller.by)(key), secret }
   })
 
   app.get<{ Querystring: Body<typeof ListQuery> }>('/', declare({
@@ -92,7 +93,7 @@ export async function keyRoutes (app: FastifyInstance, options: KeyRoutesOptions
     const { workspace, environment, ...page } = request.query
     const by = await actors.actorIn(request, { workspace, environment })
     const { keys: found, ...rest } = await keys.list(by.workspace, { ...page, environment: by.environment })
-    return { keys: found.map(view), ...rest }
+    return { keys: found.map(viewFor(by)), ...rest }
   })
 
   app.get('/workspaces', declare({
@@ -121,7 +122,7 @@ export async function keyRoutes (app: FastifyInstance, options: KeyRoutesOptions
     answers: { 200: answers.key }
   }), async (request) => {
     const caller = await callerOf(request)
-    return view(await keys.get(caller.by.workspace, request.params.id, caller))
+    return viewFor(caller.by)(await keys.get(caller.by.workspace, request.params.id, caller))
   })
 
   if (usage !== undefined) addUsageRoutes(app, { keys, usage, callerOf, context, declare })
@@ -138,7 +139,7 @@ export async function keyRoutes (app: FastifyInstance, options: KeyRoutesOptions
     const { expiresAt, ...fields } = request.body
     const input = { ...fields, expiresAt: expiryOf(expiresAt) }
     const { key, effectiveWithin } = await keys.update(caller.by.workspace, request.params.id, input, caller)
-    return { key: view(key), effectiveWithin }
+    return { key: viewFor(caller.by)(key), effectiveWithin }
   })
 
   app.post<ById & { Body: Body<typeof RotateBody> }>('/:id/rotate', declare({
@@ -155,7 +156,7 @@ export async function keyRoutes (app: FastifyInstance, options: KeyRoutesOptions
     const { version = (await keys.get(workspace, id, caller)).version, ...grace } = request.body
     await pause(ROTATION_WINDOW_MS)
     const { key, secret, effectiveWithin } = await keys.rotate(workspace, id, { ...grace, version }, caller)
-    return { key: view(key), secret, effectiveWithin }
+    return { key: viewFor(caller.by)(key), secret, effectiveWithin }
   })
 
   app.post<ById & { Body: Body<typeof RevokeBody> }>('/:id/revoke', declare({
@@ -167,7 +168,7 @@ export async function keyRoutes (app: FastifyInstance, options: KeyRoutesOptions
   }), async (request) => {
     const caller = await callerOf(request)
     const { key, effectiveWithin } = await keys.revoke(caller.by.workspace, request.params.id, request.body, caller)
-    return { key: view(key), effectiveWithin }
+    return { key: viewFor(caller.by)(key), effectiveWithin }
   })
 }
 

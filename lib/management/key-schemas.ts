@@ -1,6 +1,6 @@
 import { Type, type Static } from '@sinclair/typebox'
 import {
-  at, caller, cursor, id, instant, InWorkspace, limit, line, next, orNull, strict, workspaces
+  at, caller, cursor, id, instant, InWorkspace, limit, line, next, orNull, strict, updatedBy, workspaces
 } from './schemas.js'
 
 const name = line('For people, to tell keys apart.')
@@ -75,6 +75,8 @@ export const Key = Type.Object({
   expiresAt: Type.Optional(at('Not valid from this instant on.')),
   revokedAt: Type.Optional(at('When it was revoked.')),
   revokedReason: Type.Optional(Type.String()),
+  updatedAt: Type.Optional(at('When it was last changed; absent before the first change.')),
+  updatedBy: Type.Optional(updatedBy),
   rotateBy: Type.Optional(at('When its secret should be rotated.')),
   lastUsedAt: Type.Optional(at('When it was last used, to the minute.')),
   scopesUsedAt: Type.Optional(Type.Object({}, usedAt)),

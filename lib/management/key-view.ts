@@ -1,11 +1,21 @@
 import type { Static } from '@sinclair/typebox'
+import type { Principal } from '../core/principal.js'
 import type { ApiKey, KeySecret } from '../keys/index.js'
+import { viewOfUpdate } from './update-view.js'
 import type { Key } from './key-schemas.js'
 
 type KeyView = Static<typeof Key>
 
-/** A key as responses show it. @param rotateEvery seconds after which its secret should be rotated */
-export function viewOfKey (key: ApiKey, now: number, rotateEvery: number | undefined): KeyView {
+interface KeyReader {
+  /** Who asks. */
+  readonly by: Principal
+  readonly now: number
+  /** Seconds after which a secret should be rotated. */
+  readonly rotateEvery: number | undefined
+}
+
+/** A key as responses show it. */
+export function viewOfKey (key: ApiKey, { by, now, rotateEvery }: KeyReader): KeyView {
   const { id, workspace, environment, scopes, secrets, createdAt, version } = key
   const { name, owner, tier, metadata, expiresAt, revokedAt, revokedReason, lastUsedAt, scopesUsedAt } = key
   const rotatedAt = secrets.at(-1)?.createdAt
@@ -25,6 +35,7 @@ export function viewOfKey (key: ApiKey, now: number, rotateEvery: number | undef
     ...expiresAt !== undefined && { expiresAt: expiresAt.toISOString() },
     ...revokedAt !== undefined && { revokedAt: revokedAt.toISOString() },
     ...revokedReason !== undefined && { revokedReason },
+    ...viewOfUpdate(key, by),
     ...rotateEvery !== undefined && rotatedAt !== undefined && { rotateBy: after(rotatedAt, rotateEvery) },
     ...lastUsedAt !== undefined && { lastUsedAt: lastUsedAt.toISOString() },
     ...scopesUsedAt !== undefined && { scopesUsedAt: textOfEach(scopesUsedAt) }

@@ -35,6 +35,13 @@ export const cursor =
 export const next =
   Type.Optional(Type.String({ description: '`cursor` of the next page; absent on the last one.' }))
 
+/** Who changed a record last. Ids of people are for the audit log alone. */
+export const updatedBy = Type.Object({
+  kind: Type.String({ description: '`api-key` or `access-token`; a person is the latter.' }),
+  owner: Type.Optional(Type.String({ description: 'The user or system that it acts for.' })),
+  you: Type.Boolean({ description: 'Whether that is who asks.' })
+}, { description: 'Who changed it last; absent where the server itself did.' })
+
 const Workspace = Type.Object({ id: Type.String(), name: Type.Optional(Type.String()), current: Type.Boolean() })
 const mayActIn = 'The workspaces that you may act in; `current` is the one of your credential.'
 export const workspaces = Type.Array(Workspace, { description: mayActIn })

@@ -66,10 +66,11 @@ export async function webhookRoutes (app: FastifyInstance, options: WebhookRoute
     takes: { body: CreateBody },
     answers: { 201: answers.secret }
   }), async (request, reply) => {
-    const { workspace, environment } = await actorOf(request)
+    const by = await actorOf(request)
+    const { workspace, environment } = by
     const { endpoint, secret } = await webhooks.create(workspace, { ...request.body, environment })
     reply.code(201)
-    return { endpoint: viewOfEndpoint(endpoint), secret }
+    return { endpoint: viewOfEndpoint(endpoint, by), secret }
   })
 
   app.get<InWorkspaceQuery>('/', declare({
@@ -80,7 +81,7 @@ export async function webhookRoutes (app: FastifyInstance, options: WebhookRoute
   }), async (request) => {
     const by = await actorOf(request)
     const endpoints = await webhooks.list(by.workspace, by)
-    return { endpoints: endpoints.map(viewOfEndpoint) }
+    return { endpoints: endpoints.map((endpoint) => viewOfEndpoint(endpoint, by)) }
   })
 
   app.get<InWorkspaceQuery>('/caller', declare({
@@ -98,7 +99,7 @@ export async function webhookRoutes (app: FastifyInstance, options: WebhookRoute
     answers: { 200: answers.endpoint }
   }), async (request) => {
     const by = await actorOf(request)
-    return viewOfEndpoint(await webhooks.get(by.workspace, request.params.id, by))
+    return viewOfEndpoint(await webhooks.get(by.workspace, request.params.id, by), by)
   })
 
   app.patch<ById & { Body: Body<typeof UpdateBody> }>('/:id', declare({
@@ -109,7 +110,9 @@ export async function webhookRoutes (app: FastifyInstance, options: WebhookRoute
     answers: { 200: answers.endpoint }
   }), async (request) => {
     const by = await actorOf(request)
-    return viewOfEndpoint(await webhooks.update(by.workspace, request.params.id, request.body, by))
+    const { workspace, environment } = by
+    const endpoint = await webhooks.update(workspace, request.params.id, request.body, { environment, by })
+    return viewOfEndpoint(endpoint, by)
   })
 
   app.delete<ById>('/:id', declare({
@@ -132,8 +135,10 @@ export async function webhookRoutes (app: FastifyInstance, options: WebhookRoute
     answers: { 200: answers.secret }
   }), async (request) => {
     const by = await actorOf(request)
-    const { endpoint, secret } = await webhooks.rotateSecret(by.workspace, request.params.id, request.body, by)
-    return { endpoint: viewOfEndpoint(endpoint), secret }
+    const { workspace, environment } = by
+    const caller = { environment, by }
+    const { endpoint, secret } = await webhooks.rotateSecret(workspace, request.params.id, request.body, caller)
+    return { endpoint: viewOfEndpoint(endpoint, by), secret }
   })
 
   app.post<ById>('/:id/test', declare({

@@ -1,6 +1,6 @@
 import { Type, type Static } from '@sinclair/typebox'
 import { eventTypes } from '../events/index.js'
-import { at, caller, cursor, id, InWorkspace, limit, line, next, orNull, strict } from './schemas.js'
+import { at, caller, cursor, id, InWorkspace, limit, line, next, orNull, strict, updatedBy } from './schemas.js'
 
 export const Params = Type.Object({ id: id('endpoint') })
 export const DeliveryParams = Type.Object({ id: id('endpoint'), delivery: id('delivery') })
@@ -67,6 +67,8 @@ const Endpoint = Type.Object({
   failingSince: Type.Optional(at('Since when every attempt has failed.')),
   secrets: Type.Array(Secret, { description: secrets }),
   createdAt: at('When it was created.'),
+  updatedAt: Type.Optional(at('When it was last changed; absent before the first change.')),
+  updatedBy: Type.Optional(updatedBy),
   version: Type.Integer({ description: 'Grows with every change.' })
 })
 

@@ -1,10 +1,12 @@
+import type { Principal } from '../core/principal.js'
 import { eventData, eventTypes } from '../events/index.js'
 import type { Delivery, EndpointSecret, WebhookEndpoint } from '../webhooks/index.js'
 import type { DeliveryView, EndpointView, WebhookCallerView } from './webhook-schemas.js'
+import { viewOfUpdate } from './update-view.js'
 
-/** An endpoint as responses show it: without its secrets. */
-export function viewOfEndpoint (endpoint: WebhookEndpoint): EndpointView {
-  const { secrets, disabledAt, disabledReason, failingSince, createdAt, ...rest } = endpoint
+/** An endpoint as responses show it: without its secrets. @param by who asks */
+export function viewOfEndpoint (endpoint: WebhookEndpoint, by: Principal): EndpointView {
+  const { secrets, disabledAt, disabledReason, failingSince, createdAt, updatedAt, updatedBy, ...rest } = endpoint
   return {
     ...rest,
     events: [...rest.events],
@@ -12,6 +14,7 @@ export function viewOfEndpoint (endpoint: WebhookEndpoint): EndpointView {
     ...disabledAt && { disabledAt: disabledAt.toISOString() },
     ...disabledReason && { disabledReason },
     ...failingSince && { failingSince: failingSince.toISOString() },
+    ...viewOfUpdate(endpoint, by),
     secrets: secrets.map(viewOfSecret),
     createdAt: createdAt.toISOString()
   }

@@ -31,11 +31,14 @@ export const changes: readonly KeyStoreCase[] = [
     name: 'an update replaces the version before it, and every read after it sees that',
     async run (store) {
       const workspace = newWorkspace()
-      const full = { name: 'CI', owner: 'ada', tier: 'pro', metadata: { team: 'a' }, expiresAt: at(1000) }
+      const texts = { name: 'CI', owner: 'ada', tier: 'pro' }
+      const updatedBy = { kind: 'api-key', id: 'key_1' }
+      const full = { ...texts, metadata: { team: 'a' }, expiresAt: at(1000), updatedBy }
       const { key, hash } = await inserted(store, workspace, full)
-      const { name: _name, owner: _owner, tier: _tier, metadata: _metadata, expiresAt: _expiresAt, ...bare } = key
+      const { name: _name, owner: _owner, tier: _tier, metadata: _notes, expiresAt: _end, ...more } = key
+      const { updatedBy: _by, ...bare } = more
       const change = { scopes: ['devices:write'], environment: 'sandbox', revokedAt: at(77), revokedReason: 'leaked' }
-      const revoked = changed(bare, change)
+      const revoked = changed(bare, { ...change, updatedAt: at(77) })
       assert.equal(await store.update(revoked), true)
       assert.deepStrictEqual(await store.get(workspace, key.id), revoked)
       const loaded = await store.findByHash(hash, true)

@@ -17,6 +17,8 @@ const FULL: Partial<ApiKey> = {
   expiresAt: new Date(Date.UTC(9999, 11, 31, 23, 59, 59, 999)),
   revokedAt: at(987),
   revokedReason: 'left in a "log"',
+  updatedAt: at(986),
+  updatedBy: { kind: 'access-token', id: 'user_1', owner: 'ada' },
   secrets: [secret(1, { retiresAt: at(1), graceAfterFirstUse: 3600 }), secret(2)]
 }
 

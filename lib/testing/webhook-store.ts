@@ -16,6 +16,8 @@ const records: readonly WebhookStoreCase[] = [
         disabledAt: at(1),
         disabledReason: 'gone',
         failingSince: at(2),
+        updatedAt: at(4),
+        updatedBy: { kind: 'access-token', id: 'user_1', owner: 'ada' },
         secrets: [{ value: 'a', createdAt: at(0), retiresAt: at(9) }, { value: 'b', createdAt: at(3) }]
       })
       const stored = await store.getEndpoint(made.workspace, made.id)

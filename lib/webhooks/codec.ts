@@ -1,6 +1,6 @@
 import { Type } from '@sinclair/typebox'
 import { RecordError } from '../core/store-error.js'
-import { parseRecord } from '../core/stored-record.js'
+import { parseRecord, writtenActor } from '../core/stored-record.js'
 import type { Attempt, Delivery, DeliveryState, WebhookEndpoint } from './endpoint.js'
 
 /** Names a record by its row, which no record may contradict. */
@@ -31,6 +31,8 @@ const endpointSchema = Type.Object({
   disabledAt: Type.Optional(date),
   disabledReason: Type.Optional(Type.Unsafe<NonNullable<WebhookEndpoint['disabledReason']>>(text)),
   failingSince: Type.Optional(date),
+  updatedAt: Type.Optional(date),
+  updatedBy: Type.Optional(writtenActor),
   version: Type.Integer()
 })
 

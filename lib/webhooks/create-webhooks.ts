@@ -3,6 +3,7 @@ import { AccessError, describeFault } from '../core/errors.js'
 import { readCursor, writeCursor } from '../core/cursor.js'
 import { readInput } from '../core/input.js'
 import { isId, isName } from '../core/name.js'
+import { actorOf } from '../core/principal.js'
 import { withTimeout, type Clock } from '../core/clock.js'
 import { checkDestination, type DestinationDeps } from './destination.js'
 import type { Delivery, EndpointSecret, WebhookEndpoint } from './endpoint.js'
@@ -13,7 +14,7 @@ import { payloadOf } from './payload.js'
 import type { SecretEncryption } from './secret-encryption.js'
 import { newSecret } from './secret.js'
 import type { WebhookStore } from './store.js'
-import type { EndpointFilter, EndpointUpdate, Webhooks } from './webhooks.js'
+import type { EndpointCaller, EndpointFilter, EndpointUpdate, Webhooks } from './webhooks.js'
 
 export interface WebhooksDeps extends DestinationDeps {
   readonly store: WebhookStore
@@ -63,8 +64,11 @@ export function createWebhooks (deps: WebhooksDeps): Webhooks {
     throw conflict(`The endpoint has the version ${found.version}, not ${version}; read it again.`)
   }
 
-  async function save (endpoint: WebhookEndpoint): Promise<WebhookEndpoint> {
-    const next = { ...endpoint, version: endpoint.version + 1 }
+  async function save (
+    { updatedBy: _before, ...endpoint }: WebhookEndpoint, { by }: EndpointCaller
+  ): Promise<WebhookEndpoint> {
+    const changed = { updatedAt: new Date(clock()), ...by && { updatedBy: actorOf(by) } }
+    const next = { ...endpoint, ...changed, version: endpoint.version + 1 }
     if (!await ask(store.updateEndpoint(next))) throw conflict('The endpoint was changed meanwhile; read it again.')
     return next
   }
@@ -112,22 +116,22 @@ export function createWebhooks (deps: WebhooksDeps): Webhooks {
       const endpoints = await ask(store.listEndpoints(workspace))
       return endpoints.filter((one) => environment === undefined || one.environment === environment)
     },
-    async update (workspace, id, input, filter = {}) {
+    async update (workspace, id, input, caller = {}) {
       const { version, url, ...update } = readInput(updateSchema, input, invalid)
-      const found = await findVersion(workspace, id, filter, version)
+      const found = await findVersion(workspace, id, caller, version)
       const href = url === undefined ? found.url : await normalUrl(url)
-      return await save({ ...updated(found, update, clock()), url: href })
+      return await save({ ...updated(found, update, clock()), url: href }, caller)
     },
     async remove (workspace, id, filter = {}) {
       await find(workspace, id, filter)
       await ask(store.removeEndpoint(workspace, id))
     },
-    async rotateSecret (workspace, id, input = {}, filter = {}) {
+    async rotateSecret (workspace, id, input = {}, caller = {}) {
       const { grace = DEFAULT_GRACE, version } = readInput(rotateSchema, input, invalid)
-      const found = await findVersion(workspace, id, filter, version)
+      const found = await findVersion(workspace, id, caller, version)
       const { secret, stored } = createSecret(id)
       const retiring = retire(found.secrets, clock(), grace).slice(1 - MAX_SECRETS)
-      return { endpoint: await save({ ...found, secrets: [...retiring, stored] }), secret }
+      return { endpoint: await save({ ...found, secrets: [...retiring, stored] }, caller), secret }
     },
     async test (workspace, id, filter = {}) {
       const endpoint = await find(workspace, id, filter)

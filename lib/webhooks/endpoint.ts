@@ -1,4 +1,4 @@
-import { isInAll, type EventType } from '../events/index.js'
+import { isInAll, type EventActor, type EventType } from '../events/index.js'
 
 /** A secret that signs deliveries: `whsec_` and base64 of 24 to 64 bytes (Standard Webhooks), as the store has it. */
 export interface EndpointSecret {
@@ -30,6 +30,10 @@ export interface WebhookEndpoint {
   readonly disabledReason?: DisabledReason
   /** Since when every attempt has failed; absent again after a success. */
   readonly failingSince?: Date
+  /** When it was last changed; absent before the first change. */
+  readonly updatedAt?: Date
+  /** Who changed it last, as events name people; absent where the host or the outcome of an attempt did. */
+  readonly updatedBy?: EventActor
   /** Grows by one with every change. */
   readonly version: number
 }

@@ -123,5 +123,5 @@ export type { Deliver, DeliveryEngine, EngineDeps } from './engine.js'
 export type { WebhooksOptions } from './options.js'
 export type { Resolve } from './resolve.js'
 export type {
-  DeliveriesInput, EndpointFilter, EndpointInput, EndpointUpdate, SecretRotation, Webhooks
+  DeliveriesInput, EndpointCaller, EndpointFilter, EndpointInput, EndpointUpdate, SecretRotation, Webhooks
 } from './webhooks.js'

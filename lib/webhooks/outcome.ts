@@ -66,12 +66,13 @@ export function endpointAfter (
   { at, outcome }: Attempt,
   { disableAfter }: Pick<RetryPolicy, 'disableAfter'>
 ): WebhookEndpoint | undefined {
-  const { failingSince, disabledAt, ...rest } = endpoint
-  if (disabledAt !== undefined || SENT_NOTHING.has(outcome)) return undefined
-  const version = endpoint.version + 1
-  if (outcome === 'delivered') return failingSince && { ...rest, version }
-  if (outcome === 'gone') return { ...endpoint, disabledAt: at, disabledReason: 'gone', version }
-  if (failingSince === undefined) return { ...endpoint, failingSince: at, version }
+  const { failingSince, updatedBy: _by, ...rest } = endpoint
+  if (endpoint.disabledAt !== undefined || SENT_NOTHING.has(outcome)) return undefined
+  const after = { ...rest, updatedAt: at, version: endpoint.version + 1 }
+  if (outcome === 'delivered') return failingSince && after
+  const failing = failingSince && { failingSince }
+  if (outcome === 'gone') return { ...after, ...failing, disabledAt: at, disabledReason: 'gone' }
+  if (failingSince === undefined) return { ...after, failingSince: at }
   if (at.getTime() - failingSince.getTime() < disableAfter * 1000) return undefined
-  return { ...endpoint, disabledAt: at, disabledReason: 'failing', version }
+  return { ...after, failingSince, disabledAt: at, disabledReason: 'failing' }
 }

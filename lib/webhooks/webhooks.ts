@@ -1,3 +1,4 @@
+import type { Principal } from '../core/principal.js'
 import type { EventType } from '../events/index.js'
 import type { Delivery, DeliveryState, WebhookEndpoint } from './endpoint.js'
 
@@ -48,6 +49,12 @@ export interface EndpointFilter {
   environment?: string | undefined
 }
 
+/** Who changes an endpoint, where it is not the host itself. */
+export interface EndpointCaller extends EndpointFilter {
+  /** For the record: `updatedBy`. */
+  by?: Principal | undefined
+}
+
 /**
  * What a host does with webhooks: `app.latchkey.webhooks`. Every method throws AccessErrors: `WEBHOOK_INPUT_INVALID`
  * with the field and the fix in `detail`; `WEBHOOK_NOT_FOUND`, also for an endpoint of another workspace;
@@ -60,7 +67,7 @@ export interface Webhooks {
   get (workspace: string, id: string, filter?: EndpointFilter): Promise<WebhookEndpoint>
   /** All of a workspace, newest first. */
   list (workspace: string, filter?: EndpointFilter): Promise<readonly WebhookEndpoint[]>
-  update (workspace: string, id: string, update: EndpointUpdate, filter?: EndpointFilter): Promise<WebhookEndpoint>
+  update (workspace: string, id: string, update: EndpointUpdate, caller?: EndpointCaller): Promise<WebhookEndpoint>
   /** Removes an endpoint with its deliveries. */
   remove (workspace: string, id: string, filter?: EndpointFilter): Promise<void>
   /**
@@ -68,7 +75,7 @@ export interface Webhooks {
    * rotation never gives a secret more time than it had.
    */
   rotateSecret (
-    workspace: string, id: string, input?: SecretRotation, filter?: EndpointFilter
+    workspace: string, id: string, input?: SecretRotation, caller?: EndpointCaller
   ): Promise<{ endpoint: WebhookEndpoint, secret: string }>
   /** Sends an event of the type `webhook.test`, once. */
   test (workspace: string, id: string, filter?: EndpointFilter): Promise<Delivery>

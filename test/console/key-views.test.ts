@@ -1,5 +1,7 @@
 import t from 'tap'
-import { badgesOf, columns, details, endedColumns, hintOf, nameOf, type Cell } from '../../lib/console/element/fields.js'
+import type { Cell } from '../../lib/console/element/cells.js'
+import { conflictWords } from '../../lib/console/element/changed-by.js'
+import { badgesOf, columns, details, endedColumns, hintOf, nameOf } from '../../lib/console/element/fields.js'
 import { confirmationWord, newestSecret, usedScopes } from '../../lib/console/element/key-facts.js'
 import { filterKeys, isOnlyName, mergeKeys, noFilter } from '../../lib/console/element/key-filter.js'
 import { collectRounds } from '../helpers/collect.js'
@@ -42,7 +44,7 @@ t.test('columns of the list', async (t) => {
 })
 
 t.test('details of a key', async (t) => {
-  t.same(Object.entries(shownOf(details, {})).filter(([, { kind }]) => kind === 'nothing').map(([name]) => name), ['owner', 'tier', 'rotate-by', 'revoked', 'reason', 'notes'])
+  t.same(Object.entries(shownOf(details, {})).filter(([, { kind }]) => kind === 'nothing').map(([name]) => name), ['owner', 'tier', 'changed', 'changed-by', 'rotate-by', 'revoked', 'reason', 'notes'])
   const full = shownOf(details, {
     owner: 'ada',
     tier: 'pro',
@@ -64,6 +66,23 @@ t.test('details of a key', async (t) => {
   t.equal(words(shownOf(details, { scopes: [] }).scopes), 'None: it grants nothing')
   t.same(Object.values(shownOf(details, { status: 'revoked', revokedAt: at(-DAY), revokedReason: 'left', rotateBy: at(DAY) })).map(words).filter((word) => word !== 'nothing'),
     ['code', 'yesterday', 'yesterday', 'left', 'rows', 'rows'])
+})
+
+t.test('who changed a key last, in its details and in a conflict', async (t) => {
+  const rows = [
+    [{ kind: 'access-token', owner: 'Bea', you: true }, 'You', 'You changed this 20 seconds ago, in another window or by a program. You see it as it is now.'],
+    [{ kind: 'access-token', owner: 'Bea', you: false }, 'Bea', 'Bea changed this 20 seconds ago. You see it as it is now.'],
+    [{ kind: 'access-token', you: false }, 'Somebody', 'Somebody changed this 20 seconds ago. You see it as it is now.'],
+    [{ kind: 'api-key', owner: 'Bea', you: false }, 'An API key of Bea', 'An API key of Bea changed this 20 seconds ago. You see it as it is now.'],
+    [{ kind: 'api-key', you: false }, 'An API key', 'An API key changed this 20 seconds ago. You see it as it is now.']
+  ] as const
+  const seen = rows.map(([updatedBy]) => {
+    const more = { updatedAt: at(-20), updatedBy }
+    return [updatedBy, words(shownOf(details, more)['changed-by']), conflictWords(keyView(more), reading)]
+  })
+  t.same(seen, rows)
+  t.equal(conflictWords(keyView({ updatedAt: at(-20) }), reading), undefined, 'the server itself did')
+  t.equal(words(shownOf(details, { updatedAt: at(-120) }).changed), '2 minutes ago')
 })
 
 t.test('names and hints, also where there are none', async (t) => {

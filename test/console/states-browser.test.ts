@@ -79,7 +79,7 @@ t.test('a session that has ended says so, with a link that opens a tab, and what
   await close()
 })
 
-t.test('two tabs: what one changes, the other sees as a conflict, and by itself when a person comes back to it', async (t) => {
+t.test('two people: what one changes, the other sees as a conflict that says who it was, and by itself on coming back to the page', async (t) => {
   const settings = await startSettings(t)
   await settings.issue({ name: 'CRM' })
   const [one, other] = [await openSettings(browser, settings), await openSettings(browser, settings)]
@@ -89,11 +89,13 @@ t.test('two tabs: what one changes, the other sees as a conflict, and by itself 
   await other.button('Details: CRM').click()
   await other.button('Rename CRM').click()
   await other.dialog.getByLabel('Name').fill('CRM of finance')
+  settings.host.person = { ...ada, id: 'user_bea', owner: 'Bea Lind' }
   await other.dialog.getByRole('button', { name: 'Rename' }).click()
   await other.row('CRM of finance').waitFor()
+  settings.host.person = ada
 
   await one.dialog.getByRole('button', { name: 'Rename' }).click()
-  await one.dialog.getByText('Somebody else changed this key meanwhile.').waitFor()
+  await one.dialog.getByText('Bea Lind changed this 1 second ago. You see it as it is now.').waitFor()
   t.equal(await one.dialog.getByLabel('Name').inputValue(), 'Sales CRM')
   await one.dialog.getByRole('heading', { name: 'Rename CRM of finance' }).waitFor()
   t.same(await axeFaults(one.page), [])

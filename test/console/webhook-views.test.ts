@@ -1,5 +1,5 @@
 import t from 'tap'
-import type { Cell } from '../../lib/console/element/fields.js'
+import type { Cell } from '../../lib/console/element/cells.js'
 import { offered } from '../../lib/console/element/verb.js'
 import { confirmationWord, eventGroups, isUnderway } from '../../lib/console/element/webhooks/facts.js'
 import { attemptWords, deliveryBadge, deliveryWords, endpointBadges, endpointColumns, endpointDetails, payloadText } from '../../lib/console/element/webhooks/fields.js'

@@ -1,7 +1,7 @@
 import { Webhook } from 'standardwebhooks'
 import t from 'tap'
 import { launchBrowser } from '../helpers/browser.js'
-import { axeFaults, openSettings } from '../helpers/settings.js'
+import { ada, axeFaults, openSettings } from '../helpers/settings.js'
 import { until } from '../helpers/until.js'
 import { startWebhookSettings, type WebhookSettings } from '../helpers/webhook-settings.js'
 
@@ -129,6 +129,9 @@ t.test('a secret is rotated, an endpoint disabled, enabled and deleted; a confli
   await hooks.update('northwind', id, { description: 'of a colleague' })
   await within('Change').click()
   await dialog.getByText('This endpoint was changed meanwhile. You see it as it is now.').waitFor()
+  await hooks.update('northwind', id, { description: 'of another colleague' }, { by: { ...ada, id: 'user_bea', owner: 'Bea Lind' } })
+  await within('Change').click()
+  await dialog.getByText('Bea Lind changed this 1 second ago. You see it as it is now.').waitFor()
   t.equal(await dialog.getByLabel('Description').inputValue(), 'mine')
   host.isDown = true
   await within('Change').click()

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { english, fill } from '../../lib/console/element/strings.js'
-import { duration, isWithin, period, timeWords } from '../../lib/console/element/time-words.js'
+import { agoWords, duration, isWithin, period, timeWords } from '../../lib/console/element/time-words.js'
 import { readTrouble } from '../../lib/console/element/trouble.js'
 import { collectRounds } from '../helpers/collect.js'
 
@@ -16,6 +16,10 @@ t.test('instants in words, and exactly', async (t) => {
   t.same(rows.map(([seconds]) => timeWords(at(seconds), NOW, 'en').words), rows.map(([, words]) => words))
   t.same(timeWords(at(0), NOW, 'en-GB', 'Europe/Berlin'), { words: 'now', exact: '1 Dec 2026, 10:30 CET', iso: '2026-12-01T09:30:00.000Z' })
   t.equal(timeWords(at(-DAY * 3), NOW, 'de').words, 'vor 3 Tagen')
+})
+
+t.test('how long ago, to the second, and never in the future', async (t) => {
+  t.same([5, 0, -1, -59, -60, -7200].map((seconds) => agoWords(at(seconds), NOW, 'en')), ['1 second ago', '1 second ago', '1 second ago', '59 seconds ago', '1 minute ago', '2 hours ago'])
 })
 
 t.test('lengths of time', async (t) => {

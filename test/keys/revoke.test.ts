@@ -17,7 +17,7 @@ t.test('revoking says when, and is another version of the key', async (t) => {
   const key = await issue()
   clock.advance(5)
   const { key: revoked, effectiveWithin } = await keys.revoke('w1', key.id, { reason: 'left the company' })
-  t.same(revoked, { ...key, revokedAt: new Date(clock.now()), revokedReason: 'left the company', version: 2 })
+  t.same(revoked, { ...key, revokedAt: new Date(clock.now()), revokedReason: 'left the company', updatedAt: new Date(clock.now()), version: 2 })
   t.ok(Object.isFrozen(revoked))
   t.equal(effectiveWithin, 0, 'without a cache')
 })

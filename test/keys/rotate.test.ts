@@ -19,6 +19,7 @@ t.test('another secret is in force, and the earlier one dies at once', async (t)
   const now = new Date(clock.now())
   t.same(rotated.key, {
     ...key,
+    updatedAt: now,
     version: 2,
     secrets: [
       { generation: 1, hint: secret.slice(10, 14), createdAt: key.createdAt, retiresAt: now },

@@ -1,5 +1,6 @@
 import { Type } from '@sinclair/typebox'
 import { createMemoryKeyStore } from 'fastify-latchkey/keys'
+import type { Principal } from 'fastify-latchkey'
 import t from 'tap'
 import { collectRounds, rejection } from '../helpers/collect.js'
 import { keyring } from '../helpers/keyring.js'
@@ -13,10 +14,24 @@ t.test('an update changes what it names, and null removes', async (t) => {
   const expiresAt = new Date(clock.now() + 60_000)
   const { key } = await keys.issue({ ...input, name: 'erp', tier: 'free', metadata: { team: 'red' } })
   const first = await keys.update('w1', key.id, { tier: 'pro', scopes: ['devices:write', 'devices:write'], expiresAt, owner: 'u1' })
-  t.same(first, { key: { ...key, tier: 'pro', scopes: ['devices:write'], expiresAt, owner: 'u1', version: 2 }, effectiveWithin: 0 })
+  t.same(first, { key: { ...key, tier: 'pro', scopes: ['devices:write'], expiresAt, owner: 'u1', version: 2, updatedAt: new Date(clock.now()) }, effectiveWithin: 0 })
   const { tier, owner, expiresAt: _gone, metadata, name, ...rest } = first.key
   t.same((await keys.update('w1', key.id, { name: null, tier: null, owner: null, expiresAt: null, metadata: null })).key, { ...rest, version: 3 })
   t.same(await keys.get('w1', key.id), { ...rest, version: 3 })
+})
+
+t.test('a key says when it was changed last and by whom, until the host changes it', async (t) => {
+  const { keys, clock } = keyring(t)
+  const { key } = await keys.issue(input)
+  t.same([key.updatedAt, key.updatedBy], [undefined, undefined], 'not yet')
+  const by: Principal = { kind: 'access-token', id: 'user_1', owner: 'ada', workspace: 'w1', environment: key.environment, scopes: ['devices:read'] }
+  clock.advance(5)
+  const { key: named } = await keys.update('w1', key.id, { name: 'erp' }, { by })
+  t.same([named.updatedAt, named.updatedBy], [new Date(clock.now()), { kind: 'access-token', id: 'user_1', owner: 'ada' }])
+  t.ok(Object.isFrozen(named.updatedBy))
+  clock.advance(5)
+  const { key: revoked } = await keys.revoke('w1', key.id)
+  t.same([revoked.updatedAt, revoked.updatedBy], [new Date(clock.now()), undefined])
 })
 
 t.test('an update that changes nothing makes no new version', async (t) => {

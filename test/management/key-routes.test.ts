@@ -56,7 +56,9 @@ t.test('a key is changed, rotated and revoked', async (t) => {
   const changed = await send('admin', `PATCH /api-keys/${key.id}`, { name: null, metadata: null, expiresAt: null, scopes: ['devices:write'], version: 1 })
   t.equal(changed.statusCode, 200)
   const { name, metadata, expiresAt, ...rest } = key
-  t.same(changed.json(), { key: { ...rest, scopes: ['devices:write'], version: 2 }, effectiveWithin: 0 })
+  const updated = { updatedAt: new Date(clock.now()).toISOString(), updatedBy: { kind: 'api-key', owner: 'ada', you: true } }
+  t.same(changed.json(), { key: { ...rest, scopes: ['devices:write'], version: 2, ...updated }, effectiveWithin: 0 })
+  t.same((await send('reader', `GET /api-keys/${key.id}`)).json().updatedBy, { kind: 'api-key', owner: 'ada', you: false }, 'another key of the same owner, whose id is not told')
   t.match((await send('admin', `PATCH /api-keys/${key.id}`, { expiresAt: '2030-01-01T00:00:00Z' })).json(), { key: { expiresAt: '2030-01-01T00:00:00.000Z' } })
 
   const rotated = await send('admin', `POST /api-keys/${key.id}/rotate`, { grace: 60 })

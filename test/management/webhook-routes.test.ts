@@ -65,8 +65,11 @@ t.test('an endpoint is created, shown without its secret, updated, tested, rotat
     const changed = await send('writer', `PATCH ${path}`, { description: null, events: [], url: receiver.url('/broken'), version })
     patterns.add(changed.json(), { status: 409, detail: `The endpoint has the version 3, not ${version}; read it again.` })
   }
-  const { description: _gone, ...rest } = atOnce.json().endpoint
-  t.strictSame((await send('writer', `PATCH ${path}`, { description: null, events: [], url: receiver.url('/broken'), version: 3 })).json(), { ...rest, events: [], url: receiver.url('/broken'), version: 4 })
+  const { description: _gone, updatedAt, ...rest } = atOnce.json().endpoint
+  t.match([updatedAt, rest.updatedBy], [/^20/, { kind: 'api-key', you: true }])
+  const { updatedAt: _later, ...moved } = (await send('writer', `PATCH ${path}`, { description: null, events: [], url: receiver.url('/broken'), version: 3 })).json()
+  t.strictSame(moved, { ...rest, events: [], url: receiver.url('/broken'), version: 4 })
+  t.match((await send('reader', `GET ${path}`)).json().updatedBy, { kind: 'api-key', you: false })
   const disabled = (await send('writer', `PATCH ${path}`, { enabled: false })).json()
   t.match(disabled, { enabled: false, disabledReason: 'requested', disabledAt: String })
   for (const what of ['test', `deliveries/${original?.id}/replay`]) rounds.add((await send('writer', `POST ${path}/${what}`)).json().code, 'WEBHOOK_CONFLICT')

@@ -78,15 +78,16 @@ t.test('an attempt delivers, ends or postpones its delivery', async (t) => {
 t.test('an attempt changes the health of its endpoint', async (t) => {
   const endpoint: WebhookEndpoint = { id: 'whe_1', workspace: 'w1', url: 'https://example.com/', events: [], secrets: [], createdAt: new Date(NOW), version: 3 }
   const at = new Date(NOW + 1000)
-  const failing = { ...endpoint, failingSince: at, version: 4 }
+  const failing = { ...endpoint, failingSince: at, updatedAt: at, version: 4 }
   const after = (one: WebhookEndpoint, outcome: Parameters<typeof endpointAfter>[1]['outcome'], when = at) => endpointAfter(one, { at: when, took: 1, outcome }, policy)
   t.equal(after(endpoint, 'delivered'), undefined)
-  t.strictSame(after(endpoint, 'refused'), failing)
+  t.strictSame(after({ ...endpoint, updatedBy: { kind: 'api-key', id: 'key_1' } }, 'refused'), failing)
   t.equal(after(failing, 'timeout', new Date(at.getTime() + 431_999_000)), undefined)
   const later = new Date(at.getTime() + 432_000_000)
-  t.strictSame(after(failing, 'timeout', later), { ...failing, disabledAt: later, disabledReason: 'failing', version: 5 })
-  t.strictSame(after(failing, 'delivered'), { ...endpoint, version: 5 })
-  t.strictSame(after(endpoint, 'gone'), { ...endpoint, disabledAt: at, disabledReason: 'gone', version: 4 })
+  t.strictSame(after(failing, 'timeout', later), { ...failing, disabledAt: later, disabledReason: 'failing', updatedAt: later, version: 5 })
+  t.strictSame(after(failing, 'delivered'), { ...endpoint, updatedAt: at, version: 5 })
+  t.strictSame(after(endpoint, 'gone'), { ...endpoint, disabledAt: at, disabledReason: 'gone', updatedAt: at, version: 4 })
+  t.strictSame(after(failing, 'gone'), { ...failing, disabledAt: at, disabledReason: 'gone', version: 5 })
   t.strictSame((['disabled', 'undecryptable'] as const).map((outcome) => after(endpoint, outcome)), [undefined, undefined], 'the receiver had no part in it')
   t.equal(after({ ...endpoint, disabledAt: at }, 'refused'), undefined)
 })

@@ -73,7 +73,7 @@ export function createDialogs<C extends Actor, R extends Stored, A> (deps: Dialo
     if (answer.ok) return await succeed(form, answer.value)
     // Meanwhile it may have been changed, or the change may have happened: what is shown is what the server says.
     const record = await current(form.record)
-    const trouble = record?.version === form.record?.version ? withoutConflict(answer.trouble) : answer.trouble
+    const trouble = explained(answer.trouble, record?.version !== form.record?.version)
     const now = state().form
     if (now !== undefined) set({ form: { ...now, record, busy: false, trouble } })
   }
@@ -104,7 +104,8 @@ export function createDialogs<C extends Actor, R extends Stored, A> (deps: Dialo
   }
 }
 
-/** A conflict with something else than another's change, such as with a bound. */
-function withoutConflict (trouble: Trouble): Trouble {
-  return trouble.kind === 'conflict' ? { ...trouble, kind: 'refused' } : trouble
+/** A conflict is with another's change, of which the record says more; or with something else, such as a bound. */
+function explained (trouble: Trouble, isChanged: boolean): Trouble {
+  if (trouble.kind !== 'conflict') return trouble
+  return isChanged ? { kind: 'conflict' } : { ...trouble, kind: 'refused' }
 }

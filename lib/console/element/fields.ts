@@ -1,43 +1,9 @@
 import type { KeyView } from '../../management/index.js'
+import { nothing, textCell, timeCell, type Cell, type Field, type Reading } from './cells.js'
+import { lastChange } from './changed-by.js'
 import { endsSoon, isLive, newestSecret, retiringSecret, shouldRotate } from './key-facts.js'
-import { fill, type StringName, type Strings } from './strings.js'
-import { duration, timeWords, type TimeWords } from './time-words.js'
-
-/** Something technical, with a word on it. */
-export interface Row {
-  readonly code: string
-  readonly note: string
-  readonly exact?: string
-}
-
-/** What a field shows of a key; a view draws each kind in its own way. */
-export type Cell =
-  | { readonly kind: 'nothing' }
-  | { readonly kind: 'text' | 'code', readonly text: string }
-  | { readonly kind: 'time', readonly time: TimeWords }
-  | { readonly kind: 'rows', readonly rows: readonly Row[] }
-  | { readonly kind: 'pairs', readonly pairs: ReadonlyArray<readonly [name: string, value: string]> }
-
-/** What words depend on. */
-export interface Reading {
-  readonly now: number
-  readonly locale: string
-  readonly strings: Strings
-}
-
-/** One thing that a page shows of a record. */
-export interface Field<R> {
-  readonly name: string
-  readonly label: StringName
-  cell (record: R, reading: Reading): Cell
-}
-
-const nothing: Cell = { kind: 'nothing' }
-export const textCell = (text: string | undefined): Cell => text === undefined ? nothing : { kind: 'text', text }
-
-export function timeCell (iso: string | undefined, { now, locale }: Reading, otherwise?: string): Cell {
-  return iso === undefined ? textCell(otherwise) : { kind: 'time', time: timeWords(iso, now, locale) }
-}
+import { fill, type Strings } from './strings.js'
+import { duration, timeWords } from './time-words.js'
 
 /** Columns of the list after the name; scopes and status have views of their own. */
 export const columns: ReadonlyArray<Field<KeyView>> = [
@@ -70,6 +36,7 @@ export const details: ReadonlyArray<Field<KeyView>> = [
   { name: 'owner', label: 'owner', cell: ({ owner }) => textCell(owner) },
   { name: 'tier', label: 'tier', cell: ({ tier }) => textCell(tier) },
   { name: 'created', label: 'created', cell: ({ createdAt }, reading) => timeCell(createdAt, reading) },
+  ...lastChange,
   {
     name: 'rotate-by',
     label: 'rotateBy',

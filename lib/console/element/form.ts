@@ -1,4 +1,4 @@
-import type { CallerView } from '../../management/index.js'
+import type { CallerView, KeyView } from '../../management/index.js'
 import { chooseRung, isLadder, type Preset, type Resource } from './scope-choice.js'
 import type { StringName } from './strings.js'
 
@@ -6,10 +6,7 @@ import type { StringName } from './strings.js'
 export type Actor = Pick<CallerView, 'workspace' | 'environment' | 'may' | 'workspaces' | 'environments'>
 
 /** What is managed, as responses show it. */
-export interface Stored {
-  readonly id: string
-  readonly version: number
-}
+export type Stored = Pick<KeyView, 'id' | 'version' | 'updatedAt' | 'updatedBy'>
 
 /** What a person has typed and chosen in a form. */
 export interface Draft {

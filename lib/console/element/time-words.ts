@@ -30,6 +30,14 @@ function relative (seconds: number, locale: string): string {
   return new Intl.RelativeTimeFormat(locale, { numeric: 'auto' }).format(0, 'second')
 }
 
+/** How long ago an instant was, to the second: never in the future, whatever the clocks of two machines say. */
+export function agoWords (iso: string, now: number, locale: string): string {
+  const seconds = Math.min(-1, Math.round((Date.parse(iso) - now) / 1000))
+  return seconds > -60
+    ? new Intl.RelativeTimeFormat(locale).format(seconds, 'second')
+    : relative(seconds, locale)
+}
+
 /** A length of time, such as `1 day`. */
 export function duration (seconds: number, locale: string): string {
   const [unit, length] = STEPS.find(([, length]) => seconds >= length) ?? ['second', 1]

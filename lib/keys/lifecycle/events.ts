@@ -1,6 +1,6 @@
 import type { Clock } from '../../core/clock.js'
-import type { Principal } from '../../core/principal.js'
-import { eventId, type AccessEvent, type Emitter, type EventActor, type EventData } from '../../events/index.js'
+import { actorOf } from '../../core/principal.js'
+import { eventId, type AccessEvent, type Emitter, type EventData } from '../../events/index.js'
 import type { KeyCaller } from '../keys.js'
 import type { ApiKey } from '../record.js'
 import type { KeyField } from './transitions.js'
@@ -46,10 +46,6 @@ export function createKeyEvents ({ events, clock, notices }: KeyEventsDeps): Key
       else notices.emitStored(event, key)
     }
   }
-}
-
-function actorOf ({ kind, id, owner }: Principal): EventActor {
-  return { kind, id, ...owner !== undefined && { owner } }
 }
 
 /** The event of an action. A change has one id, by the key's version; each report of a leak has another id. */

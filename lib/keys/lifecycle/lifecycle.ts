@@ -41,7 +41,7 @@ export type Lifecycle = Omit<Keys, 'secretPattern' | 'forgetPermissions' | 'impo
 export function createLifecycle (deps: LifecycleDeps): Lifecycle {
   const { format, store, clock, deadline, scopes, tagOf, metadata, privilege, publish, events, onBroken } = deps
   const contextFor = (by?: Principal): InputContext => ({ now: clock(), scopes, tagOf, metadata, by })
-  const updateKey = createUpdateKey({ store, deadline, events, publish })
+  const updateKey = createUpdateKey({ store, clock, deadline, events, publish })
 
   async function insert (key: ApiKey, secret: string, caller: KeyCaller): Promise<void> {
     const event = events.eventOf({ type: 'key.issued' }, key, caller)

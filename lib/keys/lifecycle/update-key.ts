@@ -1,8 +1,8 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import { withTimeout } from '../../core/clock.js'
+import { withTimeout, type Clock } from '../../core/clock.js'
 import { AccessError, describeFault } from '../../core/errors.js'
 import { isId, isName } from '../../core/name.js'
-import type { Principal } from '../../core/principal.js'
+import { actorOf, type Principal } from '../../core/principal.js'
 import type { Changed, KeyCaller } from '../keys.js'
 import { copyKey, type ApiKey } from '../record.js'
 import type { KeyStore } from '../store.js'
@@ -29,7 +29,7 @@ export interface Update {
   readonly decide: (key: ApiKey) => Decision
   /** What the change is; nothing is emitted for an update without it. */
   readonly action?: (before: ApiKey, key: ApiKey) => KeyAction
-  /** For the event. */
+  /** For the record and the event. */
   readonly caller?: KeyCaller
   /** Pauses shortly between attempts, and so gets ahead of other changes: for revocations. */
   readonly urgent?: boolean
@@ -37,6 +37,7 @@ export interface Update {
 
 export interface UpdateKeyDeps {
   readonly store: KeyStore
+  readonly clock: Clock
   /** Seconds that the store may take. */
   readonly deadline: number
   readonly events: KeyEvents
@@ -52,7 +53,7 @@ const MAX_PAUSE = 50
 const MAX_URGENT_PAUSE = 2
 
 /** Reads, decides, compares and sets; where another change was faster, all of it again until the deadline. */
-export function createUpdateKey ({ store, deadline, events, publish }: UpdateKeyDeps): UpdateKey {
+export function createUpdateKey ({ store, clock, deadline, events, publish }: UpdateKeyDeps): UpdateKey {
   return async function updateKey ({ target, decide, action, caller, urgent = false }) {
     const answered = new AbortController()
 
@@ -67,7 +68,7 @@ export function createUpdateKey ({ store, deadline, events, publish }: UpdateKey
       for (let attempt = 1; !answered.signal.aborted; attempt++) {
         const { before, key: wanted, hash } = decision
         if (wanted === before) return before
-        const key = copyKey({ ...wanted, version: before.version + 1 })
+        const key = copyKey({ ...changedBy(wanted, caller?.by, clock()), version: before.version + 1 })
         const event = action && events.eventOf(action(before, key), key, caller)
         if (await store.update(key, hash, events.toStore(event))) {
           events.emit(event, key)
@@ -85,6 +86,10 @@ export function createUpdateKey ({ store, deadline, events, publish }: UpdateKey
     const { key, effectiveWithin } = await inTime(work, deadline).finally(() => answered.abort())
     return { key, effectiveWithin: await effectiveWithin }
   }
+}
+
+function changedBy ({ updatedBy: _before, ...key }: ApiKey, by: Principal | undefined, now: number): ApiKey {
+  return { ...key, updatedAt: new Date(now), ...by !== undefined && { updatedBy: actorOf(by) } }
 }
 
 /** @throws AccessError `KEY_NOT_FOUND`, also for keys that the caller may not see */

@@ -1,5 +1,5 @@
 import { html, nothing, type TemplateResult } from 'lit'
-import type { Cell, Field, Reading } from '../fields.js'
+import type { Cell, Field, Reading } from '../cells.js'
 import { say } from './view.js'
 
 /** Fields of a record that have something to show. */

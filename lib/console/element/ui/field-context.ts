@@ -1,6 +1,6 @@
 import { html, nothing, type TemplateResult } from 'lit'
 import type { Draft, Faults } from '../form.js'
-import type { Reading } from '../fields.js'
+import type { Reading } from '../cells.js'
 import { say } from './view.js'
 
 /** What fields draw from. */

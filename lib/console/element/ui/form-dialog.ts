@@ -1,4 +1,5 @@
 import { html, nothing, type TemplateResult } from 'lit'
+import { conflictWords } from '../changed-by.js'
 import type { Actor, FormField, Stored, Subject } from '../form.js'
 import type { FieldContext } from './field-context.js'
 import { fieldView } from './form-fields.js'
@@ -17,6 +18,8 @@ export function formDialog<C extends Actor, R extends Stored> (view: Shell<C, R>
   const faults = tried ? verb.faults(draft, subject) : {}
   const context: FieldContext = { view, draft, faults, word: wordOf(verb.fields, subject) }
   const name = record === undefined ? '' : kind.nameOf(record, reading.strings)
+  const isConflict = record !== undefined && trouble?.kind === 'conflict'
+  const conflict = isConflict ? conflictWords(record, reading) : undefined
   const close = () => { if (!busy) model.closeForm() }
 
   function submit (event: Event): void {
@@ -37,7 +40,7 @@ export function formDialog<C extends Actor, R extends Stored> (view: Shell<C, R>
         <div class="dialog-body">
           ${verb.intro === undefined ? nothing : html`<p>${say(view, verb.intro)}</p>`}
           ${verb.fields.map((field) => fieldView(field, subject, context))}
-          ${troubleView(view, trouble)}
+          ${troubleView(view, trouble, undefined, conflict)}
           ${isPossible ? nothing : html`<p class="fault" role="alert">${say(view, kind.noLongerPossible)}</p>`}
         </div>
         <div class="dialog-foot">

@@ -1,6 +1,7 @@
 import { html, nothing, type TemplateResult } from 'lit'
 import type { KeyView } from '../../../management/index.js'
-import { badgesOf, columns, endedColumns, hintOf, nameOf, type Field } from '../fields.js'
+import type { Field } from '../cells.js'
+import { badgesOf, columns, endedColumns, hintOf, nameOf } from '../fields.js'
 import { filterKeys } from '../key-filter.js'
 import type { StringName } from '../strings.js'
 import { isCounted } from '../usage/model.js'

@@ -4,9 +4,9 @@ import type { Trouble } from '../trouble.js'
 import { icons } from './icons.js'
 import { say, type Shell } from './view.js'
 
-/** Why something did not happen, and what a person can do. */
+/** Why something did not happen, and what a person can do. @param text in the place of what is said of its kind */
 export function troubleView<C extends Actor, R extends Stored> (
-  view: Shell<C, R>, trouble: Trouble | undefined, again?: () => void
+  view: Shell<C, R>, trouble: Trouble | undefined, again?: () => void, text?: string
 ): TemplateResult | typeof nothing {
   if (trouble === undefined) return nothing
   const { kind, detail, retryAfter = 0 } = trouble
@@ -18,7 +18,7 @@ export function troubleView<C extends Actor, R extends Stored> (
     <div part="notice" class="notice trouble" role="alert">
       ${icons.warning}
       <div class="grow">
-        <p>${say(view, view.kind.troubles[kind], { count: retryAfter })}</p>
+        <p><bdi>${text ?? say(view, view.kind.troubles[kind], { count: retryAfter })}</bdi></p>
         ${detail === undefined ? nothing : html`<p class="muted"><bdi>${detail}</bdi></p>`}
       </div>
       ${kind === 'signed-out' && view.signInUrl !== '' ? link : nothing}

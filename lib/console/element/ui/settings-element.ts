@@ -1,7 +1,7 @@
 import { LitElement, type PropertyValues } from 'lit'
 import { createApi, type Credentials, type Fetch } from '../api.js'
 import type { DialogState, ShownSecret } from '../dialogs.js'
-import type { Reading } from '../fields.js'
+import type { Reading } from '../cells.js'
 import type { Actor, Stored } from '../form.js'
 import type { ModelDeps } from '../model.js'
 import { english, type Strings } from '../strings.js'

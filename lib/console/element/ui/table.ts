@@ -1,6 +1,7 @@
 import { html, nothing, type TemplateResult } from 'lit'
 import { repeat } from 'lit/directives/repeat.js'
-import type { Badge, Reading } from '../fields.js'
+import type { Reading } from '../cells.js'
+import type { Badge } from '../fields.js'
 import type { StringName } from '../strings.js'
 import { icons } from './icons.js'
 import { say } from './view.js'

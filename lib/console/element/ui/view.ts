@@ -1,7 +1,7 @@
 import type { CallerView, KeyView } from '../../../management/index.js'
 import type { Place } from '../api.js'
 import type { DialogState, Dialogs } from '../dialogs.js'
-import type { Reading } from '../fields.js'
+import type { Reading } from '../cells.js'
 import type { Actor, Stored } from '../form.js'
 import type { Model } from '../model.js'
 import type { State } from '../state.js'

@@ -1,5 +1,7 @@
 import type { DeliveryView, EndpointView, WebhookCallerView } from '../../../management/index.js'
-import { textCell, timeCell, type Badge, type Cell, type Field, type Reading } from '../fields.js'
+import { lastChange } from '../changed-by.js'
+import { textCell, timeCell, type Cell, type Field, type Reading } from '../cells.js'
+import type { Badge } from '../fields.js'
 import { fill, type StringName } from '../strings.js'
 import { timeWords } from '../time-words.js'
 import { retiringUntil } from './facts.js'
@@ -21,6 +23,7 @@ export function endpointDetails (events: WebhookCallerView['events']): ReadonlyA
     { name: 'id', label: 'id', cell: ({ id }) => ({ kind: 'code', text: id }) },
     { name: 'environment', label: 'environment', cell: ({ environment }) => textCell(environment) },
     { name: 'description', label: 'webhookDescription', cell: ({ description }) => textCell(description) },
+    ...lastChange,
     {
       name: 'disabled',
       label: 'webhookDisabledAt',
