@@ -1,0 +1,28 @@
+import { readFileSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { helpersOf } from './needs.js'
+
+/** Helpers that start a process or a database, or weigh the memory of the process. */
+const ALONE = ['child', 'pglite', 'redis-server', 'postgres', 'browser', 'heap']
+
+/** A server for all tests of a file: tap ends the whole process's tests once those of the file that holds it are done. */
+const HOLDS = /^\S.*\(t[,)]|^t\.teardown\(/m
+
+/** Most files that share a process. */
+const MOST = 12
+
+/** Divides compiled test files by process: what starts nothing of its own shares one with its neighbours in the folder. */
+export function groupFiles (files: readonly string[]): string[][] {
+  const alone = new Set(files.filter((file) =>
+    HOLDS.test(readFileSync(file, 'utf8')) || ALONE.some((helper) => helpersOf(file).has(helper))))
+  const groups = new Map<string, string[][]>()
+  for (const file of files) {
+    if (alone.has(file)) continue
+    const folder = groups.get(dirname(file)) ?? []
+    const last = folder.at(-1)
+    if (last === undefined || last.length === MOST) folder.push([file])
+    else last.push(file)
+    groups.set(dirname(file), folder)
+  }
+  return [...[...alone].map((file) => [file]), ...[...groups.values()].flat()]
+}
