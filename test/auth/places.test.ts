@@ -163,7 +163,7 @@ t.test('what a handler throws without knowing the request, such as keys.issue, h
   })
   const errors: unknown[] = []
   app.register(async (inner) => {
-    inner.setErrorHandler<AccessError>((error, _request, reply) => {
+    inner.setErrorHandler<AccessError>((error) => {
       errors.push(error.headers['www-authenticate'])
       throw error
     })

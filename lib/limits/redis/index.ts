@@ -1,5 +1,6 @@
 /**
- * `fastify-latchkey/limits/redis`: counters and version markers that processes share, by a client of the host or one of `ioredis`.
+ * `fastify-latchkey/limits/redis`: counters and version markers that processes share, by a client that the host passes
+ * or one of `ioredis`.
  */
 
 import type { Principal } from '../../core/principal.js'
