@@ -7,12 +7,12 @@ import { withEnding } from '../helpers/ending.js'
 import { leastGrowth } from '../helpers/heap.js'
 import { startRedis } from '../helpers/redis-server.js'
 
-const PROCESSES = 5
+const PROCESSES = 8
 const ROUNDS = 4
 const REQUESTS = 2_000
 const CONNECTIONS = 50
 /** Most bytes a request may leave. On some versions of Node, ioredis leaves a command for each call of many takes. */
-const ROWS = { 'latchkey-memory': 100, 'latchkey-redis': 300, tokens: 100 }
+const ROWS = { 'latchkey-memory': 200, 'latchkey-redis': 300, tokens: 200 }
 
 /**
  * What a request leaves must be gone with the next minor collection. What an old object still points to is kept until a full

@@ -2,10 +2,12 @@ import { readdirSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
 import { alreadyRun, clearCoverage, isCovered, keepCoverage, rawCoverage } from './coverage.js'
+import { groupFiles } from './groups.js'
 import { install } from './install.js'
 import { describeLeft, planFiles, type Plan } from './plan.js'
-import { runFile, type FileResult, type RunOptions } from './run-file.js'
+import { runFiles, type RunOptions, type RunResult } from './run-files.js'
 import { services } from './services.js'
+import { toSourcePositions } from './source-positions.js'
 
 const options = {
   /** All services must be there; what is missing is installed. */
@@ -32,7 +34,8 @@ export async function main (build: string, args: readonly string[]): Promise<num
   const { files, left } = plan(named, values.services)
   const toRun = files.filter((file) => !before.has(file))
   if (values.coverage && before.size === 0) clearCoverage()
-  const results = await runAll(toRun, named.length > 0, { coverage: values.coverage ? rawCoverage : undefined, times: values.times })
+  const groups = values.only ? toRun.map((file) => [file]) : groupFiles(toRun)
+  const results = await runAll(groups, values.only, { coverage: values.coverage ? rawCoverage : undefined, times: values.times })
   if (values.coverage) keepCoverage(build, [...before, ...toRun])
 
   const uncovered = values.coverage && values.services && !isCovered()
@@ -48,44 +51,45 @@ export async function main (build: string, args: readonly string[]): Promise<num
 function plan (named: readonly string[], all: boolean): Plan {
   if (named.length > 0) return { files: named, left: [] }
   const files = readdirSync('.build/test', { recursive: true, encoding: 'utf8' })
-  // From the end of the alphabet, where the slow ones are (types, stores, properties): the quick ones fill the last seconds.
-  const tests = files.filter((file) => file.endsWith('.test.js')).sort().reverse().map((file) => `.build/test/${file}`)
+  const tests = files.filter((file) => file.endsWith('.test.js')).sort().map((file) => `.build/test/${file}`)
   return all ? { files: tests, left: [] } : planFiles(tests, services)
 }
 
-/** Runs as many at a time as there are processors, at most four. */
-async function runAll (files: readonly string[], verbose: boolean, options: RunOptions): Promise<FileResult[]> {
-  const results: FileResult[] = []
-  const next = files.values()
+/** One more at a time than there are processors, since many wait for a server or for time to pass. */
+async function runAll (groups: readonly string[][], verbose: boolean, options: RunOptions): Promise<RunResult[]> {
+  const results: RunResult[] = []
+  const next = groups.values()
   const work = async (): Promise<void> => {
-    for (const file of next) {
-      const result = await runFile(file, options)
+    for (const files of next) {
+      const result = await runFiles(files, options)
       results.push(result)
       report(result, verbose)
     }
   }
-  await Promise.all(Array.from({ length: Math.min(availableParallelism(), 4) }, work))
+  await Promise.all(Array.from({ length: Math.min(availableParallelism(), 4) + 1 }, work))
   return results
 }
 
-/** Of a file that failed, all that tap printed but the assertions that passed. */
-function report ({ file, passed, failed, seconds, output }: FileResult, verbose: boolean): void {
-  const source = sourceOf(file)
-  if (failed > 0) console.log(output.replace(/^ *ok \d.*\n/gm, ''))
-  if (failed > 0) console.log(`FAILED ${source}: ${passed} passed, ${failed} failed (${seconds.toFixed(1)} s)`)
-  else if (verbose) console.log(`ok ${source}: ${passed} passed (${seconds.toFixed(1)} s)`)
+/** Of a process that failed, all that tap printed but the assertions that passed. */
+function report (result: RunResult, verbose: boolean): void {
+  const { passed, failed, seconds, output } = result
+  if (failed > 0) console.log(toSourcePositions(output.replace(/^ *ok \d.*\n/gm, '')))
+  if (failed > 0) console.log(`FAILED ${nameOf(result)}: ${passed} passed, ${failed} failed (${seconds.toFixed(1)} s)`)
+  else if (verbose) console.log(`ok ${nameOf(result)}: ${passed} passed (${seconds.toFixed(1)} s)`)
 }
 
 /** The slowest last, where people look. */
-function describeTimes (results: readonly FileResult[]): string[] {
+function describeTimes (results: readonly RunResult[]): string[] {
   const total = sum(results.map((result) => result.cpu))
   const lines = [...results].sort((a, b) => a.cpu - b.cpu)
-    .map(({ file, cpu, seconds }) => `${cpu.toFixed(1).padStart(7)} ${seconds.toFixed(1).padStart(7)}  ${sourceOf(file)}`)
+    .map((result) => `${result.cpu.toFixed(1).padStart(7)} ${result.seconds.toFixed(1).padStart(7)}  ${nameOf(result)}`)
   return ['', '    cpu    wall  (seconds)', ...lines, `${total.toFixed(1).padStart(7)}          all`, '']
 }
 
-function sourceOf (file: string): string {
-  return file.replace(/^\.build\//, '').replace(/\.js$/, '.ts')
+/** The file, or the files of one folder that shared a process. */
+function nameOf ({ files: [first = '', ...others] }: RunResult): string {
+  const source = first.replace(/^\.build\//, '').replace(/\.js$/, '.ts')
+  return others.length === 0 ? source : `${source} and ${others.length} others of its folder`
 }
 
 function sum (numbers: readonly number[]): number {

@@ -2,9 +2,11 @@ import { join } from 'node:path'
 import t from 'tap'
 import { root } from '../helpers/child.js'
 import { countTests } from './count-tests.js'
+import { groupFiles } from './groups.js'
 import { helpersOf } from './needs.js'
 import { describeLeft, planFiles } from './plan.js'
 import type { Service } from './services.js'
+import { toSourcePositions } from './source-positions.js'
 
 const counted = (...lines: readonly string[]) => countTests(['TAP version 14', ...lines, ''].join('\n'))
 
@@ -52,4 +54,19 @@ t.test('groups that a machine can not run are named with what they lack, and wit
     ''
   ])
   t.same(describeLeft(planFiles(files, []).left), [])
+})
+
+t.test('files that start nothing share a process with their neighbours, at most twelve; others have one each', async (t) => {
+  const [cluster = '', ...quick] = ['limits-redis/cluster.test.js', 'core/address.test.js', 'scopes/guard.test.js', 'core/options.test.js'].map(compiled)
+  t.same(groupFiles([cluster, ...quick]), [[cluster], [quick[0], quick[2]], [quick[1]]])
+  t.same(groupFiles([compiled('rfc/rfc6750.test.js'), compiled('rfc/rfc8725.test.js')]).length, 2, 'one holds a server for all its tests')
+  t.same(groupFiles(Array<string>(25).fill(quick[0] ?? '')).map((group) => group.length), [12, 12, 1])
+})
+
+t.test('where a test failed is said by its source', async (t) => {
+  const stack = new Error('here').stack ?? ''
+  t.match(stack, /\.build\/test\/runner\/runner\.test\.js:\d+/)
+  t.match(toSourcePositions(stack), /[ (]test\/runner\/runner\.test\.ts:\d+:\d+/)
+  t.notMatch(toSourcePositions(stack), /\.build\//)
+  t.equal(toSourcePositions('at .build/none.js:1:1'), 'at .build/none.js:1:1')
 })

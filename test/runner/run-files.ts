@@ -2,19 +2,21 @@ import { spawn } from 'node:child_process'
 import { text } from 'node:stream/consumers'
 import { countTests } from './count-tests.js'
 
-export interface FileResult {
-  readonly file: string
+export interface RunResult {
+  readonly files: readonly string[]
   readonly passed: number
   readonly failed: number
   readonly seconds: number
-  /** Seconds of processor time that it and its children took, where that was asked for. */
+  /** Seconds of processor time that the process and its children took, where that was asked for. */
   readonly cpu: number
   /** What tap printed. */
   readonly output: string
 }
 
-/** Seconds that a test file may take, unless it sets another time-out. */
+/** Seconds that a process may take, unless a file sets another time-out. */
 const TIMEOUT = 300
+
+const together = '.build/test/runner/together.js'
 
 /** Node says nothing of the processor time of a child and of its children: a shell does, in its last two lines. */
 const TIMED = ['sh', '-c', '"$@"; status=$?; times >&2; exit $status', 'sh']
@@ -26,12 +28,13 @@ export interface RunOptions {
   readonly times: boolean
 }
 
-/** Runs one compiled test file in a process of its own. */
-export async function runFile (file: string, { coverage, times }: RunOptions): Promise<FileResult> {
+/** Runs compiled test files in one process. */
+export async function runFiles (files: readonly string[], { coverage, times }: RunOptions): Promise<RunResult> {
   const began = performance.now()
-  const [program = '', ...args] = [...times ? TIMED : [], process.execPath, '--enable-source-maps', file]
+  const [file = together] = files.length === 1 ? files : []
+  const [program = '', ...args] = [...times ? TIMED : [], process.execPath, file]
   const child = spawn(program, args, {
-    env: { ...process.env, TAP_TIMEOUT: String(TIMEOUT), ...coverage !== undefined && { NODE_V8_COVERAGE: coverage } },
+    env: { ...process.env, TEST_FILES: files.join(' '), TAP_TIMEOUT: String(TIMEOUT), ...coverage !== undefined && { NODE_V8_COVERAGE: coverage } },
     stdio: ['ignore', 'pipe', 'pipe'],
     // tap ends its tests at their time-out by itself; this is for a process that is stuck.
     timeout: 3 * TIMEOUT * 1000,
@@ -40,10 +43,11 @@ export async function runFile (file: string, { coverage, times }: RunOptions): P
   const closed = new Promise<number | null>((resolve, reject) => child.once('error', reject).once('close', resolve))
   const [output, errors, status] = await Promise.all([text(child.stdout), text(child.stderr), closed])
   const { passed, failed } = countTests(output)
-  // A process that fails without a failed test, by a crash or by a test that never ended, has failed once.
-  const crashed = status !== 0 && failed === 0 ? 1 : 0
+  // A process that fails without a failed test, by a crash or by a test that never ended, has failed once. So has one whose
+  // tests tap no longer took: it says so and exits with 0.
+  const crashed = failed === 0 && (status !== 0 || errors.includes('after parent')) ? 1 : 0
   const seconds = (performance.now() - began) / 1000
-  return { file, passed, failed: failed + crashed, seconds, cpu: times ? cpuOf(errors) : 0, output: `${output}${errors}` }
+  return { files, passed, failed: failed + crashed, seconds, cpu: times ? cpuOf(errors) : 0, output: `${output}${errors}` }
 }
 
 /** @param errors that end with what `times` prints: user and system time of the shell, then of its children */
