@@ -107,7 +107,7 @@ function explain (fault: Error): string {
   return taken ? `${fault.message}; PORT=0 picks a free port` : fault.message
 }
 
-function readPort (text = '3000'): number {
+export function readPort (text = '3000'): number {
   if (!/^\d{1,5}$/.test(text) || Number(text) > 65_535) throw new Error(`PORT must be a number from 0 (picks one) to 65535, not ${JSON.stringify(text)}`)
   return Number(text)
 }

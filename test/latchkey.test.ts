@@ -82,9 +82,11 @@ t.test('on a public route, whom the host has authenticated itself is let in what
   t.same([answer.statusCode, answer.body], [200, 'w1'])
 })
 
-t.test('what is not registered is undefined, and the server has one decorator and nothing else', async (t) => {
+t.test('reading what is not registered throws an error that names the option or plugin, and the server has one decorator and nothing else', async (t) => {
   const { app } = await guarded(t)
-  t.same([app.latchkey.keys, app.latchkey.webhooks], [undefined, undefined])
+  t.throws(() => app.latchkey.keys, { name: 'OptionError', message: 'fastify-latchkey: app.latchkey.keys is not there: option keys is false; write keys: { prefix }, or ask \'keys\' in app.latchkey' })
+  t.throws(() => app.latchkey.webhooks, { message: /register the plugin webhooks of fastify-latchkey\/webhooks first/ })
+  t.same(['keys' in app.latchkey, 'events' in app.latchkey, await app.latchkey, JSON.stringify(app.latchkey)], [false, true, app.latchkey, '{"events":{}}'])
   t.same(Object.keys(app.latchkey).sort(), ['authenticate', 'events', 'scopesByResource'], 'what is there can be listed')
   const rounds = collectRounds()
   for (const name of ['keys', 'events', 'authenticate', 'reauthenticate', 'resolvers', 'webhooks', 'scopesByResource']) {

@@ -15,7 +15,7 @@ const OWN = new Set(['@fastify/error', '@fastify/rate-limit', '@sinclair/typebox
 
 /** What a subpath loads besides those, and what it loads only when something of it is called. */
 const weights: Readonly<Record<string, { readonly loads?: string[], readonly later?: string[] }>> = {
-  './limits/redis': { loads: ['ioredis'] },
+  './limits/redis': { later: ['ioredis'] },
   './oauth': { loads: ['jose'] },
   './webhooks': { loads: ['request-filtering-agent'] },
   './webhooks/bullmq': { loads: ['bullmq'] },

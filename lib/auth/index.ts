@@ -67,6 +67,10 @@ export function createAuthentication (app: FastifyInstance, context: AccessConte
   context.reauthenticate = identify
   context.usedPlace = authenticator.usedPlace
   addCacheFields(app, context, places)
+  app.addHook('onError', function challengeUsedPlace (request, _reply, error, done) {
+    if (error instanceof AccessError) error.challenge({ ...context.challenge, ...context.usedPlace(request) })
+    done()
+  })
   offer(app, 'authenticate', async function authenticate (request) {
     if (request.principal !== null) return
     if (!plainAllowed && !isEncrypted(request)) throw context.refusal('INSECURE_TRANSPORT')

@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
 import fp from 'fastify-plugin'
+import { absentMembers } from './absent-members.js'
 import { contextSchema, type AccessContextOptions } from './context-options.js'
 import type { Clock } from './clock.js'
 import { bearer, type CredentialPlace } from './credential-place.js'
@@ -18,7 +19,7 @@ import { createRouteReader } from './route-reader.js'
 import { endUnreadBody } from './unread-body.js'
 import { writeLog } from './write-log.js'
 
-/** `app.latchkey`. Each part adds its own member by declaration merging; what is not registered is undefined. */
+/** `app.latchkey`. Each part adds its own member by declaration merging; reading what is not registered throws. */
 export interface Latchkey {}
 
 declare module 'fastify' {
@@ -128,7 +129,7 @@ export function createAccessContext (app: FastifyInstance, options: AccessContex
     },
     rateLimitHeaders: (allowances) => headersOf(writers, allowances)
   }
-  const latchkey: Latchkey = Object.create(null)
+  const latchkey: Latchkey = Object.create(absentMembers)
   app.decorateRequest('principal', null)
   app.decorate('latchkey', latchkey)
   contexts.set(latchkey, context)

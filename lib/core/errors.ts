@@ -1,6 +1,6 @@
 import { createError } from '@fastify/error'
 import type { Principal } from './principal.js'
-import { challenges, type ChallengeParameters, type UsedPlace } from './challenges.js'
+import { challenges, type ChallengeFault, type ChallengeParameters, type UsedPlace } from './challenges.js'
 import { redact } from './redact.js'
 import { refusals, type Refusal, type RefusalCode } from './refusals.js'
 import { StoreError } from './store-error.js'
@@ -38,6 +38,7 @@ export class AccessError extends Refused {
   readonly detail: string | undefined
   readonly extensions: Readonly<Record<string, unknown>>
   readonly #principal: Principal | undefined
+  readonly #challenge: ChallengeFault | undefined
 
   constructor (code: RefusalCode, details: RefusalDetails = {}) {
     super()
@@ -49,7 +50,10 @@ export class AccessError extends Refused {
     this.reason = details.reason === undefined ? undefined : redact(details.reason)
     this.detail = details.detail
     this.extensions = details.extensions ?? {}
-    this.headers = headersOf(row, details)
+    this.headers = headersOf(details)
+    const error = row.challenge === undefined ? undefined : details.error ?? row.challenge
+    this.#challenge = error === undefined ? undefined : { ...details, error }
+    this.challenge({})
     this.#principal = details.principal
   }
 
@@ -57,13 +61,19 @@ export class AccessError extends Refused {
   get principal (): Principal | undefined {
     return this.#principal
   }
+
+  /**
+   * Writes the challenge by what the request of the refusal used. Who throws one without knowing the request, such as
+   * `app.latchkey.keys`, can't say it; the plugin `auth` does, before the error handler is called.
+   */
+  challenge (used: ChallengeParameters & UsedPlace): void {
+    if (this.#challenge === undefined) return
+    Object.assign(this.headers, { 'www-authenticate': challenges({ ...used, ...this.#challenge }) })
+  }
 }
 
-function headersOf (row: Refusal, details: RefusalDetails): Record<string, string> {
+function headersOf (details: RefusalDetails): Record<string, string> {
   const headers: Record<string, string> = { ...details.headers, 'cache-control': 'no-store' }
-  if (row.challenge !== undefined) {
-    headers['www-authenticate'] = challenges({ ...details, error: details.error ?? row.challenge })
-  }
   if (details.retryAfter !== undefined) headers['retry-after'] = delaySeconds(details.retryAfter)
   return headers
 }

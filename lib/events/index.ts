@@ -11,7 +11,7 @@ import { eventsOptions, type EventsOptions } from './options.js'
 
 declare module '../core/access-context.js' {
   interface Latchkey {
-    /** Listen here for what happens to keys, tokens and limits. Undefined where `events: false`. */
+    /** Listen here for what happens to keys, tokens and limits. Throws where `events: false`. */
     readonly events: Emitter
   }
 }

@@ -9,7 +9,7 @@ import type { Keys } from './keys.js'
 
 declare module '../core/access-context.js' {
   interface Latchkey {
-    /** Issues, rotates and revokes keys. Undefined where `keys: false`. */
+    /** Issues, rotates and revokes keys. Throws where `keys: false`. */
     readonly keys: Keys
   }
 }

@@ -15,7 +15,7 @@ export interface KeyStore {
    */
   insert (key: ApiKey, hash: string, event?: AccessEvent): void | Promise<void>
   /**
-   * Adds those keys whose id and hash no other key has, in one trip. Optional: for imports, which otherwise add each
+   * Adds those keys whose id and hash no other key has, all at once. Optional: for imports, which otherwise add each
    * key by itself.
    * @returns what became of each key, in order
    * @throws DuplicateError where nothing was added: two of the keys have one id or hash, or another caller adds one now

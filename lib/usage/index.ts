@@ -9,7 +9,7 @@ import type { Usage } from './usage.js'
 
 declare module '../core/access-context.js' {
   interface Latchkey {
-    /** Reports how many requests keys have sent. Undefined where the option `usage` is left out. */
+    /** Reports how many requests keys have sent. Throws where the option `usage` is left out. */
     readonly usage: Usage
   }
 }

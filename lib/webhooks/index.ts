@@ -27,7 +27,7 @@ import type { Webhooks } from './webhooks.js'
 
 declare module '../core/access-context.js' {
   interface Latchkey {
-    /** Webhooks of each workspace; undefined where the plugin `webhooks` is not registered. */
+    /** Webhooks of each workspace; throws where the plugin `webhooks` is not registered. */
     readonly webhooks: Webhooks
   }
 }

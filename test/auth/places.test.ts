@@ -1,5 +1,5 @@
-import type { FastifyRequest } from 'fastify'
-import { basic, bearer, header, type CredentialPlace } from 'fastify-latchkey'
+import Fastify, { type FastifyRequest } from 'fastify'
+import { allowPlainHttp, basic, bearer, defineScopes, header, latchkey, type AccessError, type CredentialPlace } from 'fastify-latchkey'
 import t from 'tap'
 import { contextOf } from '../../lib/core/access-context.js'
 import { collectRounds } from '../helpers/collect.js'
@@ -147,4 +147,39 @@ t.test('failed attempts are counted whatever their place, and what is known to b
   const get = async (headers: Record<string, string>) => (await app.inject({ url: '/guarded', headers })).statusCode
   t.strictSame([await get({ 'x-api-key': 'a' }), await get({ authorization: `Basic ${base64('a:')}` }), await get({ 'x-api-key': 'a b' })], [401, 401, 400])
   t.strictSame([await get({ 'x-api-key': 'a' }), await get({ 'x-api-key': GOOD }), await get({ 'x-api-key': 'x.y.z' })], [429, 200, 429])
+})
+
+t.test('what a handler throws without knowing the request, such as keys.issue, has its error in the challenge of the place that was used', async (t) => {
+  const app = Fastify()
+  t.teardown(() => app.close())
+  await app.register(latchkey, {
+    scopes: defineScopes({ resources: { devices: ['read', 'write'] } }),
+    environment: 'production',
+    keys: { prefix: 'acme' },
+    limits: false,
+    credentials: all,
+    realm: 'acme',
+    transport: allowPlainHttp
+  })
+  const errors: unknown[] = []
+  app.register(async (inner) => {
+    inner.setErrorHandler<AccessError>((error) => {
+      errors.push(error.headers['www-authenticate'])
+      throw error
+    })
+    inner.post('/keys', { schema: { security: [{ apiKey: ['devices:read'] }] } }, ({ principal: by }) =>
+      app.latchkey.keys.issue({ workspace: 'w1', scopes: ['devices:write'] }, by === null ? {} : { by }))
+  })
+  app.get('/broken', { schema: { security: [] } }, async () => { throw new TypeError('not ours') })
+  const { secret } = await app.latchkey.keys.issue({ workspace: 'w1', scopes: ['devices:read'] })
+  const rounds = collectRounds()
+  for (const [place, headers] of [
+    ['bearer', { authorization: `Bearer ${secret}` }], ['header', { 'x-api-key': secret }], ['basic', { authorization: `Basic ${base64(`${secret}:`)}` }]
+  ] as const) {
+    const answer = await app.inject({ method: 'POST', url: '/keys', headers })
+    const expected = challenges('insufficient_scope", scope="devices:write', place).replaceAll('"api"', '"acme"')
+    rounds.add([answer.statusCode, answer.json().code, answer.headers['www-authenticate'], errors.pop()], [403, 'INSUFFICIENT_SCOPE', expected, expected], place)
+  }
+  t.strictSame(rounds.seen, rounds.expected)
+  t.equal((await app.inject('/broken')).headers['www-authenticate'], undefined)
 })

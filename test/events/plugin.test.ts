@@ -10,7 +10,7 @@ t.test('latchkey offers an emitter, and leaves it out where the host says so', a
   await app.latchkey.events.emit(issued('key_1'))
   t.same(received, ['evt_issued_key_1'])
   const { app: silent } = await guarded(t, { events: false })
-  t.equal(silent.latchkey.events, undefined)
+  t.throws(() => silent.latchkey.events, { message: /app\.latchkey\.events is not there: option events is false; leave it out/ })
 })
 
 t.test('an app that closes waits for durable listeners', async (t) => {

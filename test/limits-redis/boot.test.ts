@@ -1,5 +1,6 @@
+import { Socket } from 'node:net'
 import { OptionError } from 'fastify-latchkey'
-import { Redis } from 'ioredis'
+import { AbstractConnector, Redis } from 'ioredis'
 import t from 'tap'
 import { collectRounds, rejection } from '../helpers/collect.js'
 import { freePort } from '../helpers/ports.js'
@@ -121,4 +122,18 @@ t.test('a connection that ends while it is made leaves no trace', async (t) => {
   proxy.manner = 'pass'
   await store.ready()
   t.same(store.log.lines, [])
+})
+
+t.test('a client of its own that can\'t be made stops the boot with why, and closing it does no harm', async (t) => {
+  class Connector extends AbstractConnector {
+    constructor () {
+      super(0)
+      throw new RangeError('no way there')
+    }
+
+    async connect () { return new Socket() }
+  }
+  const store = redisStore(t, { connection: { Connector } })
+  await t.rejects(store.ready(), { name: 'RangeError', message: 'no way there' })
+  store.close()
 })

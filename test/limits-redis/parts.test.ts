@@ -1,6 +1,7 @@
 import { compilePolicy, type Policy } from 'fastify-latchkey/limits'
 import t from 'tap'
-import { codeOf, openClient, reasonOf } from '../../lib/limits/redis/client.js'
+import { codeOf, reasonOf } from '../../lib/limits/redis/client.js'
+import { clientOptions } from '../../lib/limits/redis/own-client.js'
 import { nextOffset } from '../../lib/limits/redis/clock-offset.js'
 import { clusterSlot, createRedisKeys } from '../../lib/limits/redis/redis-keys.js'
 import { encodeTakes, MalformedAnswer, readAnswer } from '../../lib/limits/redis/take-protocol.js'
@@ -118,16 +119,14 @@ t.test('an error is named by the code of Redis, or as any other', async (t) => {
 })
 
 t.test('a client of the store\'s own neither queues nor sends twice, whatever it is given', async (t) => {
-  const client = openClient('redis://127.0.0.1:1', { enableOfflineQueue: true, maxRetriesPerRequest: 20, autoResendUnfulfilledCommands: true, lazyConnect: true }, 0.1)
-  client.on('error', () => {})
-  t.match(client.options, { enableOfflineQueue: false, maxRetriesPerRequest: 0, autoResendUnfulfilledCommands: false, lazyConnect: false, socketTimeout: 1000 })
+  const options = clientOptions({ enableOfflineQueue: true, maxRetriesPerRequest: 20, autoResendUnfulfilledCommands: true, lazyConnect: true }, 0.1)
+  t.match(options, { enableOfflineQueue: false, maxRetriesPerRequest: 0, autoResendUnfulfilledCommands: false, lazyConnect: false, socketTimeout: 1000 })
   const rounds = collectRounds()
-  for (const error of [reply('READONLY x'), wrapped('READONLY')]) rounds.add(client.options.reconnectOnError?.(error), true)
-  for (const error of [new Error('READONLY'), wrapped('OOM')]) rounds.add(client.options.reconnectOnError?.(error), false)
+  for (const error of [reply('READONLY x'), wrapped('READONLY')]) rounds.add(options.reconnectOnError?.(error), true)
+  for (const error of [new Error('READONLY'), wrapped('OOM')]) rounds.add(options.reconnectOnError?.(error), false)
   for (const times of [1, 5, 50]) {
-    const wait = client.options.retryStrategy?.(times)
+    const wait = options.retryStrategy?.(times)
     rounds.add(typeof wait === 'number' && wait >= 50 && wait <= 1000, true, `${wait} ms`)
   }
   t.strictSame(rounds.seen, rounds.expected)
-  client.disconnect()
 })

@@ -119,7 +119,7 @@ t.test('the caller says whether requests are counted; where they are not, nothin
   const counted = await countedApi(t)
   t.equal((await counted.send('reader', 'GET /api-keys/caller')).json().usage, true)
   const { app, send } = await keyApi(t)
-  t.equal(app.latchkey.usage, undefined)
+  t.throws(() => app.latchkey.usage, { message: /app\.latchkey\.usage is not there: option usage is left out; write usage: \{ store \}/ })
   t.notOk('usage' in (await send('reader', 'GET /api-keys/caller')).json())
   refused(t, await send('reader', 'GET /api-keys/usage'), { status: 404, code: 'KEY_NOT_FOUND' })
   t.equal((await send('reader', 'GET /api-keys/x/usage')).statusCode, 404)

@@ -55,6 +55,7 @@ t.test('a hash opens nothing before its record is written, and a record that was
     return await real(name, ...args)
   })
   await t.rejects(Promise.resolve(dies.insert(key, hash)), { name: 'StoreError' })
+  if (dies.insertMany !== undefined) await t.rejects(dies.insertMany([{ key: draft(workspace), hash: newHash() }]), { name: 'StoreError' })
   t.equal((await names(encodeURIComponent(hash))).length, 1, 'a hash without a record')
   t.equal(await plain.findByHash(hash), undefined)
   await plain.insert(key, hash)

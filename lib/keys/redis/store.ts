@@ -5,9 +5,10 @@ import { readEach, type OnBroken } from '../../core/stored-record.js'
 import { createScript, textsOf } from '../../redis/commands.js'
 import { idOf, memberOf } from '../../redis/names.js'
 import type { OpenRedis } from '../../redis/options.js'
+import type { AccessEvent } from '../../events/index.js'
 import { newestGeneration } from '../codec.js'
 import { loadKey, type ApiKey, type LoadedKey } from '../record.js'
-import type { KeyPage, KeyStore } from '../store.js'
+import type { InsertedKey, KeyPage, KeyStore, NewKey } from '../store.js'
 import { mergeUses } from '../verification/merge-usage.js'
 import { createNotices } from './notices.js'
 import { eventFieldsOf, fieldsIn, fieldsOf, recordOf, useFieldsOf, type StoredRecord } from './records.js'
@@ -92,27 +93,51 @@ export function createRedisStore ({ command, namespace }: OpenRedis): KeyStore {
     return keys
   }
 
+  async function insert (key: ApiKey, hash: string, event?: AccessEvent): Promise<void> {
+    const { workspace, id, createdAt } = key
+    await reserve(redisKeys.id(id), workspace)
+    const reserved = await reserve(redisKeys.hash(hash), JSON.stringify([workspace, id]))
+    const hashes = new Map([[hash, newestGeneration(key)]])
+    const fields = [...fieldsOf(key, hashes), ...eventFieldsOf(event), 'createdAt', String(createdAt.getTime())]
+    const join = [redisKeys.list(workspace), ...listsOf(key)]
+    if (await write({ key, createdAt, expected: '', leave: [], join, fields })) return
+    if (reserved) await release(hash, key)
+    throw new DuplicateError()
+  }
+
+  async function findByHash (hash: string): Promise<LoadedKey | undefined> {
+    const target = await script(FOLLOW, [redisKeys.hash(hash)])
+    if (typeof target !== 'string') return undefined
+    const [workspace, id]: [string, string] = JSON.parse(target)
+    const stored = await read(workspace, id)
+    const generation = stored?.hashes.get(hash)
+    return stored === undefined || generation === undefined ? undefined : loadKey(stored.key, generation)
+  }
+
+  /** Looks first: for a hash that is there already, no id is reserved. */
+  async function insertNew ({ key, hash }: NewKey): Promise<InsertedKey> {
+    const idOf = async () => (await findByHash(hash))?.principal.id
+    const before = await idOf()
+    if (before !== undefined) return { added: false, existing: before }
+    try {
+      await insert(key, hash)
+      return { added: true, existing: undefined }
+    } catch (fault) {
+      if (!(fault instanceof DuplicateError)) throw fault
+      return { added: false, existing: await idOf() }
+    }
+  }
+
   return {
     shared: true,
-    async insert (key, hash, event) {
-      const { workspace, id, createdAt } = key
-      await reserve(redisKeys.id(id), workspace)
-      const reserved = await reserve(redisKeys.hash(hash), JSON.stringify([workspace, id]))
-      const hashes = new Map([[hash, newestGeneration(key)]])
-      const fields = [...fieldsOf(key, hashes), ...eventFieldsOf(event), 'createdAt', String(createdAt.getTime())]
-      const join = [redisKeys.list(workspace), ...listsOf(key)]
-      if (await write({ key, createdAt, expected: '', leave: [], join, fields })) return
-      if (reserved) await release(hash, key)
-      throw new DuplicateError()
+    insert,
+    async insertMany (keys) {
+      for (const part of [keys.map(({ key }) => key.id), keys.map(({ hash }) => hash)]) {
+        if (new Set(part).size < part.length) throw new DuplicateError()
+      }
+      return await Promise.all(keys.map(insertNew))
     },
-    async findByHash (hash): Promise<LoadedKey | undefined> {
-      const target = await script(FOLLOW, [redisKeys.hash(hash)])
-      if (typeof target !== 'string') return undefined
-      const [workspace, id]: [string, string] = JSON.parse(target)
-      const stored = await read(workspace, id)
-      const generation = stored?.hashes.get(hash)
-      return stored === undefined || generation === undefined ? undefined : loadKey(stored.key, generation)
-    },
+    findByHash,
     async get (workspace, id) {
       return (await read(workspace, id))?.key
     },

@@ -1,6 +1,4 @@
-import { Redis, type RedisOptions } from 'ioredis'
 import { describeFault } from '../../core/errors.js'
-import { OptionError } from '../../core/options.js'
 import type { Script } from './scripts.js'
 
 /** What the store uses of ioredis' `Redis` and `Cluster`, and so of @fastify/redis. */
@@ -21,37 +19,6 @@ export const REDIS_METHODS = ['connect', 'callBuffer', 'info', 'on', 'off']
 
 /** Commands that the scripts and the store send, for the message to an account that may not. */
 export const COMMANDS = ['eval', 'evalsha', 'time', 'get', 'set', 'setrange', 'pttl', 'del']
-
-/**
- * A client of the store's own: what it can't send at once fails at once, and nothing is sent twice.
- * @param deadline seconds
- */
-export function openClient (url: string | undefined, options: RedisOptions, deadline: number): Redis {
-  const own = {
-    connectTimeout: 2_000,
-    socketTimeout: Math.max(1_000, deadline * 5_000),
-    retryStrategy: (times: number) => Math.min(50 * 2 ** times, 1_000) * (0.5 + Math.random() / 2),
-    ...options,
-    lazyConnect: false,
-    enableOfflineQueue: false,
-    autoResendUnfulfilledCommands: false,
-    maxRetriesPerRequest: 0,
-    enableAutoPipelining: false,
-    replyMapping: 'legacy' as const,
-    maxLoadingRetryTime: 1_000,
-    // A primary that became a replica: the address leads elsewhere by now, or soon.
-    reconnectOnError: (error: Error) => codeOf(error) === 'READONLY'
-  }
-  return url === undefined ? new Redis(own) : new Redis(checkUrl(url), own)
-}
-
-/** A URL may contain a password: no message quotes it. */
-function checkUrl (url: string): string {
-  if (!URL.canParse(url) || !['redis:', 'rediss:'].includes(new URL(url).protocol)) {
-    throw new OptionError('option limits.store url must be redis://host:port/database, or rediss:// for TLS')
-  }
-  return url
-}
 
 /**
  * Runs a script by its name, and sends it whole where Redis does not know it. Texts in its answer are bytes.

@@ -1,17 +1,19 @@
 /**
- * `fastify-latchkey/limits/redis`: counters and version markers that processes share. Needs `ioredis`.
+ * `fastify-latchkey/limits/redis`: counters and version markers that processes share, by a client that the host passes
+ * or one of `ioredis`.
  */
 
 import type { Principal } from '../../core/principal.js'
 import { withTimeout } from '../../core/clock.js'
 import { compilePolicy, type Profile } from '../policy.js'
 import { LimitStoreUnavailable, type LimitStore, type Outcome, type Take } from '../store.js'
-import { openClient, reasonOf, run, type RedisClient } from './client.js'
+import { reasonOf, run, type RedisClient } from './client.js'
 import { watchConnection } from './connection.js'
 import { processWarnings, safeLog } from './log.js'
 import { createNodes } from './nodes.js'
 import { checkRedisOptions, type RedisLimitStoreOptions } from './options.js'
 import { outagePolicyOf, reject, type OutagePolicy } from './outage-policy.js'
+import { openClient } from './own-client.js'
 import { checkPermissions, throwIfRefused } from './permissions-check.js'
 import { clusterSlot, createRedisKeys, type Identity } from './redis-keys.js'
 import { publishVersionScript, resetScript, type Script } from './scripts.js'
@@ -28,7 +30,8 @@ export interface RedisLimitStore extends LimitStore {
   /**
    * Checks at boot that the account may do what requests will need. A Redis that can't be reached passes, with a line
    * in the log: the store works once it can.
-   * @throws OptionError that names the commands to grant
+   * @throws OptionError that names the commands to grant; the error of Node where `url` or `connection` needs ioredis
+   * and it is not installed
    */
   ready (): Promise<void>
   /** What a principal could have now, by the policies of a profile; takes nothing. @throws LimitStoreUnavailable */
@@ -66,7 +69,7 @@ export function createRedisLimitStore (options: RedisLimitStoreOptions): RedisLi
   const { namespace = 'latchkey', deadline = 0.1, onUnavailable = 'reject', processes = 1 } = options
   const { markerLifetime = 3_600, clockOfTakes = false } = options
   const log = safeLog(options.log ?? processWarnings)
-  const { client, lastError, disconnect } = clientOf(options, deadline)
+  const { client, opened, lastError, disconnect } = clientOf(options, deadline)
   const outagePolicy = outagePolicyOf(onUnavailable, processes)
   const keysOf = createRedisKeys(namespace, slotOf)
 
@@ -120,6 +123,7 @@ export function createRedisLimitStore (options: RedisLimitStoreOptions): RedisLi
       await change(publishVersionScript, keys.principal, keys.slot, [version, markerLifetime * 1000])
     },
     async ready () {
+      await opened
       try {
         await connection.ready(READY_TIMEOUT_MS)
       } catch (error) {
@@ -146,17 +150,19 @@ export function createRedisLimitStore (options: RedisLimitStoreOptions): RedisLi
 
 interface OpenedClient {
   readonly client: RedisClient
+  /** Rejects where there is none, and never will be. */
+  readonly opened: Promise<unknown> | undefined
   /** What the connection failed with last, where it is the store's own. */
   lastError (): unknown
   disconnect (): void
 }
 
 function clientOf ({ redis, url, connection = {} }: RedisLimitStoreOptions, deadline: number): OpenedClient {
-  if (redis !== undefined) return { client: redis, lastError: () => undefined, disconnect () {} }
+  if (redis !== undefined) return { client: redis, opened: undefined, lastError: () => undefined, disconnect () {} }
   let last: unknown
   const client = openClient(url, connection, deadline)
   client.on('error', (error: unknown) => { last = error })
-  return { client, lastError: () => last, disconnect: () => client.disconnect() }
+  return { client, opened: client.opened, lastError: () => last, disconnect: client.disconnect }
 }
 
 export { LimitStoreUnavailable } from '../store.js'
