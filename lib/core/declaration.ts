@@ -15,7 +15,7 @@ export interface RateLimitDeclaration {
   profile?: string
   /** Quota units that one request takes; 1 when left out. */
   cost?: number
-  /** `false` on a public or optional route: callers without a credential are not counted by address; true by default. */
+  /** `false` on a public or optional route: no callers without a credential are counted by address; true by default. */
   anonymous?: boolean
 }
 
