@@ -5,7 +5,7 @@ import { elementScript, settingsPage, type SettingsPageOptions } from 'fastify-l
 import t from 'tap'
 import { relativeUrl } from '../../lib/console/relative-url.js'
 import { collectRounds, rejection } from '../helpers/collect.js'
-import { untyped } from '../helpers/limits.js'
+import { refused, untyped } from '../helpers/limits.js'
 import { keptLog } from '../helpers/contracts.js'
 import { ada, startSettings } from '../helpers/settings.js'
 
@@ -176,4 +176,23 @@ t.test('options are checked at boot', async (t) => {
     [{ colour: 'red' }, /unknown option settingsPage\.colour/]
   ] as const) patterns.add(await rejection(host(untyped(options))), { name: 'OptionError', message })
   t.match(patterns.seen, patterns.expected)
+})
+
+t.test('whoever is signed in is not counted by address, nor are script and style; whoever is not is', async (t) => {
+  const { app, host } = await startSettings(t, { access: { limits: { anonymous: [{ name: 'anonymous', quota: 2, window: 60 }] } } })
+  const { body } = await app.inject('/settings/')
+  const rounds = collectRounds()
+  const urls = [...body.matchAll(/(?:src|href)="((?:element|page)-[^"]+)"/g)].map(([, name = '']) => `/settings/${name}`)
+  for (const url of ['/settings/', ...urls, '/settings/api-keys', '/settings/api-keys/caller']) rounds.add((await app.inject(url)).statusCode, 200, url)
+  host.person = null
+  for (const [url, left] of [['/settings/', 1], ['/settings/api-keys', 0]] as const) {
+    const { statusCode, headers } = await app.inject(url)
+    rounds.add([statusCode, headers.ratelimit], [401, `"anonymous";r=${left};t=60`], url)
+  }
+  for (const url of ['/settings/', '/settings/api-keys']) refused(t, await app.inject(url), { status: 429, code: 'RATE_LIMITED', retryAfter: 60 })
+  rounds.add((await app.inject(urls[0] ?? '')).statusCode, 200, 'files are still served')
+  host.person = ada
+  rounds.add((await app.inject('/settings/')).statusCode, 200)
+  t.ok(urls.length >= 2)
+  t.strictSame(rounds.seen, rounds.expected)
 })

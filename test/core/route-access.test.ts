@@ -63,18 +63,20 @@ t.test('a declaration that its author changes later stays as it was read', async
   t.strictSame(access.alternatives, [{ scheme: 'apiKey', scopes: ['devices:manage'] }])
 })
 
-t.test('x-rate-limit names a profile and a cost', async (t) => {
+t.test('x-rate-limit names a profile and a cost, and may count no anonymous callers', async (t) => {
   const limited = (declared: unknown) => read({ ...publicRoute.schema, 'x-rate-limit': declared })
-  t.match(limited(undefined), { mode: 'public', profile: undefined, cost: 1, faults: [] })
+  t.match(limited(undefined), { mode: 'public', profile: undefined, cost: 1, countsAnonymous: true, faults: [] })
+  t.match(limited({ anonymous: true }), { countsAnonymous: true, faults: [] })
+  t.match(limited({ anonymous: false }), { countsAnonymous: false, faults: [] })
   t.match(limited({}), { profile: undefined, cost: 1, faults: [] })
   t.match(limited({ profile: 'heavy', cost: 5 }), { profile: 'heavy', cost: 5, faults: [] })
   t.match(limited({ cost: 0 }), { cost: 0, faults: [] })
   const rounds = collectRounds()
   const patterns = collectRounds()
   for (const [declared, said] of [
-    [null, 'must be { profile, cost }, not null'], ['heavy', 'must be { profile, cost }, not "heavy"'], [{ profile: 5 }, '.profile must be the name of a profile, not 5'],
+    [null, 'must be { profile, cost, anonymous }, not null'], ['heavy', 'must be { profile, cost, anonymous }, not "heavy"'], [{ profile: 5 }, '.profile must be the name of a profile, not 5'],
     [{ cost: '5' }, '.cost must be a whole number of at least 0, not "5"'], [{ cost: -1 }, 'not -1'], [{ cost: 1.5 }, 'not 1.5'], [{ cost: NaN }, 'not NaN'], [{ cost: 2 ** 53 }, 'not 9007199254740992'],
-    [{ max: 5 }, ' knows profile and cost, not max']
+    [{ max: 5 }, ' knows profile, cost and anonymous, not max'], [{ anonymous: 0 }, '.anonymous must be true or false, not 0']
   ] as const) {
     const { mode, faults } = limited(declared)
     rounds.add(mode, 'undeclared')
