@@ -2,6 +2,7 @@ import type { FastifyServerOptions } from 'fastify'
 import { withoutPort } from '../core/address.js'
 import { COMMON_KEY_FIELDS, fieldOfPlace, type CredentialPlace } from '../core/credential-place.js'
 import { pathOf, redact, redactLine } from '../core/redact.js'
+import { createForeignRedactor, type SecretFormat } from './foreign-secrets.js'
 
 /** Fastify's `logger` options, which are pino's. */
 type LoggerOptions = Extract<FastifyServerOptions['logger'], object>
@@ -17,6 +18,8 @@ interface Composed {
 export interface LoggedServer {
   /** The option `credentials` of Latchkey, where it names fields: their values are kept out of the log. */
   readonly credentials?: readonly CredentialPlace[] | undefined
+  /** The option `keys.formats` of Latchkey: secrets of these formats are kept out of the log, wherever a line has them. */
+  readonly formats?: Readonly<Record<string, SecretFormat>> | undefined
 }
 
 const SECRET_FIELDS = ['authorization', 'proxy-authorization', 'cookie', 'set-cookie', ...COMMON_KEY_FIELDS]
@@ -81,7 +84,8 @@ export const serializers = { req: describeRequest, err: describeError, error: de
  * The host's serializers replace those of the same name. Its `redact` and `hooks.streamWrite` are kept, and every line
  * is redacted after them.
  *
- * @param server the fields in which this server takes credentials, besides the common ones, such as `x-api-key`
+ * @param server the fields in which this server takes credentials, besides the common ones, such as `x-api-key`, and the
+ *   formats of secrets that were imported
  */
 export function loggerOptions<T extends LoggerOptions> (options: T, server: LoggedServer = {}): T {
   return composeLogger(options, server)
@@ -90,6 +94,7 @@ export function loggerOptions<T extends LoggerOptions> (options: T, server: Logg
 export function composeLogger<T extends Composed> (options: T, server: LoggedServer): T {
   const { redact = [], hooks } = options
   const hostsWrite = hooks?.streamWrite
+  const foreign = createForeignRedactor(server.formats ?? {})
   return {
     ...options,
     serializers: { ...serializers, ...options.serializers },
@@ -98,7 +103,7 @@ export function composeLogger<T extends Composed> (options: T, server: LoggedSer
       : { ...redact, paths: [...credentialPaths(server), ...redact.paths] },
     hooks: {
       ...hooks,
-      streamWrite: hostsWrite === undefined ? redactLine : (line: string) => redactLine(hostsWrite(line))
+      streamWrite: (line: string) => foreign(redactLine(hostsWrite?.(line) ?? line))
     }
   }
 }

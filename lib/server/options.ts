@@ -27,7 +27,8 @@ type AnyOptions = Secure2 | Plain2 | Secure | Plain
  * `loggerOptions(logger)`. A `loggerInstance` only gets the serializers `req`, `err` and `error`, since its lines can't
  * be redacted here: create it with `loggerOptions`.
  *
- * @param server `{ credentials }` as `latchkey` has them, where they name fields of your own
+ * @param server `{ credentials }` as `latchkey` has them, where they name fields of your own, and `{ formats }` as
+ *   `keys.formats`, where secrets were imported
  */
 export function serverOptions<T extends Secure2> (options: T, server?: LoggedServer): T
 export function serverOptions<T extends Plain2> (options: T, server?: LoggedServer): T

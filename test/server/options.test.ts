@@ -133,6 +133,26 @@ t.test('credentials in header objects that the host logs are redacted, with what
   t.match(patterns.seen, patterns.expected)
 })
 
+t.test('secrets of another system, which were imported, are kept out of every line, which stays JSON', async (t) => {
+  const secrets = ['oldsys_SecretNo1', 'old"$/SecretNo2', 'SecretNo3AbcdefghijAbcd', '/SecretNo4+abcde==', '8123456789012']
+  const formats = {
+    oldsys: { prefix: 'oldsys_' }, quoted: { prefix: 'old"$/' }, letters: { pattern: /^SecretNo3[a-z]{14}$/gi },
+    base64: { pattern: /\/[\w+/]+==/ }, digits: { pattern: /\d{13}/ }
+  }
+  const log = keepLines()
+  const app = Fastify(serverOptions({ logger: { stream: log.stream } }, { formats }))
+  app.get('/d/:secret', async (request) => { request.log.info({ raw: ['x-key', ...secrets] }, `refused ${secrets.join(' and ')}`) })
+  t.equal((await app.inject(`/d/${secrets[0]}`)).statusCode, 200)
+  app.log.info({ ...secrets, nested: JSON.stringify({ secret: secrets[4] }), count: 1234567890123 }, 'oldsys and 812345678901')
+  t.notMatch(log.text, /SecretNo|8123456789012/)
+  t.match(log.entries, [
+    { req: { url: '/d/…' } },
+    { time: Number, raw: ['x-key', '…', '…', '…', '…', '…'], msg: 'refused … and … and … and … and …' },
+    { msg: 'request completed' },
+    { 0: '…', 4: '…', nested: '{"secret":"…"}', count: 1234567890123, msg: 'oldsys and 812345678901' }
+  ])
+})
+
 t.test('the host\'s serializers replace those of the same name, and their output is redacted', async (t) => {
   const log = keepLines()
   const app = Fastify(serverOptions({
