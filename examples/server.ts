@@ -48,9 +48,9 @@ export async function build ({ clock, logger = stderr, storage }: BuildOptions =
   }))
   await app.register(latchkey, {
     scopes,
-    keys: { prefix: 'acme', store: storage?.keys },
+    keys: { prefix: 'acme', store: storage?.keys, recordUse: { interval: 5 } },
     limits: { store: storage?.limits },
-    usage: { store: storage?.usage, interval: 5 }, // so that /settings shows a request soon; 60 by default
+    usage: { store: storage?.usage, interval: 5 }, // both, so that /settings shows a request soon; 60 by default
     environment: process.env.ENVIRONMENT ?? ['production', 'sandbox'],
     undeclared: ({ url }) => url.startsWith('/docs') ? 'public' : 'refuse', // the pages of Scalar can't state it themselves
     transport: allowPlainHttp, // for this machine alone; without it, plain HTTP is refused

@@ -1,3 +1,5 @@
+import type { Strings } from './element/strings.js'
+
 /** What the page says and refers to. Every value is text, not markup. */
 export interface Page {
   readonly title: string
@@ -13,6 +15,7 @@ export interface Page {
   /** Who is signed in. */
   readonly person?: string | undefined
   readonly signOut?: string | undefined
+  readonly texts: Pick<Strings, 'signOut' | 'needsScript'>
 }
 
 interface Tab {
@@ -22,17 +25,19 @@ interface Tab {
 }
 
 export function pageHtml (page: Page): string {
-  const { title, lang, script, styles, element, attributes, tabs, person, signOut } = page
+  const { title, lang, script, styles, element, attributes, tabs, person, signOut, texts } = page
   const given = Object.entries(attributes).map(([name, value]) => ` ${name}="${escape(value)}"`).join('')
   const who = person === undefined ? '' : `<span class="person"><bdi>${escape(person)}</bdi></span>`
-  const out = signOut === undefined ? '' : `<a href="${escape(signOut)}">Sign out</a>`
+  const out = signOut === undefined ? '' : `<a href="${escape(signOut)}">${escape(texts.signOut)}</a>`
   const module = `<script type="module" src="${escape(script)}"></script>`
   return documentOf(title, lang, [...styles.map(styleLink), module], `
-<header class="page-head"><h1>${escape(title)}</h1>${who}${out}</header>${tabsHtml(title, tabs)}
+<header class="page-head"><h1>${escape(title)}</h1>${who}${out}</header>
+<latchkey-settings>${tabsHtml(title, tabs)}
 <main>
 <${element}${given}></${element}>
-<noscript><p>This page needs JavaScript.</p></noscript>
-</main>`)
+<noscript><p>${escape(texts.needsScript)}</p></noscript>
+</main>
+</latchkey-settings>`)
 }
 
 /** Links, so that each tab has a URL of its own, which survives a reload and a click on Back. */
@@ -43,10 +48,10 @@ function tabsHtml (title: string, tabs: readonly Tab[]): string {
   return `\n<nav class="tabs" aria-label="${escape(title)}">${links.join('')}</nav>`
 }
 
-/** For somebody who is not signed in, where the host has named no page to sign in. */
-export function signedOutHtml ({ title, lang, styles }: Pick<Page, 'title' | 'lang' | 'styles'>): string {
+/** A page that says one thing, such as that a person must sign in. */
+export function noticeHtml ({ title, lang, styles }: Pick<Page, 'title' | 'lang' | 'styles'>, text: string): string {
   return documentOf(title, lang, styles.map(styleLink), `
-<main class="signed-out"><h1>${escape(title)}</h1><p>Sign in to see this page.</p></main>`)
+<main class="page-notice"><h1>${escape(title)}</h1><p>${escape(text)}</p></main>`)
 }
 
 function documentOf (title: string, lang: string, head: readonly string[], body: string): string {
@@ -95,5 +100,6 @@ body { margin: 0; font: 16px/1.5 system-ui, -apple-system, 'Segoe UI', Roboto, s
 .tabs a:hover { color: inherit }
 .tabs [aria-current] { border-block-end-color: currentColor; color: inherit; font-weight: 600 }
 main { max-width: 72rem; margin: 0 auto; padding: 1.75rem 1rem 4rem }
-.signed-out { text-align: center; padding-top: 20vh }
+latchkey-settings { display: block }
+.page-notice { text-align: center; padding-top: 20vh }
 `

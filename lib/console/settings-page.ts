@@ -1,11 +1,13 @@
-import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { Type } from '@sinclair/typebox'
 import { withTimeout } from '../core/clock.js'
+import { describeFault } from '../core/errors.js'
 import { checkOptions } from '../core/options.js'
 import { isPrincipal, type Principal } from '../core/principal.js'
+import { writeLog } from '../core/write-log.js'
 import { readElement, sendAsset, styleOf } from './assets.js'
 import { english, type Strings } from './element/strings.js'
-import { PAGE_STYLE, pageHtml, signedOutHtml, type Page } from './page-html.js'
+import { noticeHtml, PAGE_STYLE, pageHtml, type Page } from './page-html.js'
 import { relativeUrl } from './relative-url.js'
 
 export interface SettingsPageOptions {
@@ -93,8 +95,8 @@ export async function settingsPage (app: FastifyInstance, options: SettingsPageO
   const to = (path: string) => relativeUrl(from, path)
   const leave = signOut === undefined ? undefined : to(signOut)
   const styles = [style.name, ...stylesheet === undefined ? [] : [to(stylesheet)]]
-  const look = { title, lang, styles, signOut: leave }
   const texts = { ...english, ...strings }
+  const look = { title, lang, styles, signOut: leave, texts }
   const attributes = {
     ...signIn !== undefined && { 'sign-in-url': to(signIn) },
     ...Object.keys(strings).length > 0 && { strings: JSON.stringify(strings) }
@@ -107,32 +109,60 @@ export async function settingsPage (app: FastifyInstance, options: SettingsPageO
       ...look,
       script: script.name,
       element: isWebhooks ? 'latchkey-webhooks' : 'latchkey-keys',
-      attributes: { 'base-url': to(path), ...attributes },
+      attributes: { 'base-url': to(path), ...Object.fromEntries(pick(query, PLACE)), ...attributes },
       tabs: webhooks === undefined
         ? []
         : [
-            { label: texts.title, href: './', isCurrent: !isWebhooks },
-            { label: texts.webhooks, href: './?tab=webhooks', isCurrent: isWebhooks }
+            { label: texts.title, href: `./${textOf(pick(query, PLACE))}`, isCurrent: !isWebhooks },
+            {
+              label: texts.webhooks,
+              href: `./${textOf([['tab', 'webhooks'], ...pick(query, PLACE)])}`,
+              isCurrent: isWebhooks
+            }
           ],
       person
     }
   }
 
+  function refuse (reply: FastifyReply, status: number, text: string): FastifyReply {
+    return reply.code(status).headers(PAGE_HEADERS).send(noticeHtml(look, text))
+  }
+
   app.get('/', { schema }, async (request, reply) => {
+    const [path = '', search = ''] = request.url.split('?')
+    const query = new URLSearchParams(search)
     // References of the page are relative to its folder.
-    const [path = '', query = ''] = request.url.split('?')
     if (!path.endsWith('/')) {
-      return reply.redirect(`${path.slice(path.lastIndexOf('/') + 1)}/${query && `?${query}`}`, 308)
+      const folder = path.slice(path.lastIndexOf('/') + 1)
+      return reply.redirect(`${folder}/${textOf(pick(query, ['tab', ...PLACE]))}`, 308)
     }
-    const found = await withTimeout((async () => await session(request))(), SESSION_TIMEOUT, 'option session')
-    if (isPrincipal(found)) {
-      return reply.headers(PAGE_HEADERS).send(pageHtml(pageOf(found.owner, new URLSearchParams(query))))
+    try {
+      const found = await withTimeout((async () => await session(request))(), SESSION_TIMEOUT, 'option session')
+      if (isPrincipal(found)) return reply.headers(PAGE_HEADERS).send(pageHtml(pageOf(found.owner, query)))
+    } catch (fault) {
+      const message = 'settingsPage: the session of the host failed'
+      writeLog(() => request.log.error({ reason: describeFault(fault) }, message), message)
+      return refuse(reply.header('retry-after', '1'), 503, texts.pageUnavailable)
     }
     if (signIn !== undefined) return reply.header('cache-control', 'no-store').redirect(to(signIn), 303)
-    return reply.code(401).headers(PAGE_HEADERS).send(signedOutHtml(look))
+    return refuse(reply, 401, texts.signInFirst)
   })
 
   for (const asset of [script, map, style]) {
     app.get(`/${asset.name}`, { schema }, (request, reply) => sendAsset(request, reply, asset, FOR_GOOD))
   }
+}
+
+/** Where a person acts, as the element keeps it in the URL of the page. */
+const PLACE = ['workspace', 'environment'] as const
+
+type Parameters = Array<[name: string, value: string]>
+
+function pick (query: URLSearchParams, names: readonly string[]): Parameters {
+  return [...query].filter(([name]) => names.includes(name))
+}
+
+function textOf (parameters: Parameters): string {
+  const search = new URLSearchParams(parameters)
+  return search.size === 0 ? '' : `?${search}`
 }

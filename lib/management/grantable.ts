@@ -31,6 +31,18 @@ export function checkPresets (presets: readonly ScopePreset[], catalogue: readon
   }
 }
 
+/** Of operations of ours, in the place of their ids. */
+const WORDS: ReadonlyMap<string | undefined, string> = new Map([
+  ['api_keys.caller', 'see what you may do'],
+  ['api_keys.key_usage', 'usage of a key'],
+  ['webhooks.caller', 'see what you may do']
+])
+
+/** What an operation does, for people; a word that says which further scope it needs keeps that. */
+function humanWord (word: string, operationId: string | undefined): string {
+  return WORDS.get(operationId) ?? word.replace(/^[^ ]+/, (id) => id.replaceAll('_', ' '))
+}
+
 export interface GrantableDeps {
   /** Complete once the app is ready. */
   readonly catalogue: () => readonly ResourceScopes[]
@@ -50,8 +62,10 @@ export function createGrantable ({ catalogue, grants, presets }: GrantableDeps) 
     return table.map(({ resource, title, scopes }) => ({
       resource,
       title,
-      scopes: scopes.map(({ scope, permissions }) => ({
-        scope, permissions: [...permissions], includes: includedIn(scope)
+      scopes: scopes.map(({ scope, permissions, operations }) => ({
+        scope,
+        permissions: permissions.map((word, i) => humanWord(word, operations[i]?.operationId)),
+        includes: includedIn(scope)
       }))
     }))
   }

@@ -93,6 +93,7 @@ function byResource (names: readonly string[]): Map<string, string[]> {
 }
 
 function titleOf (resource: string): string {
-  const words = resource.split(/[_\-.]+/).filter((word) => word !== '').join(' ')
+  const parts = resource.split(/[_\-.]+/).filter((word) => word !== '')
+  const words = parts.map((word) => word === 'api' ? 'API' : word).join(' ')
   return words === '' ? 'All resources' : words.charAt(0).toUpperCase() + words.slice(1)
 }

@@ -15,6 +15,8 @@ t.test('what a person should notice of a key', async (t) => {
     [{ status: 'revoked', rotateBy: at(-1) }, ['Revoked']],
     [{ status: 'expired' }, ['Expired']],
     [{ rotateBy: at(-1), expiresAt: at(3 * DAY) }, ['Rotate soon', 'Expires soon']],
+    [{ rotateBy: at(-29 * DAY) }, ['Rotate soon']],
+    [{ rotateBy: at(-31 * DAY) }, ['Rotation overdue']],
     [{ rotateBy: at(1), expiresAt: at(30 * DAY) }, []],
     [{ secrets: [secret('a', { retiresAt: at(2 * DAY) }), secret('b')] }, ['Old secret works until in 2 days']],
     [{ secrets: [secret('a', { retiresAt: at(-2) }), secret('b')] }, []],
@@ -41,6 +43,18 @@ t.test('columns of the list', async (t) => {
     rounds.add(Object.values(shownOf(endedColumns, more)).map(words), ['production', 'Never', ended])
   }
   t.strictSame(rounds.seen, rounds.expected)
+})
+
+t.test('a request that is counted already is no contradiction to the last use, which is recorded later', async (t) => {
+  const day = Date.UTC(2026, 11, 1)
+  const rows = [
+    [{ countedAt: day }, 'today', 'known within a minute'],
+    [{ countedAt: day - DAY * 1000, lastUsedAt: at(-5 * DAY) }, 'yesterday', 'known within a minute'],
+    [{ countedAt: day, lastUsedAt: at(-60) }, '1 minute ago', 'never used'],
+    [{ lastUsedAt: at(-60) }, '1 minute ago', 'never used']
+  ] as const
+  const noteOf = (cell: Cell | undefined) => cell?.kind === 'rows' ? cell.rows[0]?.note : undefined
+  t.same(rows.map(([more]) => [more, words(shownOf(columns, more)['last-used']), noteOf(shownOf(details, more).scopes)]), rows)
 })
 
 t.test('details of a key', async (t) => {
@@ -88,7 +102,7 @@ t.test('who changed a key last, in its details and in a conflict', async (t) => 
 t.test('names and hints, also where there are none', async (t) => {
   const { name, ...unnamed } = keyView({ secrets: [] })
   t.same([nameOf(keyView(), reading.strings), nameOf(unnamed, reading.strings)], [name, 'Unnamed key'])
-  t.same([hintOf(keyView()), hintOf(unnamed), newestSecret(unnamed)], ['abcd…', '…', undefined])
+  t.same([hintOf(keyView()), hintOf(unnamed), newestSecret(unnamed)], ['abcd…', undefined, undefined])
 })
 
 t.test('what is typed to confirm is the name, unless it is hard to type', async (t) => {

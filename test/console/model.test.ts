@@ -1,6 +1,7 @@
 import t, { type Test } from 'tap'
 import { createApi, type Fetch } from '../../lib/console/element/api.js'
 import { createModel } from '../../lib/console/element/model.js'
+import { urlAt } from '../../lib/console/element/places.js'
 import { SHOWN } from '../../lib/console/element/state.js'
 import { english } from '../../lib/console/element/strings.js'
 import { verbs } from '../../lib/console/element/verbs.js'
@@ -13,17 +14,19 @@ async function start (t: Test, options: Parameters<typeof startSettings>[1] = {}
   const seen: string[] = []
   const send = fetchOf(settings.app, seen)
   let fetch = send
+  const moves: object[] = []
   const model = createModel({
     api: createApi(() => ({ baseUrl: '/settings/api-keys/', fetch: (...call) => fetch(...call), credentials: 'same-origin' })),
     clock: settings.clock.now,
     strings: () => english,
-    onChange () {}
+    onChange () {},
+    onMove: (place) => { moves.push(place) }
   })
   const names = () => model.state.keys.map(({ name }) => name)
   const keyNamed = (name: string) => model.state.keys.find((key) => key.name === name)
   /** Puts something between the browser and the host. */
   const between = (work: (...call: Parameters<Fetch>) => ReturnType<Fetch>) => { fetch = work }
-  return { ...settings, model, seen, send, names, keyNamed, between }
+  return { ...settings, model, moves, seen, send, names, keyNamed, between }
 }
 
 t.test('nothing can be done before it is known who asks', async (t) => {
@@ -53,6 +56,27 @@ t.test('who asks and its keys are loaded, those of another workspace and environ
     'GET /settings/api-keys/caller?workspace=northwind&environment=sandbox',
     'GET /settings/api-keys?workspace=northwind&environment=sandbox&limit=200'
   ])
+})
+
+t.test('a place that a person chooses is told to the page; one where nobody may act any more leads to that of the server', async (t) => {
+  const { model, moves, names, issue, seen } = await start(t)
+  await issue({ name: 'one' })
+  await model.load()
+  t.same(moves, [], 'not what the server says by itself')
+  await model.go({ environment: 'sandbox' })
+  t.same(moves, [{ workspace: 'northwind', environment: 'sandbox' }])
+  await model.go({ workspace: 'left', environment: undefined })
+  t.same(moves.slice(1), [{ workspace: 'left', environment: undefined }, {}])
+  t.same(names(), ['one'])
+  t.same(seen.slice(-3), ['GET /settings/api-keys/caller?workspace=left', 'GET /settings/api-keys/caller', 'GET /settings/api-keys?workspace=northwind&environment=production&limit=200'])
+})
+
+t.test('the URL of a page names a place, and keeps what else it says', async (t) => {
+  const page = 'https://host.example/settings/?tab=webhooks'
+  const there = urlAt(page, { workspace: 'a b', environment: 'sandbox' })
+  t.equal(there, `${page}&workspace=a+b&environment=sandbox`)
+  t.equal(urlAt(there, { workspace: 'c' }), `${page}&workspace=c`)
+  t.equal(urlAt(there, {}), page)
 })
 
 t.test('whoever switches twice sees the last, whichever answer comes first', async (t) => {

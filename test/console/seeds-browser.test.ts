@@ -105,7 +105,7 @@ t.test('"Go to Settings → API Tokens", "Click Revoke next to the token", "The 
   const secret = keys.write ?? ''
   t.equal((await ask(secret, '/api/orders/')).statusCode, 200)
   await row('write').getByText('Revoke').click()
-  await dialog.getByLabel('Type write to confirm').fill('write')
+  await dialog.getByLabel('Type “write” to confirm').fill('write')
   await dialog.getByRole('button', { name: 'Revoke' }).click()
   await row('write').waitFor({ state: 'detached' })
   t.equal((await ask(secret, '/api/orders/')).statusCode, 401)

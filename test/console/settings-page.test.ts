@@ -1,14 +1,15 @@
 import { gunzipSync, gzipSync } from 'node:zlib'
-import Fastify from 'fastify'
+import Fastify, { type FastifyServerOptions } from 'fastify'
 import { elementScript, settingsPage, type SettingsPageOptions } from 'fastify-latchkey/console'
 import t from 'tap'
 import { relativeUrl } from '../../lib/console/relative-url.js'
 import { collectRounds, rejection } from '../helpers/collect.js'
 import { untyped } from '../helpers/limits.js'
+import { keptLog } from '../helpers/contracts.js'
 import { ada, startSettings } from '../helpers/settings.js'
 
-async function host (options: Partial<SettingsPageOptions> = {}, prefix = '/settings') {
-  const app = Fastify()
+async function host (options: Partial<SettingsPageOptions> = {}, prefix = '/settings', fastify: FastifyServerOptions = {}) {
+  const app = Fastify(fastify)
   t.teardown(() => app.close())
   await app.register(settingsPage, { prefix, keys: '/settings/api-keys', session: () => ada, ...options })
   return app
@@ -60,7 +61,7 @@ t.test('its script and style have names of their content, are kept for good, and
 t.test('without the slash a browser is sent to it, so that references of the page mean its folder', async (t) => {
   const app = await host()
   const rounds = collectRounds()
-  for (const [url, location] of [['/settings', 'settings/'], ['/settings?tab=webhooks', 'settings/?tab=webhooks']] as const) {
+  for (const [url, location] of [['/settings', 'settings/'], ['/settings?tab=webhooks&x=1', 'settings/?tab=webhooks'], ['/settings?workspace=a%20b&code=secret&environment=e', 'settings/?workspace=a+b&environment=e']] as const) {
     const answer = await app.inject(url)
     rounds.add([answer.statusCode, answer.headers.location], [308, location])
   }
@@ -71,7 +72,7 @@ t.test('webhooks have a tab of their own where the host names their routes: a li
   const one = await host()
   const patterns = collectRounds()
   for (const url of ['/settings/', '/settings/?tab=webhooks']) {
-    patterns.add((await one.inject(url)).body, /<\/header>\n<main>\n<latchkey-keys /, 'without the option there are no tabs')
+    patterns.add((await one.inject(url)).body, /<\/header>\n<latchkey-settings>\n<main>\n<latchkey-keys /, 'without the option there are no tabs')
   }
   const app = await host({ webhooks: '/settings/webhooks', strings: { title: 'API <Tokens>' } })
   const keys = await app.inject('/settings/')
@@ -85,6 +86,10 @@ t.test('webhooks have a tab of their own where the host names their routes: a li
   }
   t.match(patterns.seen, patterns.expected)
   t.match((await app.inject('/settings/?tab=lost')).body, '<latchkey-keys ')
+  const { body } = await app.inject('/settings/?tab=webhooks&workspace=%22w%22&environment=sandbox&x=1')
+  t.match(body, '<a href="./?workspace=%22w%22&amp;environment=sandbox">')
+  t.match(body, '<a href="./?tab=webhooks&amp;workspace=%22w%22&amp;environment=sandbox" aria-current="page">')
+  t.match(body, '<latchkey-webhooks base-url="webhooks" workspace="&quot;w&quot;" environment="sandbox" strings="')
 })
 
 t.test('whoever is not signed in is sent to sign in, or reads that it is needed', async (t) => {
@@ -98,14 +103,16 @@ t.test('whoever is not signed in is sent to sign in, or reads that it is needed'
   t.match(told.headers['content-security-policy'], "default-src 'none'")
 })
 
-t.test('a session that fails shows no page', async (t) => {
-  const rounds = collectRounds()
+t.test('a session that fails is a page that says to try again, and a line of the log', async (t) => {
+  const patterns = collectRounds()
   for (const session of [() => { throw new Error('no database') }, async () => await Promise.reject(new Error('no database'))]) {
-    const answer = await (await host({ session })).inject('/settings/')
-    rounds.add(answer.statusCode, 500)
-    rounds.add(String(answer.body).includes('latchkey-keys'), false)
+    const log = keptLog()
+    const answer = await (await host({ session, title: 'Acme' }, '/settings', { logger: log.logger })).inject('/settings/')
+    patterns.add([answer.statusCode, answer.headers], [503, { 'retry-after': '1', 'cache-control': 'no-store', 'content-type': 'text/html; charset=utf-8', 'content-security-policy': /^default-src 'none'/ }])
+    patterns.add(answer.body, /<h1>Acme<\/h1><p>This page can’t be shown right now\. Try again in a moment\.<\/p>/)
+    patterns.add(log.text(), /"level":50.*"reason":"Error","msg":"settingsPage: the session of the host failed/)
   }
-  t.strictSame(rounds.seen, rounds.expected)
+  t.match(patterns.seen, patterns.expected)
 })
 
 t.test('what a host says is text on the page, and its paths are relative', async (t) => {

@@ -103,7 +103,7 @@ t.test('two people: what one changes, the other sees as a conflict that says who
   await one.row('Sales CRM').waitFor()
 
   await one.button('Revoke Sales CRM').click()
-  await one.dialog.getByLabel('Type Sales CRM to confirm').fill('Sales CRM')
+  await one.dialog.getByLabel('Type “Sales CRM” to confirm').fill('Sales CRM')
   await one.dialog.getByRole('button', { name: 'Revoke' }).click()
   await one.row('Sales CRM').waitFor({ state: 'detached' })
   t.equal(await one.page.evaluate('document.activeElement.shadowRoot.activeElement.id'), 'title', 'the focus stays on the page')

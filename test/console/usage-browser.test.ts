@@ -32,6 +32,9 @@ t.test('requests of a key are seen in the list, and in its details as a picture,
   t.equal(await picture.getAttribute('aria-label'), '2 admitted, 1 rate limited, 1 refused')
   t.match(await details.innerText(), /INSUFFICIENT_SCOPE 1[^]*hour: 3 in 1 hour/)
   t.match(await details.innerText(), 'Dashed line: the limit of 3 in 1 hour.')
+  t.equal(await details.locator('.lane.admitted line.limit').count(), 1)
+  t.match(await row('CRM').innerText(), /production\s+today\s+Never/, 'what is counted is no contradiction to the last use, which follows')
+  t.match(await details.innerText(), /devices:read known within a minute/)
   t.same(await axeFaults(page), [])
 
   await details.locator('.lane').first().hover({ position: { x: 2, y: 2 } })

@@ -28,7 +28,7 @@ async function start (t: Test, isCounting = true) {
   const api = createApi(() => ({ baseUrl: '/settings/api-keys', fetch, credentials: 'same-origin' }))
   const clock = settings.clock.now
   const usage = createUsageModel({ api, clock, onChange () {} })
-  const model = createModel({ api, clock, strings: () => english, onChange: (state) => usage.follow(state) })
+  const model = createModel({ api, clock, strings: () => english, onChange: (state) => usage.follow(state), onMove () {} })
 
   async function settle (): Promise<void> {
     while (waiting.size > 0) {

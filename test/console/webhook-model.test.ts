@@ -23,6 +23,7 @@ async function start (t: Test, pause?: () => Promise<void>) {
     clock: clock.now,
     strings: () => english,
     onChange () {},
+    onMove () {},
     pause: pause ?? (() => until(async () => (await sent()).every(({ attempts }) => attempts.length > 0)))
   })
   /** What the server knows of deliveries to the endpoint whose details are open. */

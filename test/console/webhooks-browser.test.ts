@@ -67,6 +67,58 @@ t.test('a person adds an endpoint, copies its secret once, sends a test that arr
   await close()
 })
 
+t.test('the workspace of one tab is that of the other, of a reload and of a link; one that a person has left is passed over', async (t) => {
+  const settings = await startWebhookSettings(t)
+  await settings.issue({ name: 'Theirs', workspace: 'contoso', environment: 'sandbox' })
+  const { page, row, complaints, close } = await openSettings(browser, settings)
+  const place = async () => [await page.getByLabel('Workspace').inputValue(), await page.getByLabel('Environment').inputValue()]
+  await page.getByLabel('Workspace').selectOption('contoso')
+  await page.getByText('No keys yet').waitFor()
+  await page.getByLabel('Environment').selectOption('sandbox')
+  await row('Theirs').waitFor()
+  await page.getByRole('link', { name: 'Webhooks' }).click()
+  await page.getByText('No endpoints yet').waitFor()
+  t.same(await place(), ['contoso', 'sandbox'])
+  await page.getByLabel('Environment').selectOption('production')
+  await page.getByText('No endpoints yet').waitFor()
+  await page.getByRole('link', { name: 'API keys' }).click()
+  await page.getByText('No keys yet').waitFor()
+  t.same(await place(), ['contoso', 'production'])
+  await page.goBack()
+  await page.getByText('No endpoints yet').waitFor()
+  t.same(await place(), ['contoso', 'production'])
+  t.same(complaints, [])
+
+  await page.goto(`${settings.url}/settings/?tab=webhooks&workspace=left`)
+  await page.getByText('No endpoints yet').waitFor()
+  t.same(await place(), ['northwind', 'production'])
+  t.equal(page.url(), `${settings.url}/settings/?tab=webhooks`)
+  await close()
+})
+
+t.test('while a test is sent, nothing else can begin, and a person sees so', async (t) => {
+  const settings = await startWebhookSettings(t)
+  await settings.add()
+  const url = settings.receiver.url()
+  const { page, button, close } = await openWebhooks(settings)
+  let release = () => {}
+  await page.route('**/test*', async (route) => {
+    await new Promise<void>((resolve) => { release = resolve })
+    await route.continue()
+  })
+  await button(`Send test ${url}`).click()
+  await button(`Working… ${url}`).waitFor()
+  t.same(await Promise.all([`Working… ${url}`, `Delete ${url}`, 'Add endpoint'].map((name) => button(name).getAttribute('aria-disabled'))), ['true', 'true', 'true'])
+  t.equal(await button(`Delete ${url}`).getAttribute('title'), 'Wait: something else is being done.')
+  t.same(await axeFaults(page), [])
+  release()
+  await page.getByText(`A test was sent to ${url}.`).waitFor()
+  t.equal(await button(`Delete ${url}`).getAttribute('aria-disabled'), 'false')
+  await button(`Delete ${url}`).click()
+  await page.getByRole('dialog').waitFor()
+  await close()
+})
+
 t.test('a delivery that fails shows its attempts and the next one; it is replayed to a URL that was put right', async (t) => {
   const settings = await startWebhookSettings(t)
   const { receiver, clock, issue } = settings
@@ -153,9 +205,9 @@ t.test('a secret is rotated, an endpoint disabled, enabled and deleted; a confli
 
   await button(`Delete ${url}`).click()
   await within('Delete').click()
-  await dialog.getByText(/^Type localhost:\d+ exactly\.$/).waitFor()
+  await dialog.getByText(/^Type “localhost:\d+” exactly\.$/).waitFor()
   t.same(await axeFaults(page), [])
-  await dialog.getByLabel(`Type ${new URL(url).host} to confirm`).fill(new URL(url).host)
+  await dialog.getByLabel(`Type “${new URL(url).host}” to confirm`).fill(new URL(url).host)
   await within('Delete').click()
   await page.getByText(`${url} was deleted.`).waitFor()
   t.same(await hooks.list('northwind'), [])

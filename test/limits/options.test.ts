@@ -26,7 +26,10 @@ t.test('contradictions are refused at boot', async (t) => {
   t.match(await bootError(t, withPolicy({ burst: 5, sliding: true })), /policy p has burst and sliding; a token bucket is one kind of limiter/)
   t.match(await bootError(t, withPolicy({ quota: 1, window: 31_622_400, burst: 1_000 })), /policy p: a burst of 1000 at 1 in 31622400 s takes more than a hundred years to fill/)
   t.match(await bootError(t, withPolicy({ quota: 700_000, window: 1, burst: 5 })), /policy p: a token bucket counts in whole microseconds, so it would let in 500000 in 1 s, not 700000/)
-  t.match(await bootError(t, { limits: { tiers: { free: [policy, { ...policy, quota: 1 }] } } }), /option limits\.tiers\.free has two policies of the same name/)
+  const twice = [policy, { ...policy, quota: 1 }]
+  const faults = []
+  for (const limits of [{ environments: { production: twice, sandbox: [] } }, { tiers: { free: twice } }, { profiles: { heavy: twice } }, { anonymous: twice }]) faults.push(await bootError(t, { limits }))
+  t.match(faults, ['environments.production', 'tiers.free', 'profiles.heavy', 'anonymous'].map((path) => `option limits.${path} has two policies of the same name`))
   t.match(await bootError(t, { limits: { store: { take: () => { throw new Error('unused') } }, maxPartitions: 5 } }), /option limits\.maxPartitions is for the memory store/)
 })
 

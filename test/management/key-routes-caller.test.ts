@@ -24,9 +24,9 @@ t.test('a caller reads who it is, where it may act, and what it may do and grant
     { resource: 'devices', title: 'Devices', scopes: [{ scope: 'devices:read', permissions: ['GET /devices'], includes: [] }] },
     {
       resource: 'api_keys',
-      title: 'Api keys',
+      title: 'API keys',
       scopes: [
-        { scope: 'api_keys:read', permissions: ['list', 'workspaces', 'caller', 'get'], includes: [] },
+        { scope: 'api_keys:read', permissions: ['list', 'workspaces', 'see what you may do', 'get'], includes: [] },
         { scope: 'api_keys:write', permissions: ['create', 'update'], includes: [] }
       ]
     }

@@ -5,8 +5,11 @@ import { helpersOf } from './needs.js'
 /** Helpers that start a process or a database, or weigh the memory of the process. */
 const ALONE = ['child', 'pglite', 'redis-server', 'postgres', 'browser', 'heap']
 
-/** A server for all tests of a file: tap ends the whole process's tests once those of the file that holds it are done. */
-const HOLDS = /^\S.*\(t[,)]|^t\.teardown\(/m
+/**
+ * What uses the `t` of the whole file (esbuild calls those of its tests `t2`): tap ends all tests of the process once it has
+ * had something to tear down and has nothing to do.
+ */
+const HOLDS = /[(,{] ?t ?[,)}]|\bt\.teardown\(/
 
 /** Most files that share a process. */
 const MOST = 12

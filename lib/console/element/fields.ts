@@ -1,17 +1,19 @@
 import type { KeyView } from '../../management/index.js'
 import { nothing, textCell, timeCell, type Cell, type Field, type Reading } from './cells.js'
 import { lastChange } from './changed-by.js'
-import { endsSoon, isLive, newestSecret, retiringSecret, shouldRotate } from './key-facts.js'
+import {
+  endsSoon, isCountAhead, isLive, isRotationOverdue, newestSecret, retiringSecret, shouldRotate, type CountedKey
+} from './key-facts.js'
 import { fill, type Strings } from './strings.js'
-import { duration, timeWords } from './time-words.js'
+import { dayWords, duration, timeWords } from './time-words.js'
 
 /** Columns of the list after the name; scopes and status have views of their own. */
-export const columns: ReadonlyArray<Field<KeyView>> = [
+export const columns: ReadonlyArray<Field<CountedKey>> = [
   { name: 'environment', label: 'environment', cell: ({ environment }) => textCell(environment) },
   {
     name: 'last-used',
     label: 'lastUsed',
-    cell: ({ lastUsedAt }, reading) => timeCell(lastUsedAt, reading, reading.strings.neverUsed)
+    cell: lastUsedCell
   },
   {
     name: 'expires',
@@ -21,7 +23,7 @@ export const columns: ReadonlyArray<Field<KeyView>> = [
 ]
 
 /** The same for keys that have ended: when they did. */
-export const endedColumns: ReadonlyArray<Field<KeyView>> = [
+export const endedColumns: ReadonlyArray<Field<CountedKey>> = [
   ...columns.slice(0, -1),
   {
     name: 'ended',
@@ -31,7 +33,7 @@ export const endedColumns: ReadonlyArray<Field<KeyView>> = [
 ]
 
 /** What the details of a key show, in this order. A field with nothing to show is left out. */
-export const details: ReadonlyArray<Field<KeyView>> = [
+export const details: ReadonlyArray<Field<CountedKey>> = [
   { name: 'id', label: 'id', cell: ({ id }) => ({ kind: 'code', text: id }) },
   { name: 'owner', label: 'owner', cell: ({ owner }) => textCell(owner) },
   { name: 'tier', label: 'tier', cell: ({ tier }) => textCell(tier) },
@@ -49,7 +51,15 @@ export const details: ReadonlyArray<Field<KeyView>> = [
   { name: 'notes', label: 'notes', cell: notesCell }
 ]
 
-function scopesCell ({ scopes, scopesUsedAt = {} }: KeyView, { now, locale, strings }: Reading): Cell {
+function lastUsedCell (key: CountedKey, reading: Reading): Cell {
+  const { lastUsedAt, countedAt = 0 } = key
+  if (isCountAhead(key)) return textCell(dayWords(countedAt, reading.now, reading.locale))
+  return timeCell(lastUsedAt, reading, reading.strings.neverUsed)
+}
+
+function scopesCell (key: CountedKey, { now, locale, strings }: Reading): Cell {
+  const { scopes, scopesUsedAt = {} } = key
+  const unused = isCountAhead(key) ? strings.scopeUnknown : strings.scopeUnused
   if (scopes.length === 0) return textCell(strings.noScopes)
   const used = new Map<string, unknown>(Object.entries(scopesUsedAt))
   const names = [...new Set([...scopes, ...used.keys()])]
@@ -57,7 +67,7 @@ function scopesCell ({ scopes, scopesUsedAt = {} }: KeyView, { now, locale, stri
     kind: 'rows',
     rows: names.map((scope) => {
       const at = used.get(scope)
-      if (typeof at !== 'string') return { code: scope, note: strings.scopeUnused }
+      if (typeof at !== 'string') return { code: scope, note: unused }
       const { words, exact } = timeWords(at, now, locale)
       return { code: scope, note: fill(strings.scopeUsed, { when: words }), exact }
     })
@@ -66,7 +76,7 @@ function scopesCell ({ scopes, scopesUsedAt = {} }: KeyView, { now, locale, stri
 
 function secretsCell ({ secrets }: KeyView, { now, locale, strings }: Reading): Cell {
   const rows = secrets.toReversed().map(({ hint, retiresAt, graceAfterFirstUse }, i) => {
-    const code = `${hint}…`
+    const code = hint === '' ? strings.noHint : `${hint}…`
     if (i === 0) return { code, note: strings.secretNewest }
     if (retiresAt === undefined) {
       return { code, note: fill(strings.secretAfterUse, { time: duration(graceAfterFirstUse ?? 0, locale) }) }
@@ -95,10 +105,15 @@ export function badgesOf (key: KeyView, { now, locale, strings }: Reading): read
   if (key.status === 'expired') return [{ tone: 'neutral', text: strings.expired }]
   const retiresAt = retiringSecret(key, now)
   return [
-    ...shouldRotate(key, now) ? [{ tone: 'warning', text: strings.rotateSoon } as const] : [],
+    ...rotationBadge(key, now, strings),
     ...endsSoon(key, now) ? [{ tone: 'warning', text: strings.expiresSoon } as const] : [],
     ...retiresAt === undefined ? [] : [retiringBadge(retiresAt.retiresAt, { now, locale, strings })]
   ]
+}
+
+function rotationBadge (key: KeyView, now: number, strings: Strings): readonly Badge[] {
+  if (isRotationOverdue(key, now)) return [{ tone: 'danger', text: strings.rotationOverdue }]
+  return shouldRotate(key, now) ? [{ tone: 'warning', text: strings.rotateSoon }] : []
 }
 
 function retiringBadge (retiresAt: string | undefined, { now, locale, strings }: Reading): Badge {
@@ -112,6 +127,8 @@ export function nameOf ({ name }: KeyView, strings: Strings): string {
   return name ?? strings.unnamed
 }
 
-export function hintOf (key: KeyView): string {
-  return `${newestSecret(key)?.hint ?? ''}…`
+/** By which people recognise the newest secret; undefined where nobody knows it, as of keys of another system. */
+export function hintOf (key: KeyView): string | undefined {
+  const { hint = '' } = newestSecret(key) ?? {}
+  return hint === '' ? undefined : `${hint}…`
 }

@@ -3,6 +3,7 @@ import type { Api, Place } from './api.js'
 import { createDialogs, shownSecret, type OpenForm } from './dialogs.js'
 import { nameOf } from './fields.js'
 import { filterKeys, mergeKeys, type Filter } from './key-filter.js'
+import { createPlaces } from './places.js'
 import { firstState, SHOWN, type State } from './state.js'
 import { fill, type Strings } from './strings.js'
 
@@ -13,6 +14,8 @@ export interface ModelDeps<S> {
   readonly strings: () => Strings
   /** Called after each change of the state. */
   readonly onChange: (state: S) => void
+  /** Called with a place that a person chose, so that a page can carry it on. */
+  readonly onMove: (place: Place) => void
 }
 
 /** What a server answers to a change of a key. */
@@ -33,9 +36,9 @@ const PAGE = '200'
 export type Model = ReturnType<typeof createModel>
 
 /** The element without its looks: what is asked of the server, and what follows from each answer. */
-export function createModel ({ api, clock, strings, onChange }: ModelDeps<State>) {
+export function createModel ({ api, clock, strings, onChange, onMove }: ModelDeps<State>) {
   let state = firstState
-  let place: Place = {}
+  const places = createPlaces<CallerView>(api, onMove)
   /** Grows with each new list, so that answers for an earlier one are dropped. */
   let list = 0
 
@@ -48,18 +51,16 @@ export function createModel ({ api, clock, strings, onChange }: ModelDeps<State>
   async function load (): Promise<void> {
     const mine = ++list
     set({ busy: true, trouble: undefined, keys: [], next: undefined, shown: SHOWN, open: undefined })
-    const caller = await api.ask<CallerView>('GET', '/caller', { ...place })
+    const caller = await places.enter()
     if (mine !== list) return
     if (!caller.ok) return set({ busy: false, trouble: caller.trouble })
-    const { workspace, environment } = caller.value
-    place = { workspace, environment }
     set({ caller: caller.value })
     if (await loadPage(mine)) await fillUp(mine)
   }
 
   /** @param cursor the first page without one @returns whether it came */
   async function loadPage (mine: number, cursor?: string): Promise<boolean> {
-    const page = await api.ask<KeyPage>('GET', '', { ...place, limit: PAGE, cursor })
+    const page = await api.ask<KeyPage>('GET', '', { ...places.place, limit: PAGE, cursor })
     if (mine !== list) return false
     if (!page.ok) {
       set({ busy: false, trouble: page.trouble })
@@ -82,13 +83,14 @@ export function createModel ({ api, clock, strings, onChange }: ModelDeps<State>
   async function refresh (): Promise<void> {
     if (state.caller === undefined || state.busy) return
     const mine = list
-    const page = await api.ask<KeyPage>('GET', '', { ...place, limit: PAGE })
+    const page = await api.ask<KeyPage>('GET', '', { ...places.place, limit: PAGE })
     if (mine !== list) return
     if (page.ok) set({ keys: mergeKeys(state.keys, page.value.keys, 'first'), trouble: undefined })
     else if (page.trouble.kind === 'signed-out') set({ trouble: page.trouble })
   }
 
   async function succeed ({ verb, draft }: OpenForm<CallerView, KeyView>, changed: Changed): Promise<void> {
+    const { place } = places
     const { environment = place.environment } = draft.texts
     const { key, secret, effectiveWithin = 0 } = changed
     const texts = strings()
@@ -106,14 +108,14 @@ export function createModel ({ api, clock, strings, onChange }: ModelDeps<State>
       await refresh()
       return undefined
     }
-    const answer = await api.ask<KeyView>('GET', `/${encodeURIComponent(key.id)}`, { ...place })
+    const answer = await places.get<KeyView>(key)
     if (!answer.ok) return key
     set({ keys: mergeKeys(state.keys, [answer.value], 'first') })
     return answer.value
   }
 
   async function go (to: Place): Promise<void> {
-    place = to
+    places.go(to)
     await load()
   }
 
@@ -121,8 +123,7 @@ export function createModel ({ api, clock, strings, onChange }: ModelDeps<State>
     state: () => state,
     set,
     clock,
-    ask: (method, path, body, environment = place.environment) =>
-      api.ask(method, path, { ...place, environment }, body),
+    ask: places.change,
     current,
     succeed
   })
@@ -133,7 +134,7 @@ export function createModel ({ api, clock, strings, onChange }: ModelDeps<State>
     load,
     refresh,
     /** Acts in another workspace or environment. */
-    go: (to: Place) => go({ ...place, ...to }),
+    go: (to: Place) => go({ ...places.place, ...to }),
     async filter (change: Partial<Filter>): Promise<void> {
       set({ filter: { ...state.filter, ...change }, shown: SHOWN })
       if (!state.busy) await fillUp(list)

@@ -38,6 +38,12 @@ export function agoWords (iso: string, now: number, locale: string): string {
     : relative(seconds, locale)
 }
 
+/** How many days ago a day of UTC was, such as `today`. @param day milliseconds since the epoch */
+export function dayWords (day: number, now: number, locale: string): string {
+  const days = Math.floor(now / 86_400_000) - Math.floor(day / 86_400_000)
+  return new Intl.RelativeTimeFormat(locale, { numeric: 'auto' }).format(-days, 'day')
+}
+
 /** A length of time, such as `1 day`. */
 export function duration (seconds: number, locale: string): string {
   const [unit, length] = STEPS.find(([, length]) => seconds >= length) ?? ['second', 1]

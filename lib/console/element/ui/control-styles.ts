@@ -16,6 +16,7 @@ export const controlStyles = css`
   .button.primary.danger { border-color: var(--danger); background: var(--danger); color: var(--on-danger) }
   .button.primary:hover { filter: brightness(0.93) }
   .button[aria-disabled='true'], .button:disabled { opacity: 0.6; cursor: default }
+  .button[aria-busy='true'] { cursor: progress }
   :is(button, a, input, select, textarea):focus-visible, .card:has(:focus-visible) {
     outline: 2px solid var(--accent); outline-offset: 2px
   }

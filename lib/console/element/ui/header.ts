@@ -2,6 +2,7 @@ import { html, nothing, type TemplateResult } from 'lit'
 import type { Actor, Stored } from '../form.js'
 import { offered } from '../verb.js'
 import { icons } from './icons.js'
+import { underway } from './modal.js'
 import { say, valueOf, type Shell } from './view.js'
 
 /** Title, where a person acts, and what is offered above the list. */
@@ -16,7 +17,8 @@ export function headerView<C extends Actor, R extends Stored> (view: Shell<C, R>
       </div>
       ${placesView(view)}
       ${verbs.map((verb) => html`
-        <button part="button primary" class="button primary" type="button" @click=${() => { model.openForm(verb) }}>
+        <button part="button primary" class="button primary" type="button"
+          aria-disabled=${underway(view.state) !== undefined} @click=${() => { model.openForm(verb) }}>
           ${icons.plus}${say(view, verb.label)}
         </button>`)}
     </header>`

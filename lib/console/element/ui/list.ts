@@ -2,9 +2,11 @@ import { html, nothing, type TemplateResult } from 'lit'
 import type { KeyView } from '../../../management/index.js'
 import type { Field } from '../cells.js'
 import { badgesOf, columns, endedColumns, hintOf, nameOf } from '../fields.js'
+import type { CountedKey } from '../key-facts.js'
 import { filterKeys } from '../key-filter.js'
 import type { StringName } from '../strings.js'
 import { isCounted } from '../usage/model.js'
+import { latestUse } from '../usage/usage.js'
 import { offered } from '../verb.js'
 import { actionView } from './action.js'
 import { detailsView } from './details.js'
@@ -58,11 +60,12 @@ function hasSparklines ({ state: { caller, filter } }: View): boolean {
   return isCounted(caller) && filter.list === 'live'
 }
 
-function columnsOf ({ state: { filter } }: View): ReadonlyArray<Field<KeyView>> {
+function columnsOf ({ state: { filter } }: View): ReadonlyArray<Field<CountedKey>> {
   return filter.list === 'live' ? columns : endedColumns
 }
 
-function rowOf (view: View, key: KeyView): Row {
+function rowOf (view: View, record: KeyView): Row {
+  const key: CountedKey = { ...record, countedAt: latestUse(view.usage.state.keys.get(record.id) ?? []) }
   const { state: { open, caller }, reading, model } = view
   const name = nameOf(key, reading.strings)
   const verbs = caller === undefined ? [] : offered(view.kind, 'row', caller, key)
@@ -70,17 +73,24 @@ function rowOf (view: View, key: KeyView): Row {
   return {
     id: key.id,
     name,
-    hint: html`<code>${hintOf(key)}</code>`,
+    hint: hintView(view, key),
     badges: badgesOf(key, reading),
     cells: [
       { label: 'scopes', content: scopes, isWide: true },
       ...columnsOf(view).map(({ label, cell }) => ({ label, content: cellView(cell(key, reading)) })),
       ...hasSparklines(view) ? [{ label: 'listRange', content: sparklineView(view, key) } as const] : []
     ],
-    actions: verbs.map((verb) => actionView(view, verb, { record: key, name })),
+    actions: verbs.map((verb) => actionView(view, verb, { record, name })),
     details: open === key.id ? detailsView(view, key) : undefined,
     toggle: () => model.toggleDetails(key.id)
   }
+}
+
+function hintView (view: View, key: KeyView): TemplateResult {
+  const hint = hintOf(key)
+  const text = hint === undefined ? say(view, 'noHint') : html`<code>${hint}</code>`
+  const help = hint === undefined ? nothing : say(view, 'hintHelp')
+  return html`<span class="muted" title=${help}>${say(view, 'secret')} ${text}</span>`
 }
 
 function emptyView (view: View): TemplateResult {

@@ -1,5 +1,5 @@
 import { LitElement, type PropertyValues } from 'lit'
-import { createApi, type Credentials, type Fetch } from '../api.js'
+import { createApi, type Credentials, type Fetch, type Place } from '../api.js'
 import type { DialogState, ShownSecret } from '../dialogs.js'
 import type { Reading } from '../cells.js'
 import type { Actor, Stored } from '../form.js'
@@ -13,6 +13,7 @@ const MINUTE = 60_000
 
 interface ElementModel {
   load (): Promise<void>
+  go (to: Place): Promise<void>
   refresh (): Promise<void>
   setSecret (change: Partial<ShownSecret> | undefined): void
 }
@@ -22,6 +23,8 @@ export abstract class SettingsElement<S extends DialogState<Actor, Stored>> exte
   static override styles = styles
   static override properties = {
     baseUrl: { attribute: 'base-url' },
+    workspace: {},
+    environment: {},
     signInUrl: { attribute: 'sign-in-url' },
     credentials: {},
     strings: { type: Object },
@@ -30,6 +33,8 @@ export abstract class SettingsElement<S extends DialogState<Actor, Stored>> exte
   }
 
   declare baseUrl: string
+  declare workspace: string
+  declare environment: string
   declare signInUrl: string
   declare credentials: Credentials
   declare strings: Partial<Strings>
@@ -43,6 +48,8 @@ export abstract class SettingsElement<S extends DialogState<Actor, Stored>> exte
   constructor (first: S) {
     super()
     this.baseUrl = ''
+    this.workspace = ''
+    this.environment = ''
     this.signInUrl = ''
     this.credentials = 'same-origin'
     this.strings = {}
@@ -82,7 +89,8 @@ export abstract class SettingsElement<S extends DialogState<Actor, Stored>> exte
       api: createApi(() => ({ baseUrl: this.baseUrl, fetch: this.fetch, credentials: this.credentials })),
       clock: Date.now,
       strings: () => this.#strings,
-      onChange: (state) => { this.state = state }
+      onChange: (state) => { this.state = state },
+      onMove: (detail) => this.dispatchEvent(new CustomEvent('latchkey-place', { bubbles: true, detail }))
     }
   }
 
@@ -97,11 +105,19 @@ export abstract class SettingsElement<S extends DialogState<Actor, Stored>> exte
   }
 
   protected override willUpdate (changed: PropertyValues<this>): void {
-    if (changed.has('baseUrl') && this.baseUrl !== '') this.model.load()
+    const isAnother = (['baseUrl', 'workspace', 'environment'] as const).some((name) => changed.has(name))
+    if (isAnother && this.baseUrl !== '') this.#open()
     const before = changed.get('state')
     if (before === undefined || isModal(before) || !isModal(this.state)) return
     const { activeElement } = this.renderRoot instanceof ShadowRoot ? this.renderRoot : document
     this.#opener = activeElement instanceof HTMLElement ? activeElement : undefined
+  }
+
+  /** Loads what is there, in the place that the host names. */
+  #open (): void {
+    const { workspace, environment, model } = this
+    if (workspace + environment === '') model.load()
+    else model.go({ workspace: workspace || undefined, environment: environment || undefined })
   }
 
   protected override updated (changed: PropertyValues<this>): void {

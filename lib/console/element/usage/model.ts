@@ -27,7 +27,7 @@ type UsageOfKeys = Usage & { readonly keys: Readonly<Record<string, readonly Buc
 /** Keys that one request may name. */
 const MOST = 100
 
-export interface UsageModelDeps extends Omit<ModelDeps<State>, 'strings' | 'onChange'> {
+export interface UsageModelDeps extends Pick<ModelDeps<State>, 'api' | 'clock'> {
   /** Called after each change of what is known. */
   readonly onChange: () => void
 }

@@ -91,6 +91,11 @@ export function totalsOf (bars: readonly Counts[]): Counts {
   return { admitted: total('admitted'), limited: total('limited'), refused: total('refused') }
 }
 
+/** When the latest bar with an admitted request begins. */
+export function latestUse (bars: readonly Bar[]): number | undefined {
+  return bars.findLast(({ admitted }) => admitted > 0)?.at
+}
+
 export function requestsOf ({ admitted, limited, refused }: Counts): number {
   return admitted + limited + refused
 }

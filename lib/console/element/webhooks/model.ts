@@ -2,6 +2,7 @@ import type { DeliveryView, EndpointView, WebhookCallerView } from '../../../man
 import type { Place } from '../api.js'
 import { createDialogs, shownSecret, type OpenForm } from '../dialogs.js'
 import type { ModelDeps } from '../model.js'
+import { createPlaces } from '../places.js'
 import { fill } from '../strings.js'
 import { isUnderway } from './facts.js'
 import { firstWebhookState, noDeliveries, type DeliveryFilter, type WebhookState } from './state.js'
@@ -28,9 +29,9 @@ const WATCH_MS = [200, 400, 800, 1600, 3200, 6400, 12_800]
 export type WebhookModel = ReturnType<typeof createWebhookModel>
 
 /** The element without its looks: what is asked of the server, and what follows from each answer. */
-export function createWebhookModel ({ api, clock, strings, onChange, pause }: WebhookModelDeps) {
+export function createWebhookModel ({ api, clock, strings, onChange, onMove, pause }: WebhookModelDeps) {
   let state = firstWebhookState
-  let place: Place = {}
+  const places = createPlaces<WebhookCallerView>(api, onMove)
   /** Grows with each new list, so that answers for an earlier one are dropped. */
   let list = 0
   /** Grows with each change, so that a refresh that it has overtaken is dropped. */
@@ -45,13 +46,11 @@ export function createWebhookModel ({ api, clock, strings, onChange, pause }: We
   async function load (): Promise<void> {
     const mine = ++list
     set({ busy: true, trouble: undefined, endpoints: [], open: undefined })
-    const caller = await api.ask<WebhookCallerView>('GET', '/caller', { ...place })
+    const caller = await places.enter()
     if (mine !== list) return
     if (!caller.ok) return set({ busy: false, trouble: caller.trouble })
-    const { workspace, environment } = caller.value
-    place = { workspace, environment }
     set({ caller: caller.value })
-    const answer = await api.ask<{ endpoints: readonly EndpointView[] }>('GET', '', { ...place })
+    const answer = await api.ask<{ endpoints: readonly EndpointView[] }>('GET', '', { ...places.place })
     if (mine !== list) return
     if (answer.ok) set({ busy: false, endpoints: answer.value.endpoints })
     else set({ busy: false, trouble: answer.trouble })
@@ -61,7 +60,7 @@ export function createWebhookModel ({ api, clock, strings, onChange, pause }: We
   async function refresh (): Promise<void> {
     if (state.caller === undefined || state.busy) return
     const [mine, before] = [list, changes]
-    const answer = await api.ask<{ endpoints: readonly EndpointView[] }>('GET', '', { ...place })
+    const answer = await api.ask<{ endpoints: readonly EndpointView[] }>('GET', '', { ...places.place })
     if (mine !== list || before !== changes) return
     if (answer.ok) set({ endpoints: answer.value.endpoints, trouble: undefined })
     else if (answer.trouble.kind === 'signed-out') set({ trouble: answer.trouble })
@@ -76,7 +75,7 @@ export function createWebhookModel ({ api, clock, strings, onChange, pause }: We
   async function loadDeliveries (id: string, cursor?: string): Promise<void> {
     const { only } = state.deliveries
     setDeliveries({ busy: true })
-    const query = { ...place, limit: PAGE, cursor, state: only === 'all' ? undefined : only }
+    const query = { ...places.place, limit: PAGE, cursor, state: only === 'all' ? undefined : only }
     const page = await api.ask<DeliveryPage>('GET', `/${encodeURIComponent(id)}/deliveries`, query)
     if (state.open !== id || state.deliveries.only !== only) return
     if (!page.ok) return setDeliveries({ busy: false, trouble: page.trouble })
@@ -128,6 +127,7 @@ export function createWebhookModel ({ api, clock, strings, onChange, pause }: We
   }
 
   async function succeed (form: OpenForm<WebhookCallerView, EndpointView>, changed: Changed): Promise<void> {
+    const { place } = places
     const { verb, record, draft: { texts: { environment = place.environment } } } = form
     const { endpoint = record, secret } = readChanged(changed)
     changes++
@@ -146,14 +146,14 @@ export function createWebhookModel ({ api, clock, strings, onChange, pause }: We
       await refresh()
       return undefined
     }
-    const answer = await api.ask<EndpointView>('GET', `/${encodeURIComponent(endpoint.id)}`, { ...place })
+    const answer = await places.get<EndpointView>(endpoint)
     if (answer.ok) set({ endpoints: replace(answer.value) })
     else if (answer.trouble.kind === 'missing') set(without(endpoint))
     return answer.ok ? answer.value : endpoint
   }
 
   async function go (to: Place): Promise<void> {
-    place = to
+    places.go(to)
     await load()
   }
 
@@ -161,8 +161,7 @@ export function createWebhookModel ({ api, clock, strings, onChange, pause }: We
     state: () => state,
     set,
     clock,
-    ask: (method, path, body, environment = place.environment) =>
-      api.ask(method, path, { ...place, environment }, body),
+    ask: places.change,
     current,
     succeed
   })
@@ -173,7 +172,7 @@ export function createWebhookModel ({ api, clock, strings, onChange, pause }: We
     load,
     refresh,
     /** Acts in another workspace or environment. */
-    go: (to: Place) => go({ ...place, ...to }),
+    go: (to: Place) => go({ ...places.place, ...to }),
     async toggleDetails (id: string): Promise<void> {
       if (state.open === id) set({ open: undefined })
       else await open(id)
