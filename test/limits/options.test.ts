@@ -95,11 +95,14 @@ t.test('a route with a wrong cost refuses to start, and is named', async (t) => 
     patterns.add(await bootError(t, {}, route({ 'x-rate-limit': { cost } })), /GET, HEAD \/heavy schema\['x-rate-limit'\]\.cost must be a whole number of at least 0/, String(cost))
   }
   t.match(patterns.seen, patterns.expected)
-  t.match(await bootError(t, {}, route({ 'x-rate-limit': { price: 1 } })), /GET, HEAD \/heavy schema\['x-rate-limit'\] knows profile and cost, not price/)
+  t.match(await bootError(t, {}, route({ 'x-rate-limit': { price: 1 } })), /GET, HEAD \/heavy schema\['x-rate-limit'\] knows profile, cost and anonymous, not price/)
 })
 
 t.test('a public route that declares limits refuses to start: nobody would be counted', async (t) => {
   const message = /GET, HEAD \/heavy is public and declares x-rate-limit; only authenticated requests are counted/
   t.match(await bootError(t, withPolicy({}), route({ security: [], 'x-rate-limit': { profile: 'heavy' } })), message)
   t.match(await bootError(t, {}, route({ security: [], 'x-rate-limit': { cost: 2 } })), message)
+  const anonymous = { limits: { anonymous: [{ name: 'anonymous', quota: 30, window: 60 }] } }
+  t.match(await bootError(t, anonymous, route({ security: [], 'x-rate-limit': { cost: 2, anonymous: false } })), /GET, HEAD \/heavy is public and declares a profile or cost with anonymous: false, by which nobody is counted; leave out one of them/)
+  t.match(await bootError(t, {}, route({ 'x-rate-limit': { anonymous: false } })), /GET, HEAD \/heavy is guarded and declares anonymous: false; it is for public and optional routes: who gets 401 is always counted/)
 })
