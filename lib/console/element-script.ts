@@ -1,8 +1,8 @@
 import type { FastifyInstance } from 'fastify'
 import { readElement, sendAsset } from './assets.js'
 
-/** Public for the guard of Latchkey: a script holds no data. */
-const schema = { security: [], hide: true }
+/** Public for the guard of Latchkey, and not counted: a script holds no data. */
+const schema = { security: [], 'x-rate-limit': { anonymous: false }, hide: true }
 
 /**
  * Serves `element.js` below a prefix, for pages of a host's own without a bundler:

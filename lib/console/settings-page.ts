@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { Type } from '@sinclair/typebox'
+import { findContext } from '../core/access-context.js'
 import { withTimeout } from '../core/clock.js'
 import { describeFault } from '../core/errors.js'
 import { checkOptions } from '../core/options.js'
@@ -70,8 +71,20 @@ const FOR_GOOD = 'public, max-age=31536000, immutable'
 /** Seconds within which the host's session must answer. */
 const SESSION_TIMEOUT = 1
 
-/** Public for the guard of Latchkey: the session of the host decides, and the page itself holds no data. */
-const schema = { security: [], hide: true }
+/**
+ * Public for the guard of Latchkey: the session of the host decides, and the page itself holds no data. Whoever is
+ * signed in is not counted by address.
+ */
+const schema = { security: [], 'x-rate-limit': { anonymous: false }, hide: true }
+
+/** Counts whom the session does not know by address. True where that refused the request. */
+async function refuseStranger (request: FastifyRequest, reply: FastifyReply): Promise<boolean> {
+  const context = findContext(request.server)
+  const limited = await context?.limitAnonymous?.(request, reply, context.accessOf(request))
+  if (limited === undefined) return false
+  context?.refuse(request, reply, limited)
+  return true
+}
 
 /**
  * A page on which people of your session manage the keys of their workspace:
@@ -136,12 +149,16 @@ export async function settingsPage (app: FastifyInstance, options: SettingsPageO
       const folder = path.slice(path.lastIndexOf('/') + 1)
       return reply.redirect(`${folder}/${textOf(pick(query, ['tab', ...PLACE]))}`, 308)
     }
-    try {
-      const found = await withTimeout((async () => await session(request))(), SESSION_TIMEOUT, 'option session')
-      if (isPrincipal(found)) return reply.headers(PAGE_HEADERS).send(pageHtml(pageOf(found.owner, query)))
-    } catch (fault) {
+    const asked = withTimeout((async () => await session(request))(), SESSION_TIMEOUT, 'option session')
+    const [found] = await Promise.allSettled([asked])
+    if (found.status === 'fulfilled' && isPrincipal(found.value)) {
+      return reply.headers(PAGE_HEADERS).send(pageHtml(pageOf(found.value.owner, query)))
+    }
+    if (await refuseStranger(request, reply)) return reply
+    if (found.status === 'rejected') {
+      const reason = describeFault(found.reason)
       const message = 'settingsPage: the session of the host failed'
-      writeLog(() => request.log.error({ reason: describeFault(fault) }, message), message)
+      writeLog(() => request.log.error({ reason }, message), message)
       return refuse(reply.header('retry-after', '1'), 503, texts.pageUnavailable)
     }
     if (signIn !== undefined) return reply.header('cache-control', 'no-store').redirect(to(signIn), 303)

@@ -15,6 +15,16 @@ export interface RateLimitDeclaration {
   profile?: string
   /** Quota units that one request takes; 1 when left out. */
   cost?: number
+  /** `false` on a public or optional route: no callers without a credential are counted by address; true by default. */
+  anonymous?: boolean
+}
+
+/** `x-rate-limit`, read. */
+export interface RouteRateLimit {
+  readonly profile: string | undefined
+  readonly cost: number
+  /** Callers without a credential are counted by address, where `limits.anonymous` says how. */
+  readonly countsAnonymous: boolean
 }
 
 export interface SecurityDeclaration {
@@ -82,18 +92,19 @@ function readRequirement (
 }
 
 /** Reads `x-rate-limit`, and adds what is wrong with it to `faults`. */
-export function readRateLimit (
-  declared: unknown, faults: string[]
-): { readonly profile: string | undefined, readonly cost: number } {
-  const defaults = { profile: undefined, cost: 1 }
+export function readRateLimit (declared: unknown, faults: string[]): RouteRateLimit {
+  const defaults = { profile: undefined, cost: 1, countsAnonymous: true }
   if (declared === undefined) return defaults
   if (typeof declared !== 'object' || declared === null) {
-    faults.push(`schema['x-rate-limit'] must be { profile, cost }, not ${show(declared)}`)
+    faults.push(`schema['x-rate-limit'] must be { profile, cost, anonymous }, not ${show(declared)}`)
     return defaults
   }
-  const { profile, cost = 1, ...rest }: { profile?: unknown, cost?: unknown } = declared
+  const { profile, cost = 1, anonymous = true, ...rest }: Readonly<Record<string, unknown>> = { ...declared }
   const [unknown] = Object.keys(rest)
-  if (unknown !== undefined) faults.push(`schema['x-rate-limit'] knows profile and cost, not ${unknown}`)
+  if (unknown !== undefined) faults.push(`schema['x-rate-limit'] knows profile, cost and anonymous, not ${unknown}`)
+  if (typeof anonymous !== 'boolean') {
+    faults.push(`schema['x-rate-limit'].anonymous must be true or false, not ${show(anonymous)}`)
+  }
   if (profile !== undefined && typeof profile !== 'string') {
     faults.push(`schema['x-rate-limit'].profile must be the name of a profile, not ${show(profile)}`)
   }
@@ -101,5 +112,5 @@ export function readRateLimit (
     faults.push(`schema['x-rate-limit'].cost must be a whole number of at least 0, not ${show(cost)}`)
     return defaults
   }
-  return { profile: typeof profile === 'string' ? profile : undefined, cost }
+  return { profile: typeof profile === 'string' ? profile : undefined, cost, countsAnonymous: anonymous !== false }
 }

@@ -1,17 +1,16 @@
 import type { RouteOptions } from 'fastify'
 import {
-  readDeclaration, readRateLimit, type RateLimitDeclaration, type Security, type SecurityDeclaration
+  readDeclaration, readRateLimit, type RateLimitDeclaration, type RouteRateLimit, type Security,
+  type SecurityDeclaration
 } from './declaration.js'
 import { describeFault } from './errors.js'
 
 /** What a route declares, read once. */
-export interface RouteAccess extends SecurityDeclaration {
+export interface RouteAccess extends SecurityDeclaration, RouteRateLimit {
   readonly method: string
   readonly url: string
   /** The schema's `operationId`. */
   readonly operationId: string | undefined
-  readonly profile: string | undefined
-  readonly cost: number
   /** CORS preflights pass: a route for OPTIONS alone that declares nothing, or a path without a route. */
   readonly preflight: boolean
   /** The last of the route's own hooks that decides about access, such as `requireScopes`. */
@@ -56,14 +55,13 @@ export function readAccess (
     ? own
     : rules.byMethod(route.method) ?? (preflight ? 'authenticate' : askHost(route, rules.undeclared, faults))
   const { mode, alternatives } = readDeclaration(declared, faults)
-  const { profile, cost } = readRateLimit(schema?.['x-rate-limit'], faults)
+  const rateLimit = readRateLimit(schema?.['x-rate-limit'], faults)
   return {
     ...route,
     operationId: schema?.operationId,
     mode: faults.length > 0 ? 'undeclared' : mode,
     alternatives,
-    profile,
-    cost,
+    ...rateLimit,
     preflight,
     lastCheck,
     faults
@@ -79,6 +77,7 @@ export const NO_ROUTE: RouteAccess = {
   alternatives: [],
   profile: undefined,
   cost: 1,
+  countsAnonymous: true,
   preflight: true,
   lastCheck: undefined,
   faults: []

@@ -11,7 +11,7 @@ import { listFaults } from '../core/route-faults.js'
 import { createHook, type Step } from '../core/step.js'
 import type { Emitter } from '../events/index.js'
 import { createDecide } from './decide.js'
-import { createLimitStep } from './limit.js'
+import { createLimitSteps } from './limit.js'
 import { createLimitExceeded } from './limit-exceeded.js'
 import { createMemoryLimitStore } from './memory.js'
 import { limitsSchema, type LimitsOptions, type LimitsPluginOptions } from './options.js'
@@ -42,9 +42,9 @@ export function createLimiting (
   })
 
   const limitExceeded = events && createLimitExceeded({ events, clock: context.clock })
-  const limit = createLimitStep({ context, decide, reload, countsAnonymous, dryRun, onDecision, limitExceeded })
-  if (countsAnonymous) context.limitAnonymous = limit
-  return limit
+  const steps = createLimitSteps({ context, decide, reload, countsAnonymous, dryRun, onDecision, limitExceeded })
+  if (countsAnonymous) context.limitAnonymous = steps.limitAnonymous
+  return steps.limit
 }
 
 /**
@@ -60,15 +60,24 @@ export const limits = fp<LimitsPluginOptions>(async function latchkeyLimits (app
 
 /** What is wrong with a route's `x-rate-limit`. */
 function faultsOf (
-  { mode, profile, cost }: RouteAccess, profiles: Profiles, countsAnonymous: boolean
+  { mode, profile, cost, countsAnonymous }: RouteAccess, profiles: Profiles, addressesAreCounted: boolean
 ): string[] {
   const faults: string[] = []
   if (profile !== undefined && !profiles.has(profile)) {
     faults.push(`names the limits profile ${show(profile)}; declared: ${profiles.names.join(', ') || 'none'}`)
   }
-  if (mode === 'public' && !countsAnonymous && (profile !== undefined || cost !== 1)) {
-    faults.push('is public and declares x-rate-limit; only authenticated requests are counted, ' +
-      'unless limits.anonymous is set')
+  if (mode === 'public' && (profile !== undefined || cost !== 1)) {
+    if (!addressesAreCounted) {
+      faults.push('is public and declares x-rate-limit; only authenticated requests are counted, ' +
+        'unless limits.anonymous is set')
+    } else if (!countsAnonymous) {
+      faults.push('is public and declares a profile or cost with anonymous: false, by which nobody is counted; ' +
+        'leave out one of them')
+    }
+  }
+  if (mode === 'guarded' && !countsAnonymous) {
+    faults.push('is guarded and declares anonymous: false; it is for public and optional routes: ' +
+      'who gets 401 is always counted')
   }
   return faults
 }

@@ -25,8 +25,14 @@ export interface LimitDeps {
   readonly limitExceeded: LimitExceeded | undefined
 }
 
-/** Counts a request by its principal, or else by its address, and refuses it where a policy is used up. */
-export function createLimitStep (deps: LimitDeps): Step {
+export interface LimitSteps {
+  /** Counts a request by its principal, or else by its address, and refuses it where a policy is used up. */
+  readonly limit: Step
+  /** Counts a request by its address, whatever its route says of anonymous callers. */
+  readonly limitAnonymous: Step
+}
+
+export function createLimitSteps (deps: LimitDeps): LimitSteps {
   const { context, decide, reload, countsAnonymous, dryRun, onDecision, limitExceeded } = deps
 
   function conclude (
@@ -70,15 +76,18 @@ export function createLimitStep (deps: LimitDeps): Step {
     return andThen(decide(counted, caller), (ruling) => conclude(request, reply, counted, caller, ruling))
   }
 
-  return function limit (request, reply, access) {
+  function limit (request: FastifyRequest, reply: FastifyReply, access: RouteAccess): ReturnType<Step> {
     const { principal } = request
     if (principal === null) {
-      return countsAnonymous && !isPreflight(request, access) ? limitAnonymous(request, reply, access) : undefined
+      const isCounted = countsAnonymous && access.countsAnonymous && !isPreflight(request, access)
+      return isCounted ? limitAnonymous(request, reply, access) : undefined
     }
     return andThen(decide(access, principal), (ruling) => mustReload(ruling)
       ? reloadAndConclude(request, reply, access, principal, ruling)
       : conclude(request, reply, access, principal, ruling))
   }
+
+  return { limit, limitAnonymous }
 }
 
 /** A failure of the host's function does not fail the request. */

@@ -1,4 +1,4 @@
-import type { FastifyRequest } from 'fastify'
+import type { FastifyReply, FastifyRequest } from 'fastify'
 import { AccessError, describeFault, type RefusalCode } from '../core/errors.js'
 import type { AccessContext } from '../core/access-context.js'
 import { isName } from '../core/name.js'
@@ -15,6 +15,7 @@ export interface ManagedWorkspace {
 }
 
 type Awaitable<T> = T | Promise<T>
+type Session = (request: FastifyRequest) => Awaitable<Principal | null>
 
 /** Who may use routes of management, and where. */
 export interface ActorOptions {
@@ -34,7 +35,7 @@ export interface ActorOptions {
    * this alone decides. Null is nobody: 401. The principal's environment is the one that it manages. Has one second to
    * answer. Changes must come as JSON, from a page of this server's own origin.
    */
-  session?: ((request: FastifyRequest) => Awaitable<Principal | null>) | undefined
+  session?: Session | undefined
   /** Further origins whose pages may send changes by `session`, such as `https://app.example.com`; none by default. */
   trustedOrigins?: readonly string[] | undefined
   /** Keeps the routes out of the API document, such as those that only a page of yours asks; false by default. */
@@ -51,9 +52,10 @@ export interface Place {
 export interface Actors {
   /**
    * Asks the session of the host, if it has one, who acts, and sets `request.principal`.
+   * Where it knows nobody, the request is counted by its address.
    * @throws AccessError where that is nobody, or lacks `scope`, or a page of another site sent the request
    */
-  identify (request: FastifyRequest, scope: string): Promise<void>
+  identify (request: FastifyRequest, reply: FastifyReply, scope: string): Promise<void>
   /** Who acts, in the place that was asked for. @throws AccessError as for a record that is missing */
   actorIn (request: FastifyRequest, place: Place): Promise<Principal>
   /** Where the caller may act, its own workspace first unless the host lists it elsewhere. */
@@ -71,18 +73,27 @@ export interface ManagementCodes {
 
 export interface ActorsDeps {
   readonly grants: Keys['grants']
-  readonly refusal: AccessContext['refusal']
+  readonly context: Pick<AccessContext, 'accessOf' | 'limitAnonymous' | 'refusal'>
   readonly codes: ManagementCodes
 }
 
 /** Seconds within which functions of the host must answer. */
 const HOST_TIMEOUT = 1
 
-export function createActors (options: ActorOptions, { grants, refusal, codes }: ActorsDeps): Actors {
+export function createActors (options: ActorOptions, { grants, context, codes }: ActorsDeps): Actors {
   const { workspacesOf, environmentsOf, session, trustedOrigins = [] } = options
+  const { refusal } = context
 
-  async function identify (request: FastifyRequest, scope: string): Promise<void> {
+  async function identify (request: FastifyRequest, reply: FastifyReply, scope: string): Promise<void> {
     if (session === undefined) return
+    const person = await personOf(session, request).catch(async (fault: unknown) => {
+      throw await context.limitAnonymous?.(request, reply, context.accessOf(request)) ?? fault
+    })
+    request.principal = Object.freeze({ ...person, scopes: Object.freeze([...person.scopes]) })
+    if (!grants(person, [scope])) throw insufficient(person, scope)
+  }
+
+  async function personOf (session: Session, request: FastifyRequest): Promise<Principal> {
     const crossSite = refuseCrossSite(request, refusal, trustedOrigins)
     if (crossSite !== undefined) throw crossSite
     const found: unknown = await ask('AUTHENTICATION_UNAVAILABLE', async () => {
@@ -91,8 +102,7 @@ export function createActors (options: ActorOptions, { grants, refusal, codes }:
       throw new TypeError('the option session returned something that is no principal')
     })
     if (!isPrincipal(found)) throw refusal('CREDENTIAL_MISSING')
-    request.principal = Object.freeze({ ...found, scopes: Object.freeze([...found.scopes]) })
-    if (!grants(found, [scope])) throw insufficient(found, scope)
+    return found
   }
 
   function insufficient ({ scopes }: Principal, scope: string): AccessError {

@@ -101,13 +101,18 @@ export function createFrame (app: FastifyInstance, scopes: RouteScopes, options:
   const { codes } = kind
   const { refusal } = context
   const { grants } = app.latchkey.keys
-  const actors = createActors(options, { grants, refusal, codes })
+  const actors = createActors(options, { grants, context, codes })
   const { session, hide = false } = options
   const bySession = session !== undefined
   const schemes = bySession ? [] : context.schemes
+  const counted = bySession ? { 'x-rate-limit': { anonymous: false } } : {}
+  // Requests of strangers are counted here, once the session knows nobody.
+  const ofStrangers: readonly RefusalCode[] = context.limitAnonymous === undefined
+    ? []
+    : ['RATE_LIMITED', 'LIMITER_UNAVAILABLE']
   // What the guard refuses by itself is in the document already, except where a route has more to say of a status.
   const byGuard: readonly RefusalCode[] = bySession
-    ? ['CREDENTIAL_MISSING', 'INSUFFICIENT_SCOPE', 'AUTHENTICATION_UNAVAILABLE']
+    ? ['CREDENTIAL_MISSING', 'INSUFFICIENT_SCOPE', 'AUTHENTICATION_UNAVAILABLE', ...ofStrangers]
     : ['CREDENTIAL_MALFORMED', 'AUTHENTICATION_UNAVAILABLE', 'LIMITER_UNAVAILABLE']
   const ofAll: readonly RefusalCode[] = [codes.invalid, codes.missing, codes.unavailable, ...kind.also, ...byGuard]
 
@@ -145,9 +150,9 @@ export function createFrame (app: FastifyInstance, scopes: RouteScopes, options:
       const operation = { operationId: `${kind.name}.${name}`, summary, tags: [kind.tag], security }
       const response = { ...refusalResponses(context, [...codes]), ...answers }
       return {
-        schema: { ...operation, ...hide && { hide }, querystring: InWorkspace, ...takes, response },
+        schema: { ...operation, ...hide && { hide }, ...counted, querystring: InWorkspace, ...takes, response },
         prefixTrailingSlash: 'no-slash',
-        onRequest: (request) => actors.identify(request, scopes[scope])
+        onRequest: (request, reply) => actors.identify(request, reply, scopes[scope])
       }
     }
   }

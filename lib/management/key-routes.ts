@@ -52,6 +52,10 @@ export async function keyRoutes (app: FastifyInstance, options: KeyRoutesOptions
   if (!offers(app, 'keys')) {
     throw new OptionError('register keyRoutes after latchkey, in a context where it has keys')
   }
+  if (options.issuing !== undefined && options.session !== undefined) {
+    throw new OptionError('option keyRoutes.issuing counts callers with a credential; leave it out next to session: ' +
+      'people whom the session knows are not counted')
+  }
   const { scopes = defaultScopes, issuing, rotateEvery, mayExceed, presets: bundles = [] } = options
   const { keys } = app.latchkey
   const usage = offers(app, 'usage') ? app.latchkey.usage : undefined

@@ -88,8 +88,11 @@ function describe (own: unknown, lines: readonly string[]): string {
 }
 
 /** Undefined where the requests of an operation are not counted. */
-function profilesFor ({ mode }: OperationAccess, { profiles, rendering }: DocumentedContext): Profiles {
-  return mode === 'public' && rendering.limitAnonymous === undefined ? undefined : profiles
+function profilesFor (
+  { mode, countsAnonymous }: OperationAccess, { profiles, rendering }: DocumentedContext
+): Profiles {
+  const isCounted = mode !== 'public' || (countsAnonymous && rendering.limitAnonymous !== undefined)
+  return isCounted ? profiles : undefined
 }
 
 /** A profile without policies counts nothing. */

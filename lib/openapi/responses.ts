@@ -65,7 +65,7 @@ export function createResponses (rendering: RefusalRendering, refer: Refer): Res
   return {
     refusalsOf (access, declared) {
       const wanted = scopesInWords(access.alternatives, (name) => name)
-      const all = access.mode === 'public' ? publicRefusals : refusals
+      const all = access.mode !== 'public' ? refusals : access.countsAnonymous ? publicRefusals : {}
       const missing = Object.entries(all).filter(([status]) => !Object.hasOwn(declared, status))
       return Object.fromEntries(missing.map(([status, one]) => [
         status,

@@ -40,7 +40,7 @@ function describePlace ({ scheme, description }: DocumentedScheme, place: Creden
 }
 
 /** What an operation requires, as far as documents show it. */
-export type OperationAccess = Pick<RouteAccess, 'mode' | 'alternatives' | 'profile' | 'cost'>
+export type OperationAccess = Pick<RouteAccess, 'mode' | 'alternatives' | 'profile' | 'cost' | 'countsAnonymous'>
 
 /** The `security` of an operation, defaults included: an alternative for each place that may have the credential. */
 export function securityOf ({ mode, alternatives }: OperationAccess, schemes: DocumentedSchemes): Security {

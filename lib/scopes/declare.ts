@@ -21,8 +21,8 @@ export interface Catalogue<S extends string = string> extends ScopeTable<S> {
   secure (...required: ReadonlyArray<S | RateLimitDeclaration>): Declaration
   /** Requires one of these; an array means all of its scopes. */
   anyOf (...alternatives: ReadonlyArray<S | readonly S[] | RateLimitDeclaration>): Declaration
-  /** Lets everybody in, without a credential. */
-  public (): Declaration
+  /** Lets everybody in, without a credential. `{ anonymous: false }` does not count them by address. */
+  public (rateLimit?: RateLimitDeclaration): Declaration
   /** A `preHandler` or `onRequest` hook that requires all of these scopes, for rules that no schema can declare. */
   requireScopes (...scopes: readonly S[]): onRequestHookHandler
   /** True when the principal is granted all of these scopes, with those that its own imply. */
@@ -83,7 +83,7 @@ export function defineScopes<
       }
       return declare(alternatives, given.filter(isRateLimit))
     },
-    public: () => ({ security: [] }),
+    public: (rateLimit) => declare([], rateLimit === undefined ? [] : [rateLimit]),
     requireScopes (...scopes) {
       if (scopes.length === 0) throw new OptionError('requireScopes needs at least one scope')
       return createRequireScopes(table, scopes.map(check))

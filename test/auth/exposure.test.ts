@@ -119,10 +119,10 @@ t.test('a query that is no object is not read', async (t) => {
     const exposed: AccessEvent[] = []
     const emitter = events()
     emitter.on('*', (event) => { exposed.push(event) })
-    const { app } = await guard(t, { fastify: { routerOptions: { querystringParser: () => JSON.parse(query) } }, auth: { events: emitter } })
+    const { app, log } = await guard(t, { fastify: { routerOptions: { querystringParser: () => JSON.parse(query) } }, auth: { events: emitter } })
     isRefusal(t, await app.inject({ url: `/guarded?k=${GOOD}` }), 'CREDENTIAL_MISSING')
     await emitter.idle()
-    rounds.add(exposed, [])
+    rounds.add([exposed, log.text.includes(report)], [[], false])
   }
   t.strictSame(rounds.seen, rounds.expected)
 })
@@ -182,6 +182,21 @@ t.test('unknown credentials count as failed attempts here too, and are not looke
   for (const token of ['acme_1', 'harmless', 'acme_2', 'acme_3', GOOD]) await send(token)
   t.strictSame(resolver.asked, ['acme_1', 'harmless', 'acme_2'])
   t.strictSame(exposed, [])
+})
+
+t.test('an outage while an exposed credential is looked up counts for nobody', async (t) => {
+  const state = { down: true }
+  const resolver = resolverOf((token) => {
+    if (state.down) throw new Error('down')
+    return token === GOOD ? principal() : undefined
+  })
+  const { app, settled } = await watched(t, { resolvers: [resolver], failures: { quota: 2, window: 60 } })
+  for (let i = 0; i < 3; i++) {
+    isRefusal(t, await app.inject({ url: `/guarded?k=${GOOD}` }), 'CREDENTIAL_MISSING')
+    await settled()
+  }
+  state.down = false
+  t.equal((await app.inject({ url: '/guarded', headers: BEARER })).statusCode, 200)
 })
 
 t.test('with failures: false all of them are looked up', async (t) => {

@@ -27,8 +27,8 @@ t.test('over a socket, these headers present a valid credential', async (t) => {
   t.strictSame(rounds.seen, rounds.expected)
 })
 
-t.test('over a socket, these headers are malformed and no resolver is asked', async (t) => {
-  const { app, resolver } = await guard(t)
+t.test('over a socket, these headers are malformed and no resolver is asked; the log says why', async (t) => {
+  const { app, resolver, log } = await guard(t)
   const port = await listen(app)
   for (const lines of [
     [`Authorization: Bearer\t${GOOD}`],
@@ -59,6 +59,8 @@ t.test('over a socket, these headers are malformed and no resolver is asked', as
     isRefusal(t, answer, 'CREDENTIAL_MALFORMED', lines.length > 1 ? { detail: TWO_LINES } : {})
   }
   t.strictSame(resolver.asked, [])
+  const reasons = [...log.text.matchAll(/"reason":"([^"]+)"/g)].map(([, reason]) => reason)
+  t.strictSame([...new Set(reasons)].sort(), ['an octet outside token68', 'an octet outside visible ASCII', 'no space after the scheme', 'several authorization header lines'])
 })
 
 t.test('over a socket, these headers present no credential', async (t) => {

@@ -1,10 +1,11 @@
+import { readFile } from 'node:fs/promises'
 import { gunzipSync, gzipSync } from 'node:zlib'
 import Fastify, { type FastifyServerOptions } from 'fastify'
 import { elementScript, settingsPage, type SettingsPageOptions } from 'fastify-latchkey/console'
 import t from 'tap'
 import { relativeUrl } from '../../lib/console/relative-url.js'
 import { collectRounds, rejection } from '../helpers/collect.js'
-import { untyped } from '../helpers/limits.js'
+import { refused, untyped } from '../helpers/limits.js'
 import { keptLog } from '../helpers/contracts.js'
 import { ada, startSettings } from '../helpers/settings.js'
 
@@ -55,6 +56,9 @@ t.test('its script and style have names of their content, are kept for good, and
   }
   t.strictSame(rounds.seen, rounds.expected)
   t.match(patterns.seen, patterns.expected)
+  const [, said] = /module of about (\d+) kB/.exec(await readFile('docs/settings-page.md', 'utf8')) ?? []
+  const [, script = ''] = /src="(element-[^"]+)"/.exec(body) ?? []
+  t.ok(Math.abs(Number(said) - gzipSync((await app.inject(`/settings/${script}`)).body).length / 1000) < 2, 'the docs say its size')
   t.match((await app.inject('/settings/element.js.map')).json(), { version: 3 })
 })
 
@@ -172,4 +176,23 @@ t.test('options are checked at boot', async (t) => {
     [{ colour: 'red' }, /unknown option settingsPage\.colour/]
   ] as const) patterns.add(await rejection(host(untyped(options))), { name: 'OptionError', message })
   t.match(patterns.seen, patterns.expected)
+})
+
+t.test('whoever is signed in is not counted by address, nor are script and style; whoever is not is', async (t) => {
+  const { app, host } = await startSettings(t, { access: { limits: { anonymous: [{ name: 'anonymous', quota: 2, window: 60 }] } } })
+  const { body } = await app.inject('/settings/')
+  const rounds = collectRounds()
+  const urls = [...body.matchAll(/(?:src|href)="((?:element|page)-[^"]+)"/g)].map(([, name = '']) => `/settings/${name}`)
+  for (const url of ['/settings/', ...urls, '/settings/api-keys', '/settings/api-keys/caller']) rounds.add((await app.inject(url)).statusCode, 200, url)
+  host.person = null
+  for (const [url, left] of [['/settings/', 1], ['/settings/api-keys', 0]] as const) {
+    const { statusCode, headers } = await app.inject(url)
+    rounds.add([statusCode, headers.ratelimit], [401, `"anonymous";r=${left};t=60`], url)
+  }
+  for (const url of ['/settings/', '/settings/api-keys']) refused(t, await app.inject(url), { status: 429, code: 'RATE_LIMITED', retryAfter: 60 })
+  rounds.add((await app.inject(urls[0] ?? '')).statusCode, 200, 'files are still served')
+  host.person = ada
+  rounds.add((await app.inject('/settings/')).statusCode, 200)
+  t.ok(urls.length >= 2)
+  t.strictSame(rounds.seen, rounds.expected)
 })

@@ -63,18 +63,20 @@ t.test('a declaration that its author changes later stays as it was read', async
   t.strictSame(access.alternatives, [{ scheme: 'apiKey', scopes: ['devices:manage'] }])
 })
 
-t.test('x-rate-limit names a profile and a cost', async (t) => {
+t.test('x-rate-limit names a profile and a cost, and may count no anonymous callers', async (t) => {
   const limited = (declared: unknown) => read({ ...publicRoute.schema, 'x-rate-limit': declared })
-  t.match(limited(undefined), { mode: 'public', profile: undefined, cost: 1, faults: [] })
+  t.match(limited(undefined), { mode: 'public', profile: undefined, cost: 1, countsAnonymous: true, faults: [] })
+  t.match(limited({ anonymous: true }), { countsAnonymous: true, faults: [] })
+  t.match(limited({ anonymous: false }), { countsAnonymous: false, faults: [] })
   t.match(limited({}), { profile: undefined, cost: 1, faults: [] })
   t.match(limited({ profile: 'heavy', cost: 5 }), { profile: 'heavy', cost: 5, faults: [] })
   t.match(limited({ cost: 0 }), { cost: 0, faults: [] })
   const rounds = collectRounds()
   const patterns = collectRounds()
   for (const [declared, said] of [
-    [null, 'must be { profile, cost }, not null'], ['heavy', 'must be { profile, cost }, not "heavy"'], [{ profile: 5 }, '.profile must be the name of a profile, not 5'],
+    [null, 'must be { profile, cost, anonymous }, not null'], ['heavy', 'must be { profile, cost, anonymous }, not "heavy"'], [{ profile: 5 }, '.profile must be the name of a profile, not 5'],
     [{ cost: '5' }, '.cost must be a whole number of at least 0, not "5"'], [{ cost: -1 }, 'not -1'], [{ cost: 1.5 }, 'not 1.5'], [{ cost: NaN }, 'not NaN'], [{ cost: 2 ** 53 }, 'not 9007199254740992'],
-    [{ max: 5 }, ' knows profile and cost, not max']
+    [{ max: 5 }, ' knows profile, cost and anonymous, not max'], [{ anonymous: 0 }, '.anonymous must be true or false, not 0']
   ] as const) {
     const { mode, faults } = limited(declared)
     rounds.add(mode, 'undeclared')
@@ -184,10 +186,47 @@ t.test('onRoute hooks can read what a route declares, once for each method', asy
   t.strictSame(seen, [['GET public'], ['PUT guarded', 'POST guarded']])
 })
 
+t.test('what onRoute hooks of child contexts declare is enforced, whatever was declared before', async (t) => {
+  const write = [{ apiKey: ['devices:write'] }]
+  const { app } = await guard(t, {
+    context: { undeclared: () => 'public' },
+    after (app) {
+      app.register(async (child) => {
+        child.addHook('onRoute', (route) => { route.schema = { ...route.schema, security: write } })
+        child.get('/silent', async () => ({}))
+        child.get('/public', publicRoute, async () => ({}))
+        child.get('/other', secured, async () => ({}))
+      }, { prefix: '/new' })
+      app.register(async (child) => {
+        child.addHook('onRoute', ({ schema }) => { Object.assign(schema ?? {}, { security: write }) })
+        child.get('/', { schema: { security: [] } }, async () => ({}))
+      }, { prefix: '/same' })
+      app.register(async (child) => {
+        child.addHook('onRoute', (route) => { route.config = {} })
+        child.get('/config', secured, async () => ({}))
+      })
+      app.register(async (child) => {
+        child.addHook('onRoute', (route) => { route.method = 'DELETE' })
+        child.route({ method: 'POST', url: '/method', ...secured, handler: async () => ({}) })
+      })
+    }
+  })
+  await app.ready()
+  const read = contextOf(app).routes.map(({ method, url, alternatives }) => `${method} ${url} ${String(alternatives[0]?.scopes)}`)
+  t.strictSame(read.sort(), [
+    'DELETE /method ', 'GET /config ', ...['/new/other', '/new/public', '/new/silent', '/same'].map((url) => `GET ${url} devices:write`),
+    'HEAD /config ', ...['/new/other', '/new/public', '/new/silent', '/same', '/same/'].map((url) => `HEAD ${url} devices:write`)
+  ])
+  const rounds = collectRounds()
+  for (const url of ['/new/silent', '/new/public', '/new/other', '/same', '/same/', '/config']) rounds.add(await statuses(app, { url }), [401, 401, 200])
+  rounds.add(await statuses(app, { method: 'DELETE', url: '/method' }), [401, 401, 200])
+  t.strictSame(rounds.seen, rounds.expected)
+})
+
 t.test('plugins can read what all routes declare', async (t) => {
   const { app } = await guard(t, { after: (app) => app.get('/x', { schema: { ...secured.schema, operationId: 'readX' } }, async () => ({})) })
   const { routes, declaredBy } = contextOf(app)
+  await app.ready()
   t.match(routes, [{ method: 'GET', url: '/x', operationId: 'readX' }, { method: 'HEAD', url: '/x' }])
   t.strictSame(declaredBy({ method: 'GET', url: '/never-registered', handler: async () => ({}) }), [])
-  await app.ready()
 })

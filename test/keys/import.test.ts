@@ -100,6 +100,7 @@ t.test('a row that is wrong says what is wrong with it, and the others are impor
     [{ hash: '' }, 'hash must be the stored hash of a secret, not ""'],
     [{ hash: hex('x').slice(1) }, 'hash is none of the format old'],
     [{ hash: '!'.repeat(43) }, 'hash is none of the format old'],
+    [{ hash: `${createHash('sha256').update('x').digest('base64')}!` }, 'hash is none of the format old'],
     [{ workspace: '' }, 'workspace must be a workspace of 1 to 256 characters without control characters, not ""'],
     [{ scopes: ['nothing'] }, `scopes has "nothing", which is not declared; declared: ${scopes.names.join(', ')}`],
     [{ expiresAt: new Date(0) }, 'expiresAt must be in the future'],

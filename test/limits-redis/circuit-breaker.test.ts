@@ -67,9 +67,11 @@ t.test('an answer that comes while it is open closes it', async (t) => {
   t.equal(changes.length, 2)
 })
 
-t.test('over a new connection a probe goes at once', async (t) => {
-  const { enter, probeNow } = broken()
+t.test('over a new connection a probe goes at once; who is refused meanwhile waits for a second at least', async (t) => {
+  const { enter, probeNow, retryAfter, world } = broken()
   probeNow()
+  world.dice = 0
+  t.equal(retryAfter(), 1)
   t.same([enter(), enter()], [true, false])
 })
 

@@ -74,6 +74,28 @@ t.test('profile and cost of a route are for those whom it lets in', async (t) =>
   t.equal(await left('192.0.2.2'), '"anonymous";r=3;t=60')
 })
 
+t.test('a public or optional route that says so does not count them, also while the store is down; principals are counted', async (t) => {
+  const routes = (app: FastifyInstance) => {
+    app.get('/healthz', { schema: scopes.public({ anonymous: false }) }, async () => 'in')
+    app.get('/livez', { schema: scopes.public({ profile: 'unlimited' }) }, async () => 'in')
+    app.get('/status', { schema: { security: [{}, { apiKey: [] }], 'x-rate-limit': { anonymous: false } } }, async () => 'in')
+    app.get('/public', { schema: scopes.public() }, async () => 'in')
+  }
+  const profiles = { unlimited: [] }
+  const up = await counting(t, { limits: { anonymous, profiles } }, routes)
+  const down = await counting(t, { limits: { anonymous, profiles, store: { take () { throw new Error('down') } } } }, routes)
+  const rounds = collectRounds()
+  for (const { ask } of [up, down]) {
+    for (const url of ['/healthz', '/livez', '/status']) {
+      const { statusCode, headers } = await ask(url)
+      rounds.add([statusCode, headers.ratelimit], [200, undefined], url)
+    }
+  }
+  t.strictSame(rounds.seen, rounds.expected)
+  t.equal(await up.left(), '"anonymous";r=3;t=60')
+  t.equal((await up.as.inject(up.app, { scopes: [] }, '/status')).headers.ratelimit, '"production";r=99;t=60')
+})
+
 t.test('a real CORS preflight is not counted, an OPTIONS request that is none is', async (t) => {
   const { ask, left } = await counting(t, {}, (app) => {
     everyMode(app)
@@ -116,9 +138,9 @@ t.test('decisions name the address and no principal; a dry run refuses nobody; n
   t.strictSame(rounds.seen, rounds.expected)
 })
 
-t.test('where the store fails, public routes get 503, and so do requests that would get 401', async (t) => {
+t.test('where the store fails, public and optional routes get 503, and so do requests that would get 401', async (t) => {
   const { ask } = await counting(t, { limits: { anonymous, store: { take () { throw new Error('down') } } } })
-  for (const url of ['/public', '/guarded']) refused(t, await ask(url), { status: 503, code: 'LIMITER_UNAVAILABLE', retryAfter: 1 })
+  for (const url of ['/public', '/optional', '/guarded']) refused(t, await ask(url), { status: 503, code: 'LIMITER_UNAVAILABLE', retryAfter: 1 })
 })
 
 t.test('no address counts as a principal, and no flood of addresses takes the room of credentials', async (t) => {

@@ -26,7 +26,10 @@ t.test('contradictions are refused at boot', async (t) => {
   t.match(await bootError(t, withPolicy({ burst: 5, sliding: true })), /policy p has burst and sliding; a token bucket is one kind of limiter/)
   t.match(await bootError(t, withPolicy({ quota: 1, window: 31_622_400, burst: 1_000 })), /policy p: a burst of 1000 at 1 in 31622400 s takes more than a hundred years to fill/)
   t.match(await bootError(t, withPolicy({ quota: 700_000, window: 1, burst: 5 })), /policy p: a token bucket counts in whole microseconds, so it would let in 500000 in 1 s, not 700000/)
-  t.match(await bootError(t, { limits: { tiers: { free: [policy, { ...policy, quota: 1 }] } } }), /option limits\.tiers\.free has two policies of the same name/)
+  const twice = [policy, { ...policy, quota: 1 }]
+  const faults = []
+  for (const limits of [{ environments: { production: twice, sandbox: [] } }, { tiers: { free: twice } }, { profiles: { heavy: twice } }, { anonymous: twice }]) faults.push(await bootError(t, { limits }))
+  t.match(faults, ['environments.production', 'tiers.free', 'profiles.heavy', 'anonymous'].map((path) => `option limits.${path} has two policies of the same name`))
   t.match(await bootError(t, { limits: { store: { take: () => { throw new Error('unused') } }, maxPartitions: 5 } }), /option limits\.maxPartitions is for the memory store/)
 })
 
@@ -92,11 +95,14 @@ t.test('a route with a wrong cost refuses to start, and is named', async (t) => 
     patterns.add(await bootError(t, {}, route({ 'x-rate-limit': { cost } })), /GET, HEAD \/heavy schema\['x-rate-limit'\]\.cost must be a whole number of at least 0/, String(cost))
   }
   t.match(patterns.seen, patterns.expected)
-  t.match(await bootError(t, {}, route({ 'x-rate-limit': { price: 1 } })), /GET, HEAD \/heavy schema\['x-rate-limit'\] knows profile and cost, not price/)
+  t.match(await bootError(t, {}, route({ 'x-rate-limit': { price: 1 } })), /GET, HEAD \/heavy schema\['x-rate-limit'\] knows profile, cost and anonymous, not price/)
 })
 
 t.test('a public route that declares limits refuses to start: nobody would be counted', async (t) => {
   const message = /GET, HEAD \/heavy is public and declares x-rate-limit; only authenticated requests are counted/
   t.match(await bootError(t, withPolicy({}), route({ security: [], 'x-rate-limit': { profile: 'heavy' } })), message)
   t.match(await bootError(t, {}, route({ security: [], 'x-rate-limit': { cost: 2 } })), message)
+  const anonymous = { limits: { anonymous: [{ name: 'anonymous', quota: 30, window: 60 }] } }
+  t.match(await bootError(t, anonymous, route({ security: [], 'x-rate-limit': { cost: 2, anonymous: false } })), /GET, HEAD \/heavy is public and declares a profile or cost with anonymous: false, by which nobody is counted; leave out one of them/)
+  t.match(await bootError(t, {}, route({ 'x-rate-limit': { anonymous: false } })), /GET, HEAD \/heavy is guarded and declares anonymous: false; it is for public and optional routes: who gets 401 is always counted/)
 })

@@ -168,6 +168,7 @@ t.test('options are checked at boot', async (t) => {
     [{ mayExceed: ['owner', 'scopes'] }, /option keyRoutes\.mayExceed\.1 must be an array of 'owner', 'tier' and 'expiresAt', not "scopes"/],
     [{ mayExceed: 'owner' }, /option keyRoutes\.mayExceed must be an array of 'owner', 'tier' and 'expiresAt', not "owner"/],
     [{ issuing: 10 }, /option keyRoutes\.issuing must be \{ profile, cost \}/],
+    [{ issuing: { cost: 10 }, session: () => null }, /option keyRoutes\.issuing counts callers with a credential; leave it out next to session: people whom the session knows are not counted/],
     [{ rateLimit: {} }, /unknown option keyRoutes\.rateLimit/]
   ]
   const patterns = collectRounds()
@@ -176,6 +177,32 @@ t.test('options are checked at boot', async (t) => {
   await t.rejects(async () => await Fastify().register(keyRoutes, { prefix: '/keys' }), { name: 'OptionError', message: /register keyRoutes after latchkey, in a context where it has keys/ })
   const unknown = await keyApi(t, { routes: { scopes: { read: 'keys:read', write: 'keys:write', manage: 'keys:manage' } } }).then(({ app }) => app.ready(), (fault: unknown) => { throw fault }).then(() => '', (fault: unknown) => String(fault))
   t.match(unknown, /requires "keys:read", which is not declared/)
+})
+
+t.test('people whom the session knows are not counted by address; all others are, beyond the quota by 429', async (t) => {
+  let who: unknown = person()
+  const session = () => untyped<Principal>(who)
+  const limits = { anonymous: [{ name: 'anonymous', quota: 3, window: 60 }] }
+  const { app, send } = await keyApi(t, { latchkey: { limits }, routes: { session } })
+  const rounds = collectRounds()
+  for (let i = 0; i < 5; i++) {
+    const { statusCode, headers } = await send(null, 'GET /api-keys')
+    rounds.add([statusCode, headers.ratelimit], [200, undefined])
+  }
+  who = null
+  const stranger = await send(null, 'GET /api-keys')
+  refused(t, stranger, { status: 401, code: 'CREDENTIAL_MISSING', challenge: 'Bearer realm="api"' })
+  rounds.add(stranger.headers.ratelimit, '"anonymous";r=2;t=60')
+  who = 'nonsense'
+  refused(t, await send(null, 'GET /api-keys'), { status: 503, code: 'AUTHENTICATION_UNAVAILABLE', retryAfter: 1 })
+  refused(t, await app.inject({ method: 'POST', url: '/api-keys', headers: { 'sec-fetch-site': 'cross-site' }, payload: {} }), { status: 403, code: 'CROSS_SITE_REQUEST' })
+  for (const answer of [null, 'nonsense']) {
+    who = answer
+    refused(t, await send(null, 'GET /api-keys'), { status: 429, code: 'RATE_LIMITED', retryAfter: 60 })
+  }
+  who = person()
+  rounds.add((await send(null, 'GET /api-keys')).statusCode, 200, 'at the same address')
+  t.strictSame(rounds.seen, rounds.expected)
 })
 
 t.test('issuing counts as what the host says', async (t) => {

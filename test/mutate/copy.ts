@@ -10,8 +10,8 @@ export interface Copy {
   readonly folder: string
   /** Compiles another text of a file of lib/ into the copy for as long as `work` takes. */
   with<T> (file: string, text: string, work: () => Promise<T>): Promise<T>
-  /** Runs a compiled test file. @returns whether it passed; one that is not ready in time has failed */
-  run (test: string, milliseconds: number, env?: NodeJS.ProcessEnv): Promise<boolean>
+  /** Runs a compiled test file, and ends it when it is not ready in time. */
+  run (test: string, milliseconds: number, env?: NodeJS.ProcessEnv): Promise<'passed' | 'failed' | 'late'>
 }
 
 const compiled = (file: string) => join('.build', file.replace(/\.ts$/, '.js'))
@@ -44,12 +44,17 @@ export function createCopy (): Copy {
     async run (test, milliseconds, env = {}) {
       const child = spawn(process.execPath, [test], { cwd: folder, env: { ...process.env, TAP_BAIL: '1', ...env }, stdio: 'ignore', detached: true })
       running = child
-      const timer = setTimeout(() => end(child), milliseconds)
+      let late = false
+      const timer = setTimeout(() => {
+        late = true
+        end(child)
+      }, milliseconds)
       const [status] = await once(child, 'close')
       clearTimeout(timer)
       end(child)
       running = undefined
-      return status === 0
+      if (late) return 'late'
+      return status === 0 ? 'passed' : 'failed'
     }
   }
 }

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { SourceMap } from 'node:module'
 import { join, relative } from 'node:path'
@@ -20,27 +21,39 @@ interface Range { readonly startOffset: number, readonly endOffset: number, read
 
 const TIMEOUT_MS = 180_000
 
-/** Runs each test file once, unless it was run for this very build before; files that fail are left out. */
-export async function reachOf (tests: readonly string[], copy: Copy, build: string): Promise<Map<string, Reach>> {
-  const cache = join('node_modules/.cache/latchkey-mutate', `${build}.json`)
-  const known: Record<string, Reach | null> = existsSync(cache) ? JSON.parse(readFileSync(cache, 'utf8')) : {}
+const CACHE = 'node_modules/.cache/latchkey-mutate'
+
+/** Runs each test file once, unless it was run with this very lib/ before; files that fail are left out. */
+export async function reachOf (tests: readonly string[], copy: Copy): Promise<Map<string, Reach>> {
+  const lib = hashOf(readdirSync('.build/lib', { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.js')).sort().map((name) => `.build/lib/${name}`))
   const linesOf = createLineFinder(copy.folder)
+  const reached = new Map<string, Reach>()
+  mkdirSync(CACHE, { recursive: true })
   for (const test of tests) {
-    if (test in known) continue
+    const cache = join(CACHE, `${lib}-${hashOf([test])}.json`)
+    const reach: Reach | null = existsSync(cache) ? JSON.parse(readFileSync(cache, 'utf8')) : await tryOne(test)
+    writeFileSync(cache, JSON.stringify(reach))
+    if (reach !== null) reached.set(test, reach)
+  }
+  return reached
+
+  async function tryOne (test: string): Promise<Reach | null> {
     const folder = mkdtempSync(join(copy.folder, 'coverage-'))
     const began = performance.now()
-    const passed = await copy.run(test, TIMEOUT_MS, { NODE_V8_COVERAGE: folder })
+    const passed = await copy.run(test, TIMEOUT_MS, { NODE_V8_COVERAGE: folder }) === 'passed'
     const milliseconds = Math.round(performance.now() - began)
     console.log(`${passed ? 'ok' : 'left out, because it fails'} ${test} (${(milliseconds / 1000).toFixed(1)} s)`)
-    known[test] = passed ? { milliseconds, lines: linesOf(folder) } : null
+    const lines = passed ? linesOf(folder) : {}
     rmSync(folder, { recursive: true })
-    mkdirSync('node_modules/.cache/latchkey-mutate', { recursive: true })
-    writeFileSync(cache, JSON.stringify(known))
+    return passed ? { milliseconds, lines } : null
   }
-  return new Map(tests.flatMap((test) => {
-    const reach = known[test]
-    return reach ? [[test, reach]] : []
-  }))
+}
+
+function hashOf (files: readonly string[]): string {
+  const hash = createHash('sha256')
+  for (const file of files) hash.update(file).update(readFileSync(file))
+  return hash.digest('hex').slice(0, 16)
 }
 
 /** Reads what V8 wrote to a folder as lines of the sources in lib/ that ran. */

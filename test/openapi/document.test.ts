@@ -152,11 +152,14 @@ t.test('public operations show 429 and 503 where anonymous callers are counted',
     latchkey: { limits: { anonymous: [{ name: 'anonymous', quota: 30, window: 60 }] } },
     routes (app) {
       app.get('/health', { schema: scopes.public(), handler })
+      app.get('/free', { schema: scopes.public({ anonymous: false }), handler })
       app.get('/own', { schema: { ...scopes.public(), response: { 429: { description: 'Own.', type: 'null' } } }, handler })
     }
   })
   const { security, responses } = operationOf(app, 'get', '/health')
   t.same([security, Object.keys(responses)], [[], ['200', '429', '503']])
+  const free = operationOf(app, 'get', '/free')
+  t.same([Object.keys(free.responses), free.responses[200]?.headers], [['200'], undefined], 'nobody is counted there')
   t.equal(operationOf(app, 'get', '/own').responses[429]?.description, 'Own.')
   const { PublicTooManyRequests, PublicServiceUnavailable } = documentOf(app).components.responses
   t.same(Object.keys(PublicTooManyRequests?.headers ?? {}), ['Retry-After', 'RateLimit', 'RateLimit-Policy', 'Cache-Control'])

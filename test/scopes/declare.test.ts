@@ -6,6 +6,7 @@ t.test('secure requires all of its scopes, or any valid credential', async (t) =
   t.same(scopes.secure('devices:read', 'devices:write'), { security: [{ apiKey: ['devices:read', 'devices:write'] }] })
   t.same(scopes.secure(), { security: [{ apiKey: [] }] })
   t.same(scopes.secure('devices:read', { cost: 2 }), { security: [{ apiKey: ['devices:read'] }], 'x-rate-limit': { cost: 2 } })
+  t.same(scopes.public({ anonymous: false }), { security: [], 'x-rate-limit': { anonymous: false } })
   t.same(scopes.secure({ profile: 'heavy', cost: 5 }), { security: [{ apiKey: [] }], 'x-rate-limit': { profile: 'heavy', cost: 5 } })
 })
 
