@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises'
 import { gunzipSync, gzipSync } from 'node:zlib'
 import Fastify, { type FastifyServerOptions } from 'fastify'
 import { elementScript, settingsPage, type SettingsPageOptions } from 'fastify-latchkey/console'
@@ -55,6 +56,9 @@ t.test('its script and style have names of their content, are kept for good, and
   }
   t.strictSame(rounds.seen, rounds.expected)
   t.match(patterns.seen, patterns.expected)
+  const [, said] = /module of about (\d+) kB/.exec(await readFile('docs/settings-page.md', 'utf8')) ?? []
+  const [, script = ''] = /src="(element-[^"]+)"/.exec(body) ?? []
+  t.ok(Math.abs(Number(said) - gzipSync((await app.inject(`/settings/${script}`)).body).length / 1000) < 2, 'the docs say its size')
   t.match((await app.inject('/settings/element.js.map')).json(), { version: 3 })
 })
 

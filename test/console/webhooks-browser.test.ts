@@ -1,6 +1,7 @@
 import { Webhook } from 'standardwebhooks'
 import t from 'tap'
 import { launchBrowser } from '../helpers/browser.js'
+import { collectRounds } from '../helpers/collect.js'
 import { ada, axeFaults, openSettings } from '../helpers/settings.js'
 import { until } from '../helpers/until.js'
 import { startWebhookSettings, type WebhookSettings } from '../helpers/webhook-settings.js'
@@ -93,6 +94,61 @@ t.test('the workspace of one tab is that of the other, of a reload and of a link
   await page.getByText('No endpoints yet').waitFor()
   t.same(await place(), ['northwind', 'production'])
   t.equal(page.url(), `${settings.url}/settings/?tab=webhooks`)
+  await close()
+})
+
+t.test('a keyboard alone: from the tab of keys to that of webhooks, an endpoint is opened, disabled and enabled; the focus returns after each dialog', async (t) => {
+  const settings = await startWebhookSettings(t)
+  await settings.add()
+  const url = settings.receiver.url()
+  const { page, keyboard, row, dialog, close } = await openSettings(browser, settings)
+  await page.getByText('No keys yet').waitFor()
+  const focused = async () => String(await page.evaluate("(() => { const found = document.activeElement.shadowRoot?.activeElement ?? document.activeElement; return found.ariaLabel ?? found.innerText.trim().replace(/\\s+/g, ' ') })()"))
+  const tabTo = async (name: string) => {
+    for (let left = 40; await focused() !== name; left--) {
+      if (left === 0) throw new Error(`no Tab leads to ${name}`)
+      await keyboard.press('Tab')
+    }
+  }
+  await tabTo('Webhooks')
+  await keyboard.press('Enter')
+  await row(url).waitFor()
+  await tabTo(`Details: ${url}`)
+  await keyboard.press('Enter')
+  await page.getByText('Nothing has been sent yet.').waitFor()
+  const rounds = collectRounds()
+  for (const name of ['Change', 'Rotate secret', 'Disable']) {
+    await tabTo(`${name} ${url}`)
+    await keyboard.press('Enter')
+    await dialog.waitFor()
+    await keyboard.press('Escape')
+    await dialog.waitFor({ state: 'detached' })
+    rounds.add(await focused(), `${name} ${url}`)
+  }
+  t.strictSame(rounds.seen, rounds.expected)
+  await keyboard.press('Enter')
+  await dialog.waitFor()
+  await tabTo('Disable')
+  await keyboard.press('Enter')
+  await row(url).getByText('Disabled', { exact: true }).waitFor()
+  await tabTo(`Enable ${url}`)
+  await keyboard.press('Space')
+  await page.getByText(`${url} is enabled.`).waitFor()
+  await close()
+})
+
+t.test('while endpoints and keys are loaded, nothing moves for people who want less motion', async (t) => {
+  const settings = await startWebhookSettings(t)
+  const { page, close } = await openSettings(browser, settings, { reducedMotion: 'reduce' })
+  const rounds = collectRounds()
+  for (const [tab, list, loading] of [['?tab=webhooks', '**/settings/webhooks?*', 'Loading endpoints…'], ['', '**/settings/api-keys?*', 'Loading keys…']] as const) {
+    await page.route(list, async () => {})
+    await page.goto(`${settings.url}/settings/${tab}`)
+    await page.getByRole('status', { name: loading }).waitFor()
+    rounds.add(await page.evaluate("document.querySelector('main > *').shadowRoot.getAnimations().length"), 0)
+    rounds.add(await axeFaults(page), [])
+  }
+  t.strictSame(rounds.seen, rounds.expected)
   await close()
 })
 
