@@ -11,7 +11,9 @@ const range = {
   by: Type.Optional(by)
 }
 const keys = Type.String({
-  minLength: 1, maxLength: 60_000, description: 'Ids of at most 100 keys, separated by commas, to report each too.'
+  minLength: 1,
+  maxLength: 60_000,
+  description: 'Ids of at most 100 keys, separated by commas, to report each too; keys times buckets are at most 5000.'
 })
 
 export const KeyUsageQuery = Type.Object(range)

@@ -44,7 +44,7 @@ export function createJwks (load: () => Promise<JSONWebKeySet>, { cooldown, maxA
     const now = clock()
     if (inFlight === undefined && distance(now, triedAt) >= pause) {
       triedAt = now
-      inFlight = loadNow(now, clock)
+      inFlight = loadNow(now, clock).finally(() => { inFlight = undefined })
     }
     return inFlight
   }
@@ -56,10 +56,9 @@ export function createJwks (load: () => Promise<JSONWebKeySet>, { cooldown, maxA
       failedAt = -Infinity
       failure = undefined
     } catch (fault) {
-      failedAt = clock()
       failure = fault
+      failedAt = clock()
     }
-    inFlight = undefined
   }
 
   async function reloadIfOld (clock: Clock): Promise<void> {
@@ -68,6 +67,7 @@ export function createJwks (load: () => Promise<JSONWebKeySet>, { cooldown, maxA
     if (age < lifetime / 2) return
     const loaded = reload(clock)
     if (age >= lifetime && distance(now, failedAt) >= 2 * pause) await loaded
+    else loaded?.catch(ignore)
   }
 
   async function findCached (header: JWSHeaderParameters, clock: Clock): Promise<FoundSigningKey | undefined> {
@@ -101,6 +101,9 @@ export function createJwks (load: () => Promise<JSONWebKeySet>, { cooldown, maxA
     }
   }
 }
+
+/** In background nobody waits for a clock of the host that throws. */
+function ignore (): void {}
 
 /** Absolute, so that a clock that was set back makes a cached set old too. */
 function distance (one: number, other: number): number {

@@ -2,7 +2,7 @@
  * `fastify-latchkey/openapi`: scopes, refusals and fields in the document of @fastify/swagger.
  */
 
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, RouteOptions } from 'fastify'
 import type { RouteAccess } from '../core/route-access.js'
 import { offer, type AccessContext } from '../core/access-context.js'
 import type { LimitsOptions } from '../limits/index.js'
@@ -30,18 +30,9 @@ declare module '../core/access-context.js' {
 /** Collects the routes of a guarded context for `swaggerOptions` and for `app.latchkey.scopesByResource`. */
 export function createOpenApi (app: FastifyInstance, context: AccessContext, deps: OpenApiDeps): void {
   const { scopes, schemes, limits } = deps
-  const accesses = new Set<RouteAccess>()
-  const visible: VisibleRoute[] = []
+  const registered: RouteOptions[] = []
 
-  app.addHook('onRoute', function collectRoute (route) {
-    const { schema = {} } = route
-    const hidden = 'hide' in schema && schema.hide === true
-    const tags = 'tags' in schema && Array.isArray(schema.tags) ? schema.tags.map(String) : []
-    for (const access of context.declaredBy(route)) {
-      accesses.add(access)
-      if (!hidden) visible.push({ access, tags })
-    }
-  })
+  app.addHook('onRoute', function collectRoute (route) { registered.push(route) })
   addDocumentedContext({
     app,
     rendering: context,
@@ -49,12 +40,19 @@ export function createOpenApi (app: FastifyInstance, context: AccessContext, dep
     schemes: documentSchemes(schemes, context.challenge.credentials),
     accessesOf (route) {
       const declared = context.declaredBy(route)
-      if (declared.length > 0) return declared.filter((access) => accesses.has(access))
+      if (declared.length > 0) return declared
       // @fastify/swagger copies some HEAD routes before the hooks of a context that is registered later.
-      return [...accesses].filter(({ method, url }) => url === route.url && [route.method].flat().includes(method))
+      return context.routes.filter(({ method, url }) => url === route.url && [route.method].flat().includes(method))
     }
   })
-  offer(app, 'scopesByResource', () => createScopesTable(scopes, visible))
+  offer(app, 'scopesByResource', () =>
+    createScopesTable(scopes, registered.flatMap((route) => visibleOf(route, context.declaredBy(route)))))
+}
+
+function visibleOf ({ schema = {} }: RouteOptions, accesses: readonly RouteAccess[]): VisibleRoute[] {
+  if ('hide' in schema && schema.hide === true) return []
+  const tags = 'tags' in schema && Array.isArray(schema.tags) ? schema.tags.map(String) : []
+  return accesses.map((access) => ({ access, tags }))
 }
 
 export { scopesHtml, scopesMarkdown } from './render-scopes.js'

@@ -9,9 +9,10 @@ import type { Emitter } from '../events/index.js'
 import { createCounter } from './counter.js'
 import { createFlusher } from './flusher.js'
 import { groupBy } from './group-by.js'
+import { LENGTHS } from './hours.js'
 import { createMemoryUsageStore } from './memory.js'
 import { usageOptions, type UsageOptions } from './options.js'
-import { readRange } from './range.js'
+import { readRange, type WholeRange } from './range.js'
 import { bucketsOf, reportOf } from './report.js'
 import type { UsageQuery, UsageSum } from './store.js'
 import type { Usage } from './usage.js'
@@ -43,6 +44,8 @@ const DAY = 86_400
 /** Keys whose counts wait to be written at most, each once an hour: about 20 MB. */
 const MAX_KEYS = 100_000
 const MAX_REPORTED_KEYS = 100
+/** Hours or days of all keys of one report, so that it costs a store and its reader little. */
+const MAX_REPORTED_BUCKETS = 5_000
 
 /** @throws OptionError */
 export function createUsage (options: UsageOptions, deps: UsageDeps): UsageRecord {
@@ -76,6 +79,7 @@ export function createUsage (options: UsageOptions, deps: UsageDeps): UsageRecor
         const ids = [...new Set(keys)]
         if (ids.length > MAX_REPORTED_KEYS) throw invalid(`keys must be at most ${MAX_REPORTED_KEYS} ids`)
         const range = readRange(input, clock())
+        checkSize(ids.length, range)
         const sums = await read({ workspace, environment, keyIds: [null, ...ids], ...range })
         const report = reportOf(range, sums.filter(({ keyId }) => keyId === null))
         if (keys === undefined) return report
@@ -88,6 +92,15 @@ export function createUsage (options: UsageOptions, deps: UsageDeps): UsageRecor
     ready: () => storeReady(store, deadline),
     close: flusher.close
   }
+}
+
+/** @throws AccessError KEY_INPUT_INVALID with how many keys the range allows */
+function checkSize (keys: number, { by, from, to }: WholeRange): void {
+  const buckets = (to - from) / LENGTHS[by]
+  if (keys * buckets <= MAX_REPORTED_BUCKETS) return
+  const most = Math.floor(MAX_REPORTED_BUCKETS / buckets)
+  throw invalid(`keys times ${by}s must be at most ${MAX_REPORTED_BUCKETS}, not ${keys * buckets}: ask for at most ` +
+    `${most} keys at a time, or for a shorter range`)
 }
 
 function invalid (detail: string): AccessError {

@@ -60,35 +60,43 @@ export function createFlusher (deps: FlusherDeps): Flusher {
   /** One write, and from time to time a second one that forgets old hours. */
   async function writeInTime (): Promise<void> {
     const written = await writeBatch()
-    if (written && clock() - prunedAt >= HOUR_MS) await prune()
+    if (written) await tried('prune', pruneHourly)
     if (!isDone()) schedule()
   }
 
   async function writeBatch (): Promise<boolean> {
-    const batch = unconfirmed ?? nextBatch()
-    unconfirmed = batch
-    const added = await tried('add', () => store.add(batch))
-    if (!added) return false
-    unconfirmed = undefined
-    onAdded?.(batch)
-    return true
+    return await tried('add', async () => {
+      const batch = unconfirmed ??= nextBatch()
+      await inTime(store.add(batch))
+      unconfirmed = undefined
+      onAdded?.(batch)
+    })
   }
 
   function nextBatch (): UsageBatch {
+    // Before the counts are taken, which a clock that throws must not lose.
+    const madeAt = clock()
     const { counts, dropped } = counter.take()
     if (dropped > 0) log('too many keys wait for their counts to be written', `${dropped} requests were not counted`)
     sequence++
-    return { writer, sequence, madeAt: clock(), retention, counts }
+    return { writer, sequence, madeAt, retention, counts }
   }
 
-  async function prune (): Promise<void> {
+  async function pruneHourly (): Promise<void> {
     const now = clock()
-    if (await tried('prune', () => store.prune(now - retention * 1000))) prunedAt = now
+    if (!(now - prunedAt >= HOUR_MS)) return
+    await inTime(store.prune(now - retention * 1000))
+    prunedAt = now
   }
 
-  async function tried (part: string, work: () => void | Promise<void>): Promise<boolean> {
+  async function inTime (work: void | Promise<void>): Promise<void> {
+    await withTimeout(Promise.resolve(work), WRITE_TIMEOUT, 'the usage store')
+  }
+
+  /** Logs what the work throws, also by a clock of the host: nobody waits for a scheduled write. */
+  async function tried (part: string, work: () => Promise<void>): Promise<boolean> {
     try {
-      await withTimeout(Promise.resolve(work()), WRITE_TIMEOUT, 'the usage store')
+      await work()
       failures.worked(part)
       return true
     } catch (fault) {

@@ -4,7 +4,7 @@ import type { UsageReport, WorkspaceUsageReport } from './report.js'
 /** What to report of a workspace. */
 export interface WorkspaceUsageInput extends UsageRange {
   readonly environment: string
-  /** Ids of keys, at most 100, whose own buckets are reported too. */
+  /** Ids of keys, at most 100, whose own buckets are reported too: at most 5000 hours or days of all keys. */
   readonly keys?: readonly string[] | undefined
 }
 

@@ -87,8 +87,8 @@ export function createEmbeddedEngine (options: EmbeddedEngineOptions = {}): Deli
   async function attempt (deps: EngineDeps, claim: Claim): Promise<boolean> {
     const settled = await deps.deliver(claim)
     if (settled === undefined) return false
-    const { state, attempt: { outcome } } = settled
-    places.setFailing(claim.delivery, state !== 'delivered' && outcome !== 'disabled', deps.clock())
+    const { state, attempt: { outcome, at } } = settled
+    places.setFailing(claim.delivery, state !== 'delivered' && outcome !== 'disabled', at.getTime())
     await recordAttempt(deps, claim, settled)
     return state === 'pending'
   }

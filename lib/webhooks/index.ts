@@ -92,8 +92,8 @@ export const webhooks = fp<WebhooksOptions>(async function latchkeyWebhooks (app
   const timer = setInterval(prune, PRUNE_INTERVAL_MS).unref()
 
   async function prune (): Promise<void> {
-    const before = new Date(clock() - retention * 1000)
-    const pruned = await pruning.tried(() => store.prune(before, PRUNE_BATCH_SIZE))
+    const pruned = await pruning.tried(() =>
+      store.prune(new Date(clock() - retention * 1000), PRUNE_BATCH_SIZE))
     if (pruned === PRUNE_BATCH_SIZE) await prune()
   }
 

@@ -186,10 +186,47 @@ t.test('onRoute hooks can read what a route declares, once for each method', asy
   t.strictSame(seen, [['GET public'], ['PUT guarded', 'POST guarded']])
 })
 
+t.test('what onRoute hooks of child contexts declare is enforced, whatever was declared before', async (t) => {
+  const write = [{ apiKey: ['devices:write'] }]
+  const { app } = await guard(t, {
+    context: { undeclared: () => 'public' },
+    after (app) {
+      app.register(async (child) => {
+        child.addHook('onRoute', (route) => { route.schema = { ...route.schema, security: write } })
+        child.get('/silent', async () => ({}))
+        child.get('/public', publicRoute, async () => ({}))
+        child.get('/other', secured, async () => ({}))
+      }, { prefix: '/new' })
+      app.register(async (child) => {
+        child.addHook('onRoute', ({ schema }) => { Object.assign(schema ?? {}, { security: write }) })
+        child.get('/', { schema: { security: [] } }, async () => ({}))
+      }, { prefix: '/same' })
+      app.register(async (child) => {
+        child.addHook('onRoute', (route) => { route.config = {} })
+        child.get('/config', secured, async () => ({}))
+      })
+      app.register(async (child) => {
+        child.addHook('onRoute', (route) => { route.method = 'DELETE' })
+        child.route({ method: 'POST', url: '/method', ...secured, handler: async () => ({}) })
+      })
+    }
+  })
+  await app.ready()
+  const read = contextOf(app).routes.map(({ method, url, alternatives }) => `${method} ${url} ${String(alternatives[0]?.scopes)}`)
+  t.strictSame(read.sort(), [
+    'DELETE /method ', 'GET /config ', ...['/new/other', '/new/public', '/new/silent', '/same'].map((url) => `GET ${url} devices:write`),
+    'HEAD /config ', ...['/new/other', '/new/public', '/new/silent', '/same', '/same/'].map((url) => `HEAD ${url} devices:write`)
+  ])
+  const rounds = collectRounds()
+  for (const url of ['/new/silent', '/new/public', '/new/other', '/same', '/same/', '/config']) rounds.add(await statuses(app, { url }), [401, 401, 200])
+  rounds.add(await statuses(app, { method: 'DELETE', url: '/method' }), [401, 401, 200])
+  t.strictSame(rounds.seen, rounds.expected)
+})
+
 t.test('plugins can read what all routes declare', async (t) => {
   const { app } = await guard(t, { after: (app) => app.get('/x', { schema: { ...secured.schema, operationId: 'readX' } }, async () => ({})) })
   const { routes, declaredBy } = contextOf(app)
+  await app.ready()
   t.match(routes, [{ method: 'GET', url: '/x', operationId: 'readX' }, { method: 'HEAD', url: '/x' }])
   t.strictSame(declaredBy({ method: 'GET', url: '/never-registered', handler: async () => ({}) }), [])
-  await app.ready()
 })

@@ -24,7 +24,7 @@ interface OldRow { id: number, company: string, rights: string, hash: string, cr
 export const table = {
   async page (from: number, limit: number) {
     const { rows } = await db.query<OldRow>('SELECT * FROM old_keys ORDER BY id OFFSET $1 LIMIT $2', [from, limit])
-    return rows.map(({ created_at: createdAt, ...row }) => ({ ...row, user: undefined, createdAt }))
+    return rows.map(({ created_at: createdAt, ...row }) => ({ ...row, user: undefined, label: `key ${row.id}`, start: 'old_secr', createdAt }))
   },
   async findByHash (hash: string) {
     const { rows: [row] } = await db.query<OldRow>('SELECT * FROM old_keys WHERE hash = $1', [hash])

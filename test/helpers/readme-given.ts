@@ -61,7 +61,7 @@ export const table = {
     return { id: 1, company: 'w_1', user: 'u_1', mayWrite: false, revokedAt: new Date(0) }
   },
   async page (from: number, _limit: number) {
-    const row = { id: 1, company: 'w_1', user: 'u_1', rights: 'read', hash: sha256('old_1'), createdAt: new Date(0) }
+    const row = { id: 1, company: 'w_1', user: 'u_1', rights: 'read', label: 'CI', start: 'old_1', hash: sha256('old_1'), createdAt: new Date(0) }
     return from === 0 ? [row] : []
   }
 }

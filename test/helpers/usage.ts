@@ -10,13 +10,18 @@ import { createFlusher } from '../../lib/usage/flusher.js'
 import { principal, untyped } from './limits.js'
 
 interface Settings extends Partial<Pick<UsageStore, 'add' | 'prune'>> {
+  readonly clockThrows?: () => boolean
   readonly interval?: number
   readonly maxKeys?: number
 }
 
 /** The part of usage that counts and writes, on a clock that stands still, with what it writes and logs. */
-export function usageOf ({ add, prune, interval = 3600, maxKeys = 1000 }: Settings = {}) {
+export function usageOf ({ add, prune, clockThrows, interval = 3600, maxKeys = 1000 }: Settings = {}) {
   const clock = fakeClock()
+  const now = () => {
+    if (clockThrows?.() === true) throw new Error('no time')
+    return clock.now()
+  }
   const batches: UsageBatch[] = []
   const added: UsageBatch[] = []
   const pruned: number[] = []
@@ -33,9 +38,9 @@ export function usageOf ({ add, prune, interval = 3600, maxKeys = 1000 }: Settin
     }
   }
   const log = (reason: string, message: string) => { lines.push(`${message}: ${reason}`) }
-  const counter = createCounter({ clock: clock.now, maxKeys, onCount: () => flusher.schedule() })
+  const counter = createCounter({ clock: now, maxKeys, onCount: () => flusher.schedule() })
   const failures = createFailureLog({ log, inform: (message) => { lines.push(message) } }, 'failing', 'over')
-  const flusher = createFlusher({ store, counter, clock: clock.now, interval, retention: 86_400, failures, log, onAdded: (batch) => { added.push(batch) } })
+  const flusher = createFlusher({ store, counter, clock: now, interval, retention: 86_400, failures, log, onAdded: (batch) => { added.push(batch) } })
   const request = untyped<FastifyRequest>({})
 
   return {

@@ -92,6 +92,31 @@ t.test('the first use of a new secret starts the grace period of the earlier one
   t.same(logged, [])
 })
 
+t.test('a clock that throws while a grace period can\'t start is no unhandled rejection, and the next use tries again', async (t) => {
+  const { key } = await rotated({ graceAfterFirstUse: 60 })
+  let tries = 0
+  let broken = true
+  const logged: string[] = []
+  const clock = () => {
+    if (broken) throw new Error('no time')
+    return 0
+  }
+  async function beginGrace (): Promise<void> {
+    tries++
+    if (broken) throw new Error('down')
+  }
+  const say = (line: string) => { logged.push(line) }
+  const startGrace = createStartGrace({ beginGrace, clock, log: (_reason, line) => say(line), inform: say })
+  const loaded = loadKey(key, 2)
+  startGrace(loaded)
+  for (let n = 0; n < 4; n++) await tick()
+  broken = false
+  startGrace(loaded)
+  for (let n = 0; n < 4; n++) await tick()
+  t.equal(tries, 2)
+  t.strictSame(logged, ['grace periods of secrets could not start; later uses try again', 'grace periods of secrets start again'])
+})
+
 t.test('while grace periods can\'t start, one use at a time tries again, ever more rarely; it is logged when that begins and when it is over', async (t) => {
   const { key } = await rotated({ graceAfterFirstUse: 60 })
   let tries = 0

@@ -106,6 +106,24 @@ t.test('what can\'t be reported is refused with what to write instead', async (t
   t.match(refused(t, await send('reader', `GET /api-keys/usage?keys=${many}`), { status: 400, code: 'KEY_INPUT_INVALID' }), { detail: 'keys must be at most 100 ids' })
 })
 
+t.test('the keys of a report times its hours or days have a bound; what a page asks for by default is within it', async (t) => {
+  const { send } = await countedApi(t)
+  const keys = (count: number) => Array.from({ length: count }, (_, i) => `k${i}`).join()
+  const ofYear = 'by=day&from=2024-12-31T00:00:00Z&to=2026-01-01T00:00:00Z'
+  const refusals = {
+    [`${ofYear}&keys=${keys(100)}`]: 'keys times days must be at most 5000, not 36600: ask for at most 13 keys at a time, or for a shorter range',
+    [`${ofYear}&keys=${keys(14)}`]: 'keys times days must be at most 5000, not 5124: ask for at most 13 keys at a time, or for a shorter range',
+    [`from=2025-12-01T00:00:00Z&keys=${keys(7)}`]: 'keys times hours must be at most 5000, not 5215: ask for at most 6 keys at a time, or for a shorter range'
+  }
+  const patterns = collectRounds()
+  for (const [query, detail] of Object.entries(refusals)) {
+    patterns.add(refused(t, await send('reader', `GET /api-keys/usage?${query}`), { status: 400, code: 'KEY_INPUT_INVALID' }), { detail })
+  }
+  t.match(patterns.seen, patterns.expected)
+  const answered = [ofYear, `${ofYear}&keys=${keys(13)}`, `keys=${keys(100)}`, `by=day&keys=${keys(100)}`]
+  t.strictSame(await Promise.all(answered.map(async (query) => (await send('reader', `GET /api-keys/usage?${query}`)).statusCode)), [200, 200, 200, 200])
+})
+
 t.test('a store that fails is an outage of the reports, and of nothing else', async (t) => {
   const failing = { ...store(), read: () => { throw new Error('secret-42') } }
   const { send, callers } = await countedApi(t, { usage: { store: failing } })

@@ -4,6 +4,7 @@ import { allowPlainHttp } from 'fastify-latchkey'
 import { createJwtResolver, type JwtResolverOptions } from 'fastify-latchkey/oauth'
 import { collectRounds } from '../helpers/collect.js'
 import { AUDIENCE, createAuthority, createPair, forge, get, guarded, isRefused, json, type Answer } from '../helpers/oauth.js'
+import { createJwks } from '../../lib/oauth/jwks.js'
 import { until } from '../helpers/until.js'
 
 const METADATA = '/.well-known/oauth-authorization-server'
@@ -197,4 +198,34 @@ t.test('all requests that wait for one load are answered by it', async (t) => {
   held[0]?.end(JSON.stringify({ keys: [authority.pair.jwk] }))
   t.ok((await all).every(({ statusCode }) => statusCode === 200))
   t.equal(loads(), 1)
+})
+
+t.test('a clock that throws while the JWKS is loaded in background ends no process, and it is loaded again', async (t) => {
+  const { jwk } = await createPair('ES256', 'key-1')
+  let now = 0
+  let state: 'works' | 'fails' | 'failed' = 'works'
+  let loads = 0
+  const clock = () => {
+    if (state === 'failed') throw new Error('no time')
+    return now
+  }
+  async function load () {
+    loads++
+    await new Promise(setImmediate)
+    if (state === 'works') return { keys: [jwk] }
+    state = 'failed'
+    throw new Error('down')
+  }
+  const jwks = createJwks(load, { cooldown: 1, maxAge: 100 })
+  const find = async () => (await jwks.find({ alg: 'ES256', kid: 'key-1' }, clock)).signingKey.type
+  t.equal(await find(), 'public')
+  now = 60_000
+  state = 'fails'
+  t.equal(await find(), 'public')
+  await until(() => state === 'failed')
+  await new Promise(setImmediate)
+  state = 'works'
+  now = 62_000
+  t.equal(await find(), 'public')
+  t.equal(loads, 3)
 })

@@ -43,6 +43,23 @@ t.test('Redis', async (t) => {
     await store.add(many)
     t.strictSame(await found(store, 'w1', { keyIds: ['key_0', 'key_9999'] }), { 'key_0 1 ADMITTED': 1, 'key_9999 1 ADMITTED': 1 })
   })
+  await t.test('a long report reads 100 hashes at a time, one script after the other', async (t) => {
+    const watched = server.client()
+    const sent: number[] = []
+    let waiting = 0
+    let most = 0
+    async function call (command: string, ...args: string[]) {
+      sent.push(args.filter((part) => part.startsWith('many:')).length)
+      most = Math.max(most, ++waiting)
+      return await watched.call(command, ...args).finally(() => { waiting-- })
+    }
+    const counting = new Proxy(watched, { get: (target, name) => name === 'call' ? call : Reflect.get(target, name) })
+    const store = createRedisUsageStore({ redis: counting, namespace: 'many' })
+    const keyIds = Array.from({ length: 50 }, (_, i) => `key_${i}`)
+    const sums = await store.read({ workspace: 'w1', environment: 'production', keyIds, from: START - 8 * DAY, to: START + DAY, by: 'day' })
+    t.equal(sums.length, 50)
+    t.strictSame([most, Math.max(...sent)], [1, 100])
+  })
   await t.test('every key of it expires', async (t) => {
     const names = await redis.keys('*')
     const expiries = await Promise.all(names.map((name) => redis.pttl(name)))

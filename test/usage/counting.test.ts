@@ -109,6 +109,21 @@ t.test('by the interval, a failed write is tried again, and so is a failed attem
   t.strictSame(lines, ['failing: Error', 'over', 'failing: Error', 'over'])
 })
 
+t.test('a clock of the host that throws is an outage like that of the store: it loses nothing, and ends no process', async (t) => {
+  let broken = false
+  const { request, flush, added, pruned, lines } = usageOf({ interval: 0.01, clockThrows: () => broken })
+  request('a')
+  broken = true
+  t.equal(await flush(), false)
+  await until(() => pruned.length === 0 && lines.length === 1)
+  await new Promise((resolve) => { setTimeout(resolve, 30) })
+  t.strictSame([added.length, lines], [0, ['failing: Error']])
+  broken = false
+  await until(() => pruned.length === 1)
+  t.strictSame(added.map(linesOf), [['0 a ADMITTED 1', '0 null ADMITTED 1']])
+  t.strictSame(lines, ['failing: Error', 'over'])
+})
+
 t.test('beyond the keys that may wait, requests of further keys are not counted, and it is logged how many', async (t) => {
   const { request, flush, added, lines } = usageOf({ maxKeys: 2 })
   for (const who of ['a', 'b', 'c', 'd', 'a']) request(who)

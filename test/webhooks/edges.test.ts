@@ -31,6 +31,24 @@ t.test('old deliveries are removed every hour, a thousand at a time, and a store
   t.notMatch(log.text(), 'a secret of the store')
 })
 
+t.test('a clock that throws while old deliveries are removed is logged, and they are removed an hour later', async (t) => {
+  mock.timers.enable({ apis: ['setInterval'] })
+  t.teardown(() => mock.timers.reset())
+  let broken = false
+  const clock = () => {
+    if (broken) throw new Error('no time')
+    return Date.now()
+  }
+  const { log } = await webhookApi(t, { clock })
+  broken = true
+  mock.timers.tick(3_600_000)
+  await until(() => log.text().includes('old deliveries could not be removed'))
+  broken = false
+  mock.timers.tick(3_600_000)
+  await until(() => log.text().includes('old deliveries are removed again'))
+  t.notMatch(log.text(), 'no time')
+})
+
 t.test('an event of a limit goes to endpoints of its own environment', async (t) => {
   const { app, receiver } = await webhookApi(t)
   for (const environment of ['production', 'sandbox']) await app.latchkey.webhooks.create('w1', { url: receiver.url(`/${environment}`), events: ['limit.exceeded'], environment })

@@ -42,6 +42,29 @@ t.test('what a poll claims while the engine closes is still attempted, and nothi
   t.strictSame([polls, made], [1, 1])
 })
 
+t.test('a clock that throws after an attempt takes no place from the next ones', async (t) => {
+  let broken = false
+  let made = 0
+  const { store, clock, engine } = await engineOf(t, delivered, { perEndpoint: 1 })
+  const endpoint = await inserted(store)
+  await store.enqueue([delivery(endpoint), delivery(endpoint)])
+  const lines: string[] = []
+  const say = (line: string) => { lines.push(line) }
+  const deliver = async () => {
+    broken = ++made === 1
+    return settled()
+  }
+  const now = () => {
+    if (broken) throw new Error('no time')
+    return clock.now()
+  }
+  await engine.start({ store, clock: now, deliver, deadline: 15, log: say, inform: say })
+  await until(() => lines.length > 0)
+  broken = false
+  await until(() => made === 2)
+  t.equal((await store.listDeliveries(endpoint.workspace, endpoint.id, { limit: 9, state: 'delivered' })).deliveries.length, 2)
+})
+
 t.test('endpoints that fail do not take all places', async (t) => {
   const { opened, open } = gate()
   let hangs = false

@@ -76,17 +76,21 @@ export function createStartGrace ({ beginGrace, clock, log, inform }: GraceDeps)
     const name = `${id} ${generation}`
     if (!mayTry(name)) return
     starting.add(name)
-    const started = await failures.tried(async () => {
-      await beginGrace(workspace, id, generation).catch(unlessDeleted)
-      return true
-    })
-    if (started === undefined) backoff.failed()
-    else backoff.worked()
-    starting.delete(name)
+    try {
+      const started = await failures.tried(async () => {
+        await beginGrace(workspace, id, generation).catch(unlessDeleted)
+        return true
+      })
+      if (started === undefined) backoff.failed()
+      else backoff.worked()
+    } finally {
+      starting.delete(name)
+    }
   }
 
   return function startGrace (loaded) {
-    if (loaded.startsGrace) start(loaded)
+    // A clock of the host may throw.
+    if (loaded.startsGrace) start(loaded).catch(failures.failed)
   }
 }
 

@@ -61,7 +61,9 @@ export function createRedisStore ({ command, namespace }: OpenRedis): UsageStore
       const starts = Array.from({ length: Math.ceil((to - startOf('day', from)) / DAY_MS) },
         (_, i) => startOf('day', from) + i * DAY_MS)
       const days = keyIds.flatMap((keyId) => starts.map((day) => ({ keyId, day })))
-      const counts = (await Promise.all(chunks(days).map((some) => readDays(query, some)))).flat()
+      const counts: UsageSum[] = []
+      // One script at a time: others wait for the same Redis.
+      for (const some of chunks(days)) counts.push(...await readDays(query, some))
       return sumsOf(counts.filter(({ at }) => from <= at && at < to), by)
     },
     prune () {} // Redis does, by the expiry of each hash.

@@ -1,11 +1,11 @@
-import { join } from 'node:path'
-import autoload from '@fastify/autoload'
-import { serverOptions } from 'fastify-latchkey/server'
+const { join } = require('node:path')
+const autoload = require('@fastify/autoload')
+const { serverOptions } = require('fastify-latchkey/server')
+
+module.exports = async function app (fastify, opts) {
+  fastify.register(autoload, { dir: join(__dirname, 'plugins'), options: opts })
+  fastify.register(autoload, { dir: join(__dirname, 'routes'), options: opts })
+}
 
 /** What `fastify start --options` makes the server with. */
-export const options = serverOptions({})
-
-export default async function app (fastify, opts) {
-  fastify.register(autoload, { dir: join(import.meta.dirname, 'plugins'), options: opts })
-  fastify.register(autoload, { dir: join(import.meta.dirname, 'routes'), options: opts })
-}
+module.exports.options = serverOptions({})

@@ -1,3 +1,3 @@
-import { defineScopes } from 'fastify-latchkey/scopes'
+const { defineScopes } = require('fastify-latchkey/scopes')
 
-export const scopes = defineScopes({ resources: { devices: ['read', 'manage'] } })
+exports.scopes = defineScopes({ resources: { devices: ['read', 'manage'] } })

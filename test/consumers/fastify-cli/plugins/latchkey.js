@@ -1,13 +1,14 @@
-import fp from 'fastify-plugin'
-import latchkey, { allowPlainHttp, notFound } from 'fastify-latchkey'
-import { scopes } from '../scopes.js'
+const fp = require('fastify-plugin')
+const { allowPlainHttp, bearer, header, latchkey, notFound } = require('fastify-latchkey')
+const { scopes } = require('../scopes.js')
 
 // fastify-plugin: what is registered here guards the routes of all folders.
-export default fp(async (fastify) => {
+module.exports = fp(async (fastify) => {
   await fastify.register(latchkey, {
     scopes,
     environment: 'production',
     keys: { prefix: 'acme' },
+    credentials: [bearer(), header('x-api-key')],
     transport: allowPlainHttp
   })
   fastify.setNotFoundHandler(notFound)

@@ -1,7 +1,7 @@
-import { principalOf } from 'fastify-latchkey'
-import { scopes } from '../../scopes.js'
+const { principalOf } = require('fastify-latchkey')
+const { scopes } = require('../../scopes.js')
 
-export default async function devices (fastify) {
+module.exports = async function devices (fastify) {
   fastify.get('/', { schema: scopes.secure('devices:read') }, async (request) => ({ workspace: principalOf(request).workspace }))
   fastify.delete('/', { schema: scopes.secure('devices:manage') }, async (request, reply) => reply.code(204).send())
 }
