@@ -1,6 +1,7 @@
 import type { FastifyRequest } from 'fastify'
 import type { AccessContext } from '../core/access-context.js'
 import { withTimeout } from '../core/clock.js'
+import { fieldOfPlace } from '../core/credential-place.js'
 import { AccessError, describeFault, type UsedPlace } from '../core/errors.js'
 import type { Principal } from '../core/principal.js'
 import type { Allowance } from '../core/rate-limit-headers.js'
@@ -8,7 +9,7 @@ import { redactSecret } from '../core/redact.js'
 import { attempt } from '../core/step.js'
 import { createEnvironmentCheck, type Environments } from './environment.js'
 import type { FailureBudget } from './failure-budget.js'
-import type { Presented } from './header.js'
+import type { CredentialSource, Presented } from './header.js'
 import { createCredentialReader } from './reader.js'
 import type { ResolvingSource } from './resolve.js'
 import { EndedCredential, isInvalidCredential, RateLimited } from './resolver.js'
@@ -85,9 +86,8 @@ export function createAuthenticator (deps: AuthenticatorDeps): Authenticator {
     if (presented.type === 'too-long') {
       return refusal('CREDENTIAL_INVALID', { reason: 'longer than any credential', ...used })
     }
-    const twofold = 'a credential in the header and access_token in the query'
-    const reason = presented.type === 'malformed' ? presented.reason : twofold
-    return refusal('CREDENTIAL_MALFORMED', { reason, ...used })
+    const { reason, detail } = presented.type === 'malformed' ? presented : withQuery(presented)
+    return refusal('CREDENTIAL_MALFORMED', { reason, ...detail !== undefined && { detail }, ...used })
   }
 
   function identify (request: FastifyRequest, presented: Token, fresh: boolean): Identity | Promise<Identity> {
@@ -158,6 +158,14 @@ export function createAuthenticator (deps: AuthenticatorDeps): Authenticator {
       const presented = readCredential(raw)
       return presented.type === 'none' ? {} : usedBy(presented)
     }
+  }
+}
+
+function withQuery ({ at: { place } }: { readonly at: CredentialSource }) {
+  return {
+    reason: 'a credential in the header and access_token in the query',
+    detail: `Credentials came in the header field ${fieldOfPlace(place)} and in access_token of the query; ` +
+      'send one, in the header field.'
   }
 }
 

@@ -13,17 +13,17 @@ export type CheckEnvironment = (request: FastifyRequest, principal: Principal) =
 export function createEnvironmentCheck (
   environment: Environments, { refusal }: Pick<AccessContext, 'refusal'>
 ): CheckEnvironment {
-  /** @throws TypeError when the host's function answers anything but names, so that nobody is let in by mistake */
-  function servedBy (request: FastifyRequest): string | readonly string[] {
+  /** Undefined when the host's function answers anything but names. */
+  function servedBy (request: FastifyRequest): string | readonly string[] | undefined {
     if (typeof environment !== 'function') return environment
     const served: unknown = environment(request)
     if (isThenable(served)) served.then(ignore, ignore)
-    if (typeof served === 'string' || isNames(served)) return served
-    throw new TypeError('the option environment must answer a string or an array of strings')
+    return typeof served === 'string' || isNames(served) ? served : undefined
   }
 
   return function checkEnvironment (request, principal) {
     const served = servedBy(request)
+    if (served === undefined) return refusal('AUTHENTICATION_UNAVAILABLE', { reason: NO_NAMES, retryAfter: 1 })
     if (served === principal.environment) return principal
     if (typeof served !== 'string' && served.includes(principal.environment)) return principal
     const here = typeof served === 'string' ? served : served.join(', ') || 'none'
@@ -35,6 +35,8 @@ export function createEnvironmentCheck (
     })
   }
 }
+
+const NO_NAMES = 'the option environment must answer a string or an array of strings'
 
 function isNames (value: unknown): value is readonly string[] {
   return Array.isArray(value) && value.every((one) => typeof one === 'string')

@@ -13,7 +13,7 @@ export interface CredentialSource {
 export type Presented<S extends CredentialSource = CredentialSource> =
   | { readonly type: 'token', readonly token: string, readonly dpop: boolean, readonly at: S }
   | { readonly type: 'none' }
-  | { readonly type: 'malformed', readonly reason: string, readonly at: S }
+  | { readonly type: 'malformed', readonly reason: string, readonly detail?: string | undefined, readonly at: S }
   | { readonly type: 'too-long', readonly at: S }
 
 /** Reads one field value. */
@@ -76,6 +76,7 @@ function readBasic<S extends CredentialSource> (text: string, at: S): Presented<
   return colon < pair.length - 1 ? malformed('a password', at) : readToken(pair.slice(0, colon), at)
 }
 
-export function malformed<S extends CredentialSource> (reason: string, at: S): Presented<S> {
-  return { type: 'malformed', reason, at }
+/** @param detail public: names of fields, never what is in them */
+export function malformed<S extends CredentialSource> (reason: string, at: S, detail?: string): Presented<S> {
+  return { type: 'malformed', reason, at, detail }
 }

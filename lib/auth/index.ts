@@ -17,7 +17,7 @@ import { createFailureBudget } from './failure-budget.js'
 import { authSchema, type AuthOptions } from './options.js'
 import { addCacheFields } from './shared-caches.js'
 import { createSources } from './sources.js'
-import { createTransportStep, isEncrypted, isPlainHttpAllowed } from './transport.js'
+import { createPlainHttpRefusal, createTransportStep, isEncrypted, isPlainHttpAllowed } from './transport.js'
 
 declare module '../core/access-context.js' {
   interface Latchkey {
@@ -43,6 +43,7 @@ export function createAuthentication (app: FastifyInstance, context: AccessConte
   if (plainAllowed) {
     app.log.warn('allowPlainHttp: credentials are accepted over plain HTTP; never let this run in production')
   }
+  const refusePlainHttp = createPlainHttpRefusal(context)
   const dpop = resolvers.flatMap((resolver) => resolver.dpop ?? [])
   if (dpop.length > 0) context.challenge.dpop = [...new Set(dpop)]
   context.challenge.credentials = places
@@ -73,11 +74,11 @@ export function createAuthentication (app: FastifyInstance, context: AccessConte
   })
   offer(app, 'authenticate', async function authenticate (request) {
     if (request.principal !== null) return
-    if (!plainAllowed && !isEncrypted(request)) throw context.refusal('INSECURE_TRANSPORT')
+    if (!plainAllowed && !isEncrypted(request)) throw refusePlainHttp(request)
     await identify(request)
   })
   const steps = [createAuthenticateStep(context, authenticator, report)]
-  return plainAllowed ? steps : [createTransportStep(context, report), ...steps]
+  return plainAllowed ? steps : [createTransportStep(refusePlainHttp, report), ...steps]
 }
 
 /**

@@ -27,10 +27,17 @@ export function createCredentialReader<S extends CredentialSource> (
     for (const { name, read, first } of fields) {
       const value = valueOf(name, rawHeaders)
       if (value === undefined) continue
-      if (value === SEVERAL) return malformed(`several ${name} header lines`, first)
+      if (value === SEVERAL) {
+        const detail = `The header field ${name} came several times; send it once.`
+        return malformed(`several ${name} header lines`, first, detail)
+      }
       const found = read(value)
       if (found.type === 'none') continue
-      if (presented.type !== 'none') return malformed('credentials in several places', presented.at)
+      if (presented.type !== 'none') {
+        const other = fieldOfPlace(presented.at.place)
+        const detail = `Credentials came in the header fields ${other} and ${name}; send one, in one of them.`
+        return malformed('credentials in several places', presented.at, detail)
+      }
       presented = found
     }
     return presented

@@ -147,7 +147,8 @@ export async function settingsPage (app: FastifyInstance, options: SettingsPageO
     // References of the page are relative to its folder.
     if (!path.endsWith('/')) {
       const folder = path.slice(path.lastIndexOf('/') + 1)
-      return reply.redirect(`${folder}/${textOf(pick(query, ['tab', ...PLACE]))}`, 308)
+      // Without the dot, a folder that a parameter of the prefix names could be read as a scheme, or as a host.
+      return reply.redirect(`./${folder}/${textOf(pick(query, ['tab', ...PLACE]))}`, 308)
     }
     const asked = withTimeout((async () => await session(request))(), SESSION_TIMEOUT, 'option session')
     const [found] = await Promise.allSettled([asked])

@@ -9,6 +9,7 @@ import {
   AccessError, type ChallengeParameters, type RefusalCode, type RefusalDetails, type UsedPlace
 } from './errors.js'
 import { warnOfEarlierPlugins } from './earlier-plugins.js'
+import { warnOfEarlierRoutes } from './earlier-routes.js'
 import { publishDecision } from './decision-channels.js'
 import { checkOptions, OptionError } from './options.js'
 import type { OutcomeListener } from './outcomes.js'
@@ -89,6 +90,7 @@ export function createAccessContext (app: FastifyInstance, options: AccessContex
   checkOptions(contextSchema, options, '')
   refuseSecondGuard(app)
   warnOfEarlierPlugins(app)
+  warnOfEarlierRoutes(app, options)
   const { errors = 'problem', rateLimitFields = 'draft', realm = 'api', clock = Date.now } = options
   const formats = rateLimitFields === false ? [] : [rateLimitFields].flat()
   const writers = formats.map((format) => headerWriters[format])

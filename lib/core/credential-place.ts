@@ -50,6 +50,12 @@ export function fieldOfPlace (place: CredentialPlace): string {
   return place.type === 'header' ? place.name : 'authorization'
 }
 
+/** How a request presents its credential in a place, for people. */
+export function exampleOfPlace (place: CredentialPlace): string {
+  if (place.type === 'header') return `${place.name}: <credential>`
+  return place.type === 'bearer' ? 'Authorization: Bearer <credential>' : 'Authorization: Basic <credential and :>'
+}
+
 /** The fields in which other systems commonly take keys. */
 export const COMMON_KEY_FIELDS: readonly string[] = ['x-api-key', 'api-key', 'apikey']
 

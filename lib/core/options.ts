@@ -1,6 +1,7 @@
 import { Kind, Type, TypeRegistry, type TSchema } from '@sinclair/typebox'
 import { Value, ValueErrorType, type ValueError } from '@sinclair/typebox/value'
 import { describeSchema } from './input.js'
+import { nearest } from './nearest.js'
 import { show } from './show.js'
 
 /** A mistake of the host, found at boot. Its message names the option, what was given and what to write instead. */
@@ -14,11 +15,13 @@ export class OptionError extends TypeError {
 
 /**
  * Refuses options that do not fit `schema`. The message says what to write instead by the schema's `description`.
+ * Unknown options come first: a misspelt one is also why another seems to be missing.
  * @param path what the options are called in messages, such as `limits`
  * @throws OptionError
  */
 export function checkOptions (schema: TSchema, options: unknown, path: string): void {
-  const error = Value.Errors(schema, options).First()
+  const errors = [...Value.Errors(schema, options)].map(errorOfField)
+  const error = errors.find(isUnknown) ?? errors[0]
   if (error !== undefined) throw new OptionError(explain(error, path))
 }
 
@@ -36,12 +39,18 @@ export function withMethods (methods: readonly string[], description: string): T
     methods.every((name) => typeof Reflect.get(value, name) === 'function'), description)
 }
 
-function explain (found: ValueError, path: string): string {
-  const error = errorOfField(found)
+function isUnknown ({ type }: ValueError): boolean {
+  return type === ValueErrorType.ObjectAdditionalProperties
+}
+
+function explain (error: ValueError, path: string): string {
   const { type, schema, value } = error
   const option = [path, ...error.path.split('/').slice(1)].filter((step) => step !== '').join('.')
-  if (type === ValueErrorType.ObjectAdditionalProperties) {
-    return `unknown option ${option}; known here: ${Object.keys(schema.properties).join(', ')}`
+  if (isUnknown(error)) {
+    const known = Object.keys(schema.properties)
+    const meant = nearest(option.slice(option.lastIndexOf('.') + 1), known)
+    return `unknown option ${option}; known here: ${known.join(', ')}` +
+      (meant === undefined ? '' : `; did you mean ${meant}?`)
   }
   const expected = schema.description ?? describeSchema(schema)
   if (type === ValueErrorType.ObjectRequiredProperty) return `option ${option} is missing; it must be ${expected}`
@@ -52,8 +61,8 @@ function explain (found: ValueError, path: string): string {
 function errorOfField (error: ValueError): ValueError {
   const alternatives: unknown = error.schema.anyOf
   if (error.type !== ValueErrorType.Union || !isRecord(error.value) || !Array.isArray(alternatives)) return error
-  const inside = error.errors[alternatives.findIndex(({ type }) => type === 'object')]?.First()
-  return inside === undefined ? error : errorOfField(inside)
+  const inside = [...error.errors[alternatives.findIndex(({ type }) => type === 'object')] ?? []].map(errorOfField)
+  return inside.find(isUnknown) ?? inside[0] ?? error
 }
 
 function isRecord (value: unknown): boolean {

@@ -1,5 +1,6 @@
 import type { AccessContext } from '../core/access-context.js'
 import { withTimeout } from '../core/clock.js'
+import { exampleOfPlace, type CredentialPlace } from '../core/credential-place.js'
 import { describeFault, type AccessError } from '../core/errors.js'
 import { timeLookup } from '../core/lookup-channel.js'
 import { OptionError } from '../core/options.js'
@@ -44,11 +45,13 @@ export function createDecide ({ context, profiles, store, deadline }: DecideDeps
   const publishesVersions = store.publishVersion !== undefined
   const take = hasBatches(store) ? createTakeBatcher(store) : (one: Take) => timeLookup('limits', store.take(one))
 
-  function ask (policies: readonly CompiledPolicy[], caller: Caller, cost: number): Ruling | Promise<Ruling> {
+  function ask (
+    policies: readonly CompiledPolicy[], caller: Caller, access: RouteAccess, cost = access.cost
+  ): Ruling | Promise<Ruling> {
     const now = context.clock()
     if (!Number.isFinite(now)) throw new TypeError('the clock does not answer a number of milliseconds')
     const taken: Outcome | PromiseLike<Outcome> = take({ policies, caller, cost, now })
-    return andThen(inTime(taken), (outcome) => read(outcome, policies, caller))
+    return andThen(inTime(taken), (outcome) => read(outcome, policies, caller, access))
   }
 
   function inTime (taken: Outcome | PromiseLike<Outcome>): Outcome | Promise<Outcome> {
@@ -57,7 +60,9 @@ export function createDecide ({ context, profiles, store, deadline }: DecideDeps
   }
 
   /** @throws TypeError for an answer that does not fit the take */
-  function read (outcome: Outcome, policies: readonly CompiledPolicy[], caller: Caller): Ruling {
+  function read (
+    outcome: Outcome, policies: readonly CompiledPolicy[], caller: Caller, access: RouteAccess
+  ): Ruling {
     if (outcome.failure !== undefined) throw outcome.failure
     const { admitted, policies: outcomes, versionMarker, uncounted } = outcome
     const stale = stalenessOf(caller, versionMarker)
@@ -65,7 +70,8 @@ export function createDecide ({ context, profiles, store, deadline }: DecideDeps
     if (uncounted === true) return { outcome: 'unavailable', policies: [], stale, versionMarker }
     checkOutcome(outcome, policies)
     if (admitted) return { outcome: 'admitted', policies: outcomes, stale, versionMarker }
-    return { outcome: 'limited', policies: outcomes, error: limited(outcomes), stale, versionMarker }
+    const isMissing = caller.kind === 'anonymous' && access.mode === 'guarded'
+    return { outcome: 'limited', policies: outcomes, error: limited(outcomes, isMissing), stale, versionMarker }
   }
 
   function stalenessOf ({ version }: Caller, versionMarker: number | undefined): Ruling['stale'] {
@@ -74,12 +80,14 @@ export function createDecide ({ context, profiles, store, deadline }: DecideDeps
     return publishesVersions ? 'unknown' : undefined
   }
 
-  function limited (policies: readonly PolicyOutcome[]): AccessError {
+  /** @param isMissing the route wants a credential, and none came: then waiting is not the way in */
+  function limited (policies: readonly PolicyOutcome[], isMissing: boolean): AccessError {
     const refusing = policies.filter(({ admitted }) => !admitted)
     return context.refusal('RATE_LIMITED', {
       reason: refusing.map(({ policy }) => policy.name).join(', '),
       retryAfter: Math.max(...refusing.map(({ reset }) => reset)),
-      headers: context.rateLimitHeaders(policies)
+      headers: context.rateLimitHeaders(policies),
+      ...isMissing && { detail: missingDetail(context.challenge.credentials) }
     })
   }
 
@@ -111,11 +119,16 @@ export function createDecide ({ context, profiles, store, deadline }: DecideDeps
         const ruling = tooCostly(exceeded, cost)
         // A dry run lets the request go on, so its principal must still be checked against the version marker.
         if (!mayBeStale) return ruling
-        return andThen(ask([], caller, 0), ({ stale, versionMarker }) => ({ ...ruling, stale, versionMarker }))
+        return andThen(ask([], caller, access, 0), ({ stale, versionMarker }) => ({ ...ruling, stale, versionMarker }))
       }
-      return policies.length > 0 || mayBeStale ? ask(policies, caller, cost) : UNLIMITED
+      return policies.length > 0 || mayBeStale ? ask(policies, caller, access) : UNLIMITED
     }, (fault) => unavailable(fault, caller))
   }
+}
+
+function missingDetail (places: readonly CredentialPlace[]): string {
+  return 'No credential came with this request, so the limit for callers without one applies. ' +
+    `Send ${places.map(exampleOfPlace).join(', or ')}.`
 }
 
 function hasBatches (store: LimitStore): store is LimitStore & Required<Pick<LimitStore, 'takeBatch'>> {

@@ -1,6 +1,7 @@
 import type { FastifyRequest } from 'fastify'
 import type { AccessContext } from '../core/access-context.js'
 import type { AccessError } from '../core/errors.js'
+import { isPreflight } from '../core/preflight.js'
 import type { Principal } from '../core/principal.js'
 import type { RouteAccess } from '../core/route-access.js'
 import type { Step } from '../core/step.js'
@@ -29,7 +30,7 @@ export function createAuthorizeStep (
     if (principal !== null) {
       return requirements.satisfiedBy(principal, access) ? undefined : refusalOf(request, principal, access)
     }
-    const isOpenToAll = access.mode === 'public' || access.mode === 'optional' || access.preflight
+    const isOpenToAll = access.mode === 'public' || access.mode === 'optional' || isPreflight(request, access)
     return isOpenToAll ? undefined : context.refusal('CREDENTIAL_MISSING')
   }
 }

@@ -73,7 +73,7 @@ t.test('a real key in the query is an event, whatever the parameter is called', 
     rounds.add(String(answer.body + JSON.stringify(answer.headers)).includes(GOOD), false)
   }
   t.strictSame(rounds.seen, rounds.expected)
-  isRefusal(t, await app.inject({ url: `/guarded?access_token=${GOOD}666666`, headers: { authorization: 'Bearer other' } }), 'CREDENTIAL_MALFORMED')
+  isRefusal(t, await app.inject({ url: `/guarded?access_token=${GOOD}666666`, headers: { authorization: 'Bearer other' } }), 'CREDENTIAL_MALFORMED', { detail: /access_token of the query/ })
   isRefusal(t, await app.inject({ url: `/guarded?x=${GOOD}7777777`, headers: { authorization: 'Bearer' } }), 'CREDENTIAL_MALFORMED')
   t.equal((await app.inject({ url: `/maybe?api_key=${GOOD}88888888` })).statusCode, 200)
   await settled()

@@ -43,7 +43,7 @@ t.test('every kind of failed attempt counts, a missing credential does not', asy
   for (let i = 0; i < 10; i++) isRefusal(t, await attempt({ authorization: 'Basic dTpw' }), 'CREDENTIAL_MISSING')
   isRefusal(t, await attempt({ authorization: 'Bearer a,b' }), 'CREDENTIAL_MALFORMED')
   isRefusal(t, await attempt({ authorization: `Bearer ${'a'.repeat(300)}` }), 'CREDENTIAL_INVALID')
-  isRefusal(t, await attempt(BEARER, '192.0.2.1', '/guarded?access_token=x'), 'CREDENTIAL_MALFORMED')
+  isRefusal(t, await attempt(BEARER, '192.0.2.1', '/guarded?access_token=x'), 'CREDENTIAL_MALFORMED', { detail: /access_token of the query/ })
   isRefusal(t, await attempt(BEARER), 'TOO_MANY_FAILURES', EXHAUSTED)
 })
 

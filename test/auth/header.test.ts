@@ -6,6 +6,9 @@ import { BEARER, GOOD, guard, isRefusal } from '../helpers/guard.js'
 
 const get = (...lines: string[]) => request('GET /guarded HTTP/1.1', 'Host: api.example.com', 'Connection: close', ...lines)
 
+const TWO_LINES = 'The header field authorization came several times; send it once.'
+const IN_QUERY = 'Credentials came in the header field authorization and in access_token of the query; send one, in the header field.'
+
 t.test('over a socket, these headers present a valid credential', async (t) => {
   const { app } = await guard(t)
   const port = await listen(app)
@@ -53,7 +56,7 @@ t.test('over a socket, these headers are malformed and no resolver is asked; the
   ]) {
     const answer = await exchange(port, get(...lines))
     t.comment(JSON.stringify(lines))
-    isRefusal(t, answer, 'CREDENTIAL_MALFORMED')
+    isRefusal(t, answer, 'CREDENTIAL_MALFORMED', lines.length > 1 ? { detail: TWO_LINES } : {})
   }
   t.strictSame(resolver.asked, [])
   const reasons = [...log.text.matchAll(/"reason":"([^"]+)"/g)].map(([, reason]) => reason)
@@ -116,7 +119,7 @@ t.test('a credential of 256 characters is looked up, a longer one is neither has
 t.test('two header lines that a server joins are still two lines', async (t) => {
   const { app } = await guard(t, { fastify: { http: { joinDuplicateHeaders: true } } })
   const port = await listen(app)
-  isRefusal(t, await exchange(port, get(`Authorization: Bearer ${GOOD}`, `Authorization: Bearer ${GOOD}`)), 'CREDENTIAL_MALFORMED')
+  isRefusal(t, await exchange(port, get(`Authorization: Bearer ${GOOD}`, `Authorization: Bearer ${GOOD}`)), 'CREDENTIAL_MALFORMED', { detail: TWO_LINES })
 })
 
 t.test('a credential in the query is not read', async (t) => {
@@ -130,7 +133,7 @@ t.test('a credential in the query is not read', async (t) => {
 t.test('a credential in the header and access_token in the query is malformed, wherever the query begins', async (t) => {
   const { app, resolver, log } = await guard(t, { fastify: { useSemicolonDelimiter: true } })
   for (const url of ['/guarded?access_token=x', '/guarded?access_token', '/guarded?a=1&access_token=', '/guarded?access%5Ftoken=x', '/guarded;access_token=x', `/guarded?access_token=${GOOD}`, '/guarded?access_token=a&access_token=b', `/guarded?access_token=${GOOD}&a=1&access_token=${GOOD}`]) {
-    isRefusal(t, await app.inject({ url, headers: BEARER }), 'CREDENTIAL_MALFORMED')
+    isRefusal(t, await app.inject({ url, headers: BEARER }), 'CREDENTIAL_MALFORMED', { detail: IN_QUERY })
   }
   t.match(log.text, '"reason":"a credential in the header and access_token in the query"')
   t.strictSame(resolver.asked, [])

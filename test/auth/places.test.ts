@@ -60,7 +60,10 @@ t.test('over a socket, two credentials and what is none are malformed, and no re
     if (status !== 400 || JSON.parse(body).code !== 'CREDENTIAL_MALFORMED' || headers['www-authenticate'] !== challenges('invalid_request', at)) unequal.push([at, lines, status, headers['www-authenticate'], body])
   }
   t.strictSame(unequal, [])
-  isRefusal(t, await exchange(port, get(HEADER, HEADER)), 'CREDENTIAL_MALFORMED', { challenge: challenges('invalid_request', 'header') })
+  isRefusal(t, await exchange(port, get(HEADER, HEADER)), 'CREDENTIAL_MALFORMED', { challenge: challenges('invalid_request', 'header'), detail: 'The header field x-api-key came several times; send it once.' })
+  isRefusal(t, await exchange(port, get(HEADER, BEARER)), 'CREDENTIAL_MALFORMED', {
+    challenge: challenges('invalid_request', 'bearer'), detail: 'Credentials came in the header fields authorization and x-api-key; send one, in one of them.'
+  })
   t.strictSame(resolver.asked, [])
 })
 
@@ -97,7 +100,10 @@ t.test('places that are not configured are not read, and have no challenge', asy
 t.test('access_token in the query is a second credential, whatever the place of the first', async (t) => {
   const { app, resolver } = await guard(t, { auth: { credentials: all } })
   for (const [headers, at] of [[{ 'x-api-key': GOOD }, 'header'], [{ authorization: `Basic ${base64(`${GOOD}:`)}` }, 'basic']] as const) {
-    isRefusal(t, await app.inject({ url: '/guarded?access_token=x', headers }), 'CREDENTIAL_MALFORMED', { challenge: challenges('invalid_request', at) })
+    isRefusal(t, await app.inject({ url: '/guarded?access_token=x', headers }), 'CREDENTIAL_MALFORMED', {
+      challenge: challenges('invalid_request', at),
+      detail: `Credentials came in the header field ${at === 'basic' ? 'authorization' : 'x-api-key'} and in access_token of the query; send one, in the header field.`
+    })
   }
   t.strictSame(resolver.asked, [])
 })
@@ -107,7 +113,9 @@ t.test('a field after the body, and fields that a server joins, are no way round
   const port = await listen(app)
   const chunked = request('GET /guarded HTTP/1.1', 'Host: a', 'Connection: close', 'Trailer: x-api-key', 'Transfer-Encoding: chunked') + request('0', HEADER)
   isRefusal(t, await exchange(port, chunked), 'CREDENTIAL_MISSING', { challenge: challenges() })
-  isRefusal(t, await exchange(port, get(HEADER, 'X-Api-Key: other')), 'CREDENTIAL_MALFORMED', { challenge: challenges('invalid_request', 'header') })
+  isRefusal(t, await exchange(port, get(HEADER, 'X-Api-Key: other')), 'CREDENTIAL_MALFORMED', {
+    challenge: challenges('invalid_request', 'header'), detail: 'The header field x-api-key came several times; send it once.'
+  })
 })
 
 t.test('access tokens are taken from bearer() alone, and each resolver may say otherwise', async (t) => {

@@ -4,7 +4,7 @@ import t from 'tap'
 import { auth, allowPlainHttp, type AuthOptions } from '../../lib/auth/index.js'
 import { accessContext } from '../../lib/core/access-context.js'
 import { collectRounds } from '../helpers/collect.js'
-import { exchange, listen, request } from '../helpers/doors.js'
+import { exchange, keepLines, listen, request } from '../helpers/doors.js'
 import { BEARER, GOOD, goodResolver, guard, isRefusal, publicRoute, optional, principal, resolverOf, secured, statuses, type Setup } from '../helpers/guard.js'
 
 const who = async ({ principal }: FastifyRequest) => ({ id: principal?.id ?? null })
@@ -208,6 +208,39 @@ t.test('a plugin that runs middleware before Latchkey is warned of at boot', asy
   }
   t.strictSame(rounds.seen, rounds.expected)
   t.strictSame(await warnings({ before: (app) => app.register(middleware('@fastify/cors')) }), [])
+})
+
+t.test('routes that were registered before Latchkey are named at boot, with the fix', async (t) => {
+  const early = (app: FastifyInstance) => {
+    app.get('/', who)
+    app.get('/devices', who)
+    app.post('/devices', who)
+    app.delete('/devices/:id', who)
+    app.get('/f/*', { constraints: { version: '1.0.0' } }, who)
+    app.options('*', who)
+  }
+  const warnings = async (setup: Setup) => (await guard(t, setup)).log.entries.map(({ msg }) => String(msg)).filter((msg) => msg.startsWith('registered before'))
+  const warning = (routes: string) => [`registered before Latchkey, and not checked at boot: ${routes}. Those that declare nothing refuse everybody (ROUTE_UNDECLARED); write await app.register(latchkey, …) before your routes`]
+  const reads = (method: string) => method === 'GET' || method === 'HEAD' ? [] : undefined
+  const rounds = collectRounds()
+  rounds.add(await warnings({ before: early }), warning('GET, HEAD /; GET, HEAD, POST /devices; DELETE /devices/:id; GET, HEAD /f/*'))
+  rounds.add(await warnings({ before: early, context: { byMethod: reads } }), warning('POST /devices; DELETE /devices/:id'))
+  rounds.add(await warnings({ before: early, context: { undeclared: 'authenticate' } }), [])
+  rounds.add(await warnings({ before: (app) => app.options('*', who) }), [])
+  rounds.add(await warnings({}), [])
+  for (const [prefix, expected] of [['/v1', warning('GET, HEAD /v1/early')], ['', []]] as const) {
+    const log = keepLines()
+    const app = Fastify({ logger: { stream: log.stream } })
+    t.teardown(() => app.close())
+    app.get('/outside', who)
+    app.register(async (child) => {
+      child.register(accessContext)
+      child.get('/early', who)
+    }, { prefix })
+    await app.ready()
+    rounds.add(log.entries.map(({ msg }) => String(msg)).filter((msg) => msg.startsWith('registered before')), expected, prefix)
+  }
+  t.strictSame(rounds.seen, rounds.expected)
 })
 
 t.test('registered in a child context, Latchkey guards that context and no other', async (t) => {

@@ -150,3 +150,11 @@ t.test('over HTTP/2, with TLS and without, the rules are the same', async (t) =>
   }
   t.strictSame(rounds.seen, rounds.expected)
 })
+
+t.test('the first refusal of plain HTTP logs both fixes, and later ones do not', async (t) => {
+  const { app, log } = await guard(t, { auth: { transport: undefined } })
+  for (let i = 0; i < 3; i++) isRefusal(t, await app.inject('/guarded'), 'INSECURE_TRANSPORT')
+  const lines = log.entries.filter(({ msg }) => String(msg).startsWith('plain HTTP is refused'))
+  t.match(lines, [{ level: 40, msg: /^plain HTTP is refused: behind a proxy that ends TLS, set trustProxy of Fastify to its address; .* write transport: allowPlainHttp/ }])
+  t.equal(lines.length, 1)
+})

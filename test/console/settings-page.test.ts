@@ -65,9 +65,20 @@ t.test('its script and style have names of their content, are kept for good, and
 t.test('without the slash a browser is sent to it, so that references of the page mean its folder', async (t) => {
   const app = await host()
   const rounds = collectRounds()
-  for (const [url, location] of [['/settings', 'settings/'], ['/settings?tab=webhooks&x=1', 'settings/?tab=webhooks'], ['/settings?workspace=a%20b&code=secret&environment=e', 'settings/?workspace=a+b&environment=e']] as const) {
+  for (const [url, location] of [['/settings', './settings/'], ['/settings?tab=webhooks&x=1', './settings/?tab=webhooks'], ['/settings?workspace=a%20b&code=secret&environment=e', './settings/?workspace=a+b&environment=e']] as const) {
     const answer = await app.inject(url)
     rounds.add([answer.statusCode, answer.headers.location], [308, location])
+  }
+  t.strictSame(rounds.seen, rounds.expected)
+})
+
+t.test('where the prefix ends with a parameter, its value sends a browser to no other server', async (t) => {
+  const app = await host({}, '/settings/:workspace')
+  const rounds = collectRounds()
+  for (const name of ['http:evil.example', 'javascript:alert(1)']) {
+    const { statusCode, headers } = await app.inject(`/settings/${name}`)
+    const { origin, pathname } = new URL(String(headers.location), `https://host.example/settings/${name}`)
+    rounds.add([statusCode, origin, pathname.startsWith('/settings/')], [308, 'https://host.example', true])
   }
   t.strictSame(rounds.seen, rounds.expected)
 })

@@ -59,7 +59,8 @@ t.test('a wrong option of the context is refused with its path, what was given a
     [{ clock: new Date(0) }, 'not a Date'],
     [{ byMethod: { GET: [] } }, 'option byMethod must be a function of the method, not an object with GET'],
     [{ error: 'problem' }, 'unknown option error; known here: errors, undeclared, unknownPaths, byMethod, rateLimitFields, realm, clock'],
-    [{ Realm: 'x' }, 'unknown option Realm'],
+    [{ Realm: 'x' }, 'clock; did you mean realm?'],
+    [{ rateLimitFeilds: 'trio', realm: '' }, 'unknown option rateLimitFeilds; known here: errors, undeclared, unknownPaths, byMethod, rateLimitFields, realm, clock; did you mean rateLimitFields?'],
     [{ prefix: '/v1' }, 'unknown option prefix']
   ]
   const rounds = collectRounds()
@@ -106,7 +107,7 @@ t.test('a wrong option of auth is refused in the same way', async (t) => {
     [{ failures: { quota: '300', window: 60 } }, 'option failures.quota must be a whole number of at least 1, not "300"'],
     [{ failures: { quota: 300 } }, 'option failures.window is missing; it must be a whole number of seconds from 1 to 86400'],
     [{ failures: { quota: 300, window: 2_592_000 } }, 'option failures.window must be a whole number of seconds from 1 to 86400, not 2592000'],
-    [{ failures: { max: 300, timeWindow: 60 } }, 'option failures.quota is missing; it must be a whole number of at least 1'],
+    [{ failures: { max: 300, timeWindow: 60 } }, 'unknown option failures.max; known here: quota, window'],
     [{ failures: { quota: 300, window: 60, ban: 1 } }, 'unknown option failures.ban; known here: quota, window'],
     [{ failures: [] }, 'or false, not an array of 0'],
     [{ enviroment: 'production' }, 'unknown option enviroment; known here: resolvers, environment, transport, credentials, deadline, failures, events'],

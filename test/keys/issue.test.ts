@@ -150,6 +150,7 @@ t.test('changing a record that was returned does not change the stored one', asy
 
 t.test('options of keys are checked at boot', async (t) => {
   const rows: Array<[unknown, RegExp]> = [
+    [{ prefx: 'acme' }, /unknown option keys\.prefx; known here: prefix, tags, .*; did you mean prefix\?$/],
     [{}, /option keys\.prefix is missing; it must be lower-case letters/],
     [{ prefix: 'A' }, /option keys\.prefix must be 2 to 32 lower-case letters/],
     [{ prefix: 'acme', tags: {} }, /option keys\.tags must be \{ tag: environment \}/],

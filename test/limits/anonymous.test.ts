@@ -1,5 +1,5 @@
 import Fastify, { type FastifyInstance } from 'fastify'
-import { accessContext, allowPlainHttp, type Decision, type LatchkeyOptions } from 'fastify-latchkey'
+import { accessContext, allowPlainHttp, basic, bearer, header, type Decision, type LatchkeyOptions } from 'fastify-latchkey'
 import { auth } from 'fastify-latchkey/auth'
 import { createMemoryLimitStore, limits } from 'fastify-latchkey/limits'
 import { fakeClock, testPrincipals } from 'fastify-latchkey/testing'
@@ -9,6 +9,7 @@ import { listen } from '../helpers/doors.js'
 import { bootError, guarded, refused, scopes, untyped } from '../helpers/limits.js'
 
 const CHALLENGE = 'Bearer realm="api"'
+const MISSING = 'No credential came with this request, so the limit for callers without one applies.'
 const PREFLIGHT = { origin: 'https://a.example', 'access-control-request-method': 'GET' }
 const anonymous = [{ name: 'anonymous', quota: 4, window: 60 }]
 
@@ -39,7 +40,9 @@ t.test('an address has one quota for public and optional routes, for 401s and fo
   }
   for (const url of ['/public', '/optional', '/guarded', '/nothing-here']) {
     const response = await ask(url)
-    refused(t, response, { status: 429, code: 'RATE_LIMITED', retryAfter: 60 })
+    const { detail } = refused(t, response, { status: 429, code: 'RATE_LIMITED', retryAfter: 60 })
+    const wantsOne = url === '/guarded' || url === '/nothing-here'
+    patterns.add([detail], [wantsOne ? `${MISSING} Send Authorization: Bearer <credential>.` : 'Too many requests; retry later.'], url)
     patterns.add(response.headers, fields(0), url)
   }
   t.match(patterns.seen, patterns.expected)
@@ -48,6 +51,13 @@ t.test('an address has one quota for public and optional routes, for 401s and fo
   t.match(ada, { statusCode: 200, body: 'ada', headers: { ratelimit: '"production";r=99;t=60' } }, 'a principal is counted as itself')
   clock.advance(60)
   t.equal((await ask('/public')).statusCode, 200)
+})
+
+t.test('beyond the quota, a guarded route says where it takes a credential', async (t) => {
+  const none = [{ name: 'none', quota: 0, window: 60 }]
+  const { ask } = await counting(t, { limits: { anonymous: none }, keys: { prefix: 'acme' }, credentials: [header('x-api-key'), bearer(), basic()] })
+  const { detail } = refused(t, await ask('/guarded'), { status: 429, code: 'RATE_LIMITED', retryAfter: 60 })
+  t.equal(detail, `${MISSING} Send x-api-key: <credential>, or Authorization: Bearer <credential>, or Authorization: Basic <credential and :>.`)
 })
 
 t.test('left out, nobody is counted by address', async (t) => {

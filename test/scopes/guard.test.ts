@@ -287,3 +287,16 @@ t.test('the scopes plugin by itself refuses everybody on an earlier route that d
   await app.register(scopesPlugin, { scopes, schemes: [{ scheme: 'apiKey', kind: 'api-key' }] })
   refused(t, await app.inject('/silent'), { status: 403, code: 'ROUTE_UNDECLARED' })
 })
+
+t.test('composed without auth, a route for OPTIONS lets preflights pass and nobody else without a credential', async (t) => {
+  const app = Fastify()
+  t.teardown(() => app.close())
+  await app.register(accessContext)
+  await app.register(scopesPlugin, { scopes, schemes: [{ scheme: 'apiKey', kind: 'api-key' }] })
+  app.options('/devices', async () => 'in')
+  const options = async (headers: Record<string, string>) => await app.inject({ method: 'OPTIONS', url: '/devices', headers })
+  t.equal((await options({ origin: 'https://page.example', 'access-control-request-method': 'GET' })).body, 'in')
+  for (const headers of [{}, { origin: 'https://page.example' }]) {
+    refused(t, await options(headers), { status: 401, code: 'CREDENTIAL_MISSING', challenge: 'Bearer realm="api"' })
+  }
+})
