@@ -103,6 +103,10 @@ t.test('names and hints, also where there are none', async (t) => {
   const { name, ...unnamed } = keyView({ secrets: [] })
   t.same([nameOf(keyView(), reading.strings), nameOf(unnamed, reading.strings)], [name, 'Unnamed key'])
   t.same([hintOf(keyView()), hintOf(unnamed), newestSecret(unnamed)], ['abcd…', undefined, undefined])
+  const imported = { secrets: [secret('')] }
+  t.equal(hintOf(keyView(imported)), undefined)
+  t.match(shownOf(details, imported).secrets, { rows: [{ code: 'from another system', note: 'in use' }] })
+  t.equal(confirmationWord(keyView({ ...imported, name: 'é' })), 'key_1', 'something is to be typed')
 })
 
 t.test('what is typed to confirm is the name, unless it is hard to type', async (t) => {

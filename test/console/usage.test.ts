@@ -1,6 +1,6 @@
 import t from 'tap'
 import { barsPath, barTime, gapOf, limitLineOf, scaleOf, ticksOf } from '../../lib/console/element/usage/chart.js'
-import { barsOf, codesOf, listRange, queryOf, rangeNames, ranges, requestsOf, totalsOf } from '../../lib/console/element/usage/usage.js'
+import { barsOf, codesOf, latestUse, listRange, queryOf, rangeNames, ranges, requestsOf, totalsOf } from '../../lib/console/element/usage/usage.js'
 
 const NOW = Date.UTC(2026, 11, 1, 9, 30)
 /** As all versions of Node.js write it. */
@@ -27,6 +27,7 @@ t.test('hours without requests are empty bars; refusals are counted in all and b
   t.same(bars.map(({ at, admitted, limited, refused }) => [new Date(at).getUTCHours(), admitted, limited, refused]), [[6, 0, 0, 0], [7, 12, 1, 3], [8, 0, 0, 0], [9, 3, 0, 5]])
   t.same(totalsOf(bars), { admitted: 15, limited: 1, refused: 8 })
   t.equal(requestsOf(totalsOf(bars)), 24)
+  t.same([latestUse(bars), latestUse(bars.map((bar) => ({ ...bar, admitted: 0 })))], [bars.findLast(({ admitted }) => admitted > 0)?.at, undefined])
   t.same(codesOf(bars), [['INSUFFICIENT_SCOPE', 5], ['WRONG_ENVIRONMENT', 2], ['COST_ABOVE_QUOTA', 1]])
   t.same(codesOf(bars.toReversed()).map(([code]) => code), codesOf(bars).map(([code]) => code))
   t.same(codesOf(barsOf({ by: 'day', from: iso(NOW), to: iso(NOW + 1), buckets: [{ at: iso(NOW), admitted: 0, limited: 0, refused: { B: 1, A: 1 } }] })), [['A', 1], ['B', 1]])
