@@ -15,7 +15,9 @@ export function createForeignRedactor (formats: Readonly<Record<string, SecretFo
   const isSecret = (run: string): boolean => wholes.some((whole) => whole.test(run))
   return (line) => {
     let text = line
-    for (const prefix of prefixes) text = text.replace(prefix, (run: string, at: number) => isNumber(text, run, at) ? run : '…')
+    for (const prefix of prefixes) {
+      text = text.replace(prefix, (run: string, at: number) => isNumber(text, run, at) ? run : '…')
+    }
     if (wholes.length === 0) return text
     for (const runs of RUNS) {
       text = text.replace(runs, (run: string, at: number) => isSecret(run) && !isNumber(text, run, at) ? '…' : run)

@@ -18,7 +18,7 @@ interface Composed {
 export interface LoggedServer {
   /** The option `credentials` of Latchkey, where it names fields: their values are kept out of the log. */
   readonly credentials?: readonly CredentialPlace[] | undefined
-  /** The option `keys.formats` of Latchkey: secrets of these formats are kept out of the log, wherever a line has them. */
+  /** The option `keys.formats` of Latchkey: such secrets are kept out of the log, wherever a line has them. */
   readonly formats?: Readonly<Record<string, SecretFormat>> | undefined
 }
 
@@ -84,8 +84,8 @@ export const serializers = { req: describeRequest, err: describeError, error: de
  * The host's serializers replace those of the same name. Its `redact` and `hooks.streamWrite` are kept, and every line
  * is redacted after them.
  *
- * @param server the fields in which this server takes credentials, besides the common ones, such as `x-api-key`, and the
- *   formats of secrets that were imported
+ * @param server the fields in which this server takes credentials, besides the common ones, such as `x-api-key`, and
+ *   the formats of secrets that were imported
  */
 export function loggerOptions<T extends LoggerOptions> (options: T, server: LoggedServer = {}): T {
   return composeLogger(options, server)

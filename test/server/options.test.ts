@@ -136,8 +136,11 @@ t.test('credentials in header objects that the host logs are redacted, with what
 t.test('secrets of another system, which were imported, are kept out of every line, which stays JSON', async (t) => {
   const secrets = ['oldsys_SecretNo1', 'old"$/SecretNo2', 'SecretNo3AbcdefghijAbcd', '/SecretNo4+abcde==', '8123456789012']
   const formats = {
-    oldsys: { prefix: 'oldsys_' }, quoted: { prefix: 'old"$/' }, letters: { pattern: /^SecretNo3[a-z]{14}$/gi },
-    base64: { pattern: /\/[\w+/]+==/ }, digits: { pattern: /\d{13}/ }
+    oldsys: { prefix: 'oldsys_' },
+    quoted: { prefix: 'old"$/' },
+    letters: { pattern: /^SecretNo3[a-z]{14}$/gi },
+    base64: { pattern: /\/[\w+/]+==/ },
+    digits: { pattern: /\d{13}/ }
   }
   const log = keepLines()
   const app = Fastify(serverOptions({ logger: { stream: log.stream } }, { formats }))
