@@ -3,24 +3,17 @@ import { Type, type TObject, type TProperties, type TSchema } from '@sinclair/ty
 import { AccessError, type RefusalCode } from '../core/errors.js'
 import { contextOf, type AccessContext } from '../core/access-context.js'
 import type { Principal } from '../core/principal.js'
-import type { ScopeName } from '../core/scope-registry.js'
 import { createActors, type ActorOptions, type Actors, type ManagedWorkspace, type ManagementCodes } from './actors.js'
 import { refusalResponses } from './responses.js'
+import { namesOf } from './grantable.js'
 import { InWorkspace } from './schemas.js'
+import { checkScopes, type RouteScopes } from './route-scopes.js'
 import { compileSerializer, createValidatorCompiler } from './validation.js'
-
-/** Scopes that routes of management require. */
-export interface RouteScopes {
-  /** To see records. */
-  readonly read: ScopeName
-  /** To make and change them. */
-  readonly write: ScopeName
-  /** To do what can't be undone. */
-  readonly manage: ScopeName
-}
 
 /** What the routes of one kind of record have in common. */
 export interface Kind {
+  /** Their plugin, as errors name it. */
+  readonly plugin: string
   /** Prefix of their operation ids. */
   readonly name: string
   readonly tag: string
@@ -95,12 +88,15 @@ export function frameOptions (more: TProperties = {}): TObject {
 /**
  * Prepares a context for routes of management: validation, errors and caching are the same whatever the host has set
  * up. Without `session`, Latchkey's own hook has authenticated and authorized a request before it comes here.
+ *
+ * @throws OptionError where their scopes are not declared
  */
 export function createFrame (app: FastifyInstance, scopes: RouteScopes, options: ActorOptions, kind: Kind): Frame {
   const context = contextOf(app)
   const { codes } = kind
   const { refusal } = context
   const { grants } = app.latchkey.keys
+  checkScopes(scopes, namesOf(app.latchkey.scopesByResource()), kind.plugin)
   const actors = createActors(options, { grants, context, codes })
   const { session, hide = false } = options
   const bySession = session !== undefined

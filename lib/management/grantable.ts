@@ -85,6 +85,7 @@ function viewOfPreset ({ name, description, scopes }: ScopePreset): CallerView['
   return { name, ...description !== undefined && { description }, scopes: [...scopes] }
 }
 
-function namesOf (catalogue: readonly ResourceScopes[]): string[] {
+/** The declared scopes. */
+export function namesOf (catalogue: readonly ResourceScopes[]): string[] {
   return catalogue.flatMap(({ scopes }) => scopes.map(({ scope }) => scope))
 }

@@ -10,4 +10,4 @@ export { secretScanningRoute, type SecretScanningOptions } from './secret-scanni
 export { webhookRoutes, type WebhookRoutesOptions } from './webhook-routes.js'
 export type { DeliveryView, EndpointView, WebhookCallerView } from './webhook-schemas.js'
 export type { ActorOptions, ManagedWorkspace } from './actors.js'
-export type { RouteScopes } from './frame.js'
+export type { RouteScopes } from './route-scopes.js'

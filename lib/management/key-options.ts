@@ -3,7 +3,8 @@ import type { RateLimitDeclaration } from '../core/route-access.js'
 import { EXCEEDABLE, type KeyCaller } from '../keys/index.js'
 import type { ActorOptions } from './actors.js'
 import { presets, type ScopePreset } from './grantable.js'
-import { frameOptions, type RouteScopes } from './frame.js'
+import { frameOptions } from './frame.js'
+import type { RouteScopes } from './route-scopes.js'
 
 export interface KeyRoutesOptions extends ActorOptions {
   /**

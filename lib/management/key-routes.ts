@@ -7,8 +7,9 @@ import type { RefusalCode } from '../core/errors.js'
 import { checkOptions, OptionError } from '../core/options.js'
 import type { Principal } from '../core/principal.js'
 import type { ApiKey, KeyCaller } from '../keys/index.js'
-import { createFrame, type Kind, type RouteScopes } from './frame.js'
+import { createFrame, type Kind } from './frame.js'
 import { keyRoutesOptions, type KeyRoutesOptions } from './key-options.js'
+import type { RouteScopes } from './route-scopes.js'
 import { answers, CreateBody, ListQuery, Params, RevokeBody, RotateBody, UpdateBody } from './key-schemas.js'
 import { checkPresets, createGrantable } from './grantable.js'
 import { viewOfKey } from './key-view.js'
@@ -29,6 +30,7 @@ const EXCEEDING: readonly RefusalCode[] = ['INSUFFICIENT_SCOPE', 'WRONG_ENVIRONM
 
 const defaultScopes: RouteScopes = { read: 'api_keys:read', write: 'api_keys:write', manage: 'api_keys:manage' }
 const kind: Kind = {
+  plugin: 'keyRoutes',
   name: 'api_keys',
   tag: 'api keys',
   codes: { invalid: 'KEY_INPUT_INVALID', unavailable: 'KEYS_UNAVAILABLE', missing: 'KEY_NOT_FOUND' },

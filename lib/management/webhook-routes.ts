@@ -4,7 +4,8 @@ import { checkOptions, OptionError } from '../core/options.js'
 // For `app.latchkey.webhooks`; types alone: what webhooks need at run time is optional to a host without them.
 import type { Webhooks } from '../webhooks/index.js'
 import type { ActorOptions } from './actors.js'
-import { createFrame, frameOptions, type Kind, type RouteScopes } from './frame.js'
+import { createFrame, frameOptions, type Kind } from './frame.js'
+import type { RouteScopes } from './route-scopes.js'
 import type { Body, InWorkspaceQuery } from './schemas.js'
 import {
   answers, CreateBody, DeliveriesQuery, DeliveryParams, NoBody, Params, RotateBody, UpdateBody
@@ -27,6 +28,7 @@ interface ByDelivery extends InWorkspaceQuery { Params: Body<typeof DeliveryPara
 
 const defaultScopes: RouteScopes = { read: 'webhooks:read', write: 'webhooks:write', manage: 'webhooks:manage' }
 const kind: Kind = {
+  plugin: 'webhookRoutes',
   name: 'webhooks',
   tag: 'webhooks',
   codes: { invalid: 'WEBHOOK_INPUT_INVALID', unavailable: 'WEBHOOKS_UNAVAILABLE', missing: 'WEBHOOK_NOT_FOUND' },

@@ -169,7 +169,7 @@ t.test('an app without events, or whose store has no notices, scans nothing', as
   const watched = { due: () => { asked.push('due'); return [] }, settle: () => true, emitted () {} }
   for (const options of [{ events: false, keys: { prefix: 'acme', store: { ...store, notices: watched } } }, { keys: { prefix: 'acme', store } }] as const) {
     const { app } = await guarded(t, options)
-    app.latchkey.events?.on('*', () => {})
+    if ('events' in app.latchkey) app.latchkey.events.on('*', () => {})
     await app.ready()
     await app.close()
   }

@@ -140,7 +140,8 @@ t.test('secrets of another system, which were imported, are kept out of every li
     quoted: { prefix: 'old"$/' },
     letters: { pattern: /^SecretNo3[a-z]{14}$/gi },
     base64: { pattern: /\/[\w+/]+==/ },
-    digits: { pattern: /\d{13}/ }
+    digits: { pattern: /\d{13}/ },
+    numbered: { prefix: '1234567' }
   }
   const log = keepLines()
   const app = Fastify(serverOptions({ logger: { stream: log.stream } }, { formats }))
