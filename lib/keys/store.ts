@@ -119,6 +119,8 @@ export interface InsertedKey {
   readonly added: boolean
   /** The key that had the hash before. Undefined where the key was added, and where its id is that of another key. */
   readonly existing: string | undefined
+  /** What the added key is called, where an earlier call that was cut off had given its hash another id. */
+  readonly id?: string
 }
 
 /** Which part of a list of keys is wanted. */

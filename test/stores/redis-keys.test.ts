@@ -55,7 +55,12 @@ t.test('a hash opens nothing before its record is written, and a record that was
     return await real(name, ...args)
   })
   await t.rejects(Promise.resolve(dies.insert(key, hash)), { name: 'StoreError' })
-  if (dies.insertMany !== undefined) await t.rejects(dies.insertMany([{ key: draft(workspace), hash: newHash() }]), { name: 'StoreError' })
+  const [cut, again, foreign, imported] = [draft(workspace), draft(workspace), draft(newWorkspace()), newHash()]
+  await t.rejects(Promise.resolve(dies.insertMany?.([{ key: cut, hash: imported }])), { name: 'StoreError' })
+  t.same(await plain.insertMany?.([{ key: foreign, hash: imported }]), [{ added: false, existing: undefined }], 'another workspace has begun to add it')
+  t.same(await plain.insertMany?.([{ key: again, hash: imported }]), [{ added: true, existing: undefined, id: cut.id }], 'a repeated call ends what one began that was cut off')
+  t.same(await plain.insertMany?.([{ key: again, hash: imported }]), [{ added: false, existing: cut.id }])
+  t.match(await plain.findByHash(imported), { principal: { id: cut.id, workspace } })
   t.equal((await names(encodeURIComponent(hash))).length, 1, 'a hash without a record')
   t.equal(await plain.findByHash(hash), undefined)
   await plain.insert(key, hash)

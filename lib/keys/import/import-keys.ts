@@ -70,8 +70,9 @@ export function createImportKeys (deps: ImportDeps): ImportKeys {
     try {
       const inserted = await store.insertMany?.(rows)
       if (inserted === undefined) return undefined
-      await recordUses(rows.filter((_, i) => inserted[i]?.added))
-      return rows.map(({ key }, i) =>
+      const named = rows.map(({ key, ...row }, i) => ({ ...row, key: { ...key, id: inserted[i]?.id ?? key.id } }))
+      await recordUses(named.filter((_, i) => inserted[i]?.added))
+      return named.map(({ key }, i) =>
         inserted[i]?.added === true ? { status: 'imported', id: key.id } : existing(key, inserted[i]?.existing))
     } catch (fault) {
       if (fault instanceof DuplicateError) return undefined

@@ -105,23 +105,33 @@ export function createRedisStore ({ command, namespace }: OpenRedis): KeyStore {
     throw new DuplicateError()
   }
 
-  async function findByHash (hash: string): Promise<LoadedKey | undefined> {
+  /** Workspace and id that a hash leads to, with or without a record there. */
+  async function targetOf (hash: string): Promise<[string, string] | undefined> {
     const target = await script(FOLLOW, [redisKeys.hash(hash)])
-    if (typeof target !== 'string') return undefined
-    const [workspace, id]: [string, string] = JSON.parse(target)
-    const stored = await read(workspace, id)
+    return typeof target === 'string' ? JSON.parse(target) : undefined
+  }
+
+  async function findByHash (hash: string): Promise<LoadedKey | undefined> {
+    const target = await targetOf(hash)
+    if (target === undefined) return undefined
+    const stored = await read(...target)
     const generation = stored?.hashes.get(hash)
     return stored === undefined || generation === undefined ? undefined : loadKey(stored.key, generation)
   }
 
-  /** Looks first: for a hash that is there already, no id is reserved. */
+  /**
+   * Looks first: for a hash that is there already, no id is reserved. A call that was cut off may have given the hash
+   * an id and written no record: this one ends what that began.
+   */
   async function insertNew ({ key, hash }: NewKey): Promise<InsertedKey> {
     const idOf = async () => (await findByHash(hash))?.principal.id
-    const before = await idOf()
+    const target = await targetOf(hash)
+    const before = target && await idOf()
     if (before !== undefined) return { added: false, existing: before }
+    const [, id] = target ?? [key.workspace, key.id]
     try {
-      await insert(key, hash)
-      return { added: true, existing: undefined }
+      await insert({ ...key, id }, hash)
+      return { added: true, existing: undefined, ...id !== key.id && { id } }
     } catch (fault) {
       if (!(fault instanceof DuplicateError)) throw fault
       return { added: false, existing: await idOf() }
