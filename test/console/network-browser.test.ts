@@ -85,3 +85,17 @@ t.test('behind a proxy that adds a prefix, a person lists keys and creates one w
   t.same(complaints, [])
   await close()
 })
+
+t.test('signed out, or while the session of the host fails, the page itself says so, and axe finds nothing', async (t) => {
+  let session: () => null = () => null
+  const settings = await startSettings(t, { page: { session: () => session() } })
+  const { page, close } = await openSettings(browser, settings)
+  await page.getByText('Sign in').waitFor()
+  t.same(await axeFaults(page), [])
+  session = () => { throw new Error('the session store is down') }
+  const answer = await page.reload()
+  t.equal(answer?.status(), 503)
+  t.match(await page.getByRole('main').innerText(), /again/)
+  t.same(await axeFaults(page), [])
+  await close()
+})
